@@ -1,0 +1,101 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ExternalAuthType selects which field of an MCPExternalAuthConfig applies.
+type ExternalAuthType string
+
+// ExternalAuthTypeEmbeddedAuthServer is the type whose consumers run an
+// embedded auth server: the one that scopegate judges.
+const ExternalAuthTypeEmbeddedAuthServer ExternalAuthType = "embeddedAuthServer"
+
+// MCPExternalAuthConfigSpec is the desired state of an MCPExternalAuthConfig.
+//
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'embeddedAuthServer') == has(self.embeddedAuthServer)`,message=`embeddedAuthServer must be set if and only if type is embeddedAuthServer`,messageExpression=`has(self.embeddedAuthServer) ? 'embeddedAuthServer is set, but type is ' + self.type + ': remove it, or set type to embeddedAuthServer' : 'type is embeddedAuthServer, but embeddedAuthServer is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.embeddedAuthServer`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'tokenExchange') == has(self.tokenExchange)`,message=`tokenExchange must be set if and only if type is tokenExchange`,messageExpression=`has(self.tokenExchange) ? 'tokenExchange is set, but type is ' + self.type + ': remove it, or set type to tokenExchange' : 'type is tokenExchange, but tokenExchange is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.tokenExchange`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'headerInjection') == has(self.headerInjection)`,message=`headerInjection must be set if and only if type is headerInjection`,messageExpression=`has(self.headerInjection) ? 'headerInjection is set, but type is ' + self.type + ': remove it, or set type to headerInjection' : 'type is headerInjection, but headerInjection is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.headerInjection`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'bearerToken') == has(self.bearerToken)`,message=`bearerToken must be set if and only if type is bearerToken`,messageExpression=`has(self.bearerToken) ? 'bearerToken is set, but type is ' + self.type + ': remove it, or set type to bearerToken' : 'type is bearerToken, but bearerToken is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.bearerToken`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'awsSts') == has(self.awsSts)`,message=`awsSts must be set if and only if type is awsSts`,messageExpression=`has(self.awsSts) ? 'awsSts is set, but type is ' + self.type + ': remove it, or set type to awsSts' : 'type is awsSts, but awsSts is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.awsSts`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'upstreamInject') == has(self.upstreamInject)`,message=`upstreamInject must be set if and only if type is upstreamInject`,messageExpression=`has(self.upstreamInject) ? 'upstreamInject is set, but type is ' + self.type + ': remove it, or set type to upstreamInject' : 'type is upstreamInject, but upstreamInject is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.upstreamInject`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'obo') == has(self.obo)`,message=`obo must be set if and only if type is obo`,messageExpression=`has(self.obo) ? 'obo is set, but type is ' + self.type + ': remove it, or set type to obo' : 'type is obo, but obo is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.obo`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'xaa') == has(self.xaa)`,message=`xaa must be set if and only if type is xaa`,messageExpression=`has(self.xaa) ? 'xaa is set, but type is ' + self.type + ': remove it, or set type to xaa' : 'type is xaa, but xaa is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.xaa`
+type MCPExternalAuthConfigSpec struct {
+	// type selects which field applies: the field of the same name must be set,
+	// and no other. Type unauthenticated has no field.
+	// +kubebuilder:validation:Enum=tokenExchange;headerInjection;bearerToken;unauthenticated;embeddedAuthServer;awsSts;upstreamInject;obo;xaa
+	// +required
+	Type ExternalAuthType `json:"type"`
+
+	// tokenExchange configures an exchange of incoming tokens (RFC 8693). Read by
+	// ToolHive alone.
+	// +optional
+	TokenExchange *OpaqueObject `json:"tokenExchange,omitempty"`
+
+	// headerInjection configures a header that is added to outgoing requests.
+	// Read by ToolHive alone.
+	// +optional
+	HeaderInjection *OpaqueObject `json:"headerInjection,omitempty"`
+
+	// bearerToken configures a bearer token for outgoing requests. Read by
+	// ToolHive alone.
+	// +optional
+	BearerToken *OpaqueObject `json:"bearerToken,omitempty"`
+
+	// embeddedAuthServer configures the OAuth authorization server that every
+	// MCPServer and MCPRemoteProxy which references this object runs.
+	// +optional
+	EmbeddedAuthServer *EmbeddedAuthServerConfig `json:"embeddedAuthServer,omitempty"`
+
+	// awsSts configures AWS STS credentials for outgoing requests. Read by
+	// ToolHive alone.
+	// +optional
+	AWSSts *OpaqueObject `json:"awsSts,omitempty"`
+
+	// upstreamInject configures the upstream token for outgoing requests. Read by
+	// ToolHive alone.
+	// +optional
+	UpstreamInject *OpaqueObject `json:"upstreamInject,omitempty"`
+
+	// obo configures an on-behalf-of flow. Read by ToolHive alone.
+	// +optional
+	OBO *OpaqueObject `json:"obo,omitempty"`
+
+	// xaa configures cross-application access. Read by ToolHive alone.
+	// +optional
+	XAA *OpaqueObject `json:"xaa,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+// +kubebuilder:deprecatedversion:warning="toolhive.stacklok.dev/v1alpha1 is deprecated; use v1beta1"
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=extauth;mcpextauth,categories=toolhive
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="BaselineScopesValid",type=string,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
+
+// MCPExternalAuthConfig is an authentication that workloads of its namespace
+// share by reference. This version is deprecated: use v1beta1.
+type MCPExternalAuthConfig struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the authentication to configure.
+	// +optional
+	Spec MCPExternalAuthConfigSpec `json:"spec,omitempty"`
+	// status is the verdict on the embedded auth server's baseline.
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
+	Status Status `json:"status,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+
+// MCPExternalAuthConfigList is a list of MCPExternalAuthConfigs.
+type MCPExternalAuthConfigList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []MCPExternalAuthConfig `json:"items"`
+}

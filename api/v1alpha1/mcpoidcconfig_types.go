@@ -1,0 +1,55 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// MCPOIDCConfigSpec is the desired state of an MCPOIDCConfig.
+//
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount)`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,reason=FieldValueInvalid,fieldPath=`.kubernetesServiceAccount`
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline)`,message=`inline must be set if and only if type is inline`,reason=FieldValueInvalid,fieldPath=`.inline`
+type MCPOIDCConfigSpec struct {
+	// type selects which field applies: the field of the same name must be set,
+	// and no other.
+	// +kubebuilder:validation:Enum=kubernetesServiceAccount;inline
+	// +required
+	Type string `json:"type"`
+
+	// kubernetesServiceAccount validates tokens of service accounts. Read by
+	// ToolHive alone.
+	// +optional
+	KubernetesServiceAccount *OpaqueObject `json:"kubernetesServiceAccount,omitempty"`
+
+	// inline validates tokens of an issuer. Read by ToolHive alone.
+	// +optional
+	Inline *OpaqueObject `json:"inline,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+// +kubebuilder:deprecatedversion:warning="toolhive.stacklok.dev/v1alpha1 is deprecated; use v1beta1"
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=mcpoidc,categories=toolhive
+// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.type`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+
+// MCPOIDCConfig is how incoming tokens are validated, shared by the workloads
+// of its namespace. This version is deprecated: use v1beta1.
+type MCPOIDCConfig struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the validation of tokens.
+	// +optional
+	Spec MCPOIDCConfigSpec `json:"spec,omitempty"`
+	// status is for ToolHive; scopegate does not write it.
+	// +optional
+	Status Status `json:"status,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+
+// MCPOIDCConfigList is a list of MCPOIDCConfigs.
+type MCPOIDCConfigList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []MCPOIDCConfig `json:"items"`
+}

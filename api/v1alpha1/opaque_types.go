@@ -1,0 +1,75 @@
+package v1alpha1
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// OpaqueObject is a JSON object that only ToolHive reads: it is stored and
+// returned as it came.
+//
+// +kubebuilder:validation:Type=object
+// +kubebuilder:pruning:PreserveUnknownFields
+type OpaqueObject struct {
+	// Raw is the object's JSON text.
+	Raw json.RawMessage `json:"-"`
+}
+
+// NamedOpaqueObject is an opaque entry of a list whose entries are told apart
+// by name.
+//
+// +kubebuilder:pruning:PreserveUnknownFields
+type NamedOpaqueObject struct {
+	// name tells the entry apart from the others of its list.
+	// +required
+	Name string `json:"name"`
+
+	// Raw is the entry's whole JSON text, name included.
+	Raw json.RawMessage `json:"-"`
+}
+
+// IsEmpty tells whether the object has no content, which says no more than its
+// absence.
+func (o *OpaqueObject) IsEmpty() bool {
+	if o == nil {
+		return true
+	}
+	compact := bytes.Join(bytes.Fields(o.Raw), nil)
+	return len(compact) == 0 || bytes.Equal(compact, []byte("{}")) || bytes.Equal(compact, []byte("null"))
+}
+
+// MarshalJSON returns the object's text, or {} when there is none.
+func (o OpaqueObject) MarshalJSON() ([]byte, error) {
+	if len(o.Raw) == 0 {
+		return []byte("{}"), nil
+	}
+	return o.Raw, nil
+}
+
+// UnmarshalJSON keeps data as the object's text.
+func (o *OpaqueObject) UnmarshalJSON(data []byte) error {
+	o.Raw = bytes.Clone(data)
+	return nil
+}
+
+// MarshalJSON returns the entry's text, or its name alone when there is no
+// text.
+func (o NamedOpaqueObject) MarshalJSON() ([]byte, error) {
+	if len(o.Raw) == 0 {
+		return json.Marshal(map[string]string{"name": o.Name})
+	}
+	return o.Raw, nil
+}
+
+// UnmarshalJSON keeps data as the entry's text and reads its name.
+func (o *NamedOpaqueObject) UnmarshalJSON(data []byte) error {
+	var named struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(data, &named); err != nil {
+		return fmt.Errorf("reading the name of a list entry: %w", err)
+	}
+	o.Name, o.Raw = named.Name, bytes.Clone(data)
+	return nil
+}
