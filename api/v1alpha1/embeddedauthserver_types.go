@@ -156,16 +156,37 @@ type EmbeddedAuthServerConfig struct {
 	TrustedIssuers []OpaqueObject `json:"trustedIssuers,omitempty"`
 
 	// forceConfidentialRedirectUris are redirect URIs whose clients get a secret
-	// although they did not ask for one. Read by ToolHive alone.
+	// although they did not ask for one. It needs
+	// allowConfidentialClientRegistration.
 	// +kubebuilder:validation:MaxItems=10
 	// +kubebuilder:validation:items:Pattern=`^https://[^\s?#]+$`
 	// +listType=atomic
 	// +optional
 	ForceConfidentialRedirectURIs []string `json:"forceConfidentialRedirectUris,omitempty"`
 
-	// cimd configures client ID metadata documents. Read by ToolHive alone.
+	// cimd configures client ID metadata documents: clients whose identifier is
+	// the URL of their description. If absent, they are refused.
 	// +optional
-	CIMD *OpaqueObject `json:"cimd,omitempty"`
+	CIMD *CIMDConfig `json:"cimd,omitempty"`
+}
+
+// CIMDConfig configures client ID metadata documents.
+type CIMDConfig struct {
+	// enabled tells whether clients may be described by such documents.
+	// +kubebuilder:default=false
+	// +required
+	Enabled bool `json:"enabled"`
+
+	// cacheMaxSize is how many documents are kept. If absent: 256.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	CacheMaxSize int `json:"cacheMaxSize,omitempty"`
+
+	// cacheFallbackTtl is how long a document is kept, a Go duration. If empty:
+	// 5m.
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
+	// +optional
+	CacheFallbackTTL string `json:"cacheFallbackTtl,omitempty"`
 }
 
 // TokenLifespanConfig is how long the tokens of an auth server are valid, each

@@ -1,0 +1,106 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/status"
+)
+
+// consumerReconciler writes the status of every object of one kind of
+// consumers, and rolls out their auth servers.
+type consumerReconciler struct {
+	lookup
+	writer
+	kind    kind
+	applier *rollout.Applier
+}
+
+func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(r.kind.new()).
+		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
+		Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(comesOrGoes)).
+		Watches(&appsv1.Deployment{}, r.toConsumers(r.kind, byChild)).
+		Watches(&corev1.Service{}, r.toConsumers(r.kind, byChild)).
+		Complete(r)
+}
+
+// Reconcile judges a consumer, and rolls out its auth server or holds it.
+func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	object := r.kind.new()
+	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
+		return reconcile.Result{}, err
+	}
+	consumer, _ := resolve.Of(object)
+	pair, err := resolve.Resolve(consumer, r.configs(ctx, consumer.Namespace))
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)
+	}
+	conditions, rolloutErr := r.rollOut(ctx, object, pair)
+	if condition := status.ForConsumer(pair); condition != nil {
+		conditions = append(conditions, *condition)
+	}
+	return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))
+}
+
+// rollOut does what the verdict allows and returns Ready and Stalled. An error
+// is for a retry, and the conditions tell of it.
+func (r *consumerReconciler) rollOut(ctx context.Context, object status.Object, pair resolve.Pair) ([]metav1.Condition, error) {
+	if pair.Verdict.State == resolve.NoAuthServer {
+		if pair.Consumer.References() {
+			return nil, nil
+		}
+		return nil, r.applier.Remove(ctx, object, rollout.ChildName(pair.Consumer), referencesGone)
+	}
+	oidcConfigFound, err := r.oidcConfigFound(ctx, pair.Consumer)
+	if err != nil {
+		return status.RolloutFailed(err), err
+	}
+	checked, hold := rollout.Check(pair, oidcConfigFound)
+	if hold != nil {
+		return status.Held(pair, hold.Reason, hold.Message, hold.Stalled), nil
+	}
+	if object.GetDeletionTimestamp() != nil {
+		return status.Kept(object), nil
+	}
+	deployment, err := r.applier.Apply(ctx, object, checked)
+	var conflict *rollout.NameConflictError
+	switch {
+	case errors.As(err, &conflict):
+		return status.Held(pair, v1alpha1.ReasonNameConflict, conflict.Error(), false), nil
+	case apierrors.IsConflict(err):
+		// Somebody wrote at the same time: the retry sees what.
+		return status.Kept(object), err
+	case err != nil:
+		return status.RolloutFailed(err), err
+	}
+	return status.RollingOut(rollout.Progress(deployment)), nil
+}
+
+func (r *consumerReconciler) oidcConfigFound(ctx context.Context, consumer resolve.Consumer) (bool, error) {
+	name := consumer.OIDCConfigName()
+	if name == "" {
+		return false, nil
+	}
+	return r.get(ctx, consumer.Namespace, name, &v1beta1.MCPOIDCConfig{})
+}
+
+func referencesGone(object client.Object) bool {
+	consumer, ok := resolve.Of(object)
+	return ok && !consumer.References()
+}

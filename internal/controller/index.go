@@ -1,0 +1,71 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/status"
+)
+
+// Field indexes of consumers.
+const (
+	// byConfig indexes by the names of the MCPExternalAuthConfigs that are
+	// referenced.
+	byConfig = "config"
+	// byOIDCConfig indexes by the name of the MCPOIDCConfig that is referenced.
+	byOIDCConfig = "oidcConfig"
+	// byChild indexes by the name of the Deployment and the Service.
+	byChild = "child"
+)
+
+// kind is one of the kinds of consumers.
+type kind struct {
+	name    string
+	new     func() status.Object
+	newList func() client.ObjectList
+}
+
+var kinds = []kind{
+	{resolve.KindMCPServer,
+		func() status.Object { return &v1beta1.MCPServer{} },
+		func() client.ObjectList { return &v1beta1.MCPServerList{} }},
+	{resolve.KindMCPRemoteProxy,
+		func() status.Object { return &v1beta1.MCPRemoteProxy{} },
+		func() client.ObjectList { return &v1beta1.MCPRemoteProxyList{} }},
+	{resolve.KindVirtualMCPServer,
+		func() status.Object { return &v1beta1.VirtualMCPServer{} },
+		func() client.ObjectList { return &v1beta1.VirtualMCPServerList{} }},
+}
+
+// addIndexes makes the fields of every consumer searchable.
+func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	fields := map[string]func(resolve.Consumer) []string{
+		byConfig:     resolve.Consumer.ConfigNames,
+		byOIDCConfig: func(c resolve.Consumer) []string { return nonEmpty(c.OIDCConfigName()) },
+		byChild:      func(c resolve.Consumer) []string { return []string{rollout.ChildName(c)} },
+	}
+	for _, kind := range kinds {
+		for field, values := range fields {
+			index := func(object client.Object) []string {
+				consumer, _ := resolve.Of(object)
+				return values(consumer)
+			}
+			if err := indexer.IndexField(ctx, kind.new(), field, index); err != nil {
+				return fmt.Errorf("indexing %s by %s: %w", kind.name, field, err)
+			}
+		}
+	}
+	return nil
+}
+
+func nonEmpty(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}

@@ -1,0 +1,76 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+)
+
+// lookup reads the cache.
+type lookup struct{ client.Reader }
+
+// get reads an object without copying it. It returns false where there is none.
+func (l lookup) get(ctx context.Context, namespace, name string, into client.Object) (bool, error) {
+	err := l.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, into, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %s/%s: %w", namespace, name, err)
+	}
+	return true, nil
+}
+
+// configs finds the MCPExternalAuthConfigs of a namespace.
+func (l lookup) configs(ctx context.Context, namespace string) resolve.Configs {
+	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		config := &v1beta1.MCPExternalAuthConfig{}
+		if found, err := l.get(ctx, namespace, name, config); err != nil || !found {
+			return nil, err
+		}
+		return config, nil
+	}
+}
+
+// consumers finds the consumers of a kind by a field index.
+func (l lookup) consumers(ctx context.Context, kind kind, namespace, field, value string) ([]resolve.Consumer, error) {
+	list := kind.newList()
+	if err := l.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing every %s by %s %q: %w", kind.name, field, value, err)
+	}
+	var consumers []resolve.Consumer
+	err := meta.EachListItem(list, func(object runtime.Object) error {
+		if consumer, ok := resolve.Of(object); ok {
+			consumers = append(consumers, consumer)
+		}
+		return nil
+	})
+	return consumers, err
+}
+
+// pairs returns the pairs of every consumer that references a config.
+func (l lookup) pairs(ctx context.Context, namespace, config string) ([]resolve.Pair, error) {
+	configs := l.configs(ctx, namespace)
+	var pairs []resolve.Pair
+	for _, kind := range kinds {
+		consumers, err := l.consumers(ctx, kind, namespace, byConfig, config)
+		if err != nil {
+			return nil, err
+		}
+		for _, consumer := range consumers {
+			pair, err := resolve.Resolve(consumer, configs)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs, nil
+}

@@ -1,0 +1,32 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/scopegate/scopegate/internal/rollout"
+)
+
+// Setup adds the indexes and the four reconcilers of whole mode to a manager.
+// authServerImage is what the Deployments run.
+func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	lookup := lookup{mgr.GetCache()}
+	writer := writer{client: mgr.GetClient(), recorder: mgr.GetEventRecorder("scopegate")}
+	configs := &configReconciler{lookup: lookup, writer: writer}
+	if err := configs.setup(mgr); err != nil {
+		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)
+	}
+	applier := &rollout.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Image: authServerImage}
+	for _, kind := range kinds {
+		consumers := &consumerReconciler{lookup: lookup, writer: writer, kind: kind, applier: applier}
+		if err := consumers.setup(mgr); err != nil {
+			return fmt.Errorf("setting up the controller of %s: %w", kind.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/scopegate/scopegate/internal/resolve"
+)
+
+// specChanged lets an object through when it comes, goes or changes its spec.
+// It is for the kinds that a reconciler reads, not for its own: the status
+// events of its own kind are what repairs a stale write.
+var specChanged = predicate.GenerationChangedPredicate{}
+
+// comesOrGoes lets an object through of which only its existence is read.
+var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+
+// toConfigs maps a consumer to the configs that it references. Both the old and
+// the new object of an update are mapped, so a moved reference wakes both ends.
+func toConfigs() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
+		consumer, ok := resolve.Of(object)
+		if !ok {
+			return nil
+		}
+		return requests(consumer.Namespace, consumer.ConfigNames())
+	})
+}
+
+// toPeers maps a config to the configs that share a consumer with it: whether
+// two references conflict depends on both ends.
+func (l lookup) toPeers() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		var peers []string
+		for _, kind := range kinds {
+			for _, consumer := range l.consumersOrNone(ctx, kind, object, byConfig) {
+				peers = append(peers, consumer.ConfigNames()...)
+			}
+		}
+		slices.Sort(peers)
+		peers = slices.DeleteFunc(slices.Compact(peers), func(name string) bool { return name == object.GetName() })
+		return requests(object.GetNamespace(), peers)
+	})
+}
+
+// toConsumers maps an object to the consumers of a kind that an index finds by
+// its name.
+func (l lookup) toConsumers(kind kind, field string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		var names []string
+		for _, consumer := range l.consumersOrNone(ctx, kind, object, field) {
+			names = append(names, consumer.Name)
+		}
+		return requests(object.GetNamespace(), names)
+	})
+}
+
+// consumersOrNone is consumers for a mapping, which can't return an error: one
+// of the cache's own index means that it does not exist.
+func (l lookup) consumersOrNone(ctx context.Context, kind kind, object client.Object, field string) []resolve.Consumer {
+	consumers, err := l.consumers(ctx, kind, object.GetNamespace(), field, object.GetName())
+	if err != nil {
+		log.FromContext(ctx).Error(err, "finding whom an event concerns", "object", client.ObjectKeyFromObject(object))
+	}
+	return consumers
+}
+
+func requests(namespace string, names []string) []reconcile.Request {
+	requests := make([]reconcile.Request, 0, len(names))
+	for _, name := range names {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}})
+	}
+	return requests
+}

@@ -1,0 +1,66 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/status"
+)
+
+// maxNoteBytes is what the API server takes of an event's note.
+const maxNoteBytes = 1024
+
+// writer writes conditions, and then tells of those that changed.
+type writer struct {
+	client   client.StatusClient
+	recorder events.EventRecorder
+}
+
+// write makes object say conditions and no others. An event follows the write
+// of each transition.
+func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
+	changed, err := status.MutateAndPatchStatus(ctx, w.client, object, func(s *v1alpha1.Status) {
+		status.Set(s, object.GetGeneration(), conditions...)
+	})
+	if err != nil {
+		return fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(object), err)
+	}
+	if !changed {
+		return nil
+	}
+	for i := range conditions {
+		old := meta.FindStatusCondition(object.GetStatus().Conditions, conditions[i].Type)
+		if eventType, told := transition(old, &conditions[i]); told {
+			w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", status.ClipTo(conditions[i].Message, maxNoteBytes))
+		}
+	}
+	return nil
+}
+
+// transition tells whether a condition's change is worth an event, and of which
+// type: its status or reason changed, and it is not the first and good news.
+// Stalled repeats what Ready says.
+func transition(old, updated *metav1.Condition) (string, bool) {
+	if updated.Type == v1alpha1.ConditionStalled {
+		return "", false
+	}
+	if old != nil && old.Status == updated.Status && old.Reason == updated.Reason {
+		return "", false
+	}
+	bad := updated.Status == metav1.ConditionFalse && updated.Reason != v1alpha1.ReasonRollingOut
+	switch {
+	case bad:
+		return corev1.EventTypeWarning, true
+	case old != nil:
+		return corev1.EventTypeNormal, true
+	default:
+		return "", false
+	}
+}

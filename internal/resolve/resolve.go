@@ -1,0 +1,168 @@
+// Package resolve turns objects into pairs of a config and a consumer, with
+// their verdicts. Everything that judges a baseline comes through here, so that
+// no two places can disagree.
+//
+//	objects -> Consumer -> Resolve (which config, if any) -> judge -> Pair
+//
+// It reads no cluster: whoever calls it brings a function that finds configs.
+package resolve
+
+import (
+	"fmt"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/scopes"
+)
+
+// State is the kind of a verdict.
+type State int
+
+const (
+	// NoAuthServer is the state of a consumer that references no embedded config.
+	NoAuthServer State = iota
+	// Supported is the state of a pair whose auth server accepts the baseline.
+	Supported
+	// NotSupported is the state of a pair whose auth server refuses to start for
+	// the scopes in Missing.
+	NotSupported
+	// Unresolved is the state of a pair whose effective scopes can't be told, for
+	// the reason in Cause.
+	Unresolved
+)
+
+// Verdict says whether the auth server of one pair accepts its baseline.
+type Verdict struct {
+	State State
+	// Missing are the scopes of the baseline that are not effective, in the order
+	// of the baseline; only where NotSupported.
+	Missing []string
+	// Effective are the effective scopes and Source the list that they are; only
+	// where Supported or NotSupported.
+	Effective []string
+	Source    scopes.Source
+	// Cause is why the pair is Unresolved: one of the reasons of the condition
+	// Ready. Why says it in words that name the objects and the fix.
+	Cause, Why string
+}
+
+// Pair is a consumer, the config that its auth server runs from, and the
+// verdict.
+type Pair struct {
+	Consumer Consumer
+	// ConfigName is the name of the MCPExternalAuthConfig, empty for the inline
+	// config of a VirtualMCPServer. Where Unresolved it is the reference at fault.
+	ConfigName string
+	// Config is nil where there is none or it can't be told.
+	Config  *v1alpha1.EmbeddedAuthServerConfig
+	Verdict Verdict
+}
+
+// Configs finds an MCPExternalAuthConfig by name in the namespace of the
+// consumer. It returns nil, and no error, where there is none.
+type Configs func(name string) (*v1beta1.MCPExternalAuthConfig, error)
+
+// Resolve returns the pair that the consumer is part of and its verdict. An
+// error is one of configs.
+func Resolve(consumer Consumer, configs Configs) (Pair, error) {
+	pair := Pair{Consumer: consumer}
+	if consumer.Inline != nil {
+		pair.Config = consumer.Inline
+		pair.Verdict = judge(pair)
+		return pair, nil
+	}
+	if err := pair.follow(configs); err != nil {
+		return Pair{}, err
+	}
+	if pair.Config != nil && pair.Verdict.State == NoAuthServer {
+		pair.Verdict = judge(pair)
+	}
+	return pair, nil
+}
+
+// follow finds the config through the references of an MCPServer or an
+// MCPRemoteProxy. It sets a verdict only where a reference is at fault.
+func (p *Pair) follow(configs Configs) error {
+	auth, external := p.Consumer.AuthServerRef, p.Consumer.ExternalAuthConfigRef
+	if auth != "" {
+		config, err := configs(auth)
+		switch {
+		case err != nil:
+			return err
+		case config == nil:
+			p.notFound(auth, "authServerRef")
+			return nil
+		case !Embedded(config):
+			p.ConfigName = auth
+			p.unresolved(v1alpha1.ReasonInvalidAuthServerRef, fmt.Sprintf(
+				"spec.authServerRef of %s names MCPExternalAuthConfig %q, which is of type %s: name one of type embeddedAuthServer",
+				p.Consumer, auth, config.Spec.Type))
+			return nil
+		}
+		p.ConfigName, p.Config = auth, config.Spec.EmbeddedAuthServer
+	}
+	if external != "" {
+		config, err := configs(external)
+		switch {
+		case err != nil:
+			return err
+		case config == nil:
+			p.notFound(external, "externalAuthConfigRef")
+		case !Embedded(config):
+			// For outgoing calls: no business of an auth server.
+		case auth != "":
+			p.unresolved(v1alpha1.ReasonAuthServerConflict, fmt.Sprintf(
+				"spec.authServerRef and spec.externalAuthConfigRef of %s both name embedded auth servers (%q and %q): "+
+					"keep authServerRef, and remove the other or let it name one for outgoing calls",
+				p.Consumer, auth, external))
+		default:
+			p.ConfigName, p.Config = external, config.Spec.EmbeddedAuthServer
+		}
+	}
+	return nil
+}
+
+// Embedded tells whether the consumers of config run an auth server from it.
+func Embedded(config *v1beta1.MCPExternalAuthConfig) bool {
+	return config.Spec.Type == v1alpha1.ExternalAuthTypeEmbeddedAuthServer && config.Spec.EmbeddedAuthServer != nil
+}
+
+func (p *Pair) notFound(name, field string) {
+	p.ConfigName = name
+	p.unresolved(v1alpha1.ReasonConfigNotFound, fmt.Sprintf(
+		"spec.%s of %s names MCPExternalAuthConfig %q, which does not exist in namespace %q: create it, or name another",
+		field, p.Consumer, name, p.Consumer.Namespace))
+}
+
+func (p *Pair) unresolved(cause, why string) {
+	p.Config = nil
+	p.Verdict = Verdict{State: Unresolved, Cause: cause, Why: why}
+}
+
+// judge compares the baseline of a pair with its effective scopes.
+func judge(pair Pair) Verdict {
+	config, consumer := pair.Config, pair.Consumer
+	if consumer.OIDC == nil && len(config.ScopesSupported) == 0 && len(config.BaselineClientScopes) > 0 {
+		return Verdict{State: Unresolved, Cause: v1alpha1.ReasonOIDCConfigRequired, Why: OIDCConfigRequired(consumer)}
+	}
+	var oidcScopes []string
+	if consumer.OIDC != nil {
+		oidcScopes = consumer.OIDC.Scopes
+	}
+	effective, source := scopes.Effective(config.ScopesSupported, oidcScopes)
+	verdict := Verdict{State: Supported, Effective: effective, Source: source}
+	if missing := scopes.Missing(config.BaselineClientScopes, effective); missing != nil {
+		verdict.State, verdict.Missing = NotSupported, missing
+	}
+	return verdict
+}
+
+// OIDCConfigRequired says in words that a consumer with an auth server lacks a
+// reference to an MCPOIDCConfig, and the fix.
+func OIDCConfigRequired(consumer Consumer) string {
+	if consumer.Kind == KindVirtualMCPServer {
+		return fmt.Sprintf("%s runs an auth server but lets clients in without a token: "+
+			"set spec.incomingAuth.type to oidc and spec.incomingAuth.oidcConfigRef to an MCPOIDCConfig", consumer)
+	}
+	return fmt.Sprintf("%s runs an auth server but has no spec.oidcConfigRef: name an MCPOIDCConfig there", consumer)
+}

@@ -1,0 +1,203 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/csaupgrade"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+)
+
+// fieldManager is the name under which the children's fields are owned.
+const fieldManager = "scopegate"
+
+// Applier writes the children of consumers.
+type Applier struct {
+	// Client reads from the cache and writes to the API server.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// Image of the auth server.
+	Image string
+}
+
+// NameConflictError says that an object which is not the consumer's has the
+// name of one of its children. It was not touched.
+type NameConflictError struct {
+	Kind, Namespace, Name string
+}
+
+func (e *NameConflictError) Error() string {
+	return fmt.Sprintf("%s %q of namespace %q is not made by scopegate for this object, but has the name that its auth server needs: delete or rename it",
+		e.Kind, e.Name, e.Namespace)
+}
+
+// Apply makes the Deployment and the Service of owner be as checked says, and
+// returns the Deployment. It writes only what differs, and nothing at all when
+// either name belongs to somebody else (*NameConflictError).
+func (a *Applier) Apply(ctx context.Context, owner client.Object, checked Checked) (*appsv1.Deployment, error) {
+	if checked.runConfig == "" {
+		return nil, fmt.Errorf("rolling out %s: not checked", owner.GetName())
+	}
+	deployment, service := checked.deployment(a.Image), checked.service()
+	for _, child := range []client.Object{service, deployment} {
+		if err := controllerutil.SetControllerReference(owner, child, a.Client.Scheme(), controllerutil.WithBlockOwnerDeletion(false)); err != nil {
+			return nil, fmt.Errorf("naming the owner of %s: %w", child.GetName(), err)
+		}
+		if _, err := a.find(ctx, a.Client, owner, child); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := a.ensure(ctx, owner, service); err != nil {
+		return nil, err
+	}
+	live, err := a.ensure(ctx, owner, deployment)
+	if err != nil {
+		return nil, err
+	}
+	return live.(*appsv1.Deployment), nil
+}
+
+// Remove deletes the children of an owner that no longer asks for an auth
+// server. referencesGone is asked of the live owner, for a cache that lags must
+// not cost anybody a workload.
+func (a *Applier) Remove(ctx context.Context, owner client.Object, name string, referencesGone func(client.Object) bool) error {
+	var children []client.Object
+	for _, child := range []client.Object{&appsv1.Deployment{}, &corev1.Service{}} {
+		child.SetNamespace(owner.GetNamespace())
+		child.SetName(name)
+		switch err := a.Client.Get(ctx, client.ObjectKeyFromObject(child), child); {
+		case apierrors.IsNotFound(err):
+		case err != nil:
+			return fmt.Errorf("reading %s: %w", name, err)
+		case metav1.IsControlledBy(child, owner):
+			children = append(children, child)
+		}
+	}
+	if len(children) == 0 {
+		return nil
+	}
+	live := owner.DeepCopyObject().(client.Object)
+	if err := a.Live.Get(ctx, client.ObjectKeyFromObject(owner), live); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if live.GetUID() != owner.GetUID() || !referencesGone(live) {
+		return nil
+	}
+	for _, child := range children {
+		uid, version := child.GetUID(), child.GetResourceVersion()
+		err := a.Client.Delete(ctx, child, client.Preconditions{UID: &uid, ResourceVersion: &version},
+			client.PropagationPolicy(metav1.DeletePropagationBackground))
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("deleting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// find reads the object that has the name of desired. It returns nil where
+// there is none, and a *NameConflictError where it is somebody else's.
+func (a *Applier) find(ctx context.Context, reader client.Reader, owner, desired client.Object) (client.Object, error) {
+	found := desired.DeepCopyObject().(client.Object)
+	err := reader.Get(ctx, client.ObjectKeyFromObject(desired), found)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", desired.GetName(), err)
+	case !metav1.IsControlledBy(found, owner):
+		gvk, _ := a.Client.GroupVersionKindFor(desired)
+		return nil, &NameConflictError{Kind: gvk.Kind, Namespace: desired.GetNamespace(), Name: desired.GetName()}
+	}
+	return found, nil
+}
+
+// ensure creates desired, or applies it where it differs from what is there.
+func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (client.Object, error) {
+	cached, err := a.find(ctx, a.Client, owner, desired)
+	if err != nil || cached != nil && covers(cached, desired) {
+		return cached, err
+	}
+	if cached == nil {
+		created := desired.DeepCopyObject().(client.Object)
+		if err := a.Client.Create(ctx, created, client.FieldOwner(fieldManager)); !apierrors.IsAlreadyExists(err) {
+			return created, err
+		}
+	}
+	// The cache lags, or there is a difference to apply: what counts is what the
+	// API server has now, and the write is bound to that very state.
+	live, err := a.find(ctx, a.Live, owner, desired)
+	if err != nil {
+		return nil, err
+	}
+	if live == nil {
+		return nil, apierrors.NewConflict(appsv1.Resource("children"), desired.GetName(), fmt.Errorf("deleted meanwhile"))
+	}
+	if covers(live, desired) {
+		return live, nil
+	}
+	return a.apply(ctx, live, desired)
+}
+
+// apply is a server-side apply of desired over the very object that live was
+// read from. It is forced, which is safe for an object that is ours by uid.
+func (a *Applier) apply(ctx context.Context, live, desired client.Object) (client.Object, error) {
+	// What Create owned, Apply must own: else a field that goes from desired
+	// would stay.
+	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live, sets.New(fieldManager), fieldManager)
+	if err != nil {
+		return nil, fmt.Errorf("reading who owns the fields of %s: %w", live.GetName(), err)
+	}
+	if patch != nil {
+		if err := a.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+			return nil, err
+		}
+	}
+	desired = desired.DeepCopyObject().(client.Object)
+	desired.SetUID(live.GetUID())
+	desired.SetResourceVersion(live.GetResourceVersion())
+	gvk, err := a.Client.GroupVersionKindFor(desired)
+	if err != nil {
+		return nil, err
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", desired.GetName(), err)
+	}
+	unstructured.RemoveNestedField(content, "status")
+	applied := &unstructured.Unstructured{Object: content}
+	applied.SetGroupVersionKind(gvk)
+	if err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner(fieldManager), client.ForceOwnership); err != nil {
+		return nil, err
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(applied.Object, desired); err != nil {
+		return nil, fmt.Errorf("decoding %s: %w", desired.GetName(), err)
+	}
+	return desired, nil
+}
+
+// covers tells whether live already says all that desired says. What desired
+// leaves open is the API server's and other writers' to fill.
+func covers(live, desired client.Object) bool {
+	if !equality.Semantic.DeepDerivative(desired.GetLabels(), live.GetLabels()) {
+		return false
+	}
+	switch desired := desired.(type) {
+	case *appsv1.Deployment:
+		return equality.Semantic.DeepDerivative(desired.Spec, live.(*appsv1.Deployment).Spec)
+	case *corev1.Service:
+		return equality.Semantic.DeepDerivative(desired.Spec, live.(*corev1.Service).Spec)
+	default:
+		return false
+	}
+}

@@ -1,0 +1,132 @@
+package rollout
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/resolve"
+)
+
+// maxRunConfigBytes is what a run config may take of the 256 KiB that the API
+// server allows for all annotations of an object together.
+const maxRunConfigBytes = 240 << 10
+
+// Checked is a pair whose run config the auth server accepts. The zero value
+// can't be applied.
+type Checked struct {
+	consumer  resolve.Consumer
+	config    *v1alpha1.EmbeddedAuthServerConfig
+	runConfig string
+}
+
+// Hold is why a rollout is not done.
+type Hold struct {
+	// Reason is one of the reasons of the condition Ready.
+	Reason string
+	// Message names the object, the field and the fix. It is empty for
+	// BaselineScopeNotSupported, whose words are those of BaselineScopesValid.
+	Message string
+	// Stalled tells that only a user's edit can help.
+	Stalled bool
+}
+
+// Check decides whether the auth server of pair may be rolled out. It returns a
+// Checked, or else a Hold with the first thing that is in the way: what only a
+// user can mend comes before what may yet appear. oidcConfigFound tells whether
+// the MCPOIDCConfig that the consumer references exists.
+func Check(pair resolve.Pair, oidcConfigFound bool) (Checked, *Hold) {
+	if hold := checkVerdict(pair); hold != nil {
+		return Checked{}, hold
+	}
+	if hold := checkComplete(pair); hold != nil {
+		return Checked{}, hold
+	}
+	if !oidcConfigFound {
+		return Checked{}, &Hold{Reason: v1alpha1.ReasonOIDCConfigNotFound, Message: fmt.Sprintf(
+			"%s of %s names MCPOIDCConfig %q, which does not exist in namespace %q: create it, or name another",
+			pair.Consumer.OIDCField(), pair.Consumer, pair.Consumer.OIDC.Name, pair.Consumer.Namespace)}
+	}
+	text, err := json.Marshal(newRunConfig(pair))
+	if err != nil {
+		return Checked{}, stalled(v1alpha1.ReasonInvalidConfig, "the run config of %s can't be encoded: %v", pair.Consumer, err)
+	}
+	if len(text) > maxRunConfigBytes {
+		return Checked{}, stalled(v1alpha1.ReasonRunConfigTooLarge,
+			"the run config of %s takes %d bytes, and %d fit into the pod template: shorten its lists of scopes",
+			pair.Consumer, len(text), maxRunConfigBytes)
+	}
+	return Checked{consumer: pair.Consumer, config: pair.Config, runConfig: string(text)}, nil
+}
+
+func checkVerdict(pair resolve.Pair) *Hold {
+	switch verdict := pair.Verdict; verdict.State {
+	case resolve.Supported:
+		return nil
+	case resolve.NotSupported:
+		return &Hold{Reason: v1alpha1.ReasonBaselineScopeNotSupported, Stalled: true}
+	case resolve.Unresolved:
+		return &Hold{Reason: verdict.Cause, Message: verdict.Why, Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound}
+	default:
+		return stalled(v1alpha1.ReasonInvalidConfig, "%s has no auth server", pair.Consumer)
+	}
+}
+
+// checkComplete looks for what only a user's edit can mend.
+func checkComplete(pair resolve.Pair) *Hold {
+	consumer, config := pair.Consumer, pair.Config
+	if consumer.OIDC == nil {
+		return stalled(v1alpha1.ReasonOIDCConfigRequired, "%s", resolve.OIDCConfigRequired(consumer))
+	}
+	if url := consumer.ResourceURL(); consumer.OIDC.Audience != url {
+		return stalled(v1alpha1.ReasonAudienceMismatch,
+			"%s.audience of %s is %q, but its auth server issues tokens for its resource URL %q: set audience to that, or resourceUrl to the audience",
+			consumer.OIDCField(), consumer, consumer.OIDC.Audience, url)
+	}
+	if n := len(config.UpstreamProviders); n > 1 && consumer.Kind != resolve.KindVirtualMCPServer {
+		return stalled(v1alpha1.ReasonTooManyUpstreams,
+			"%s names %d upstreamProviders, but an auth server of kind %s has one: keep one, or use a VirtualMCPServer",
+			configOf(pair), n, consumer.Kind)
+	}
+	if fields := unsupportedFields(config); len(fields) > 0 {
+		return stalled(v1alpha1.ReasonUnsupportedField,
+			"%s sets %s, which scopegate does not render: remove it, or let ToolHive's operator run %s",
+			configOf(pair), strings.Join(fields, ", "), consumer)
+	}
+	if err := validate(config, consumer.ResourceURL()); err != nil {
+		return stalled(v1alpha1.ReasonInvalidConfig, "%s: %v", configOf(pair), err)
+	}
+	return nil
+}
+
+// unsupportedFields names the fields that are set but not rendered.
+func unsupportedFields(config *v1alpha1.EmbeddedAuthServerConfig) []string {
+	var fields []string
+	add := func(set bool, field string) {
+		if set {
+			fields = append(fields, field)
+		}
+	}
+	add(len(config.SPIFFETrustDomains) > 0, "spiffeTrustDomains")
+	add(!config.InboundGrants.IsEmpty(), "inboundGrants")
+	add(len(config.DelegateClients) > 0, "delegateClients")
+	add(len(config.TrustedIssuers) > 0, "trustedIssuers")
+	for _, provider := range config.UpstreamProviders {
+		add(provider.OAuth2Config != nil && provider.OAuth2Config.DCRConfig != nil,
+			fmt.Sprintf("upstreamProviders[%s].oauth2Config.dcrConfig", provider.Name))
+	}
+	return fields
+}
+
+// configOf names the config of a pair by its object and path.
+func configOf(pair resolve.Pair) string {
+	if pair.ConfigName == "" {
+		return fmt.Sprintf("spec.authServerConfig of %s", pair.Consumer)
+	}
+	return fmt.Sprintf("spec.embeddedAuthServer of %s %q", resolve.KindMCPExternalAuthConfig, pair.ConfigName)
+}
+
+func stalled(reason, format string, args ...any) *Hold {
+	return &Hold{Reason: reason, Message: fmt.Sprintf(format, args...), Stalled: true}
+}

@@ -1,0 +1,79 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+)
+
+// FieldManager is the name under which every write of scopegate is recorded.
+const FieldManager = "scopegate"
+
+// Object is a kind whose status scopegate writes.
+type Object interface {
+	client.Object
+	GetStatus() *v1alpha1.Status
+}
+
+// MutateAndPatchStatus writes what mutate changes of an object's status, and
+// tells whether there was anything to write. The contract:
+//
+//   - cached was read in this reconcile, by a Get from the cache: never from a
+//     List, never kept from an earlier attempt. It is not changed.
+//   - mutate decides the whole of conditions: its writer is their sole owner. No
+//     other writer may touch that array, for a merge patch replaces it whole.
+//   - What is sent is one JSON merge patch (RFC 7386) of the status subresource
+//     with the fields that mutate changed and no others, so that somebody who
+//     writes another field of the status loses nothing.
+//   - When mutate changes nothing, nothing is sent.
+//   - There is no precondition on the resource version: a cache that lags makes
+//     the patch stale for a moment, and the event that the cache then delivers
+//     makes the next reconcile repair it. That is why a reconciler must not
+//     filter the status events of its own kind.
+//
+// An error is the API server's, unwrapped so that callers can tell which; that
+// of an object that is gone is not an error.
+func MutateAndPatchStatus(ctx context.Context, writer client.StatusClient, cached Object, mutate func(*v1alpha1.Status)) (bool, error) {
+	before := cached.GetStatus()
+	after := before.DeepCopy()
+	mutate(after)
+	if equality.Semantic.DeepEqual(before, after) {
+		return false, nil
+	}
+	patch, err := mergePatch(before, after)
+	if err != nil {
+		return false, err
+	}
+	target, ok := cached.DeepCopyObject().(Object)
+	if !ok {
+		return false, fmt.Errorf("copying %T: not a kind with a status", cached)
+	}
+	err = writer.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+func mergePatch(before, after *v1alpha1.Status) ([]byte, error) {
+	type body struct {
+		Status *v1alpha1.Status `json:"status"`
+	}
+	old, err := json.Marshal(body{before})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the old status: %w", err)
+	}
+	updated, err := json.Marshal(body{after})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the new status: %w", err)
+	}
+	patch, err := jsonpatch.CreateMergePatch(old, updated)
+	if err != nil {
+		return nil, fmt.Errorf("comparing the old status with the new: %w", err)
+	}
+	return patch, nil
+}
