@@ -76,9 +76,10 @@ type MCPExternalAuthConfigSpec struct {
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
 // MCPExternalAuthConfig is an authentication that workloads of its namespace
-// share by reference. This version is deprecated: use v1beta1.
+// share by reference.
 type MCPExternalAuthConfig struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

@@ -31,9 +31,10 @@ type MCPOIDCConfigSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // MCPOIDCConfig is how incoming tokens are validated, shared by the workloads
-// of its namespace. This version is deprecated: use v1beta1.
+// of its namespace.
 type MCPOIDCConfig struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

@@ -111,10 +111,10 @@ type MCPRemoteProxySpec struct {
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
 // MCPRemoteProxy is a proxy in front of an MCP server elsewhere. It runs an
-// embedded auth server if one of its references names one. This version is
-// deprecated: use v1beta1.
+// embedded auth server if one of its references names one.
 type MCPRemoteProxy struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

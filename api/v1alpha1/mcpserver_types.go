@@ -158,9 +158,10 @@ type MCPServerSpec struct {
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
 // MCPServer is an MCP server behind a proxy. It runs an embedded auth server if
-// one of its references names one. This version is deprecated: use v1beta1.
+// one of its references names one.
 type MCPServer struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

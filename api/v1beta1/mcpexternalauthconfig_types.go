@@ -20,6 +20,7 @@ import (
 // share by reference.
 type MCPExternalAuthConfig struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

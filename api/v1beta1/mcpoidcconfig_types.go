@@ -17,6 +17,7 @@ import (
 // of its namespace.
 type MCPOIDCConfig struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

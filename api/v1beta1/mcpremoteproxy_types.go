@@ -20,6 +20,7 @@ import (
 // embedded auth server if one of its references names one.
 type MCPRemoteProxy struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

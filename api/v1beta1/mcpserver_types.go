@@ -20,6 +20,7 @@ import (
 // one of its references names one.
 type MCPServer struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

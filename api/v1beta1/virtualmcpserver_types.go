@@ -21,6 +21,7 @@ import (
 // embedded auth server if it has authServerConfig.
 type VirtualMCPServer struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,6 +18,9 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
 )
+
+// scrapeTimeout bounds the wait for a cache that is not synced yet.
+const scrapeTimeout = 5 * time.Second
 
 var (
 	objects = prometheus.NewDesc("scopegate_baseline_scopes_valid",
@@ -45,8 +49,10 @@ func (c Collector) Collect(samples chan<- prometheus.Metric) {
 		resolve.KindMCPRemoteProxy:        &v1beta1.MCPRemoteProxyList{},
 		resolve.KindVirtualMCPServer:      &v1beta1.VirtualMCPServerList{},
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
 	for kind, list := range lists {
-		if err := c.Cache.List(context.Background(), list, client.UnsafeDisableDeepCopy); err != nil {
+		if err := c.Cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			log.Log.WithName("metrics").Error(err, "counting objects", "kind", kind)
 			continue
 		}

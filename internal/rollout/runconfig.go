@@ -37,19 +37,19 @@ const defaultSentinelPort = 26379
 func newRunConfig(pair resolve.Pair) *runConfig {
 	config, resourceURL := pair.Config, pair.Consumer.ResourceURL()
 	run := &runConfig{
-		SchemaVersion:                       runConfigVersion,
-		Issuer:                              config.Issuer,
-		AuthorizationEndpointBaseURL:        config.AuthorizationEndpointBaseURL,
-		ScopesSupported:                     pair.Verdict.Effective,
-		BaselineClientScopes:                config.BaselineClientScopes,
-		AllowedAudiences:                    []string{resourceURL},
-		Upstreams:                           []upstream{},
-		Storage:                             newStorage(config.Storage, pair.Consumer),
-		DisableUpstreamTokenInjection:       config.DisableUpstreamTokenInjection,
-		InsecureAllowHTTP:                   config.InsecureAllowHTTP,
-		AllowConfidentialClientRegistration: config.AllowConfidentialClientRegistration,
-		AllowPrivateKeyJWTRegistration:      config.AllowPrivateKeyJWTRegistration,
-		ForceConfidentialRedirectURIs:       config.ForceConfidentialRedirectURIs,
+		SchemaVersion:                             runConfigVersion,
+		Issuer:                                    config.Issuer,
+		AuthorizationEndpointBaseURL:              config.AuthorizationEndpointBaseURL,
+		ScopesSupported:                           pair.Verdict.Effective,
+		BaselineClientScopes:                      config.BaselineClientScopes,
+		AllowedAudiences:                          []string{resourceURL},
+		Upstreams:                                 []upstream{},
+		Storage:                                   newStorage(config.Storage, pair.Consumer),
+		DisableUpstreamTokenInjection:             config.DisableUpstreamTokenInjection,
+		InsecureAllowHTTP:                         config.InsecureAllowHTTP,
+		AllowConfidentialClientRegistration:       config.AllowConfidentialClientRegistration,
+		AllowPrivateKeyJWTRegistration:            config.AllowPrivateKeyJWTRegistration,
+		ForceConfidentialRedirectURIs:             config.ForceConfidentialRedirectURIs,
 		InsecureAllowConfidentialOverLoopbackHTTP: config.InsecureAllowConfidentialOverLoopbackHTTP,
 	}
 	for i := range config.SigningKeySecretRefs {

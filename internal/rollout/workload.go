@@ -102,6 +102,7 @@ func probe(path string) *corev1.Probe {
 		ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName)}},
 		TimeoutSeconds:   2,
 		PeriodSeconds:    10,
+		SuccessThreshold: 1,
 		FailureThreshold: 3,
 	}
 }

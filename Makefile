@@ -1,0 +1,61 @@
+# Everything that a developer does. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+TOOL := go tool -modfile=tools/go.mod
+# The control plane's binaries, built at the first use (see the target).
+ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"
+# Flags for go test, for instance TESTFLAGS='-run Ratchet -v'.
+TESTFLAGS ?=
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/manager.
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager
+
+.PHONY: run
+run: ## Show the main job on a real control plane, then stay up. ARGS=--exit ends after the walk.
+	@export $(ASSETS)
+	exec go run ./cmd/devcluster $(ARGS)
+
+.PHONY: test
+test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
+	@export $(ASSETS)
+	go test -p 2 $(TESTFLAGS) ./...
+
+.PHONY: bench
+bench: ## Measure, and print the tables of docs/benchmarks.md. It takes minutes.
+	@export $(ASSETS)
+	go run ./test/bench
+
+.PHONY: controlplane
+controlplane: ## Build kube-apiserver, kube-controller-manager, etcd and kubectl once, and print their folder.
+	@tools/controlplane/build.sh
+
+.PHONY: generate
+generate: ## Regenerate deepcopy, CRDs, RBAC and the generated docs.
+	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=config/crd
+	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
+	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
+	go run ./hack/docs
+
+.PHONY: format
+format: ## Format the code.
+	$(TOOL) golangci-lint-kube-api-linter fmt
+
+.PHONY: lint
+lint: ## Check the code, and the API types against the conventions of Kubernetes.
+	$(TOOL) golangci-lint-kube-api-linter run
+
+.PHONY: verify
+verify: lint ## Check that generated files are up to date, and lint and format.
+	hack/verify.sh
+
+.PHONY: clean
+clean: ## Remove what was built here. The control plane's cache stays.
+	rm -rf bin

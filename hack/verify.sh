@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Fails if a generated file is not what `make generate` makes of the sources, a
+# file is not formatted, or go.mod is not tidy. It works on a copy, so that it
+# changes nothing here, and sees untracked files too.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z --cached --others --exclude-standard --deduplicate |
+  while IFS= read -r -d '' file; do if [[ -e "$file" ]]; then printf '%s\0' "$file"; fi; done |
+  tar --create --null --files-from=- | tar --extract --directory="$copy"
+cp -a "$copy" "$copy.before"
+trap 'rm -rf "$copy" "$copy.before"' EXIT
+
+make --no-print-directory --directory="$copy" generate format
+for module in . tools tools/controlplane; do
+  (cd "$copy/$module" && go mod tidy)
+done
+
+if ! diff --recursive --unified "$copy.before" "$copy"; then
+  echo "verify: the files above differ from what is generated: run 'make generate format' and commit the result" >&2
+  exit 1
+fi
+echo "verify: all generated files are up to date"

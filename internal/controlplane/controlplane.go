@@ -1,0 +1,197 @@
+// Package controlplane starts a real kube-apiserver and etcd on this machine,
+// and on request kube-controller-manager, with scopegate's manifests installed:
+// for the development cluster and for the tests.
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/operator"
+)
+
+// AssetsVariable names the folder of the binaries; `make controlplane` prints
+// it.
+const AssetsVariable = "KUBEBUILDER_ASSETS"
+
+// Namespace is where scopegate is installed.
+const Namespace = "scopegate-system"
+
+// ServiceAccount is the user that scopegate's manager is in a cluster.
+const ServiceAccount = "system:serviceaccount:" + Namespace + ":scopegate"
+
+// stopTimeout is how long kube-apiserver may take to end its open watches.
+const stopTimeout = 30 * time.Second
+
+// Options are what to start.
+type Options struct {
+	// ControllerManager starts kube-controller-manager too, for ReplicaSets, Pods
+	// and garbage collection.
+	ControllerManager bool
+	// CRDs are installed instead of scopegate's own; empty but not nil for none.
+	CRDs []*apiextensionsv1.CustomResourceDefinition
+	// APIServerArgs are flags of kube-apiserver, by name without dashes.
+	APIServerArgs map[string]string
+	// Output gets what the processes print, if not nil.
+	Output io.Writer
+}
+
+// ControlPlane is a running control plane.
+type ControlPlane struct {
+	// Config reaches it as an administrator.
+	Config *rest.Config
+	// Kubeconfig is the path of a file that does the same.
+	Kubeconfig string
+	// KubectlPath is the path of kubectl.
+	KubectlPath string
+
+	environment *envtest.Environment
+	manager     *exec.Cmd
+	folder      string
+}
+
+// Start starts a control plane and installs the CRDs, the namespace and the
+// RBAC of scopegate. Whoever starts it must call Stop, also after ctx is done.
+func Start(ctx context.Context, options Options) (started *ControlPlane, err error) {
+	assets := os.Getenv(AssetsVariable)
+	if assets == "" {
+		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder that it prints last", AssetsVariable)
+	}
+	for _, name := range []string{"kube-apiserver", "etcd", "kubectl"} {
+		if _, err := os.Stat(filepath.Join(assets, name)); err != nil {
+			return nil, fmt.Errorf("no %s in %s=%s: run `make controlplane` and set it to the folder that it prints last", name, AssetsVariable, assets)
+		}
+	}
+	crds := options.CRDs
+	if crds == nil {
+		if crds, err = config.CRDs(); err != nil {
+			return nil, err
+		}
+	}
+	folder, err := os.MkdirTemp("", "scopegate-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for the control plane: %w; set TMPDIR to a folder that you can write to", err)
+	}
+	c := &ControlPlane{
+		Kubeconfig:  filepath.Join(folder, "kubeconfig"),
+		KubectlPath: filepath.Join(assets, "kubectl"),
+		folder:      folder,
+		environment: &envtest.Environment{BinaryAssetsDirectory: assets, CRDs: crds, ControlPlaneStopTimeout: stopTimeout},
+	}
+	arguments := c.environment.ControlPlane.GetAPIServer().Configure()
+	for name, value := range options.APIServerArgs {
+		arguments.Set(name, value)
+	}
+	if c.Config, err = c.environment.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), os.RemoveAll(folder))
+	}
+	c.Config.QPS = -1
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Stop())
+		}
+	}()
+	if err := os.WriteFile(c.Kubeconfig, c.environment.KubeConfig, 0o600); err != nil {
+		return nil, fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	if err := c.install(ctx); err != nil {
+		return nil, err
+	}
+	if options.ControllerManager {
+		if err := c.startControllerManager(assets, options.Output); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// install applies the namespace and the RBAC that scopegate's manager runs
+// under.
+func (c *ControlPlane) install(ctx context.Context) error {
+	admin, err := client.New(c.Config, client.Options{Scheme: operator.Scheme})
+	if err != nil {
+		return fmt.Errorf("reaching the control plane: %w", err)
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
+	if err := admin.Create(ctx, namespace); err != nil {
+		return fmt.Errorf("creating namespace %s: %w", Namespace, err)
+	}
+	objects, err := config.Objects("rbac")
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		if err := admin.Create(ctx, object); err != nil {
+			return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+func (c *ControlPlane) startControllerManager(assets string, output io.Writer) error {
+	c.manager = exec.Command(filepath.Join(assets, "kube-controller-manager"), //nolint:gosec // The pinned binary.
+		"--kubeconfig="+c.Kubeconfig,
+		"--controllers=deployment-controller,replicaset-controller,garbage-collector-controller",
+		"--leader-elect=false",
+		"--secure-port=0",
+		"--concurrent-gc-syncs=4",
+	)
+	c.manager.Stdout, c.manager.Stderr = output, output
+	if err := c.manager.Start(); err != nil {
+		return fmt.Errorf("starting kube-controller-manager: %w", err)
+	}
+	return nil
+}
+
+// ManagerConfig reaches the control plane as scopegate's manager does in a
+// cluster, with the rights of its service account and no more.
+func (c *ControlPlane) ManagerConfig() *rest.Config {
+	cfg := rest.CopyConfig(c.Config)
+	cfg.Impersonate = rest.ImpersonationConfig{
+		UserName: ServiceAccount,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
+	}
+	return cfg
+}
+
+// Kubectl runs kubectl as an administrator and returns what it prints.
+func (c *ControlPlane) Kubectl(ctx context.Context, stdin io.Reader, arguments ...string) (stdout, stderr string, err error) {
+	command := exec.CommandContext(ctx, c.KubectlPath, arguments...) //nolint:gosec // The pinned binary.
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	var out, errs writer
+	command.Stdin, command.Stdout, command.Stderr = stdin, &out, &errs
+	err = command.Run()
+	return string(out), string(errs), err
+}
+
+type writer []byte
+
+func (w *writer) Write(data []byte) (int, error) {
+	*w = append(*w, data...)
+	return len(data), nil
+}
+
+// Stop ends all processes and removes their files.
+func (c *ControlPlane) Stop() error {
+	var errs []error
+	if c.manager != nil {
+		// It has nothing to save.
+		errs = append(errs, c.manager.Process.Kill())
+		_ = c.manager.Wait()
+	}
+	return errors.Join(append(errs, c.environment.Stop(), os.RemoveAll(c.folder))...)
+}

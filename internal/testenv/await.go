@@ -1,0 +1,98 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/operator"
+)
+
+// awaitTimeout bounds the wait for something that takes milliseconds.
+const awaitTimeout = 30 * time.Second
+
+// Await watches an object until ok accepts it, and returns it then. ok is asked
+// of the object as it is first; an object that does not exist is awaited. It
+// fails the test after 30 s, and shows what the object was last.
+func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what string, ok func(T) bool) T {
+	t.Helper()
+	last, err := await(t.Context(), c, object, func(event watch.Event, seen T) bool {
+		return event.Type != watch.Deleted && ok(seen)
+	})
+	if err != nil {
+		text, _ := yaml.Marshal(last)
+		t.Fatalf("waiting until %s %s: %v; last seen:\n%s", client.ObjectKeyFromObject(object), what, err, text)
+	}
+	return last
+}
+
+// AwaitGone watches an object until it does not exist.
+func AwaitGone[T client.Object](t testing.TB, c client.WithWatch, object T) {
+	t.Helper()
+	err := c.Get(t.Context(), client.ObjectKeyFromObject(object), object)
+	if err == nil {
+		_, err = await(t.Context(), c, object, func(event watch.Event, _ T) bool { return event.Type == watch.Deleted })
+	}
+	if client.IgnoreNotFound(err) != nil {
+		t.Fatalf("waiting until %s is gone: %v", client.ObjectKeyFromObject(object), err)
+	}
+}
+
+func await[T client.Object](ctx context.Context, c client.WithWatch, object T, ok func(watch.Event, T) bool) (last T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
+	defer cancel()
+	list, err := listOf(object)
+	if err != nil {
+		return last, err
+	}
+	for {
+		watcher, err := c.Watch(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()})
+		if err != nil {
+			return last, err
+		}
+		for event := range watcher.ResultChan() {
+			seen, isObject := event.Object.(T)
+			if !isObject {
+				break
+			}
+			last = seen
+			if ok(event, seen) {
+				watcher.Stop()
+				return seen, nil
+			}
+		}
+		watcher.Stop()
+		if ctx.Err() != nil {
+			return last, ctx.Err()
+		}
+	}
+}
+
+func listOf(object client.Object) (client.ObjectList, error) {
+	gvk, err := apiutil.GVKForObject(object, operator.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	gvk.Kind += "List"
+	list, err := operator.Scheme.New(gvk)
+	if err != nil {
+		return nil, fmt.Errorf("no list of %T: %w", object, err)
+	}
+	return list.(client.ObjectList), nil
+}
+
+// Condition returns a condition by type, or an empty one where there is none.
+func Condition(conditions []metav1.Condition, conditionType string) metav1.Condition {
+	if condition := meta.FindStatusCondition(conditions, conditionType); condition != nil {
+		return *condition
+	}
+	return metav1.Condition{}
+}

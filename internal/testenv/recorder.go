@@ -1,0 +1,121 @@
+package testenv
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/scopegate/scopegate/internal/rollout"
+)
+
+// Recorder watches every Deployment and ReplicaSet of a control plane and keeps
+// what ever carried a run config that an auth server refuses to start with.
+type Recorder struct {
+	stop context.CancelFunc
+
+	mu         sync.Mutex
+	seen       int
+	violations []string
+}
+
+// Record starts a recorder; it has seen all that exists when it returns.
+func Record(ctx context.Context, cfg *rest.Config) (*Recorder, error) {
+	clientset, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("watching rollouts: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	recorder := &Recorder{stop: stop}
+	factory := informers.NewSharedInformerFactory(clientset, 0)
+	handler := cache.ResourceEventHandlerFuncs{
+		AddFunc:    recorder.observe,
+		UpdateFunc: func(_, updated any) { recorder.observe(updated) },
+	}
+	for _, informer := range []cache.SharedIndexInformer{
+		factory.Apps().V1().Deployments().Informer(), factory.Apps().V1().ReplicaSets().Informer(),
+	} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			stop()
+			return nil, fmt.Errorf("watching rollouts: %w", err)
+		}
+	}
+	factory.Start(ctx.Done())
+	factory.WaitForCacheSync(ctx.Done())
+	return recorder, nil
+}
+
+// Stop ends the recorder and returns what it found.
+func (r *Recorder) Stop() []string {
+	r.stop()
+	return r.Violations()
+}
+
+// Violations returns what was found so far, one line each.
+func (r *Recorder) Violations() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.violations)
+}
+
+// Seen returns how many revisions with a run config were looked at.
+func (r *Recorder) Seen() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen
+}
+
+func (r *Recorder) observe(object any) {
+	switch object := object.(type) {
+	case *appsv1.Deployment:
+		r.check(fmt.Sprintf("Deployment %s/%s", object.Namespace, object.Name), object.Spec.Template)
+	case *appsv1.ReplicaSet:
+		r.check(fmt.Sprintf("ReplicaSet %s/%s", object.Namespace, object.Name), object.Spec.Template)
+	}
+}
+
+func (r *Recorder) check(name string, template corev1.PodTemplateSpec) {
+	text, ok := template.Annotations[rollout.RunConfigAnnotation]
+	if !ok {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen++
+	if refusal := refusalOf(text); refusal != "" {
+		r.violations = append(r.violations, name+": "+refusal)
+	}
+}
+
+// refusalOf judges a run config on its own, with no help from the code under
+// test.
+func refusalOf(text string) string {
+	var config struct {
+		Supported []string `json:"scopes_supported"`
+		Baseline  []string `json:"baseline_client_scopes"`
+	}
+	if err := json.Unmarshal([]byte(text), &config); err != nil {
+		return err.Error()
+	}
+	if len(config.Supported) == 0 {
+		return "scopes_supported is empty"
+	}
+	supported := map[string]bool{}
+	for _, scope := range config.Supported {
+		supported[scope] = true
+	}
+	for _, scope := range config.Baseline {
+		if !supported[scope] {
+			return fmt.Sprintf("baseline_client_scopes has %q, which is not in scopes_supported", scope)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+// Package testenv is what the suites against a real API server share: a control
+// plane for a whole package, a namespace for each test, managers that run under
+// scopegate's own RBAC, and waiting by watch.
+package testenv
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/operator"
+)
+
+// AuthServerImage is what the managers of tests let Deployments run.
+const AuthServerImage = "authserver:test"
+
+// Cluster is the control plane of a package's tests.
+type Cluster struct {
+	*controlplane.ControlPlane
+	// Client acts as an administrator.
+	Client client.WithWatch
+	// Rollouts recorded every revision since the start.
+	Rollouts *Recorder
+}
+
+// Main runs a package's tests with a control plane, which it assigns to
+// *cluster, and fails them if a revision with an invalid run config was ever
+// rolled out. It does not return.
+func Main(m *testing.M, cluster **Cluster, options controlplane.Options) {
+	flag.Parse()
+	os.Exit(run(m, cluster, options))
+}
+
+func run(m *testing.M, cluster **Cluster, options controlplane.Options) (code int) {
+	ctrl.SetLogger(zap.New(zap.UseDevMode(true), zap.WriteTo(logOutput())))
+	ctx := context.Background()
+	started, err := Start(ctx, options)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testenv:", err)
+		return 1
+	}
+	defer func() {
+		if err := started.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "testenv: stopping the control plane:", err)
+			code = 1
+		}
+	}()
+	*cluster = started
+	code = m.Run()
+	if violations := started.Rollouts.Stop(); len(violations) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: run configs were rolled out that the auth server refuses:\n%s\n", strings.Join(violations, "\n"))
+		return 1
+	}
+	return code
+}
+
+// Start starts a control plane and a recorder of its rollouts.
+func Start(ctx context.Context, options controlplane.Options) (*Cluster, error) {
+	plane, err := controlplane.Start(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := client.NewWithWatch(plane.Config, client.Options{Scheme: operator.Scheme})
+	if err != nil {
+		return nil, fmt.Errorf("reaching the control plane: %w", err)
+	}
+	recorder, err := Record(ctx, plane.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{ControlPlane: plane, Client: admin, Rollouts: recorder}, nil
+}
+
+// logOutput shows the managers' logs in verbose runs only.
+func logOutput() *os.File {
+	if testing.Verbose() {
+		return os.Stderr
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return os.Stderr
+	}
+	return null
+}
+
+// Namespace makes a namespace for a test. It is not deleted: nothing would
+// empty it.
+func (c *Cluster) Namespace(t testing.TB) string {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
+	if err := c.Client.Create(t.Context(), namespace); err != nil {
+		t.Fatalf("creating a namespace: %v", err)
+	}
+	return namespace.Name
+}
+
+// Manager is a running manager.
+type Manager struct {
+	stop context.CancelFunc
+	done chan error
+}
+
+// StartManager starts a manager under scopegate's own RBAC. It ends with the
+// test, or by Stop. wrap, if not nil, sees each of its requests.
+func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
+	t.Helper()
+	cfg := c.ManagerConfig()
+	if wrap != nil {
+		wrap(cfg)
+	}
+	options := operator.Options{
+		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: AuthServerImage, Embedded: true,
+	}
+	mgr, err := operator.New(t.Context(), cfg, options)
+	if err != nil {
+		t.Fatalf("making a manager: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	manager := &Manager{stop: stop, done: make(chan error, 1)}
+	go func() { manager.done <- mgr.Start(ctx) }()
+	t.Cleanup(func() { manager.Stop(t) })
+	return manager
+}
+
+// Stop ends a manager and waits until it has ended. A second call does nothing.
+func (m *Manager) Stop(t testing.TB) {
+	t.Helper()
+	m.stop()
+	select {
+	case err, open := <-m.done:
+		if open && err != nil {
+			t.Errorf("the manager ended with: %v", err)
+		}
+		if open {
+			close(m.done)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the manager does not end")
+	}
+}
