@@ -11,12 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -36,6 +38,10 @@ const ServiceAccount = "system:serviceaccount:" + Namespace + ":scopegate"
 
 // stopTimeout is how long kube-apiserver may take to end its open watches.
 const stopTimeout = 30 * time.Second
+
+// ownGroup keeps Ctrl-C in a terminal from a process: whoever started it ends
+// it. envtest does the same.
+var ownGroup = &syscall.SysProcAttr{Setpgid: true}
 
 // Options are what to start.
 type Options struct {
@@ -71,7 +77,11 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	if assets == "" {
 		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder that it prints last", AssetsVariable)
 	}
-	for _, name := range []string{"kube-apiserver", "etcd", "kubectl"} {
+	binaries := []string{"kube-apiserver", "etcd", "kubectl"}
+	if options.ControllerManager {
+		binaries = append(binaries, "kube-controller-manager")
+	}
+	for _, name := range binaries {
 		if _, err := os.Stat(filepath.Join(assets, name)); err != nil {
 			return nil, fmt.Errorf("no %s in %s=%s: run `make controlplane` and set it to the folder that it prints last", name, AssetsVariable, assets)
 		}
@@ -90,14 +100,19 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		Kubeconfig:  filepath.Join(folder, "kubeconfig"),
 		KubectlPath: filepath.Join(assets, "kubectl"),
 		folder:      folder,
-		environment: &envtest.Environment{BinaryAssetsDirectory: assets, CRDs: crds, ControlPlaneStopTimeout: stopTimeout},
+		environment: &envtest.Environment{
+			BinaryAssetsDirectory: assets, CRDs: crds, ControlPlaneStopTimeout: stopTimeout,
+			// Never the cluster of the user, whatever the environment says.
+			UseExistingCluster: ptr.To(false),
+		},
 	}
 	arguments := c.environment.ControlPlane.GetAPIServer().Configure()
 	for name, value := range options.APIServerArgs {
 		arguments.Set(name, value)
 	}
 	if c.Config, err = c.environment.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), os.RemoveAll(folder))
+		// It may have failed after its processes were up.
+		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), c.Stop())
 	}
 	c.Config.QPS = -1
 	defer func() {
@@ -151,6 +166,7 @@ func (c *ControlPlane) startControllerManager(assets string, output io.Writer) e
 		"--concurrent-gc-syncs=4",
 	)
 	c.manager.Stdout, c.manager.Stderr = output, output
+	c.manager.SysProcAttr = ownGroup
 	if err := c.manager.Start(); err != nil {
 		return fmt.Errorf("starting kube-controller-manager: %w", err)
 	}
@@ -171,9 +187,12 @@ func (c *ControlPlane) ManagerConfig() *rest.Config {
 // Kubectl runs kubectl as an administrator and returns what it prints.
 func (c *ControlPlane) Kubectl(ctx context.Context, stdin io.Reader, arguments ...string) (stdout, stderr string, err error) {
 	command := exec.CommandContext(ctx, c.KubectlPath, arguments...) //nolint:gosec // The pinned binary.
-	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig)
+	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig,
+		// Nothing of the user's home is read or written.
+		"KUBECTL_KUBERC=false", "KUBECACHEDIR="+filepath.Join(c.folder, "kubectl-cache"))
 	var out, errs writer
 	command.Stdin, command.Stdout, command.Stderr = stdin, &out, &errs
+	command.SysProcAttr = ownGroup
 	err = command.Run()
 	return string(out), string(errs), err
 }

@@ -21,6 +21,9 @@ type Checked struct {
 	runConfig string
 }
 
+// RunConfig returns the run config, JSON text, empty for the zero value.
+func (c Checked) RunConfig() string { return c.runConfig }
+
 // Hold is why a rollout is not done.
 type Hold struct {
 	// Reason is one of the reasons of the condition Ready.

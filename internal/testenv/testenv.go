@@ -5,6 +5,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -40,10 +41,16 @@ type Cluster struct {
 // rolled out. It does not return.
 func Main(m *testing.M, cluster **Cluster, options controlplane.Options) {
 	flag.Parse()
-	os.Exit(run(m, cluster, options))
+	os.Exit(run(m, cluster, options, false))
 }
 
-func run(m *testing.M, cluster **Cluster, options controlplane.Options) (code int) {
+// MainWithManager is Main with one manager that all tests share.
+func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Options) {
+	flag.Parse()
+	os.Exit(run(m, cluster, options, true))
+}
+
+func run(m *testing.M, cluster **Cluster, options controlplane.Options, withManager bool) (code int) {
 	ctrl.SetLogger(zap.New(zap.UseDevMode(true), zap.WriteTo(logOutput())))
 	ctx := context.Background()
 	started, err := Start(ctx, options)
@@ -58,6 +65,19 @@ func run(m *testing.M, cluster **Cluster, options controlplane.Options) (code in
 		}
 	}()
 	*cluster = started
+	if withManager {
+		manager, err := started.RunManager(ctx, nil)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "testenv:", err)
+			return 1
+		}
+		defer func() {
+			if err := manager.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, "testenv:", err)
+				code = 1
+			}
+		}()
+	}
 	code = m.Run()
 	if violations := started.Rollouts.Stop(); len(violations) > 0 {
 		fmt.Fprintf(os.Stderr, "FAIL: run configs were rolled out that the auth server refuses:\n%s\n", strings.Join(violations, "\n"))
@@ -112,10 +132,9 @@ type Manager struct {
 	done chan error
 }
 
-// StartManager starts a manager under scopegate's own RBAC. It ends with the
-// test, or by Stop. wrap, if not nil, sees each of its requests.
-func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
-	t.Helper()
+// RunManager starts a manager under scopegate's own RBAC, until Stop. wrap, if
+// not nil, sees its configuration first, to see each of its requests.
+func (c *Cluster) RunManager(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
 	cfg := c.ManagerConfig()
 	if wrap != nil {
 		wrap(cfg)
@@ -123,30 +142,41 @@ func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
 	options := operator.Options{
 		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: AuthServerImage, Embedded: true,
 	}
-	mgr, err := operator.New(t.Context(), cfg, options)
+	mgr, err := operator.New(ctx, cfg, options)
 	if err != nil {
-		t.Fatalf("making a manager: %v", err)
+		return nil, fmt.Errorf("making a manager: %w", err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	manager := &Manager{stop: stop, done: make(chan error, 1)}
-	go func() { manager.done <- mgr.Start(ctx) }()
-	t.Cleanup(func() { manager.Stop(t) })
+	go func() {
+		manager.done <- mgr.Start(ctx)
+		close(manager.done)
+	}()
+	return manager, nil
+}
+
+// StartManager is RunManager until the test ends.
+func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
+	t.Helper()
+	manager, err := c.RunManager(t.Context(), wrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := manager.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
 	return manager
 }
 
 // Stop ends a manager and waits until it has ended. A second call does nothing.
-func (m *Manager) Stop(t testing.TB) {
-	t.Helper()
+func (m *Manager) Stop() error {
 	m.stop()
 	select {
-	case err, open := <-m.done:
-		if open && err != nil {
-			t.Errorf("the manager ended with: %v", err)
-		}
-		if open {
-			close(m.done)
-		}
+	case err := <-m.done:
+		return err
 	case <-time.After(time.Minute):
-		t.Error("the manager does not end")
+		return errors.New("the manager does not end")
 	}
 }

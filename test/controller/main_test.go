@@ -11,4 +11,6 @@ import (
 
 var cluster *testenv.Cluster
 
-func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{ControllerManager: true}) }
+func TestMain(m *testing.M) {
+	testenv.MainWithManager(m, &cluster, controlplane.Options{ControllerManager: true})
+}

@@ -1,0 +1,176 @@
+package resolve_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+const namespace = "ns"
+
+func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.Configs {
+	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		for _, object := range objects {
+			if object.Name == name {
+				return object, nil
+			}
+		}
+		return nil, nil
+	}
+}
+
+// shape is what the tests compare of a pair.
+type shape struct {
+	State   resolve.State
+	Config  string
+	Missing []string
+	Source  scopes.Source
+	Cause   string
+}
+
+func shapeOf(pair resolve.Pair) shape {
+	return shape{pair.Verdict.State, pair.ConfigName, pair.Verdict.Missing, pair.Verdict.Source, pair.Verdict.Cause}
+}
+
+// TestByReference covers every row of the design's table for the kinds that
+// find their config by reference.
+func TestByReference(t *testing.T) {
+	shared := testenv.Config(namespace, "shared", "openid", "admin")
+	other := testenv.Config(namespace, "other", "openid")
+	empty := testenv.Config(namespace, "empty")
+	outright := testenv.Config(namespace, "outright", "admin")
+	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
+	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
+	all := configs(shared, other, empty, outright, outgoing)
+
+	both := func(auth, external string) v1alpha1.AuthReferences {
+		refs := testenv.AuthServerRef(auth)
+		refs.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: external}
+		return refs
+	}
+	withoutOIDC := func(refs v1alpha1.AuthReferences) v1alpha1.AuthReferences {
+		refs.OIDCConfigRef = nil
+		return refs
+	}
+
+	for name, tc := range map[string]struct {
+		refs v1alpha1.AuthReferences
+		want shape
+	}{
+		"no reference":                      {v1alpha1.AuthReferences{}, shape{}},
+		"reference for outgoing calls":      {testenv.ExternalAuthConfigRef("outgoing"), shape{}},
+		"config does not exist":             {testenv.AuthServerRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
+		"external config does not exist":    {testenv.ExternalAuthConfigRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
+		"the second does not exist":         {both("other", "gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
+		"authServerRef of another type":     {testenv.AuthServerRef("outgoing"), shape{State: resolve.Unresolved, Config: "outgoing", Cause: "InvalidAuthServerRef"}},
+		"both embedded":                     {both("other", "shared"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
+		"both the same":                     {both("other", "other"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
+		"authServerRef wins over outgoing":  {both("other", "outgoing"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromDefaults}},
+		"by externalAuthConfigRef":          {testenv.ExternalAuthConfigRef("other", "openid"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromOIDCConfigRef}},
+		"defaults lack a scope":             {testenv.AuthServerRef("shared"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"admin"}, Source: scopes.FromDefaults}},
+		"own scopes lack both":              {testenv.AuthServerRef("shared", "x"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"openid", "admin"}, Source: scopes.FromOIDCConfigRef}},
+		"own scopes suffice":                {testenv.AuthServerRef("shared", "admin", "openid"), shape{State: resolve.Supported, Config: "shared", Source: scopes.FromOIDCConfigRef}},
+		"scopesSupported overrules":         {testenv.AuthServerRef("outright", "x"), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
+		"no oidcConfigRef":                  {withoutOIDC(testenv.AuthServerRef("shared")), shape{State: resolve.Unresolved, Config: "shared", Cause: "OIDCConfigRequired"}},
+		"no oidcConfigRef, scopesSupported": {withoutOIDC(testenv.AuthServerRef("outright")), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
+		"no oidcConfigRef, empty baseline":  {withoutOIDC(testenv.AuthServerRef("empty")), shape{State: resolve.Supported, Config: "empty", Source: scopes.FromDefaults}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, _ := resolve.Of(testenv.Server(namespace, "web", tc.refs))
+			proxy, _ := resolve.Of(testenv.Proxy(namespace, "web", tc.refs))
+			for _, consumer := range []resolve.Consumer{server, proxy} {
+				pair, err := resolve.Resolve(consumer, all)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(tc.want, shapeOf(pair)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", consumer, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestInline(t *testing.T) {
+	outright := testenv.AuthServer("admin")
+	outright.ScopesSupported = []string{"admin"}
+	for name, tc := range map[string]struct {
+		config *v1alpha1.EmbeddedAuthServerConfig
+		auth   v1alpha1.IncomingAuthConfig
+		want   shape
+	}{
+		"no config": {nil, v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: testenv.OIDCConfigRef()}, shape{}},
+		"supported": {testenv.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: testenv.OIDCConfigRef("openid")},
+			shape{State: resolve.Supported, Source: scopes.FromOIDCConfigRef}},
+		"not supported": {testenv.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: testenv.OIDCConfigRef()},
+			shape{State: resolve.NotSupported, Missing: []string{"admin"}, Source: scopes.FromDefaults}},
+		"anonymous": {testenv.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "anonymous"},
+			shape{State: resolve.Unresolved, Cause: "OIDCConfigRequired"}},
+		"anonymous has no use for its oidcConfigRef": {testenv.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "anonymous", OIDCConfigRef: testenv.OIDCConfigRef("admin")},
+			shape{State: resolve.Unresolved, Cause: "OIDCConfigRequired"}},
+		"anonymous with scopesSupported": {outright, v1alpha1.IncomingAuthConfig{Type: "anonymous"},
+			shape{State: resolve.Supported, Source: scopes.FromScopesSupported}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual := testenv.Virtual(namespace, "v", tc.config)
+			virtual.Spec.IncomingAuth = tc.auth
+			consumer, _ := resolve.Of(virtual)
+			pair, err := resolve.Resolve(consumer, configs())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, shapeOf(pair)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestErrorsOfTheLookupAreReturned(t *testing.T) {
+	broken := errors.New("broken")
+	consumer, _ := resolve.Of(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")))
+	_, err := resolve.Resolve(consumer, func(string) (*v1beta1.MCPExternalAuthConfig, error) { return nil, broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v, want %v", err, broken)
+	}
+}
+
+func TestResourceURL(t *testing.T) {
+	bare := v1alpha1.AuthReferences{OIDCConfigRef: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "x"}}
+	ported := testenv.Server(namespace, "web", bare)
+	ported.Spec.ProxyPort = 9000
+	virtual := testenv.Virtual(namespace, "v", nil)
+	virtual.Spec.IncomingAuth.OIDCConfigRef.ResourceURL = ""
+	for name, tc := range map[string]struct {
+		object any
+		want   string
+	}{
+		"given":           {testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), "https://mcp.example.com"},
+		"default":         {testenv.Server(namespace, "web", bare), "http://web.ns.svc.cluster.local:8080"},
+		"default, ported": {ported, "http://web.ns.svc.cluster.local:9000"},
+		"proxy":           {testenv.Proxy(namespace, "p", bare), "http://p.ns.svc.cluster.local:8080"},
+		"virtual":         {virtual, "http://v.ns.svc.cluster.local:4483"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			consumer, ok := resolve.Of(tc.object)
+			if got := consumer.ResourceURL(); !ok || got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOtherKindsAreNoConsumers(t *testing.T) {
+	for _, object := range []any{testenv.Config(namespace, "c"), testenv.OIDCConfig(namespace, "o"), nil} {
+		if consumer, ok := resolve.Of(object); ok {
+			t.Errorf("%T is taken for %s", object, consumer)
+		}
+	}
+}

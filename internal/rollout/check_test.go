@@ -1,0 +1,159 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+const namespace = "ns"
+
+// pairOf resolves a consumer against one config, which may be nil.
+func pairOf(t testing.TB, object any, config *v1beta1.MCPExternalAuthConfig) resolve.Pair {
+	t.Helper()
+	consumer, _ := resolve.Of(object)
+	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		if config == nil || config.Name != name {
+			return nil, nil
+		}
+		return config, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+// TestHolds covers every row of the design's table that holds a rollout.
+func TestHolds(t *testing.T) {
+	config := func(change func(*v1alpha1.EmbeddedAuthServerConfig)) *v1beta1.MCPExternalAuthConfig {
+		config := testenv.Config(namespace, "shared", "openid")
+		if change != nil {
+			change(config.Spec.EmbeddedAuthServer)
+		}
+		return config
+	}
+	server := func(change func(*v1beta1.MCPServer)) *v1beta1.MCPServer {
+		server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+		if change != nil {
+			change(server)
+		}
+		return server
+	}
+	opaque := v1alpha1.OpaqueObject{Raw: []byte(`{"a":1}`)}
+	secondUpstream := func(c *v1alpha1.EmbeddedAuthServerConfig) {
+		second := *c.UpstreamProviders[0].DeepCopy()
+		second.Name = "second"
+		c.UpstreamProviders = append(c.UpstreamProviders, second)
+	}
+
+	for name, tc := range map[string]struct {
+		object      any
+		config      *v1beta1.MCPExternalAuthConfig
+		oidcMissing bool
+		reason      string
+		waiting     bool
+		message     string
+	}{
+		"config does not exist":         {server(nil), nil, false, "ConfigNotFound", true, `MCPExternalAuthConfig "shared"`},
+		"authServerRef of another type": {server(nil), testenv.OutgoingConfig(namespace, "shared"), false, "InvalidAuthServerRef", false, "unauthenticated"},
+		"both references": {server(func(s *v1beta1.MCPServer) {
+			s.Spec.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "shared"}
+		}), config(nil), false, "AuthServerConflict", false, "spec.externalAuthConfigRef"},
+		"no oidcConfigRef": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef = nil }), config(nil), true, "OIDCConfigRequired", false, "spec.oidcConfigRef"},
+		"no oidcConfigRef, scopesSupported": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef = nil }),
+			config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.ScopesSupported = []string{"openid"} }), true, "OIDCConfigRequired", false, "spec.oidcConfigRef"},
+		"MCPOIDCConfig does not exist":                  {server(nil), config(nil), true, "OIDCConfigNotFound", true, `MCPOIDCConfig "oidc"`},
+		"not supported":                                 {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), false, "BaselineScopeNotSupported", false, ""},
+		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, ""},
+		"audience":                              {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
+		"what only a user can mend comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
+		"two upstreams":                         {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
+		"inboundGrants":                         {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.InboundGrants = &opaque }), false, "UnsupportedField", false, "inboundGrants"},
+		"delegateClients and trustedIssuers": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.DelegateClients, c.TrustedIssuers = []v1alpha1.OpaqueObject{opaque}, []v1alpha1.OpaqueObject{opaque}
+		}), false, "UnsupportedField", false, "delegateClients, trustedIssuers"},
+		"spiffeTrustDomains": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.SPIFFETrustDomains = []v1alpha1.OpaqueObject{opaque} }), false, "UnsupportedField", false, "spiffeTrustDomains"},
+		"dcrConfig": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.UpstreamProviders[0] = v1alpha1.UpstreamProviderConfig{Name: "idp", Type: "oauth2", OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{DCRConfig: &opaque}}
+		}), false, "UnsupportedField", false, "upstreamProviders[idp].oauth2Config.dcrConfig"},
+		"http issuer": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://auth.example.com" }), false, "InvalidConfig", false, "issuer"},
+		"no upstream": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.UpstreamProviders = nil }), false, "InvalidConfig", false, "upstreamProviders"},
+		"lifespan": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "48h"}
+		}), false, "InvalidConfig", false, "tokenLifespans.accessTokenLifespan"},
+		"redis without it": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.Storage = &v1alpha1.AuthServerStorageConfig{Type: "redis"}
+		}), false, "InvalidConfig", false, "storage.redis"},
+		"redirect to http": {server(func(s *v1beta1.MCPServer) {
+			s.Spec.OIDCConfigRef.ResourceURL, s.Spec.OIDCConfigRef.Audience = "http://mcp.example.com", "http://mcp.example.com"
+		}), config(nil), false, "InvalidConfig", false, "redirectUri"},
+		"too large": {server(func(s *v1beta1.MCPServer) {
+			for _, name := range testenv.Many(strings.Repeat("x", 250), 1000) {
+				s.Spec.OIDCConfigRef.Scopes = append(s.Spec.OIDCConfigRef.Scopes, name)
+			}
+		}), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = nil }), false, "RunConfigTooLarge", false, "shorten its lists of scopes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, hold := rollout.Check(pairOf(t, tc.object, tc.config), !tc.oidcMissing)
+			if hold == nil {
+				t.Fatal("not held")
+			}
+			if hold.Reason != tc.reason || hold.Stalled == tc.waiting {
+				t.Errorf("held for %s (stalled %v), want %s (stalled %v): %s", hold.Reason, hold.Stalled, tc.reason, !tc.waiting, hold.Message)
+			}
+			if !strings.Contains(hold.Message, tc.message) {
+				t.Errorf("the message %q does not name %q", hold.Message, tc.message)
+			}
+		})
+	}
+}
+
+// TestDefaultsAreNotSet rolls what went through ToolHive's CRDs, which add the
+// defaults of fields that nobody set.
+func TestDefaultsAreNotSet(t *testing.T) {
+	config := testenv.Config(namespace, "shared", "openid")
+	config.Spec.EmbeddedAuthServer.InboundGrants = &v1alpha1.OpaqueObject{Raw: []byte(`{ }`)}
+	config.Spec.EmbeddedAuthServer.CIMD = &v1alpha1.CIMDConfig{Enabled: false}
+	config.Spec.EmbeddedAuthServer.Storage = &v1alpha1.AuthServerStorageConfig{Type: "memory"}
+	config.Spec.EmbeddedAuthServer.DelegateClients = []v1alpha1.OpaqueObject{}
+	checked, hold := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config), true)
+	if hold != nil {
+		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
+	}
+	bare, _ := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
+	if diff := cmp.Diff(bare.RunConfig(), checked.RunConfig()); diff != "" {
+		t.Errorf("defaults change the run config (-without +with):\n%s", diff)
+	}
+}
+
+func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
+	config := testenv.AuthServer("openid")
+	second := *config.UpstreamProviders[0].DeepCopy()
+	second.Name = "second"
+	config.UpstreamProviders = append(config.UpstreamProviders, second)
+	if _, hold := rollout.Check(pairOf(t, testenv.Virtual(namespace, "v", config), nil), true); hold != nil {
+		t.Errorf("held for %s: %s", hold.Reason, hold.Message)
+	}
+}
+
+// TestEveryMessageFitsIntoACondition bounds what Ready says.
+func TestEveryMessageFitsIntoACondition(t *testing.T) {
+	server := testenv.Server(namespace, strings.Repeat("n", 253), testenv.AuthServerRef("shared"))
+	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)
+	pair := pairOf(t, server, testenv.Config(namespace, "shared"))
+	_, hold := rollout.Check(pair, true)
+	for _, condition := range status.Held(pair, hold.Reason, hold.Message, hold.Stalled) {
+		if len(condition.Message) > 2048 {
+			t.Errorf("%s has %d bytes", condition.Type, len(condition.Message))
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package rollout
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/resolve"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// everything is a config that sets every field which is rendered.
+func everything() *v1alpha1.EmbeddedAuthServerConfig {
+	secret := func(name string) *v1alpha1.SecretKeyRef { return &v1alpha1.SecretKeyRef{Name: name, Key: "k"} }
+	bundle := &v1alpha1.CABundleSource{ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "ca", Key: "bundle.pem"}}
+	userInfo := &v1alpha1.UserInfoConfig{
+		EndpointURL: "https://idp.example.com/me", HTTPMethod: "POST", AdditionalHeaders: map[string]string{"X-A": "b"},
+		FieldMapping: &v1alpha1.UserInfoFieldMapping{SubjectFields: []string{"id"}, NameFields: []string{"n"}, EmailFields: []string{"e"}},
+	}
+	return &v1alpha1.EmbeddedAuthServerConfig{
+		Issuer:                       "https://auth.example.com",
+		AuthorizationEndpointBaseURL: "https://login.example.com",
+		SigningKeySecretRefs:         []v1alpha1.SecretKeyRef{*secret("key-new"), *secret("key-old")},
+		HMACSecretRefs:               []v1alpha1.SecretKeyRef{*secret("hmac-new"), *secret("hmac-old")},
+		TokenLifespans:               &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "30m", RefreshTokenLifespan: "24h", AuthCodeLifespan: "5m"},
+		UpstreamProviders: []v1alpha1.UpstreamProviderConfig{
+			{Name: "corp-idp", Type: "oidc", OIDCConfig: &v1alpha1.OIDCUpstreamConfig{
+				IssuerURL: "https://idp.example.com", ClientID: "c", ClientSecretRef: secret("corp"), RedirectURI: "https://auth.example.com/cb",
+				Scopes: []string{"openid"}, UserInfoOverride: userInfo, AdditionalAuthorizationParams: map[string]string{"access_type": "offline"},
+				SubjectClaim: "oid", CABundleRef: bundle, AllowPrivateIPs: true,
+			}},
+			{Name: "git", Type: "oauth2", OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{
+				AuthorizationEndpoint: "https://git.example.com/a", TokenEndpoint: "https://git.example.com/t", ClientID: "g",
+				ClientSecretRef: secret("git"), Scopes: []string{"read"}, UserInfo: userInfo, CABundleRef: bundle, AllowPrivateIPs: true, InsecureAllowHTTP: true,
+				TokenResponseMapping:          &v1alpha1.TokenResponseMapping{AccessTokenPath: "a.t", ScopePath: "a.s", RefreshTokenPath: "a.r", ExpiresInPath: "a.e"},
+				IdentityFromToken:             &v1alpha1.IdentityFromTokenConfig{SubjectPath: "u.id", NamePath: "u.n", EmailPath: "u.e"},
+				AdditionalAuthorizationParams: map[string]string{"prompt": "login"},
+			}},
+		},
+		Storage: &v1alpha1.AuthServerStorageConfig{Type: "redis", Redis: &v1alpha1.RedisStorageConfig{
+			SentinelConfig: &v1alpha1.RedisSentinelConfig{MasterName: "m", SentinelService: &v1alpha1.SentinelServiceRef{Name: "s"}, DB: 2},
+			ACLUserConfig:  &v1alpha1.RedisACLUserConfig{UsernameSecretRef: secret("redis-user"), PasswordSecretRef: secret("redis-password")},
+			DialTimeout:    "5s", ReadTimeout: "3s", WriteTimeout: "3s",
+			TLS: &v1alpha1.RedisTLSConfig{CACertSecretRef: secret("redis-ca")}, SentinelTLS: &v1alpha1.RedisTLSConfig{CACertSecretRef: secret("sentinel-ca")},
+		}},
+		DisableUpstreamTokenInjection:             true,
+		BaselineClientScopes:                      []string{"openid", "offline_access"},
+		AllowConfidentialClientRegistration:       true,
+		AllowPrivateKeyJWTRegistration:            true,
+		InsecureAllowConfidentialOverLoopbackHTTP: true,
+		ForceConfidentialRedirectURIs:             []string{"https://client.example.com/cb"},
+		CIMD:                                      &v1alpha1.CIMDConfig{Enabled: true, CacheMaxSize: 10, CacheFallbackTTL: "1m"},
+	}
+}
+
+func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
+	t.Helper()
+	consumer := resolve.Consumer{
+		Kind: resolve.KindVirtualMCPServer, Namespace: "team-a", Name: "tools", Inline: config, Port: 4483,
+		OIDC: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
+	}
+	pair, err := resolve.Resolve(consumer, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, hold := Check(pair, true)
+	if hold != nil {
+		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
+	}
+	return checked
+}
+
+// TestNoRenderDrift forbids that an upgrade of the manager rolls auth servers:
+// what is rendered for the same objects stays the same, byte for byte. Update
+// the golden files only if every auth server really has to roll.
+func TestNoRenderDrift(t *testing.T) {
+	minimal := &v1alpha1.EmbeddedAuthServerConfig{
+		Issuer: "https://auth.example.com",
+		UpstreamProviders: []v1alpha1.UpstreamProviderConfig{{
+			Name: "idp", Type: "oidc", OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://idp.example.com", ClientID: "c"},
+		}},
+	}
+	for name, config := range map[string]*v1alpha1.EmbeddedAuthServerConfig{"minimal": minimal, "everything": everything()} {
+		t.Run(name, func(t *testing.T) {
+			checked := checked(t, config)
+			for kind, object := range map[string]any{
+				"deployment": checked.deployment("authserver:golden"), "service": checked.service(), "runconfig": indented(t, checked.RunConfig()),
+			} {
+				text, err := yaml.Marshal(object)
+				if err != nil {
+					t.Fatal(err)
+				}
+				golden(t, filepath.Join("testdata", name+"-"+kind+".yaml"), text)
+			}
+		})
+	}
+}
+
+func indented(t *testing.T, runConfig string) any {
+	t.Helper()
+	var content any
+	if err := yaml.Unmarshal([]byte(runConfig), &content); err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file) //nolint:gosec // A golden file.
+	if err != nil {
+		t.Fatalf("%v; run with -update to write it", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-golden +rendered):\n%s", file, diff)
+	}
+}
+
+// TestRestricted holds the pod to the restricted profile of the Pod Security
+// Standards, as the API server's own admission judges it.
+func TestRestricted(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := checked(t, everything()).deployment("authserver:golden").Spec.Template
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	evaluate := func(meta metav1.ObjectMeta, spec corev1.PodSpec) policy.AggregateCheckResult {
+		return policy.AggregateCheckResults(evaluator.EvaluatePod(level, &meta, &spec))
+	}
+	if result := evaluate(template.ObjectMeta, template.Spec); !result.Allowed {
+		t.Errorf("refused: %s", result.ForbiddenDetail())
+	}
+	loosened := template.DeepCopy()
+	loosened.Spec.SecurityContext = nil
+	if result := evaluate(loosened.ObjectMeta, loosened.Spec); result.Allowed {
+		t.Error("a pod without a security context is allowed: the check checks nothing")
+	}
+	if token := template.Spec.AutomountServiceAccountToken; token == nil || *token {
+		t.Error("the pod has the token of a service account")
+	}
+}

@@ -1,0 +1,117 @@
+package scopes_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/internal/scopes"
+)
+
+func TestEffective(t *testing.T) {
+	defaults := []string{"openid", "profile", "email", "offline_access"}
+	for name, tc := range map[string]struct {
+		supported, oidc []string
+		want            []string
+		source          scopes.Source
+	}{
+		"scopesSupported wins":       {[]string{"a"}, []string{"b"}, []string{"a"}, scopes.FromScopesSupported},
+		"oidcConfigRef comes second": {nil, []string{"b"}, []string{"b"}, scopes.FromOIDCConfigRef},
+		"empty is absent":            {[]string{}, []string{}, defaults, scopes.FromDefaults},
+		"absent":                     {nil, nil, defaults, scopes.FromDefaults},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, source := scopes.Effective(tc.supported, tc.oidc)
+			if diff := cmp.Diff(tc.want, got); diff != "" || source != tc.source {
+				t.Errorf("got %v from %v, want %v from %v", got, source, tc.want, tc.source)
+			}
+		})
+	}
+}
+
+func TestMissing(t *testing.T) {
+	for name, tc := range map[string]struct {
+		baseline, effective, want []string
+	}{
+		"empty baseline":          {nil, []string{"a"}, nil},
+		"empty effective":         {[]string{"a"}, nil, []string{"a"}},
+		"subset in another order": {[]string{"b", "a"}, []string{"a", "c", "b"}, nil},
+		"case matters":            {[]string{"OpenID"}, []string{"openid"}, []string{"OpenID"}},
+		"prefix is not enough":    {[]string{"open"}, []string{"openid"}, []string{"open"}},
+		"order of the baseline":   {[]string{"z", "a", "y"}, []string{"a"}, []string{"z", "y"}},
+		"each once":               {[]string{"z", "z"}, []string{"a"}, []string{"z"}},
+		"duplicates are fine":     {[]string{"a", "a"}, []string{"a"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, scopes.Missing(tc.baseline, tc.effective)); diff != "" {
+				t.Errorf("missing (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNothingMissingAllocatesNothing(t *testing.T) {
+	baseline := []string{"openid", "offline_access"}
+	allocations := testing.AllocsPerRun(100, func() {
+		effective, _ := scopes.Effective(nil, nil)
+		if scopes.Missing(baseline, effective) != nil {
+			t.Error("the defaults do not support the usual baseline")
+		}
+	})
+	if allocations != 0 {
+		t.Errorf("allocated %v times, want 0", allocations)
+	}
+}
+
+func FuzzMissing(f *testing.F) {
+	f.Add("openid offline_access", "openid profile")
+	f.Add("", "")
+	f.Add("a a b", "A b")
+	f.Fuzz(func(t *testing.T, baselineText, effectiveText string) {
+		baseline, effective := strings.Split(baselineText, " "), strings.Split(effectiveText, " ")
+		missing := scopes.Missing(baseline, effective)
+		for _, scope := range baseline {
+			if slices.Contains(effective, scope) == slices.Contains(missing, scope) {
+				t.Errorf("%q is in exactly one of effective %q and missing %q", scope, effective, missing)
+			}
+		}
+		for i, scope := range missing {
+			if !slices.Contains(baseline, scope) || slices.Contains(missing[:i], scope) {
+				t.Errorf("%q of %q is not of the baseline %q, or twice", scope, missing, baseline)
+			}
+		}
+	})
+}
+
+func TestSuggest(t *testing.T) {
+	effective := []string{"openid", "profile", "email", "offline_access", "mcp:tools", "read"}
+	for name, tc := range map[string]struct{ scope, want string }{
+		"separator":            {"offline-access", "offline_access"},
+		"case":                 {"OpenID", "openid"},
+		"separator and case":   {"MCP.Tools", "mcp:tools"},
+		"one letter":           {"profil", "profile"},
+		"two letters":          {"offline_acess_", "offline_access"},
+		"nothing like it":      {"admin", ""},
+		"too short to tell":    {"rd", ""},
+		"longer than compared": {strings.Repeat("openid", 20), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := scopes.Suggest(tc.scope, effective)
+			if got != tc.want || ok != (tc.want != "") {
+				t.Errorf("Suggest(%q) = %q, %v, want %q", tc.scope, got, ok, tc.want)
+			}
+		})
+	}
+}
+
+func FuzzSuggest(f *testing.F) {
+	f.Add("offline-access", "openid offline_access")
+	f.Fuzz(func(t *testing.T, scope, effectiveText string) {
+		effective := strings.Split(effectiveText, " ")
+		if got, ok := scopes.Suggest(scope, effective); ok && !slices.Contains(effective, got) {
+			t.Errorf("Suggest(%q, %q) = %q, which is not effective", scope, effective, got)
+		}
+	})
+}
