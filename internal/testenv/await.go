@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -37,9 +38,27 @@ func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what str
 // AwaitGone watches an object until it does not exist.
 func AwaitGone[T client.Object](t testing.TB, c client.WithWatch, object T) {
 	t.Helper()
-	err := c.Get(t.Context(), client.ObjectKeyFromObject(object), object)
-	if err == nil {
-		_, err = await(t.Context(), c, object, func(event watch.Event, _ T) bool { return event.Type == watch.Deleted })
+	ctx, cancel := context.WithTimeout(t.Context(), awaitTimeout)
+	defer cancel()
+	list, err := listOf(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The watch comes first: what is deleted after the Get is seen by it.
+	watcher, err := c.Watch(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Stop()
+	err = c.Get(ctx, client.ObjectKeyFromObject(object), object)
+	for err == nil {
+		event, open := <-watcher.ResultChan()
+		if event.Type == watch.Deleted {
+			return
+		}
+		if !open {
+			err = errors.New("it still exists")
+		}
 	}
 	if client.IgnoreNotFound(err) != nil {
 		t.Fatalf("waiting until %s is gone: %v", client.ObjectKeyFromObject(object), err)

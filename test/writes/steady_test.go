@@ -1,0 +1,195 @@
+package writes_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// reconciles returns how many reconciles have ended in this process, and how
+// many objects are queued or being reconciled.
+func reconciles(t *testing.T) (ended, pending float64) {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			switch family.GetName() {
+			case "controller_runtime_reconcile_total":
+				ended += metric.GetCounter().GetValue()
+			case "workqueue_depth", "controller_runtime_active_workers":
+				pending += metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return ended, pending
+}
+
+// awaitReconciles waits until at least n more reconciles than before have ended
+// and none is left.
+func awaitReconciles(t *testing.T, before float64, n int) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		ended, pending := reconciles(t)
+		return ended-before >= float64(n) && pending == 0, nil
+	})
+	if err != nil {
+		ended, pending := reconciles(t)
+		t.Fatalf("%v of %d reconciles, %v pending: %v", ended-before, n, pending, err)
+	}
+}
+
+// TestSteadyStateWritesNothing reconciles 500 settled objects once more, as a
+// resync or a restart does, and counts what is sent.
+func TestSteadyStateWritesNothing(t *testing.T) {
+	const configs, objects = 100, 500
+	namespace := cluster.Namespace(t)
+	create(t, testenv.OIDCConfig(namespace, "oidc"))
+	for i, name := range testenv.Many("c", configs) {
+		baseline := []string{"openid"}
+		if i%2 == 0 {
+			baseline = []string{"admin"}
+		}
+		create(t, testenv.Config(namespace, name, baseline...),
+			testenv.Server(namespace, name, testenv.AuthServerRef(name)),
+			testenv.Server(namespace, name+"-gone", testenv.AuthServerRef("gone")),
+			testenv.Proxy(namespace, name, testenv.ExternalAuthConfigRef(name)),
+			testenv.Virtual(namespace, name, testenv.AuthServer(baseline...)))
+	}
+	before, _ := reconciles(t)
+	first := cluster.StartManager(t, nil)
+	awaitReconciles(t, before, objects)
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	wire := &wire{}
+	before, _ = reconciles(t)
+	second := cluster.StartManager(t, wire.wrap)
+	awaitReconciles(t, before, objects)
+	if err := second.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if sent := wire.take(writes...); len(sent) != 0 {
+		t.Errorf("%d writes in a steady state, the first: %s", len(sent), sent[0])
+	}
+}
+
+// TestOneEditWritesWhatChanges edits a config with 40 consumers, of which 10
+// change their verdict: one status for each of them, and the config's own.
+func TestOneEditWritesWhatChanges(t *testing.T) {
+	const consumers, changing = 40, 10
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	create(t, config)
+	var last *v1beta1.MCPServer
+	for i, name := range testenv.Many("web", consumers) {
+		scopes := []string{"openid", "admin"}
+		if i < changing {
+			scopes = []string{"openid"}
+		}
+		// Without the MCPOIDCConfig nothing rolls, so statuses are all there is.
+		last = testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...))
+		create(t, last)
+	}
+	wire := &wire{}
+	before, _ := reconciles(t)
+	manager := cluster.StartManager(t, wire.wrap)
+	awaitReconciles(t, before, consumers+1)
+	wire.take()
+
+	before, _ = reconciles(t)
+	patch := client.MergeFrom(config.DeepCopy())
+	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
+	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+		t.Fatal(err)
+	}
+	awaitReconciles(t, before, consumers+1)
+	if err := manager.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, request := range wire.take(writes...) {
+		switch {
+		case strings.Contains(request, "/mcpexternalauthconfigs/shared/status"):
+			counts["config"]++
+		case strings.Contains(request, "/mcpservers/web-") && strings.Contains(request, "/status"):
+			counts["consumers"]++
+		case strings.Contains(request, "/events"):
+			counts["events"]++
+		default:
+			counts[request]++
+		}
+	}
+	// Each consumer and the config turned to False; so did Ready, which was
+	// waiting before.
+	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing, "events": 2*changing + 1}, counts); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+// TestEventsOnTransitions follows the events of a consumer through its life.
+func TestEventsOnTransitions(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	cluster.StartManager(t, nil)
+	config := testenv.Config(namespace, "shared", "openid")
+	create(t, testenv.OIDCConfig(namespace, "oidc"), config)
+	setBaseline := func(scope string, want string) {
+		t.Helper()
+		patch := client.MergeFrom(config.DeepCopy())
+		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{scope}
+		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+			t.Fatal(err)
+		}
+		config = testenv.Await(t, cluster.Client, config, "says "+want, func(c *v1beta1.MCPExternalAuthConfig) bool {
+			return c.Status.ObservedGeneration == c.Generation && string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == want
+		})
+	}
+	config = testenv.Await(t, cluster.Client, config, "is judged alone", func(c *v1beta1.MCPExternalAuthConfig) bool {
+		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Reason == "NotReferenced"
+	})
+	create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
+	config = testenv.Await(t, cluster.Client, config, "is judged", func(c *v1beta1.MCPExternalAuthConfig) bool {
+		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "True"
+	})
+	setBaseline("admin", "False")
+	setBaseline("root", "False")
+	setBaseline("email", "True")
+
+	// The first judgement is no transition, a change of the message neither, and
+	// what happens twice is one event with a count.
+	want := []string{"Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
+	var got []string
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		list := &eventsv1.EventList{}
+		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return false, err
+		}
+		got = nil
+		for _, event := range list.Items {
+			if event.Regarding.Kind == "MCPExternalAuthConfig" && event.ReportingController == "scopegate" {
+				got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
+			}
+		}
+		return len(got) >= len(want), nil
+	})
+	if err != nil {
+		t.Log(err)
+	}
+	if diff := cmp.Diff(want, sorted(got)); diff != "" {
+		t.Errorf("events of the config (-want +got):\n%s", diff)
+	}
+}
