@@ -35,9 +35,10 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 	if !changed {
 		return nil
 	}
+	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
 	for i := range conditions {
 		old := meta.FindStatusCondition(object.GetStatus().Conditions, conditions[i].Type)
-		if eventType, told := transition(old, &conditions[i]); told {
+		if eventType, told := transition(old, &conditions[i], stalled); told {
 			w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", status.ClipTo(conditions[i].Message, maxNoteBytes))
 		}
 	}
@@ -45,16 +46,21 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 }
 
 // transition tells whether a condition's change is worth an event, and of which
-// type: its status or reason changed, and it is not the first and good news.
-// Stalled repeats what Ready says.
-func transition(old, updated *metav1.Condition) (string, bool) {
+// type. A change is one of status or reason; the first judgement is told only
+// if it is bad. Bad is what a user has to mend, or what the API server refused:
+// waiting for an object that may yet appear is not. Stalled repeats what Ready
+// says.
+func transition(old, updated *metav1.Condition, stalled bool) (string, bool) {
 	if updated.Type == v1alpha1.ConditionStalled {
 		return "", false
 	}
 	if old != nil && old.Status == updated.Status && old.Reason == updated.Reason {
 		return "", false
 	}
-	bad := updated.Status == metav1.ConditionFalse && updated.Reason != v1alpha1.ReasonRollingOut
+	bad := updated.Status == metav1.ConditionFalse
+	if updated.Type == v1alpha1.ConditionReady {
+		bad = bad && (stalled || updated.Reason == v1alpha1.ReasonRolloutFailed || updated.Reason == v1alpha1.ReasonNameConflict)
+	}
 	switch {
 	case bad:
 		return corev1.EventTypeWarning, true

@@ -103,6 +103,13 @@ func Start(ctx context.Context, options controlplane.Options) (*Cluster, error) 
 	return &Cluster{ControlPlane: plane, Client: admin, Rollouts: recorder}, nil
 }
 
+// Stop ends the recorder, whose watches kube-apiserver would wait for, and the
+// control plane.
+func (c *Cluster) Stop() error {
+	c.Rollouts.Stop()
+	return c.ControlPlane.Stop()
+}
+
 // logOutput shows the managers' logs in verbose runs only.
 func logOutput() *os.File {
 	if testing.Verbose() {
