@@ -169,9 +169,8 @@ func TestEventsOnTransitions(t *testing.T) {
 	setBaseline("root", "False")
 	setBaseline("email", "True")
 
-	// The first judgement is no transition, a change of the message neither, and
-	// what happens twice is one event with a count.
-	want := []string{"Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
+	// The first judgement is no transition, and a change of the message neither.
+	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
 	var got []string
 	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
 		list := &eventsv1.EventList{}

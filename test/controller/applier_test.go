@@ -1,0 +1,61 @@
+package controller_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// TestRemoveAsksTheLiveObject lets a cache that lags say that the references
+// are gone, while the object has them.
+func TestRemoveAsksTheLiveObject(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	live := awaitVerdict(t, server, rolling)
+	before := fingerprint(t, server)
+	lagging := live.DeepCopy()
+	lagging.Spec.AuthReferences = v1alpha1.AuthReferences{}
+
+	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
+	gone := func(object client.Object) bool {
+		consumer, _ := resolve.Of(object)
+		return !consumer.References()
+	}
+	for what, owner := range map[string]*v1beta1.MCPServer{"a lagging cache": lagging, "an object of the same name": func() *v1beta1.MCPServer {
+		other := lagging.DeepCopy()
+		other.UID = "another"
+		return other
+	}()} {
+		if err := applier.Remove(t.Context(), owner, childKey(server).Name, gone); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if after := fingerprint(t, server); len(after) != len(before) || after[0] != before[0] {
+			t.Errorf("%s cost the children: %v, want %v", what, after, before)
+		}
+	}
+}
+
+// TestAnUncheckedPairCanNotBeApplied holds that the zero value is no way round.
+func TestAnUncheckedPairCanNotBeApplied(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(cluster.Namespace(t), "web", v1alpha1.AuthReferences{})
+	create(t, server)
+	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
+	if _, err := applier.Apply(t.Context(), server, rollout.Checked{}); err == nil {
+		t.Error("the zero value was applied")
+	}
+	err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(deploymentOf(server)), &appsv1.Deployment{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("a Deployment was made: %v", err)
+	}
+}
