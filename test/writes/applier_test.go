@@ -57,12 +57,12 @@ func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
 	consumer, _ := resolve.Of(asked)
 	name := rollout.ChildName(consumer)
 	theirs := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{
-		Selector: map[string]string{"app": "theirs"}, Ports: []corev1.ServicePort{{Port: 80}},
+		Selector: map[string]string{"app": "theirs"}, Ports: []corev1.ServicePort{{Name: "theirs", Port: 80}},
 	}}
 	ours := &corev1.Service{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: name,
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1beta1.GroupVersion.WithKind("MCPServer"))},
-	}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "theirs", Port: 80}}}}
 
 	manager, _ := managerOnWire(t)
 	create(t, ours)

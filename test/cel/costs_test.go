@@ -1,0 +1,71 @@
+package cel_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/scopegate/scopegate/test/corpus"
+)
+
+const (
+	// mostOfBudget is the share of the budget above which a rule is one release
+	// of Kubernetes away from being refused.
+	mostOfBudget = 0.20
+	// targetShare is the most outside of lists. In upstreamProviders, to which
+	// ToolHive sets no bound, even a rule that reads one field costs more.
+	targetShare = 0.002
+)
+
+// TestCosts compares what the API server estimates for every expression with
+// the golden file.
+func TestCosts(t *testing.T) {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
+	priced := func(tested corpus.Tested, expression string, cost uint64) {
+		id := strings.Join(tested.IDs(), ",")
+		row(tested.Kind, tested.Path, id, expression, fmt.Sprint(cost), fmt.Sprintf("%.6f", share(cost)))
+	}
+	row("KIND", "PATH", "RULE", "EXPRESSION", "COST", "SHARE")
+	for _, tested := range loadMutations(t) {
+		checkCost(t, tested.Rule)
+		priced(tested, "rule", tested.Cost)
+		if tested.MessageExpression != "" {
+			priced(tested, "messageExpression", tested.MessageCost)
+		}
+	}
+	_ = table.Flush()
+	golden(t, "testdata/costs.golden", text.String())
+}
+
+// TestOldestKubernetes compiles all rules as the oldest supported kube-apiserver
+// does.
+func TestOldestKubernetes(t *testing.T) {
+	for _, schema := range loadSchemas(t) {
+		rules, err := corpus.Rules(schema, version.MustParseGeneric(corpus.OldestKubernetes))
+		if err != nil {
+			t.Errorf("on Kubernetes %s: %v", corpus.OldestKubernetes, err)
+		}
+		for _, rule := range rules {
+			checkCost(t, rule)
+		}
+	}
+}
+
+func checkCost(t *testing.T, rule corpus.Rule) {
+	t.Helper()
+	for expression, cost := range map[string]uint64{"rule": rule.Cost, "messageExpression": rule.MessageCost} {
+		switch {
+		case share(cost) > mostOfBudget:
+			t.Errorf("the %s of %s costs %.3f of the budget, %.3f at most are allowed", expression, rule, share(cost), mostOfBudget)
+		case share(cost) > targetShare && !strings.Contains(rule.Path, "[]"):
+			t.Errorf("the %s of %s costs %.5f of the budget, %.3f at most are allowed outside of lists", expression, rule, share(cost), targetShare)
+		}
+	}
+}
+
+func share(cost uint64) float64 { return float64(cost) / corpus.Budget }

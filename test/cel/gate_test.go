@@ -1,0 +1,129 @@
+package cel_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/version"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/test/corpus"
+)
+
+// kubernetes is the version whose kube-apiserver the suites run.
+var kubernetes = version.MajorMinor(1, 37)
+
+// mutations are all rules and the cases that notice when one is replaced.
+var mutations = sync.OnceValues(func() ([]corpus.Tested, error) {
+	schemas, err := corpus.Schemas()
+	if err != nil {
+		return nil, err
+	}
+	cases, err := corpus.Load(os.DirFS(testdata))
+	if err != nil {
+		return nil, err
+	}
+	var all []corpus.Tested
+	for _, schema := range schemas {
+		rules, err := corpus.Rules(schema, kubernetes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, corpus.Mutate(schema, rules, cases)...)
+	}
+	return all, nil
+})
+
+func loadMutations(t *testing.T) []corpus.Tested {
+	t.Helper()
+	all, err := mutations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestMutations replaces every rule at every place by true and by false. Each
+// must be noticed by a case in the rule's own folder, each folder must be of one
+// rule, and a rule must have the same id on all kinds.
+func TestMutations(t *testing.T) {
+	expressions, ids, used := map[string]string{}, map[string]string{}, map[string]bool{}
+	for _, tested := range loadMutations(t) {
+		checkTested(t, tested)
+		expression := tested.ValidationRule.Rule
+		for _, id := range tested.IDs() {
+			if other, ok := expressions[id]; ok && other != expression {
+				t.Errorf("the folders %s test two rules:\n%s\n%s", id, other, expression)
+			}
+			if other, ok := ids[expression]; ok && other != id {
+				t.Errorf("%s has two ids: %s and %s", tested, other, id)
+			}
+			expressions[id], ids[expression], used[strings.ToLower(tested.Kind)+"/"+id] = expression, id, true
+		}
+	}
+	for _, c := range loadCases(t) {
+		if !used[folder(c)] {
+			t.Errorf("%s tests no rule: nothing changes in its folder when any is replaced by true", c.Path)
+		}
+	}
+}
+
+func checkTested(t *testing.T, tested corpus.Tested) {
+	t.Helper()
+	place := fmt.Sprintf("%s (%s)", tested, tested.ValidationRule.Rule)
+	ids := tested.IDs()
+	switch len(ids) {
+	case 0:
+		t.Errorf("%s survives: no reject case notices when it is replaced by true", place)
+		return
+	case 1:
+	default:
+		t.Errorf("%s has reject cases in the folders of %d rules: %v", place, len(ids), ids)
+	}
+	if !slices.ContainsFunc(tested.Accepts, func(c corpus.Case) bool { return c.Rule == ids[0] }) {
+		t.Errorf("%s survives: no accept case of %s notices when it is replaced by false", place, ids[0])
+	}
+}
+
+// TestOfflineEvaluation holds the evaluator of the mutations to the same causes
+// as the API server, without which they would prove nothing.
+func TestOfflineEvaluation(t *testing.T) {
+	cases := loadCases(t)
+	for _, schema := range loadSchemas(t) {
+		evaluate := corpus.Evaluator(schema)
+		for _, c := range cases {
+			if c.Object.GetKind() != schema.Kind {
+				continue
+			}
+			if diff := cmp.Diff(c.Causes, evaluate(c)); diff != "" {
+				t.Errorf("%s: causes (-want +got):\n%s", c.Path, diff)
+			}
+		}
+	}
+}
+
+// TestVersionsAreTheSame lets the tests of one version speak for both.
+func TestVersionsAreTheSame(t *testing.T) {
+	crds, err := config.CRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, crd := range crds {
+		alpha, err := corpus.VersionSchema(crd, "v1alpha1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		beta, err := corpus.VersionSchema(crd, "v1beta1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(beta, alpha); diff != "" {
+			t.Errorf("%s: schema (-v1beta1 +v1alpha1):\n%s", crd.Name, diff)
+		}
+	}
+}

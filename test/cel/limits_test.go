@@ -1,0 +1,131 @@
+package cel_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/test/corpus"
+)
+
+// The bounds of the lists of scopes.
+const (
+	mostBaseline  = 10
+	mostScopes    = 1000
+	longestScope  = 256
+	notInTheLists = 'z'
+)
+
+// TestLargestLists fills the lists to their bounds with scopes that differ in
+// their last letters only, the costliest to compare: the rules must still judge
+// within the limits of cost at run time.
+func TestLargestLists(t *testing.T) {
+	quiet, namespace := newClient(t), cluster.Namespace(t)
+	supported := longScopes(mostScopes, 'a')
+	verdicts := map[string]struct {
+		baseline []any
+		message  string
+	}{
+		"accept": {baseline: supported[mostScopes-mostBaseline:]},
+		"reject": {
+			baseline: longScopes(mostBaseline, notInTheLists),
+			message:  fmt.Sprintf("Invalid value: scope %q (and 9 more) is not in ", longScopes(1, notInTheLists)[0]),
+		},
+	}
+	for rule, place := range map[string]struct{ base, list, baseline string }{
+		"mcpexternalauthconfig": {
+			"mcpexternalauthconfig/baseline-in-scopes-supported/accept-all-supported.yaml",
+			"spec.embeddedAuthServer.scopesSupported", "spec.embeddedAuthServer.baselineClientScopes",
+		},
+		"virtualmcpserver": {
+			"virtualmcpserver/baseline-in-advertised-scopes/accept-all-advertised.yaml",
+			"spec.incomingAuth.oidcConfigRef.scopes", "spec.authServerConfig.baselineClientScopes",
+		},
+	} {
+		for verdict, want := range verdicts {
+			t.Run(rule+"/"+verdict, func(t *testing.T) {
+				t.Parallel()
+				object := as(findCase(t, place.base).Object, "v1beta1", namespace, verdict)
+				set(t, object, place.list, supported)
+				set(t, object, place.baseline, want.baseline)
+				got := causes(quiet.Create(t.Context(), object, client.DryRunAll))
+				if want.message == "" && got == nil {
+					return
+				}
+				if len(got) != 1 || want.message == "" || got[0].Field != place.baseline || !strings.HasPrefix(got[0].Message, want.message) {
+					t.Errorf("want a rejection of %s with %.60q, got %+v", place.baseline, want.message, got)
+				}
+			})
+		}
+	}
+}
+
+// TestBoundsOfScopes goes one beyond each bound of the baseline: the schema
+// rejects that before a rule runs.
+func TestBoundsOfScopes(t *testing.T) {
+	quiet, namespace := newClient(t), cluster.Namespace(t)
+	const field = "spec.embeddedAuthServer.baselineClientScopes"
+	notChecked := metav1.StatusCause{
+		Type: metav1.CauseTypeFieldValueInvalid, Field: "<nil>",
+		Message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+	}
+	tooLong := longScopes(1, 'a')[0].(string) + "a"
+	for name, c := range map[string]struct {
+		baseline []any
+		want     []metav1.StatusCause
+	}{
+		"eleven scopes": {longScopes(mostBaseline+1, 'a'), []metav1.StatusCause{
+			notChecked, {Type: metav1.CauseTypeTooMany, Field: field, Message: "Too many: 11: must have at most 10 items"},
+		}},
+		"257 characters": {[]any{tooLong}, []metav1.StatusCause{
+			notChecked, {Type: "FieldValueTooLong", Field: field + "[0]", Message: "Too long: may not be more than 256 bytes"},
+		}},
+		"a space": {[]any{"openid profile"}, []metav1.StatusCause{
+			{Type: metav1.CauseTypeFieldValueInvalid, Field: field + "[0]", Message: `Invalid value: "openid profile": ` + field + `[0] in body should match '^[\x21\x23-\x5B\x5D-\x7E]+$'`},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			object := as(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
+			unstructured.RemoveNestedField(object.Object, "spec", "embeddedAuthServer", "scopesSupported")
+			set(t, object, field, c.baseline)
+			if diff := cmp.Diff(c.want, causes(quiet.Create(t.Context(), object, client.DryRunAll))); diff != "" {
+				t.Errorf("causes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// longScopes returns scopes of the greatest length that share all but their last
+// letters.
+func longScopes(count int, mark rune) []any {
+	scopes := make([]any, count)
+	for i := range scopes {
+		tail := fmt.Sprintf("%c%04d", mark, i)
+		scopes[i] = strings.Repeat("s", longestScope-len(tail)) + tail
+	}
+	return scopes
+}
+
+func findCase(t *testing.T, path string) corpus.Case {
+	t.Helper()
+	for _, c := range loadCases(t) {
+		if c.Path == path {
+			return c
+		}
+	}
+	t.Fatalf("no case %s", path)
+	return corpus.Case{}
+}
+
+func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
+	t.Helper()
+	if err := unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...); err != nil {
+		t.Fatal(err)
+	}
+}

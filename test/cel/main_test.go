@@ -1,0 +1,108 @@
+// Package cel_test holds the API to its schema on a real API server: every case
+// of the corpus, strict field names, lossless storage, and kubectl explain. The
+// rules themselves are also mutated and priced, offline.
+package cel_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/corpus"
+)
+
+const testdata = "../testdata"
+
+var (
+	cluster *testenv.Cluster
+	update  = flag.Bool("update", false, "rewrite the golden files and the causes in the corpus")
+)
+
+func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
+
+// versions in which every object is served.
+var versions = []string{"v1beta1", "v1alpha1"}
+
+// newClient returns a client that does not print the API server's warnings: each
+// request in v1alpha1 has one.
+func newClient(t *testing.T) client.Client {
+	t.Helper()
+	cfg := rest.CopyConfig(cluster.Config)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	quiet, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return quiet
+}
+
+func loadCases(t *testing.T) []corpus.Case {
+	t.Helper()
+	cases, err := corpus.Load(os.DirFS(testdata))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+func loadSchemas(t *testing.T) []corpus.Schema {
+	t.Helper()
+	schemas, err := corpus.Schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schemas
+}
+
+// as returns a copy of an object in another version, under a name of its own.
+func as(object *unstructured.Unstructured, version, namespace, name string) *unstructured.Unstructured {
+	object = object.DeepCopy()
+	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "toolhive.stacklok.dev", Version: version, Kind: object.GetKind()})
+	object.SetNamespace(namespace)
+	object.SetName(name)
+	return object
+}
+
+// causes of a rejection; nil when there is no error, and a cause that no case
+// expects when the error is of another kind.
+func causes(err error) []metav1.StatusCause {
+	if err == nil {
+		return nil
+	}
+	status, ok := err.(apierrors.APIStatus)
+	if !ok || !apierrors.IsInvalid(err) || status.Status().Details == nil {
+		return []metav1.StatusCause{{Type: "NotARejection", Message: err.Error()}}
+	}
+	found := status.Status().Details.Causes
+	corpus.Sort(found)
+	return found
+}
+
+// golden compares a text with a file, line by line.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // A file of the repository.
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", file, diff)
+	}
+}

@@ -1,0 +1,156 @@
+package cel_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/test/corpus"
+)
+
+// TestNothingIsLost stores objects that set every field, and reads them back as
+// they were: through the API server in both versions, and through the Go types.
+func TestNothingIsLost(t *testing.T) {
+	quiet, namespace := newClient(t), cluster.Namespace(t)
+	objects := richObjects(t)
+	for _, kind := range loadSchemas(t) {
+		for _, object := range objects[kind.Kind] {
+			want := object.DeepCopy()
+			defaulting.Default(want.Object, kind.Structural)
+			for i, stored := range versions {
+				t.Run(fmt.Sprintf("%s/%s/%s", kind.Kind, object.GetName(), stored), func(t *testing.T) {
+					t.Parallel()
+					sent := as(object, stored, namespace, object.GetName()+"-"+stored)
+					if err := quiet.Create(t.Context(), sent, client.FieldValidation("Strict")); err != nil {
+						t.Fatal(err)
+					}
+					got := as(object, versions[1-i], namespace, sent.GetName())
+					if err := quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got); err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
+						t.Errorf("stored as %s, read as %s (-want +got):\n%s", stored, versions[1-i], diff)
+					}
+					typed := throughGoTypes(t, got)
+					defaulting.Default(typed, kind.Structural)
+					if diff := cmp.Diff(want.Object["spec"], typed["spec"]); diff != "" {
+						t.Errorf("through the Go types of %s (-want +got):\n%s", versions[1-i], diff)
+					}
+				})
+			}
+		}
+	}
+}
+
+// throughGoTypes decodes an object into its Go type and encodes it again. A false
+// that is the default is left out then: the API server puts it back.
+func throughGoTypes(t *testing.T, object *unstructured.Unstructured) map[string]any {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	typed, err := scheme.New(object.GroupVersionKind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := object.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, typed); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = json.Marshal(typed); err != nil {
+		t.Fatal(err)
+	}
+	back := &unstructured.Unstructured{}
+	if err := back.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	return back.Object
+}
+
+// TestRichObjectsSetEveryField keeps the objects of TestNothingIsLost complete.
+func TestRichObjectsSetEveryField(t *testing.T) {
+	objects := richObjects(t)
+	for _, kind := range loadSchemas(t) {
+		spec := kind.Structural.Properties["spec"]
+		set := map[string]bool{}
+		for _, object := range objects[kind.Kind] {
+			collect(object.Object["spec"], &spec, "spec", set)
+		}
+		corpus.Walk(&spec, func(path string, _ *schema.Structural) {
+			if path != "" && !set["spec."+path] {
+				t.Errorf("no %s in %s/roundtrip sets spec.%s", kind.Kind, testdata, path)
+			}
+		})
+	}
+}
+
+// collect notes the path of every field that a value sets.
+func collect(value any, s *schema.Structural, path string, set map[string]bool) {
+	set[path] = true
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if property, ok := s.Properties[name]; ok {
+				collect(value[name], &property, corpus.Join(path, name), set)
+			} else if s.AdditionalProperties != nil {
+				set[path+"{}"] = true
+			}
+		}
+	case []any:
+		for _, entry := range value {
+			if s.Items != nil {
+				collect(entry, s.Items, path+"[]", set)
+			}
+		}
+	}
+}
+
+// richObjects reads the objects of test/testdata/roundtrip, by kind.
+func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(testdata, "roundtrip", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no objects: %v", err)
+	}
+	objects := map[string][]*unstructured.Unstructured{}
+	for _, file := range files {
+		text, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+		for {
+			object := &unstructured.Unstructured{}
+			err := decoder.Decode(object)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			objects[object.GetKind()] = append(objects[object.GetKind()], object)
+		}
+	}
+	return objects
+}

@@ -1,0 +1,131 @@
+package corpus
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/model"
+	"k8s.io/apimachinery/pkg/util/version"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/environment"
+)
+
+// Budget is the estimated cost that the API server allows an expression.
+const Budget = 10_000_000
+
+// OldestKubernetes is the oldest version on which the rules are held to compile.
+const OldestKubernetes = "1.32"
+
+// Rule is one x-kubernetes-validations rule at one place of a schema.
+type Rule struct {
+	apiextensionsv1.ValidationRule
+	// Kind of the objects.
+	Kind string
+	// Path of the object that is self, as Walk names it.
+	Path string
+	// Index of the rule among those of its place.
+	Index int
+	// Cost that the API server estimates for the rule, times how often it may run
+	// in one object.
+	Cost uint64
+	// MessageCost that the API server estimates for the messageExpression.
+	MessageCost uint64
+}
+
+// String names the rule's place.
+func (r Rule) String() string { return fmt.Sprintf("%s %s rule %d", r.Kind, r.Path, r.Index) }
+
+// Field is the path of the field that the rule's rejections name.
+func (r Rule) Field() string { return r.Path + r.FieldPath }
+
+// Rules returns all rules of a schema with their costs, compiled as a
+// kube-apiserver of a version does when the CRD is created.
+func Rules(s Schema, kubernetes *version.Version) ([]Rule, error) {
+	compiler := compiler{kind: s.Kind, environment: environment.MustBaseEnvSet(kubernetes)}
+	compiler.visit(s.Structural, "", bounded(1))
+	return compiler.rules, errors.Join(compiler.errs...)
+}
+
+// places is how many values of one object a schema may describe; nil if nothing
+// bounds them.
+type places *uint64
+
+func bounded(count uint64) places { return &count }
+
+// below multiplies by the most entries that a list or a map may have.
+func below(p places, most *int64) places {
+	if p == nil || most == nil {
+		return nil
+	}
+	return bounded(multiply(*p, uint64(max(*most, 0))))
+}
+
+type compiler struct {
+	kind        string
+	environment *environment.EnvSet
+	rules       []Rule
+	errs        []error
+}
+
+func (c *compiler) visit(s *schema.Structural, path string, at places) {
+	if len(s.XValidations) > 0 {
+		if err := c.compile(s, path, at); err != nil {
+			c.errs = append(c.errs, fmt.Errorf("%s %s: %w", c.kind, path, err))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		property := s.Properties[name]
+		c.visit(&property, Join(path, name), at)
+	}
+	var bounds schema.ValueValidation
+	if s.ValueValidation != nil {
+		bounds = *s.ValueValidation
+	}
+	if s.Items != nil {
+		c.visit(s.Items, path+"[]", below(at, bounds.MaxItems))
+	}
+	if s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil {
+		c.visit(s.AdditionalProperties.Structural, path+"{}", below(at, bounds.MaxProperties))
+	}
+}
+
+func (c *compiler) compile(s *schema.Structural, path string, at places) error {
+	results, err := cel.Compile(s, model.SchemaDeclType(s, path == ""), celconfig.PerCallLimit, c.environment, cel.NewExpressionsEnvLoader())
+	if err != nil {
+		return err
+	}
+	for i, result := range results {
+		if result.Error != nil {
+			return fmt.Errorf("rule %d: %w", i, result.Error)
+		}
+		if result.MessageExpressionError != nil {
+			return fmt.Errorf("messageExpression of rule %d: %w", i, result.MessageExpressionError)
+		}
+		// The API server counts a rule once for each place where it may run: as
+		// often as the bounds above allow, or else as a request has room for. It
+		// counts a messageExpression once.
+		times := result.MaxCardinality
+		if at != nil {
+			times = *at
+		}
+		c.rules = append(c.rules, Rule{
+			ValidationRule: s.XValidations[i], Kind: c.kind, Path: path, Index: i,
+			Cost: multiply(result.MaxCost, times), MessageCost: result.MessageExpressionMaxCost,
+		})
+	}
+	return nil
+}
+
+// multiply returns the product, or the largest number if that is smaller.
+func multiply(a, b uint64) uint64 {
+	if a != 0 && math.MaxUint64/a < b {
+		return math.MaxUint64
+	}
+	return a * b
+}
