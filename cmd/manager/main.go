@@ -36,6 +36,9 @@ func run() error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see --help for the flags", flag.Arg(0))
 	}
+	if options.AuthServerImage == "" {
+		return fmt.Errorf("--auth-server-image is empty: name the image that auth servers run")
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
 	ctx := ctrl.SetupSignalHandler()

@@ -57,6 +57,7 @@ CGO_ENABLED=0 go build -v -trimpath -ldflags "$ldflags" -o "$work/" "${commands[
     { print }
   ' >&2
 
-mv -T "$work" "$out" 2>/dev/null || [[ -d "$out" ]]
-chmod 755 "$out"
+chmod 755 "$work"
+# Another build may have been first.
+[[ -d "$out" ]] || mv "$work" "$out"
 echo "$out"

@@ -1,0 +1,167 @@
+// Package manager_test runs the built manager as users do: as a process with
+// flags and a kubeconfig.
+package manager_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+var cluster *testenv.Cluster
+
+func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
+
+// binary builds the manager.
+func binary(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "manager")
+	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/manager").CombinedOutput() //nolint:gosec // Our own package.
+	if err != nil {
+		t.Fatalf("building the manager: %v\n%s", err, output)
+	}
+	return path
+}
+
+// freeAddress returns a loopback address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// get waits until a URL answers with 200 and returns what it says.
+func get(t *testing.T, url string) string {
+	t.Helper()
+	var body []byte
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return false, err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false, nil //nolint:nilerr // It does not listen yet.
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, err = io.ReadAll(response.Body)
+		return err == nil && response.StatusCode == http.StatusOK, nil
+	})
+	if err != nil {
+		t.Fatalf("%s: %v: %s", url, err, body)
+	}
+	return string(body)
+}
+
+func TestManagerServesAndEndsCleanly(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "admin")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	for _, object := range []client.Object{config, server} {
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	metrics, probes := freeAddress(t), freeAddress(t)
+	var logs bytes.Buffer
+	command := exec.Command(binary(t), "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics, //nolint:gosec // Our own binary.
+		"--health-probe-bind-address", probes, "--leader-elect", "--leader-election-namespace", controlplane.Namespace)
+	command.Stdout, command.Stderr = &logs, &logs
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	t.Cleanup(func() { _ = command.Process.Kill() })
+
+	get(t, fmt.Sprintf("http://%s/readyz", probes))
+	get(t, fmt.Sprintf("http://%s/healthz", probes))
+	testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
+	})
+	want := `scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1`
+	if got := get(t, fmt.Sprintf("http://%s/metrics", metrics)); !strings.Contains(got, want) {
+		t.Errorf("the metrics lack %s", want)
+	}
+
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the manager ended with %v:\n%s", err, logs.String())
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the manager does not end on SIGTERM")
+	}
+}
+
+func TestManagerRefuses(t *testing.T) {
+	manager := binary(t)
+	for name, tc := range map[string]struct {
+		arguments []string
+		want      string
+	}{
+		"an unknown flag":      {[]string{"--nonsense"}, "flag provided but not defined: -nonsense"},
+		"an argument":          {[]string{"nonsense"}, `unexpected argument "nonsense"`},
+		"a missing kubeconfig": {[]string{"--kubeconfig", "/does/not/exist"}, "/does/not/exist"},
+		"an empty image":       {[]string{"--auth-server-image", ""}, "--auth-server-image"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command := exec.CommandContext(t.Context(), manager, tc.arguments...) //nolint:gosec // Our own binary.
+			command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
+			output, err := command.CombinedOutput()
+			if err == nil || !strings.Contains(string(output), tc.want) {
+				t.Errorf("got %v, want an error that names %q:\n%s", err, tc.want, output)
+			}
+		})
+	}
+}
+
+// TestManagerRefusesForeignCRDs takes away the field that only scopegate's own
+// CRDs have, as on a cluster where ToolHive's operator is in charge.
+func TestManagerRefusesForeignCRDs(t *testing.T) {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	key := client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}
+	if err := cluster.Client.Get(t.Context(), key, crd); err != nil {
+		t.Fatal(err)
+	}
+	for i := range crd.Spec.Versions {
+		spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
+		server := spec.Properties["embeddedAuthServer"]
+		server.XValidations = nil
+		delete(server.Properties, "scopesSupported")
+		spec.Properties["embeddedAuthServer"] = server
+	}
+	if err := cluster.Client.Update(t.Context(), crd); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), binary(t), "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
+	output, err := command.CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "mcpexternalauthconfigs.toolhive.stacklok.dev is not scopegate's own") {
+		t.Errorf("got %v:\n%s", err, output)
+	}
+}
