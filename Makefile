@@ -5,10 +5,13 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 TOOL := go tool -modfile=tools/go.mod
-# The control plane's binaries, built at the first use (see the target).
-ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"
+# The control plane's binaries, built at the first use (see the target). An
+# assignment by itself fails if the build does; within export it would not.
+ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"; export KUBEBUILDER_ASSETS
 # Flags for go test, for instance TESTFLAGS='-run Ratchet -v'.
 TESTFLAGS ?=
+# How many random cases `make equivalence` compares.
+CASES ?= 1000000
 
 .PHONY: help
 help: ## List the targets.
@@ -18,19 +21,34 @@ help: ## List the targets.
 build: ## Build bin/manager.
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager
 
+.PHONY: authserver
+authserver: ## Build bin/authserver, ToolHive's auth server that pods run. The first time takes minutes.
+	cd authserver
+	CGO_ENABLED=0 go build -trimpath -o ../bin/authserver .
+
 .PHONY: run
 run: ## Show the main job on a real control plane, then stay up. ARGS=--exit ends after the walk.
-	@export $(ASSETS)
-	exec go run ./cmd/devcluster $(ARGS)
+	@$(ASSETS)
+	go build -o bin/ ./cmd/devcluster
+	# Not by go run, which passes on neither SIGTERM nor the exit code.
+	exec bin/devcluster $(ARGS)
 
 .PHONY: test
 test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
-	@export $(ASSETS)
+	@$(ASSETS)
 	go test -p 2 $(TESTFLAGS) ./...
+	cd authserver
+	go test -p 2 $(TESTFLAGS) ./...
+
+.PHONY: equivalence
+equivalence: ## Compare a million verdicts with ToolHive and the API server's evaluator. CASES sets how many.
+	@$(ASSETS)
+	cd authserver
+	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence | grep --line-buffered -vE '^=== |^ +--- PASS'
 
 .PHONY: bench
 bench: ## Measure, and print the tables of docs/benchmarks.md. It takes minutes.
-	@export $(ASSETS)
+	@$(ASSETS)
 	go run ./test/bench
 
 .PHONY: controlplane

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+)
+
+const (
+	// namespace of the samples.
+	namespace = "mcp-demo"
+	// mistakes is the folder of the samples that are wrong on purpose.
+	mistakes = "mistakes"
+
+	managedBy = "app.kubernetes.io/managed-by=scopegate"
+)
+
+// steps are the walk through the manifests in the folder samples.
+func steps(samples string) []step {
+	apply := func(files ...string) []string {
+		args := []string{"apply"}
+		for _, file := range files {
+			args = append(args, "-f", filepath.Join(samples, file))
+		}
+		return args
+	}
+	return []step{{
+		name:  "what the servers share",
+		shows: "A namespace, a secret of the company's identity provider, and how tokens are validated. No auth server yet.",
+		commands: []command{
+			{args: apply("00-namespace.yaml", "10-upstream-secret.yaml", "20-oidc-config.yaml"), says: []string{"mcpoidcconfig.toolhive.stacklok.dev/tokens created"}},
+			{args: words("config set-context --current --namespace " + namespace)},
+		},
+	}, {
+		name:  "a static mistake in a shared config",
+		shows: "One object holds both lists and they disagree, so the API server itself rejects it. It needs no webhook, and no manager.",
+		commands: []command{{
+			args:    apply(mistakes + "/baseline-not-in-scopes-supported.yaml"),
+			refused: true,
+			says:    []string{`"auth" is invalid`, "spec.embeddedAuthServer.baselineClientScopes", `scope "email" is not in scopesSupported`},
+		}},
+	}, {
+		name:  "a static mistake in a VirtualMCPServer",
+		shows: "Its auth server's config is inline, so its own oidcConfigRef.scopes are known too, and the API server rejects it as well.",
+		commands: []command{{
+			args:    apply(mistakes + "/baseline-not-in-own-oidc-scopes.yaml"),
+			refused: true,
+			says: []string{`"office" is invalid`, "spec.authServerConfig.baselineClientScopes",
+				`scope "calendar.read" is not in spec.incomingAuth.oidcConfigRef.scopes`},
+		}},
+	}, {
+		name: "a derived mistake",
+		shows: "The config says offline-access, its consumer lists offline_access. Neither object is wrong by itself, so both are accepted;\n" +
+			"the condition BaselineScopesValid tells of it, and no Deployment is made: there is no pod to crash.",
+		commands: []command{
+			{args: apply(mistakes+"/baseline-scope-misspelt.yaml", "40-mcp-server.yaml"), says: []string{"mcpexternalauthconfig.toolhive.stacklok.dev/auth created", "mcpserver.toolhive.stacklok.dev/weather created"}},
+			{args: waitFor("BaselineScopesValid=False", "mcpexternalauthconfig/auth", "mcpserver/weather")},
+			{args: words("get mcpexternalauthconfig,mcpserver"), says: []string{"False", v1alpha1.ReasonBaselineScopeNotSupported}},
+			{args: words("get mcpserver weather -o", `jsonpath={.status.conditions[?(@.type=="BaselineScopesValid")].message}`), says: []string{`did you mean "offline_access"?`}},
+			{args: words("get deployments,replicasets,pods,services"), says: []string{"No resources found"}, check: nothingMade},
+		},
+	}, {
+		name:  "the repair rolls out",
+		shows: "The config is corrected, and nothing else is touched: its consumer rolls out at once.",
+		commands: []command{
+			{args: apply("30-auth-config.yaml"), says: []string{"mcpexternalauthconfig.toolhive.stacklok.dev/auth configured"}},
+			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather")},
+			{args: words("wait --timeout=30s mcpserver/weather", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=RollingOut`)},
+			{args: words("wait --timeout=30s deployment --selector", managedBy, "--for=jsonpath={.status.unavailableReplicas}=1")},
+			{args: words("get deployments,replicasets,pods,services"), says: []string{"deployment.apps/auth-weather-", "replicaset.apps/auth-weather-", "pod/auth-weather-", "service/auth-weather-", "Pending"}, check: firstRollout},
+		},
+	}, {
+		name: "a bad edit is held",
+		shows: "The consumer drops a scope that the baseline needs. The condition says so, and what is rolled out stays as it is,\n" +
+			"to the resourceVersion: an auth server that runs keeps running.",
+		commands: []command{
+			{args: apply(mistakes + "/consumer-drops-a-baseline-scope.yaml"), says: []string{"mcpserver.toolhive.stacklok.dev/weather configured"}},
+			{args: waitFor("BaselineScopesValid=False", "mcpexternalauthconfig/auth", "mcpserver/weather")},
+			{args: words("get mcpexternalauthconfig,mcpserver"), says: []string{"False", v1alpha1.ReasonBaselineScopeNotSupported}},
+			{args: words("get mcpserver weather -o", `jsonpath={.status.conditions[?(@.type=="Ready")].message}`), says: []string{"rollout held: ", `"offline_access"`}},
+			{args: words("get deployments,replicasets"), check: nothingChanged},
+		},
+	}, {
+		name: "the edit is repaired, and more is asked for",
+		shows: "The consumer lists the scope again, and one more. A new ReplicaSet carries the new run config; the old one keeps its own,\n" +
+			"and its pod stays until the new one is ready.",
+		commands: []command{
+			{args: words("patch mcpserver weather --type=merge --patch", `{"spec":{"oidcConfigRef":{"scopes":["openid","profile","email","offline_access"]}}}`), says: []string{"weather patched"}},
+			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather")},
+			{args: words("wait --timeout=30s deployment --selector", managedBy, "--for=jsonpath={.metadata.generation}=2")},
+			{args: words("get deployments,replicasets"), check: secondRollout},
+		},
+	}, {
+		name:  "all samples",
+		shows: "Every kind of consumer, each with another source of its effective scopes. weather goes back to its file, and so to its first ReplicaSet.",
+		commands: []command{
+			{args: apply(""), says: []string{"mcpremoteproxy.toolhive.stacklok.dev/tickets created", "virtualmcpserver.toolhive.stacklok.dev/office created"}},
+			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather", "mcpremoteproxy/tickets", "virtualmcpserver/office")},
+			{args: words("get toolhive"), says: []string{"weather", "tickets", "office", v1alpha1.ReasonBaselineScopesSupported}, check: backToFirst},
+		},
+	}}
+}
+
+// waitFor waits for a condition of each of several objects.
+func waitFor(condition string, objects ...string) []string {
+	return append(append(words("wait --timeout=30s"), objects...), "--for=condition="+condition)
+}
+
+// words splits its first argument at spaces and leaves the others whole.
+func words(first string, whole ...string) []string {
+	return append(strings.Fields(first), whole...)
+}
