@@ -92,9 +92,11 @@ type SecretKeyRef struct {
 	Key string `json:"key"`
 }
 
+// The rule that a CABundleSource names a ConfigMap stands on the types that have
+// one. Here, where the smallest object is {}, it would cost 63 % of what the API
+// server allows a rule in a list without a bound.
+
 // CABundleSource tells where a bundle of CA certificates is.
-//
-// +kubebuilder:validation:XValidation:rule=`has(self.configMapRef) && size(self.configMapRef.name) > 0`,message=`configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.configMapRef`
 type CABundleSource struct {
 	// configMapRef names the ConfigMap, and its key, that holds the bundle as PEM.
 	// +optional

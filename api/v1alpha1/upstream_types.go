@@ -40,6 +40,8 @@ type UpstreamProviderConfig struct {
 }
 
 // OIDCUpstreamConfig is an OpenID Connect provider.
+//
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || (has(self.caBundleRef.configMapRef) && size(self.caBundleRef.configMapRef.name) > 0)`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`
 type OIDCUpstreamConfig struct {
 	// issuerUrl is where the provider's discovery document is found.
 	// +kubebuilder:validation:Pattern=`^https://.*$`
@@ -95,6 +97,7 @@ type OIDCUpstreamConfig struct {
 //
 // +kubebuilder:validation:XValidation:rule=`(has(self.clientId) && size(self.clientId) > 0) != has(self.dcrConfig)`,message=`exactly one of clientId and dcrConfig must be set`,reason=FieldValueInvalid,fieldPath=`.clientId`
 // +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef))`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || (has(self.caBundleRef.configMapRef) && size(self.caBundleRef.configMapRef.name) > 0)`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`
 type OAuth2UpstreamConfig struct {
 	// authorizationEndpoint to which users are sent.
 	// +kubebuilder:validation:Pattern=`^https?://.*$`

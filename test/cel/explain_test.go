@@ -1,14 +1,18 @@
 package cel_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 )
 
 // atOnce is how many kubectls run at a time.
@@ -20,7 +24,8 @@ var explained = regexp.MustCompile(`(?m)^  (\w+)\t<.*\n(?:  enum: .*\n)?((?:    
 // TestExplain asks kubectl explain for every object whose fields scopegate
 // knows, in both versions: it must describe each of them.
 func TestExplain(t *testing.T) {
-	slots := make(chan struct{}, atOnce)
+	awaitOpenAPI(t)
+	slots, cache := make(chan struct{}, atOnce), t.TempDir()
 	for _, kind := range loadSchemas(t) {
 		all := levels(kind.Structural)
 		all[""] = kind.Structural
@@ -30,7 +35,7 @@ func TestExplain(t *testing.T) {
 					t.Parallel()
 					slots <- struct{}{}
 					defer func() { <-slots }()
-					checkExplained(t, explain(t, version, kind.Kind, path), level)
+					checkExplained(t, explain(t, cache, version, kind.Kind, path), level)
 				})
 			}
 		}
@@ -51,11 +56,37 @@ func checkExplained(t *testing.T, text string, level *schema.Structural) {
 	}
 }
 
-func explain(t *testing.T, version, kind, path string) string {
+// awaitOpenAPI waits until the API server has published the schema of every kind:
+// it does so in the background, after it serves them.
+func awaitOpenAPI(t *testing.T) {
+	t.Helper()
+	discovery, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := func(ctx context.Context) (bool, error) {
+		for _, version := range versions {
+			text, err := discovery.RESTClient().Get().AbsPath("/openapi/v3/apis/toolhive.stacklok.dev/" + version).DoRaw(ctx)
+			for _, kind := range loadSchemas(t) {
+				if err != nil || !strings.Contains(string(text), fmt.Sprintf(`"kind":%q`, kind.Kind)) {
+					return false, nil //nolint:nilerr // It is not there yet.
+				}
+			}
+		}
+		return true, nil
+	}
+	if err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, published); err != nil {
+		t.Fatalf("waiting for the OpenAPI schemas of all kinds: %v", err)
+	}
+}
+
+// explain runs kubectl explain. Its cache of what the API server has is the
+// test's own: the user's may know another API server at the same port.
+func explain(t *testing.T, cache, version, kind, path string) string {
 	t.Helper()
 	text, stderr, err := cluster.Kubectl(t.Context(), nil, "explain",
 		strings.TrimSuffix(strings.ToLower(kind)+"."+strings.ReplaceAll(path, "[]", ""), "."),
-		"--api-version=toolhive.stacklok.dev/"+version)
+		"--api-version=toolhive.stacklok.dev/"+version, "--cache-dir="+cache)
 	if err != nil {
 		t.Fatalf("kubectl explain: %v: %s", err, stderr)
 	}
@@ -65,6 +96,8 @@ func explain(t *testing.T, version, kind, path string) string {
 // TestExplainBaseline wants the rule, the default and an example in the text that
 // users turn to.
 func TestExplainBaseline(t *testing.T) {
+	awaitOpenAPI(t)
+	cache := t.TempDir()
 	fields := map[string]string{
 		"MCPExternalAuthConfig": "spec.embeddedAuthServer",
 		"VirtualMCPServer":      "spec.authServerConfig",
@@ -78,7 +111,7 @@ func TestExplainBaseline(t *testing.T) {
 			for _, version := range versions {
 				t.Run(kind+"/"+field+"/"+version, func(t *testing.T) {
 					t.Parallel()
-					got := strings.Join(strings.Fields(explain(t, version, kind, config+"."+field)), " ")
+					got := strings.Join(strings.Fields(explain(t, cache, version, kind, config+"."+field)), " ")
 					for _, want := range texts {
 						if !strings.Contains(got, want) {
 							t.Errorf("kubectl explain does not say %q:\n%s", want, got)
