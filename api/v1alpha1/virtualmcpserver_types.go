@@ -93,8 +93,8 @@ type VirtualMCPServerSpec struct {
 
 // IncomingAuthConfig is how a VirtualMCPServer authenticates its clients.
 //
-// +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef)`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`
-// +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef))`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`
+// +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || (oldSelf.hasValue() && oldSelf.value().type == 'oidc' && !has(oldSelf.value().oidcConfigRef))`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.hasValue() && has(oldSelf.value().authzConfig) && has(oldSelf.value().authzConfigRef))`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
 type IncomingAuthConfig struct {
 	// type of the authentication.
 	// +kubebuilder:validation:Enum=anonymous;oidc

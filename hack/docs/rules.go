@@ -18,13 +18,11 @@ const rulesHead = `# Static rules
 What the API server itself rejects, whether scopegate's manager runs or not: the CEL rules of the CRDs, in both versions. Each has an id, which
 is the name of its folder of examples, ` + "`test/testdata/<kind>/<id>`" + `: what it accepts, and what it rejects with which causes. All are held to compile on Kubernetes %s and later.
 
-A rule does not lock an object that was stored before it. ` + "`baseline-in-advertised-scopes`" + ` lets such an object be edited until one of the values that it reads is touched:
-both lists, the type, or the absence of ` + "`scopesSupported`" + `. The others are ratcheted by the API server: they let an edit pass that leaves the object at which the
-rule stands, ` + "`self`" + `, as it was. The API server takes no object for unchanged that holds content of which the schema says nothing, as in ` + "`authzConfig`" + ` or ` + "`dcrConfig`" + `:
-there, these rules apply to every edit.
+A rule does not lock an object that was stored before it: such an object can be edited until one of the values that the rule reads is touched. Rules that read ` + "`oldSelf`" + ` see to
+that themselves. The others are ratcheted by the API server: they let an edit pass that leaves the object at which the rule stands, ` + "`self`" + `, as it was. There is one limit: the
+API server takes no object for unchanged that holds content of which the schema says nothing, so the rules on an upstream provider with ` + "`dcrConfig`" + ` apply to every edit.
 
-The cost is what the API server estimates for the worst case, and its share of the 10,000,000 that it allows an expression. Where a rule stands in a list without a bound, it
-counts as many entries as fit into a request.
+The cost is what the API server estimates for the worst case, and its share of the 10,000,000 that it allows an expression; in a list, for as many entries as it may have.
 
 `
 
