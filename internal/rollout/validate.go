@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +71,7 @@ func validateConfidentialClients(config *v1alpha1.EmbeddedAuthServerConfig) erro
 			return fmt.Errorf("forceConfidentialRedirectUris needs allowConfidentialClientRegistration: set that to true")
 		case err != nil || parsed.Scheme != "https" || parsed.Host == "" || len(uri) > maxRedirectURIBytes:
 			return fmt.Errorf("forceConfidentialRedirectUris has %q: it must be an https URL", uri)
-		case loopback(parsed.Host):
+		case loopback(parsed.Hostname()):
 			return fmt.Errorf("forceConfidentialRedirectUris has %q: a client on a loopback host can't keep a secret", uri)
 		}
 	}
@@ -133,8 +132,17 @@ func validateStorage(storage *v1alpha1.AuthServerStorageConfig) error {
 		return fmt.Errorf("storage.redis.aclUserConfig.passwordSecretRef must be set")
 	case redis.Addr == "" && redis.SentinelConfig == nil:
 		return fmt.Errorf("storage.redis must have addr or sentinelConfig")
+	case redis.SentinelConfig != nil && redis.SentinelConfig.MasterName == "":
+		return fmt.Errorf("storage.redis.sentinelConfig.masterName is empty: name the master that the Sentinels watch")
 	case redis.SentinelConfig != nil && len(redis.SentinelConfig.SentinelAddrs) == 0 && redis.SentinelConfig.SentinelService == nil:
 		return fmt.Errorf("storage.redis.sentinelConfig must have sentinelAddrs or sentinelService")
+	}
+	for _, timeout := range []struct{ field, text string }{
+		{"dialTimeout", redis.DialTimeout}, {"readTimeout", redis.ReadTimeout}, {"writeTimeout", redis.WriteTimeout},
+	} {
+		if _, err := time.ParseDuration(timeout.text); timeout.text != "" && err != nil {
+			return fmt.Errorf("storage.redis.%s is no duration: %w", timeout.field, err)
+		}
 	}
 	return nil
 }
@@ -201,7 +209,13 @@ func validateClient(field, clientID, redirectURI string, params map[string]strin
 	if len(redirectURI) > maxRedirectURIBytes {
 		return fmt.Errorf("%s.redirectUri is longer than %d bytes", field, maxRedirectURIBytes)
 	}
-	return secureURL(field+".redirectUri", redirectURI, insecure)
+	if err := secureURL(field+".redirectUri", redirectURI, true); err != nil {
+		return err
+	}
+	if parsed, err := url.Parse(redirectURI); err != nil || parsed.Scheme != "https" && !insecure && !loopbackRedirect(parsed.Hostname()) {
+		return fmt.Errorf("%s.redirectUri is %q: it must be an https URL, or an http one on a loopback host", field, redirectURI)
+	}
+	return nil
 }
 
 // secureURL accepts an https URL with a host, and an http one if it is loopback
@@ -220,11 +234,19 @@ func secureURL(field, text string, insecure bool) error {
 	}
 }
 
+// loopback tells whether a host, with or without a port, is this machine
+// (ToolHive: pkg/oauthproto, IsLoopbackHost).
 func loopback(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
 	name = strings.Trim(name, "[]")
-	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, strings.ToLower(name))
+	return strings.EqualFold(name, "localhost") || net.ParseIP(name).IsLoopback()
+}
+
+// loopbackRedirect tells the same of a redirect URI, for which the OAuth library
+// of the auth server (github.com/ory/fosite) has a rule of its own.
+func loopbackRedirect(name string) bool {
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()
 }

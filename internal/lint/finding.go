@@ -1,0 +1,103 @@
+package lint
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Severity of a finding.
+type Severity string
+
+// The severities.
+const (
+	// Error is what the API server rejects, or what an auth server would not start
+	// with.
+	Error Severity = "error"
+	// Warning is what could not be judged, or what works but should not stay.
+	Warning Severity = "warning"
+)
+
+// Object names what a finding is about.
+type Object struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace"`
+	Name       string `json:"name"`
+}
+
+// String is the object as kubectl names it, with its namespace.
+func (o Object) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
+
+// Place is a position in the input. Lines and columns start at 1; 0 is unknown.
+type Place struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	// Source is the text of the line, for output that shows it.
+	Source string `json:"-"`
+}
+
+// Finding is one thing that is wrong, or that could not be judged.
+type Finding struct {
+	// Rule is the id of a Rule.
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	// Place is where the offending value is, or what should contain it.
+	Place
+	// Object is nil where a text is at fault as such.
+	Object *Object `json:"object,omitempty"`
+	// Field is the path of the offending field, as the API server names it.
+	Field string `json:"field,omitempty"`
+	// Message says what is wrong; for what the API server rejects it is its own.
+	Message string `json:"message"`
+	// Fix says what to do.
+	Fix string `json:"fix"`
+
+	// cause is the type of the API server's cause, empty for what the API server
+	// does not say.
+	cause string
+}
+
+// Text is the message after the field that it is about.
+func (f Finding) Text() string {
+	if f.Field == "" {
+		return f.Message
+	}
+	return f.Field + ": " + f.Message
+}
+
+// Report is all that was found.
+type Report struct {
+	Findings []Finding
+	// Files, Objects and Skipped count what was read, judged, and left alone since
+	// it is of another kind.
+	Files, Objects, Skipped int
+	// Judged are the objects, in the order of the input.
+	Judged []Judged
+}
+
+// Judged is an object and where it starts.
+type Judged struct {
+	Object
+	File string
+}
+
+// Count tells how many findings have a severity.
+func (r Report) Count(severity Severity) int {
+	count := 0
+	for _, finding := range r.Findings {
+		if finding.Severity == severity {
+			count++
+		}
+	}
+	return count
+}
+
+// sortFindings orders findings by where they are. files is the order of the
+// input.
+func sortFindings(findings []Finding, files map[string]int) {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
+	})
+}

@@ -1,0 +1,202 @@
+package lint
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status"
+)
+
+// The fields of baselines.
+const (
+	sharedBaseline = "spec.embeddedAuthServer.baselineClientScopes"
+	inlineBaseline = "spec.authServerConfig.baselineClientScopes"
+)
+
+// together is the input as the controllers would see it in a cluster.
+type together struct {
+	members map[Object]*member
+	configs map[Object]*v1beta1.MCPExternalAuthConfig
+	// used are the configs that a consumer of the input runs an auth server from,
+	// or would if it were not broken.
+	used     map[Object]bool
+	findings []Finding
+}
+
+// judgeTogether resolves the consumers and the configs of the input.
+func judgeTogether(members []*member) ([]Finding, error) {
+	t := together{members: map[Object]*member{}, configs: map[Object]*v1beta1.MCPExternalAuthConfig{}, used: map[Object]bool{}}
+	var consumers []resolve.Consumer
+	var owners []*member
+	for _, m := range members {
+		if earlier := t.members[key(m.id)]; earlier != nil && m.id.Name != "" {
+			t.twice(earlier, m)
+		}
+		t.members[key(m.id)] = m
+	}
+	for _, m := range members {
+		if t.members[key(m.id)] != m || m.object == nil {
+			continue
+		}
+		switch m.id.Kind {
+		case resolve.KindMCPExternalAuthConfig:
+			config := &v1beta1.MCPExternalAuthConfig{}
+			if err := convert(m, config); err != nil {
+				return nil, err
+			}
+			t.configs[key(m.id)] = config
+		default:
+			consumer, ok, err := consumerOf(m)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				consumers, owners = append(consumers, consumer), append(owners, m)
+			}
+		}
+	}
+	for i, consumer := range consumers {
+		if err := t.pair(owners[i], consumer); err != nil {
+			return nil, err
+		}
+	}
+	t.notReferenced(members)
+	return t.findings, nil
+}
+
+func convert(m *member, into any) error {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(m.object, into); err != nil {
+		return fmt.Errorf("decoding %s: %w", m.id, err)
+	}
+	m.object = nil
+	return nil
+}
+
+func consumerOf(m *member) (resolve.Consumer, bool, error) {
+	var object any
+	switch m.id.Kind {
+	case resolve.KindMCPServer:
+		object = &v1beta1.MCPServer{}
+	case resolve.KindMCPRemoteProxy:
+		object = &v1beta1.MCPRemoteProxy{}
+	case resolve.KindVirtualMCPServer:
+		object = &v1beta1.VirtualMCPServer{}
+	default:
+		return resolve.Consumer{}, false, nil
+	}
+	if err := convert(m, object); err != nil {
+		return resolve.Consumer{}, false, err
+	}
+	consumer, ok := resolve.Of(object)
+	return consumer, ok, nil
+}
+
+// pair reports the verdict on a consumer.
+func (t *together) pair(owner *member, consumer resolve.Consumer) error {
+	for _, name := range consumer.ConfigNames() {
+		id := t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)
+		t.used[id] = true
+		if broken := t.members[id]; broken != nil && t.configs[id] == nil {
+			return nil
+		}
+	}
+	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		return t.configs[t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)], nil
+	})
+	if err != nil {
+		return err
+	}
+	switch pair.Verdict.State {
+	case resolve.NoAuthServer:
+		return nil
+	case resolve.NotSupported:
+		t.notSupported(owner, pair)
+	case resolve.Unresolved:
+		t.unresolved(owner, pair)
+	}
+	t.oidcConfig(owner, consumer)
+	return nil
+}
+
+func (t *together) sibling(of *member, kind, name string) Object {
+	return Object{Kind: kind, Namespace: of.id.Namespace, Name: name}
+}
+
+// notSupported reports at the first scope that is missing, unless the API server
+// refuses the object for it.
+func (t *together) notSupported(owner *member, pair resolve.Pair) {
+	holder, path := owner, inlineBaseline
+	if pair.ConfigName != "" {
+		holder, path = t.members[t.sibling(owner, resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
+	}
+	if !holder.refuted {
+		t.add(holder, ruleNotSupported, path, status.ForConsumer(pair).Message, status.Fix(pair))
+	}
+}
+
+func (t *together) unresolved(owner *member, pair resolve.Pair) {
+	consumer, why := pair.Consumer, pair.Verdict.Why
+	switch pair.Verdict.Cause {
+	case v1alpha1.ReasonConfigNotFound:
+		path := "spec.authServerRef"
+		if pair.ConfigName != consumer.AuthServerRef {
+			path = "spec.externalAuthConfigRef"
+		}
+		message := fmt.Sprintf("the input does not hold MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
+			pair.ConfigName, consumer.Namespace, path, consumer)
+		t.add(owner, ruleNotFound, path+".name", message, "")
+	case v1alpha1.ReasonInvalidAuthServerRef:
+		t.add(owner, ruleWrongType, "spec.authServerRef.name", why, "")
+	case v1alpha1.ReasonAuthServerConflict:
+		t.add(owner, ruleConflict, "spec.externalAuthConfigRef.name", why, "")
+	case v1alpha1.ReasonOIDCConfigRequired:
+		path := consumer.OIDCField()
+		if consumer.Kind == resolve.KindVirtualMCPServer {
+			path = "spec.incomingAuth.type"
+		}
+		t.add(owner, ruleOIDCRequired, path, why, "")
+	}
+}
+
+// oidcConfig tells of an MCPOIDCConfig that the input does not hold. Its scopes
+// are in the reference, so that the verdict stands without it.
+func (t *together) oidcConfig(owner *member, consumer resolve.Consumer) {
+	name := consumer.OIDCConfigName()
+	if name == "" || t.members[t.sibling(owner, "MCPOIDCConfig", name)] != nil {
+		return
+	}
+	path := consumer.OIDCField() + ".name"
+	t.add(owner, ruleOIDCNotFound, path, fmt.Sprintf("the input does not hold MCPOIDCConfig %q of namespace %q, which %s of %s names",
+		name, consumer.Namespace, consumer.OIDCField(), consumer), "")
+}
+
+// notReferenced tells of the baselines that could not be judged.
+func (t *together) notReferenced(members []*member) {
+	for _, m := range members {
+		config := t.configs[key(m.id)]
+		if config == nil || t.members[key(m.id)] != m || t.used[key(m.id)] {
+			continue
+		}
+		if condition := status.ForConfig(config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
+			t.add(m, ruleNotReferenced, sharedBaseline, fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
+				"so its baseline could not be judged", m.id.Kind, m.id.Name), "")
+		}
+	}
+}
+
+func (t *together) twice(earlier, later *member) {
+	place := earlier.item.locate("metadata.name", "")
+	t.add(later, ruleTwice, "metadata.name", fmt.Sprintf("%s is also at %s:%d; the last one counts", later.id, place.File, place.Line), "")
+}
+
+func (t *together) add(m *member, rule, path, message, fix string) {
+	finding := about(newFinding(rule, m.item.locate(path, message), message), m.id, path)
+	if fix != "" {
+		finding.Fix = fix
+	}
+	t.findings = append(t.findings, finding)
+}

@@ -1,0 +1,138 @@
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// MaxFileBytes is the most that is read of one file.
+const MaxFileBytes = 64 << 20
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// stdinName is what findings call standard input.
+const stdinName = "<stdin>"
+
+// extensions of the files that are read of a folder.
+var extensions = []string{".yaml", ".yml", ".json"}
+
+// Source is a named text.
+type Source struct {
+	Name string
+	Text []byte
+	// TooLarge tells that the text is cut at MaxFileBytes.
+	TooLarge bool
+}
+
+// Read returns the sources at the given paths: files, folders (with recursive
+// also those below) and Stdin, each once. Of a folder it takes the files with
+// the names of manifests and follows no link out of it.
+func Read(paths []string, recursive bool, stdin io.Reader) ([]Source, error) {
+	r := reader{recursive: recursive, seen: map[string]bool{}}
+	for _, at := range paths {
+		if err := r.read(at, stdin); err != nil {
+			return nil, err
+		}
+	}
+	return r.sources, nil
+}
+
+type reader struct {
+	recursive bool
+	sources   []Source
+	seen      map[string]bool
+}
+
+func (r *reader) read(at string, stdin io.Reader) error {
+	if at == Stdin {
+		return r.add(stdinName, stdin)
+	}
+	info, err := os.Stat(at)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return r.folder(at)
+	case !info.Mode().IsRegular() && info.Mode()&os.ModeNamedPipe == 0:
+		return fmt.Errorf("%s is neither a file nor a folder", at)
+	}
+	file, err := os.Open(at) //nolint:gosec // The user names it.
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // Only read.
+	return r.add(filepath.Clean(at), file)
+}
+
+// folder reads the manifests of a folder in the order of their paths.
+func (r *reader) folder(at string) error {
+	root, err := os.OpenRoot(at)
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // Only read.
+	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if name != "." && !r.recursive {
+				return fs.SkipDir
+			}
+			return nil
+		case !slices.Contains(extensions, strings.ToLower(path.Ext(name))):
+			return nil
+		}
+		return r.inFolder(root, at, name)
+	})
+}
+
+// inFolder reads a file of a folder. A link is followed as long as it stays in
+// the folder; os.Root refuses the others, which are left alone.
+func (r *reader) inFolder(root *os.Root, at, name string) error {
+	info, err := root.Stat(name)
+	if err != nil {
+		if entry, linkErr := root.Lstat(name); linkErr == nil && entry.Mode()&os.ModeSymlink != 0 {
+			return nil
+		}
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return nil
+	}
+	file, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close() //nolint:errcheck // Only read.
+	return r.add(filepath.Join(at, filepath.FromSlash(name)), file)
+}
+
+func (r *reader) add(name string, from io.Reader) error {
+	if r.seen[name] {
+		return nil
+	}
+	r.seen[name] = true
+	text, err := io.ReadAll(io.LimitReader(from, MaxFileBytes+1))
+	if err != nil {
+		var pathError *fs.PathError
+		if errors.As(err, &pathError) {
+			return err
+		}
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	source := Source{Name: name, Text: text}
+	if len(text) > MaxFileBytes {
+		source.Text, source.TooLarge = nil, true
+	}
+	r.sources = append(r.sources, source)
+	return nil
+}

@@ -1,0 +1,89 @@
+package lint
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// byteOrderMark is at the start of files of some editors.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// document is a part of a source: a YAML document or a JSON value.
+type document struct {
+	source *Source
+	// line of the source before the first of text.
+	line int
+	// column of the source before the first of text, where several JSON values are
+	// on one line.
+	column int
+	text   []byte
+	json   bool
+}
+
+// split cuts a source into documents. A text that starts like JSON is cut
+// between its values; if it is no JSON after all, it is YAML in flow style.
+func split(source *Source) []document {
+	text := bytes.TrimPrefix(source.Text, byteOrderMark)
+	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
+		if documents, ok := splitJSON(source, text); ok {
+			return documents
+		}
+	}
+	return splitYAML(source, text)
+}
+
+func splitJSON(source *Source, text []byte) ([]document, bool) {
+	var documents []document
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for decoder.More() {
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, false
+		}
+		end := decoder.InputOffset()
+		before := text[:end-int64(len(value))]
+		documents = append(documents, document{
+			source: source, text: text[end-int64(len(value)) : end], json: true,
+			line:   bytes.Count(before, []byte("\n")),
+			column: len(before) - (bytes.LastIndexByte(before, '\n') + 1),
+		})
+	}
+	return documents, true
+}
+
+// splitYAML cuts at every line that starts with three dashes: at the start of a
+// line they separate documents whatever surrounds them. The line belongs to the
+// document after it, for it can hold its first value.
+func splitYAML(source *Source, text []byte) []document {
+	var documents []document
+	start, startLine, line := 0, 0, 0
+	for at := 0; at < len(text); line++ {
+		if at > start && isSeparator(text[at:]) {
+			documents = append(documents, document{source: source, line: startLine, text: text[start:at]})
+			start, startLine = at, line
+		}
+		next := bytes.IndexByte(text[at:], '\n')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	return append(documents, document{source: source, line: startLine, text: text[start:]})
+}
+
+func isSeparator(line []byte) bool {
+	rest, ok := bytes.CutPrefix(line, []byte("---"))
+	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
+}
+
+// isBlank tells whether a document holds nothing but comments and separators,
+// which the decoder need not see.
+func (d document) isBlank() bool {
+	for line := range bytes.Lines(d.text) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) && !bytes.Equal(line, []byte("...")) {
+			return false
+		}
+	}
+	return true
+}
