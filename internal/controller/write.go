@@ -19,7 +19,7 @@ const maxNoteBytes = 1024
 
 // writer writes conditions, and then tells of those that changed.
 type writer struct {
-	client   client.StatusClient
+	client   client.Client
 	recorder events.EventRecorder
 }
 

@@ -7,6 +7,7 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -40,7 +41,7 @@ type Object interface {
 //
 // An error is the API server's, unwrapped so that callers can tell which; that
 // of an object that is gone is not an error.
-func MutateAndPatchStatus(ctx context.Context, writer client.StatusClient, cached Object, mutate func(*v1alpha1.Status)) (bool, error) {
+func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Object, mutate func(*v1alpha1.Status)) (bool, error) {
 	before := cached.GetStatus()
 	after := before.DeepCopy()
 	mutate(after)
@@ -51,10 +52,14 @@ func MutateAndPatchStatus(ctx context.Context, writer client.StatusClient, cache
 	if err != nil {
 		return false, err
 	}
-	target, ok := cached.DeepCopyObject().(Object)
-	if !ok {
-		return false, fmt.Errorf("copying %T: not a kind with a status", cached)
+	gvk, err := writer.GroupVersionKindFor(cached)
+	if err != nil {
+		return false, fmt.Errorf("finding the kind of %T: %w", cached, err)
 	}
+	// The answer is not read: the metadata of the object is the least that the
+	// API server can be asked for.
+	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: cached.GetNamespace(), Name: cached.GetName()}}
+	target.SetGroupVersionKind(gvk)
 	err = writer.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
 	return err == nil, client.IgnoreNotFound(err)
 }

@@ -9,11 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testenv"
 )
 
@@ -52,6 +55,35 @@ func awaitReconciles(t *testing.T, before float64, n int) {
 	}
 }
 
+// awaitRollouts waits until every auth server that rolls in a namespace is as
+// far as it gets without a kubelet.
+func awaitRollouts(t *testing.T, namespace string) {
+	t.Helper()
+	rolling := -1
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		rolling = 0
+		for _, list := range []client.ObjectList{&v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
+			if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+				return false, err
+			}
+			err := meta.EachListItem(list, func(item runtime.Object) error {
+				ready := testenv.Condition(item.(status.Object).GetStatus().Conditions, "Ready")
+				if ready.Reason == "RollingOut" && !strings.HasSuffix(ready.Message, "0 of 1 updated pods available") {
+					rolling++
+				}
+				return nil
+			})
+			if err != nil {
+				return false, err
+			}
+		}
+		return rolling == 0, nil
+	})
+	if err != nil {
+		t.Fatalf("%d rollouts do not settle: %v", rolling, err)
+	}
+}
+
 // TestSteadyStateWritesNothing reconciles 500 settled objects once more, as a
 // resync or a restart does, and counts what is sent.
 func TestSteadyStateWritesNothing(t *testing.T) {
@@ -72,6 +104,7 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 	before, _ := reconciles(t)
 	first := cluster.StartManager(t, nil)
 	awaitReconciles(t, before, objects)
+	awaitRollouts(t, namespace)
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
