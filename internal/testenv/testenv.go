@@ -51,7 +51,6 @@ func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Optio
 }
 
 func run(m *testing.M, cluster **Cluster, options controlplane.Options, withManager bool) (code int) {
-	ctrl.SetLogger(zap.New(zap.UseDevMode(true), zap.WriteTo(logOutput())))
 	ctx := context.Background()
 	started, err := Start(ctx, options)
 	if err != nil {
@@ -88,6 +87,7 @@ func run(m *testing.M, cluster **Cluster, options controlplane.Options, withMana
 
 // Start starts a control plane and a recorder of its rollouts.
 func Start(ctx context.Context, options controlplane.Options) (*Cluster, error) {
+	ctrl.SetLogger(zap.New(zap.UseDevMode(true), zap.WriteTo(logOutput())))
 	plane, err := controlplane.Start(ctx, options)
 	if err != nil {
 		return nil, err

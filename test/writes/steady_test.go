@@ -167,9 +167,14 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 			counts[request]++
 		}
 	}
-	// Each consumer and the config turned to False; so did Ready, which was
-	// waiting before.
-	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing, "events": 2*changing + 1}, counts); diff != "" {
+	// Each consumer and the config turned to False, and Ready, which was waiting
+	// before, is Stalled. Events are sent in the background, so that the last may
+	// not have been when the manager ended.
+	if events := counts["events"]; events == 0 || events > 2*changing+1 {
+		t.Errorf("%d events, want at most %d", events, 2*changing+1)
+	}
+	delete(counts, "events")
+	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing}, counts); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 }
