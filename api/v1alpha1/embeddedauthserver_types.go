@@ -26,7 +26,7 @@ type EmbeddedAuthServerConfig struct {
 	AuthorizationEndpointBaseURL string `json:"authorizationEndpointBaseUrl,omitempty"`
 
 	// signingKeySecretRefs name the keys that sign tokens: the first signs, the
-	// others still verify. If empty, the auth server makes a key at each start,
+	// others are those before it. If empty, the auth server makes a key at each start,
 	// which ends the validity of all earlier tokens.
 	// +kubebuilder:validation:MaxItems=5
 	// +listType=atomic

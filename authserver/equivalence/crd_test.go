@@ -1,0 +1,136 @@
+package equivalence
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"github.com/scopegate/scopegate/config"
+)
+
+// version is the one that is stored.
+const version = "v1beta1"
+
+// admission judges objects of one kind as the API server does, by the CRD that
+// scopegate installs.
+type admission struct {
+	structural *schema.Structural
+	openAPI    validation.SchemaValidator
+	rules      *cel.Validator
+}
+
+// admissions returns the admission of each of scopegate's kinds.
+func admissions(t testing.TB) map[string]*admission {
+	t.Helper()
+	crds, err := config.CRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKind := map[string]*admission{}
+	for _, crd := range crds {
+		byKind[crd.Spec.Names.Kind] = newAdmission(t, crd)
+	}
+	return byKind
+}
+
+func newAdmission(t testing.TB, crd *apiextensionsv1.CustomResourceDefinition) *admission {
+	t.Helper()
+	internal := &apiextensions.JSONSchemaProps{}
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(schemaOf(t, crd), internal, nil); err != nil {
+		t.Fatalf("%s: %v", crd.Name, err)
+	}
+	structural, err := schema.NewStructural(internal)
+	if err != nil {
+		t.Fatalf("%s: %v", crd.Name, err)
+	}
+	openAPI, _, err := validation.NewSchemaValidator(internal)
+	if err != nil {
+		t.Fatalf("%s: %v", crd.Name, err)
+	}
+	return &admission{structural: structural, openAPI: openAPI, rules: cel.NewValidator(structural, true, celconfig.PerCallLimit)}
+}
+
+func schemaOf(t testing.TB, crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.JSONSchemaProps {
+	t.Helper()
+	for i := range crd.Spec.Versions {
+		if crd.Spec.Versions[i].Name == version {
+			return crd.Spec.Versions[i].Schema.OpenAPIV3Schema
+		}
+	}
+	t.Fatalf("%s has no version %s", crd.Name, version)
+	return nil
+}
+
+// pathToConfig are the fields that lead to an auth server config.
+var pathToConfig = []string{"spec", "embeddedAuthServer", "authServerConfig"}
+
+var word = regexp.MustCompile(`\w+`)
+
+// onBaseline returns the same with the rules on a baseline alone, and with the
+// fields alone that these read: the evaluator takes time for every field of the
+// schema, and there are a million cases. A rule that lacks a field does not
+// compile, and so accepts nothing.
+func (a *admission) onBaseline() *admission {
+	structural := a.structural.DeepCopy()
+	read := sets.New(pathToConfig...)
+	rules := schema.Visitor{Structural: func(s *schema.Structural) bool {
+		s.XValidations = slices.DeleteFunc(s.XValidations, func(rule apiextensionsv1.ValidationRule) bool {
+			return !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes")
+		})
+		for _, rule := range s.XValidations {
+			read.Insert(word.FindAllString(rule.Rule, -1)...)
+		}
+		return true
+	}}
+	rules.Visit(structural)
+	fields := schema.Visitor{Structural: func(s *schema.Structural) bool {
+		maps.DeleteFunc(s.Properties, func(name string, _ schema.Structural) bool { return !read.Has(name) })
+		return true
+	}}
+	fields.Visit(structural)
+	return &admission{structural: structural, openAPI: a.openAPI, rules: cel.NewValidator(structural, true, celconfig.PerCallLimit)}
+}
+
+// evaluate runs the CEL rules alone.
+func (a *admission) evaluate(object map[string]any) field.ErrorList {
+	if a.rules == nil {
+		return nil
+	}
+	errs, _ := a.rules.Validate(context.Background(), nil, a.structural, object, nil, celconfig.RuntimeCELCostBudget)
+	return errs
+}
+
+// create prunes, defaults and validates an object in place.
+func (a *admission) create(object map[string]any) field.ErrorList {
+	pruning.Prune(object, a.structural, true)
+	defaulting.PruneNonNullableNullsWithoutDefaults(object, a.structural)
+	defaulting.Default(object, a.structural)
+	return append(validation.ValidateCustomResource(nil, object, a.openAPI), a.evaluate(object)...)
+}
+
+// convert decodes the JSON of one object into another.
+func convert(t testing.TB, from, to any) {
+	t.Helper()
+	text, err := json.Marshal(from)
+	if err != nil {
+		t.Fatalf("encoding %T: %v", from, err)
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		t.Fatalf("decoding %T into %T: %v", from, to, err)
+	}
+}

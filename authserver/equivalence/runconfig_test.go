@@ -1,0 +1,222 @@
+package equivalence
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	thv "github.com/stacklok/toolhive/cmd/thv-operator/api/v1beta1"
+	"github.com/stacklok/toolhive/cmd/thv-operator/pkg/controllerutil"
+	"github.com/stacklok/toolhive/pkg/authserver"
+	"github.com/stacklok/toolhive/pkg/authserver/server/registration"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
+)
+
+// configCases is fewer than the cases of a verdict: each that the gate lets
+// through starts auth servers.
+var configCases = flag.Int("configs", 0, "how many generated configs to check; 0 for a tenth of -cases")
+
+// pair is a consumer and its config, as objects that the API server admitted.
+type pair struct {
+	resolve.Pair
+	// config is the embedded config as it is stored.
+	config object
+}
+
+// tally counts what became of the generated objects.
+type tally map[string]int
+
+func (c tally) String() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, c[name]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// neverWorks are the holds of what ToolHive starts, on purpose: a URL of an
+// upstream provider or a client that can't be reached or followed, which ToolHive
+// finds at the first login.
+var neverWorks = regexp.MustCompile(`forceConfidentialRedirectUris has "https:///|upstreamProviders\[.*(it must be a URL with a host, without a user and without a fragment|is no URL)`)
+
+// TestRunConfig shows that the gate lets through only what ToolHive's auth server
+// starts from, and that it renders what ToolHive's operator renders.
+func TestRunConfig(t *testing.T) {
+	count := *configCases
+	if count == 0 {
+		count = *cases / 10
+	}
+	random, byKind, starter := newRandom(t), admissions(t), newStarter(t)
+	start, seen, compared, failures := time.Now(), tally{}, 0, failures{}
+	for range count {
+		pair, refused := admit(t, byKind, random)
+		if refused != "" {
+			seen["refused by the CRDs"]++
+			continue
+		}
+		checked, hold := rollout.Check(pair.Pair, true)
+		if hold != nil {
+			seen["held "+hold.Reason]++
+			if hold.Reason == "InvalidConfig" && starter.start(t, buildTheirs(t, pair)) == nil {
+				seen["held InvalidConfig, of these ToolHive starts"]++
+				if !neverWorks.MatchString(hold.Message) {
+					failures.add("the gate holds what ToolHive starts: %v\n%s", hold.Message, toJSON(t, pair.config))
+				}
+			}
+			continue
+		}
+		seen["rolled out"]++
+		run := decode(t, checked.RunConfig())
+		if err := starter.start(t, run); err != nil {
+			failures.add("the gate lets through what ToolHive refuses: %v\n%s\nof\n%s", err, checked.RunConfig(), toJSON(t, pair.config))
+		}
+		if diff := compareRunConfig(t, pair, checked.RunConfig()); diff != "" {
+			failures.add("the run config is not what ToolHive's operator renders (-ToolHive +scopegate):\n%s\nof\n%s", diff, toJSON(t, pair.config))
+		}
+		compared++
+	}
+	t.Logf("run config: %d generated, %d started and compared with ToolHive's, %d differences, %.1f s (%v)", count, compared, len(failures), time.Since(start).Seconds(), seen)
+	if compared == 0 {
+		t.Error("not one run config was compared")
+	}
+	for _, failure := range failures {
+		t.Error(failure)
+	}
+}
+
+// failures holds the first failure of each sort, by the reason that it gives.
+type failures map[string]string
+
+func (f failures) add(format string, reason any, details ...any) {
+	const sort = 60
+	key := fmt.Sprintf(format[:20]+"%v", reason)
+	key = key[:min(sort, len(key))]
+	if f[key] == "" {
+		f[key] = fmt.Sprintf(format, append([]any{reason}, details...)...)
+	}
+}
+
+// admit generates objects until the CRDs admit them, and resolves them.
+func admit(t *testing.T, byKind map[string]*admission, random random) (pair, string) {
+	t.Helper()
+	consumer, config := random.objects()
+	for _, generated := range []object{consumer, config} {
+		if generated == nil {
+			continue
+		}
+		if errs := byKind[generated["kind"].(string)].create(generated); len(errs) > 0 {
+			return pair{}, errs.ToAggregate().Error()
+		}
+	}
+	return resolvePair(t, consumer, config), ""
+}
+
+func resolvePair(t *testing.T, consumer, config object) pair {
+	t.Helper()
+	var typed any
+	switch consumer["kind"] {
+	case "MCPServer":
+		typed = &v1beta1.MCPServer{}
+	case "MCPRemoteProxy":
+		typed = &v1beta1.MCPRemoteProxy{}
+	case "VirtualMCPServer":
+		typed = &v1beta1.VirtualMCPServer{}
+	}
+	convert(t, consumer, typed)
+	workload, _ := resolve.Of(typed)
+	resolved, err := resolve.Resolve(workload, func(string) (*v1beta1.MCPExternalAuthConfig, error) {
+		found := &v1beta1.MCPExternalAuthConfig{}
+		convert(t, config, found)
+		return found, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := "authServerConfig"
+	if config != nil {
+		consumer, field = config, "embeddedAuthServer"
+	}
+	return pair{Pair: resolved, config: consumer["spec"].(object)[field].(object)}
+}
+
+// decode reads a run config as the auth server does.
+func decode(t *testing.T, text string) *authserver.RunConfig {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	run := &authserver.RunConfig{}
+	if err := decoder.Decode(run); err != nil {
+		t.Fatalf("the run config does not decode: %v\n%s", err, text)
+	}
+	return run
+}
+
+// buildTheirs lets ToolHive's operator render the same pair. ToolHive's types
+// must know every field of the stored config but scopegate's own.
+func buildTheirs(t *testing.T, pair pair) *authserver.RunConfig {
+	t.Helper()
+	stored := maps.Clone(pair.config)
+	delete(stored, "scopesSupported")
+	decoder := json.NewDecoder(bytes.NewReader([]byte(toJSON(t, stored))))
+	decoder.DisallowUnknownFields()
+	config := &thv.EmbeddedAuthServerConfig{}
+	if err := decoder.Decode(config); err != nil {
+		t.Fatalf("the config does not decode into ToolHive's type: %v", err)
+	}
+	consumer := pair.Consumer
+	rendered, err := controllerutil.BuildAuthServerRunConfig(consumer.Namespace, consumer.Name, config,
+		[]string{consumer.ResourceURL()}, consumer.OIDC.Scopes, consumer.ResourceURL())
+	if err != nil {
+		return nil
+	}
+	// Through JSON, as it reaches the pod.
+	return decode(t, toJSON(t, rendered))
+}
+
+// compareRunConfig compares a rendered run config with what ToolHive's operator
+// renders for the same objects.
+func compareRunConfig(t *testing.T, pair pair, ours string) string {
+	t.Helper()
+	theirs := buildTheirs(t, pair)
+	if theirs == nil {
+		return "ToolHive's operator refuses to render it"
+	}
+	meantDifferences(pair, theirs)
+	// As ToolHive reads it: an empty field is as good as an absent one.
+	return cmp.Diff(theirs, decode(t, ours))
+}
+
+// meantDifferences puts into ToolHive's run config what scopegate renders
+// otherwise on purpose.
+func meantDifferences(pair pair, theirs *authserver.RunConfig) {
+	// A config's own scopesSupported is the effective scopes outright. ToolHive's
+	// CRDs do not have the field.
+	if own := pair.Pair.Config.ScopesSupported; len(own) > 0 {
+		theirs.ScopesSupported = own
+	}
+	// The defaults are rendered, so that they are never left to another binary: an
+	// auth server of another release could have others.
+	if len(theirs.ScopesSupported) == 0 {
+		theirs.ScopesSupported = registration.DefaultScopes
+	}
+}
+
+func toJSON(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

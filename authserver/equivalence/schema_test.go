@@ -1,0 +1,228 @@
+package equivalence
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/config"
+)
+
+// toolhiveFolder is where the pinned release of ToolHive is.
+func toolhiveFolder(t *testing.T) string {
+	t.Helper()
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/stacklok/toolhive").Output()
+	if err != nil {
+		t.Fatalf("finding ToolHive's module: %v", err)
+	}
+	return string(bytes.TrimSpace(output))
+}
+
+// meant are the differences of a schema that are meant, each with its reason.
+var meant = []struct {
+	path    *regexp.Regexp
+	keyword string
+	reason  string
+}{
+	{regexp.MustCompile(`\.(embeddedAuthServer|authServerConfig)\.scopesSupported$`), "extra field",
+		"scopegate's own field: the effective scopes outright"},
+	{regexp.MustCompile(`\.baselineClientScopes\[\]$`), "maxLength",
+		"bounds the cost of the rules; ToolHive bounds the list alone"},
+	{regexp.MustCompile(`\.(embeddedAuthServer|authServerConfig)\.upstreamProviders$`), "maxItems",
+		"bounds the cost of the rules on an entry; a hundred providers are beyond any real use"},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes$`), "maxItems",
+		"bounds the cost of the rules; a thousand scopes are beyond any real use"},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "minLength", "an empty scope is none (RFC 6749 section 3.3)"},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "maxLength", "bounds the cost of the rules"},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "pattern", "the alphabet of a scope (RFC 6749 section 3.3), as ToolHive has it on the baseline"},
+}
+
+// opaqueKeywords are what a schema may lack at a level whose content only
+// ToolHive reads: it is kept as it came, and validated by ToolHive.
+var opaqueKeywords = sets.New("required", "properties", "items", "additionalProperties", "x-kubernetes-map-type",
+	"maxProperties", "minProperties", "oneOf", "anyOf", "allOf", "not")
+
+// TestSchemaCompatible shows that scopegate's CRDs are ToolHive's, field for field.
+func TestSchemaCompatible(t *testing.T) {
+	folder := filepath.Join(toolhiveFolder(t), "deploy/charts/operator-crds/files/crds")
+	ours, err := config.Objects("crd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comparison := &schemaComparison{t: t, used: map[int]int{}}
+	for _, crd := range ours {
+		plural, group, _ := strings.Cut(crd.GetName(), ".")
+		text, err := os.ReadFile(filepath.Join(folder, group+"_"+plural+".yaml")) //nolint:gosec // A file of the module.
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := object{}
+		if err := yaml.Unmarshal(text, &theirs); err != nil {
+			t.Fatal(err)
+		}
+		comparison.crd(crd.GetName(), theirs, normal(t, crd.Object))
+	}
+	for i, difference := range meant {
+		if comparison.used[i] == 0 {
+			t.Errorf("no field has the difference that is meant any more: %s at %s (%s)", difference.keyword, difference.path, difference.reason)
+		}
+	}
+	t.Logf("schemas: %d CRDs, %d fields compared, %d meant differences, %d opaque levels", len(ours), comparison.fields, comparison.meant, comparison.opaque)
+	if comparison.fields == 0 {
+		t.Error("no field was compared")
+	}
+}
+
+// normal passes an object through YAML, so that equal numbers have equal types.
+func normal(t *testing.T, from object) object {
+	t.Helper()
+	text, err := yaml.Marshal(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := object{}
+	if err := yaml.Unmarshal(text, &to); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+type schemaComparison struct {
+	t                     *testing.T
+	fields, meant, opaque int
+	used                  map[int]int
+}
+
+func (c *schemaComparison) crd(name string, theirs, ours object) {
+	theirSpec, ourSpec := theirs["spec"].(object), ours["spec"].(object)
+	for _, keyword := range []string{"group", "names", "scope", "conversion"} {
+		c.equal(name+" spec", keyword, theirSpec[keyword], ourSpec[keyword])
+	}
+	theirVersions, ourVersions := theirSpec["versions"].([]any), ourSpec["versions"].([]any)
+	if len(theirVersions) != len(ourVersions) {
+		c.t.Errorf("%s: ToolHive has %d versions, scopegate %d", name, len(theirVersions), len(ourVersions))
+		return
+	}
+	for i := range theirVersions {
+		theirVersion, ourVersion := theirVersions[i].(object), ourVersions[i].(object)
+		path := fmt.Sprintf("%s %v", name, theirVersion["name"])
+		for _, keyword := range []string{"name", "served", "storage", "deprecated", "deprecationWarning", "subresources"} {
+			c.equal(path, keyword, theirVersion[keyword], ourVersion[keyword])
+		}
+		c.schema(path+" spec", specOf(theirVersion), specOf(ourVersion))
+	}
+}
+
+func specOf(version object) object {
+	schema := version["schema"].(object)["openAPIV3Schema"].(object)
+	return schema["properties"].(object)["spec"].(object)
+}
+
+// schema compares one level, and those below it unless it is opaque.
+func (c *schemaComparison) schema(path string, theirs, ours object) {
+	c.fields++
+	opaque := ours["x-kubernetes-preserve-unknown-fields"] == true
+	for _, keyword := range slices.Sorted(maps.Keys(union(theirs, ours))) {
+		switch keyword {
+		case "properties", "items", "additionalProperties", "description", "x-kubernetes-validations", "x-kubernetes-preserve-unknown-fields":
+			continue
+		}
+		if opaque && opaqueKeywords.Has(keyword) && ours[keyword] == nil {
+			continue
+		}
+		if opaque && keyword == "required" && subset(ours[keyword], theirs[keyword]) {
+			continue
+		}
+		c.equal(path, keyword, theirs[keyword], ours[keyword])
+	}
+	if opaque {
+		c.opaque++
+		return
+	}
+	c.properties(path, child(theirs, "properties"), child(ours, "properties"))
+	for keyword, suffix := range map[string]string{"items": "[]", "additionalProperties": "{}"} {
+		theirs, ours := child(theirs, keyword), child(ours, keyword)
+		switch {
+		case theirs != nil && ours != nil:
+			c.schema(path+suffix, theirs, ours)
+		case theirs != nil || ours != nil:
+			c.equal(path, keyword, theirs, ours)
+		}
+	}
+}
+
+func (c *schemaComparison) properties(path string, theirs, ours object) {
+	for _, name := range slices.Sorted(maps.Keys(union(theirs, ours))) {
+		field := path + "." + name
+		switch {
+		case theirs[name] == nil:
+			c.differ(field, "extra field", "absent", "there")
+		case ours[name] == nil:
+			c.differ(field, "missing field", "there", "absent")
+		default:
+			c.schema(field, theirs[name].(object), ours[name].(object))
+		}
+	}
+}
+
+func (c *schemaComparison) equal(path, keyword string, theirs, ours any) {
+	if keyword == "required" {
+		// The order of names means nothing.
+		if theirs, ok := theirs.([]any); ok {
+			sortNames(theirs)
+		}
+		if ours, ok := ours.([]any); ok {
+			sortNames(ours)
+		}
+	}
+	if !reflect.DeepEqual(theirs, ours) {
+		c.differ(path, keyword, theirs, ours)
+	}
+}
+
+func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
+	for i, difference := range meant {
+		if difference.keyword == keyword && difference.path.MatchString(path) {
+			c.meant++
+			c.used[i]++
+			return
+		}
+	}
+	c.t.Errorf("%s: %s differs: ToolHive %v, scopegate %v", path, keyword, theirs, ours)
+}
+
+// subset tells whether all names of one list are in the other.
+func subset(names, of any) bool {
+	list, _ := names.([]any)
+	all, _ := of.([]any)
+	return !slices.ContainsFunc(list, func(name any) bool { return !slices.Contains(all, name) })
+}
+
+func sortNames(list []any) {
+	slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+}
+
+func child(schema object, keyword string) object {
+	found, _ := schema[keyword].(object)
+	return found
+}
+
+func union(a, b object) object {
+	all := maps.Clone(a)
+	if all == nil {
+		all = object{}
+	}
+	maps.Copy(all, b)
+	return all
+}

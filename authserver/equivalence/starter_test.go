@@ -1,0 +1,165 @@
+package equivalence
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stacklok/toolhive/pkg/authserver"
+	"github.com/stacklok/toolhive/pkg/authserver/runner"
+)
+
+// mounts is where a pod has its keys, secrets and CA bundles.
+const mounts = "/etc/toolhive/authserver"
+
+// starter starts auth servers from run configs, with the files and variables
+// that their pods would have.
+type starter struct{ folder string }
+
+func newStarter(t *testing.T) starter {
+	t.Helper()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	folder, key := t.TempDir(), newKey(t)
+	files := map[string][]byte{"redis-tls/ca.crt": newCertificate(t, key), "redis-tls/sentinel-ca.crt": newCertificate(t, key)}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		files[fmt.Sprintf("keys/key-%d.pem", i)] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+		files[fmt.Sprintf("hmac/hmac-%d", i)] = bytes.Repeat([]byte{byte(i)}, 32)
+		files[fmt.Sprintf("upstream-ca/%d/ca.crt", i)] = newCertificate(t, key)
+	}
+	for name, content := range files {
+		file := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv(runner.RedisUsernameEnvVar, "user")
+	t.Setenv(runner.RedisPasswordEnvVar, "password")
+	return starter{folder: folder}
+}
+
+// start returns what NewEmbeddedAuthServer refuses in a run config. It reaches no
+// network: a run config whose storage or provider would be dialled is started
+// with a context that has ended, so that all is checked which comes before, and
+// once more without the storage and with endpoints that need no discovery, so
+// that all is checked which comes after.
+func (s starter) start(t *testing.T, run *authserver.RunConfig) error {
+	t.Helper()
+	if run == nil {
+		return errors.New("no run config")
+	}
+	text := strings.ReplaceAll(toJSON(t, run), mounts, s.folder)
+	for _, upstream := range run.Upstreams {
+		for _, name := range secretVariables(upstream) {
+			if os.Getenv(name) == "" {
+				t.Setenv(name, "secret")
+			}
+		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, attempt := range []struct {
+		ctx     context.Context
+		without func(*authserver.RunConfig)
+	}{
+		{ended, func(*authserver.RunConfig) {}},
+		{ended, withoutStorage},
+		{t.Context(), func(run *authserver.RunConfig) { withoutStorage(run); withoutDiscovery(run) }},
+	} {
+		again := &authserver.RunConfig{}
+		if err := json.Unmarshal([]byte(text), again); err != nil {
+			t.Fatal(err)
+		}
+		attempt.without(again)
+		server, err := newServer(attempt.ctx, again)
+		switch {
+		case err == nil:
+			if err := server.Close(); err != nil {
+				return err
+			}
+		case attempt.ctx.Err() != nil && errors.Is(err, context.Canceled):
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// newServer counts a panic as a refusal: some issuers that are no URL end ToolHive
+// in one.
+func newServer(ctx context.Context, run *authserver.RunConfig) (server *runner.EmbeddedAuthServer, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	return runner.NewEmbeddedAuthServer(ctx, run)
+}
+
+func secretVariables(upstream authserver.UpstreamRunConfig) (names []string) {
+	if upstream.OIDCConfig != nil && upstream.OIDCConfig.ClientSecretEnvVar != "" {
+		names = append(names, upstream.OIDCConfig.ClientSecretEnvVar)
+	}
+	if upstream.OAuth2Config != nil && upstream.OAuth2Config.ClientSecretEnvVar != "" {
+		names = append(names, upstream.OAuth2Config.ClientSecretEnvVar)
+	}
+	return names
+}
+
+func withoutStorage(run *authserver.RunConfig) { run.Storage = nil }
+
+// withoutDiscovery turns OpenID providers into OAuth 2.0 ones.
+func withoutDiscovery(run *authserver.RunConfig) {
+	for i, upstream := range run.Upstreams {
+		if oidc := upstream.OIDCConfig; oidc != nil {
+			run.Upstreams[i].Type, run.Upstreams[i].OIDCConfig = authserver.UpstreamProviderTypeOAuth2, nil
+			run.Upstreams[i].OAuth2Config = &authserver.OAuth2UpstreamRunConfig{
+				AuthorizationEndpoint: "https://login.example.com/authorize", TokenEndpoint: "https://login.example.com/token",
+				ClientID: oidc.ClientID, ClientSecretEnvVar: oidc.ClientSecretEnvVar, RedirectURI: oidc.RedirectURI, Scopes: oidc.Scopes,
+				AdditionalAuthorizationParams: oidc.AdditionalAuthorizationParams, CAFilePath: oidc.CAFilePath, AllowPrivateIPs: oidc.AllowPrivateIPs,
+			}
+		}
+	}
+}
+
+func newKey(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func newCertificate(t *testing.T, key *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}

@@ -1,0 +1,264 @@
+package equivalence
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stacklok/toolhive/pkg/authserver"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/scopegate/scopegate/internal/scopes"
+)
+
+// casesVariable gives -cases a default: `make equivalence` sets it.
+const casesVariable = "SCOPEGATE_EQUIVALENCE_CASES"
+
+var cases = flag.Int("cases", defaultCases(), "how many random cases to compare (default of the variable "+casesVariable+")")
+
+func defaultCases() int {
+	if n, err := strconv.Atoi(os.Getenv(casesVariable)); err == nil {
+		return n
+	}
+	return 10_000
+}
+
+// lists are the three lists that a verdict reads. A nil list is absent.
+type lists struct {
+	baseline, supported, oidc []string
+	// anonymous is a VirtualMCPServer that validates no tokens: its oidcConfigRef
+	// does not count.
+	anonymous bool
+}
+
+// effective are the effective scopes by internal/scopes.
+func (l lists) effective() []string {
+	effective, _ := scopes.Effective(l.supported, l.counted())
+	return effective
+}
+
+// counted are the scopes of the oidcConfigRef where it counts.
+func (l lists) counted() []string {
+	if l.anonymous {
+		return nil
+	}
+	return l.oidc
+}
+
+// judges is everything that judges a baseline.
+type judges struct{ shared, virtual *admission }
+
+func newJudges(t testing.TB) *judges {
+	byKind := admissions(t)
+	return &judges{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
+}
+
+// compare asks all judges, and returns what they do not agree on, or "".
+func (j *judges) compare(l lists) string {
+	oidc, effective := l.counted(), l.effective()
+	missing := scopes.Missing(l.baseline, effective)
+
+	// The first list that has an entry; ToolHive knows its defaults by itself.
+	rendered := l.supported
+	if len(rendered) == 0 {
+		rendered = oidc
+	}
+	for _, given := range [][]string{rendered, effective} {
+		if diff := disagree("ToolHive", missing, toolhive(l.baseline, given)); diff != "" {
+			return diff
+		}
+	}
+
+	// The rule on the config alone: only what the object itself tells.
+	var static []string
+	if len(l.supported) > 0 {
+		static = missing
+	}
+	if diff := disagree("the rule on MCPExternalAuthConfig", static, ruled(j.shared.evaluate(sharedObject(l)), "spec.embeddedAuthServer.baselineClientScopes")); diff != "" {
+		return diff
+	}
+	// Both rules: the defaults belong to the auth server's release, not to the object.
+	if len(oidc) > 0 {
+		static = missing
+	}
+	return disagree("the rules on VirtualMCPServer", static, ruled(j.virtual.evaluate(virtualObject(l)), "spec.authServerConfig.baselineClientScopes"))
+}
+
+// disagree compares the missing scopes with what a judge says of them: the first
+// one in quotes, or nothing.
+func disagree(judge string, missing []string, says string) string {
+	switch {
+	case len(missing) == 0 && says == "":
+		return ""
+	case len(missing) > 0 && strings.Contains(says, `"`+missing[0]+`"`):
+		return ""
+	case len(missing) > 0 && strings.Contains(says, strconv.Quote(missing[0])):
+		return ""
+	case len(missing) > 0 && strings.Contains(missing[0], "\n") && strings.HasPrefix(says, "every scope of "):
+		// The API server shows no messageExpression with a line break, but the rule's
+		// own message.
+		return ""
+	default:
+		return fmt.Sprintf("internal/scopes says that %q are missing, %s says %q", missing, judge, says)
+	}
+}
+
+func toolhive(baseline, supported []string) string {
+	config := &authserver.RunConfig{BaselineClientScopes: baseline, ScopesSupported: supported}
+	if err := config.Validate(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// ruled returns the message of the one error, which must be at path. Any other
+// error is returned with its path, so that it is a difference.
+func ruled(errs field.ErrorList, path string) string {
+	switch {
+	case len(errs) == 0:
+		return ""
+	case len(errs) == 1 && errs[0].Field == path && errs[0].Type == field.ErrorTypeInvalid:
+		return errs[0].Detail
+	default:
+		return "UNEXPECTED " + strings.ReplaceAll(errs.ToAggregate().Error(), `"`, "'")
+	}
+}
+
+func sharedObject(l lists) map[string]any {
+	return map[string]any{"spec": map[string]any{"type": "embeddedAuthServer", "embeddedAuthServer": embedded(l)}}
+}
+
+func virtualObject(l lists) map[string]any {
+	reference := map[string]any{"name": "oidc", "audience": "https://mcp.example.com"}
+	put(reference, "scopes", l.oidc)
+	incoming := map[string]any{"type": "oidc", "oidcConfigRef": reference}
+	if l.anonymous {
+		incoming["type"] = "anonymous"
+	}
+	return map[string]any{"spec": map[string]any{
+		"groupRef": map[string]any{"name": "group"}, "incomingAuth": incoming, "authServerConfig": embedded(l),
+	}}
+}
+
+func embedded(l lists) map[string]any {
+	object := map[string]any{
+		"issuer": "https://auth.example.com",
+		"upstreamProviders": []any{map[string]any{"name": "company", "type": "oidc", "oidcConfig": map[string]any{
+			"issuerUrl": "https://login.example.com", "clientId": "scopegate",
+		}}},
+	}
+	put(object, "baselineClientScopes", l.baseline)
+	put(object, "scopesSupported", l.supported)
+	return object
+}
+
+func put(object map[string]any, name string, list []string) {
+	if list == nil {
+		return
+	}
+	values := make([]any, len(list))
+	for i, value := range list {
+		values[i] = value
+	}
+	object[name] = values
+}
+
+// TestVerdictExhaustive compares every combination of lists over four scopes:
+// two of the auth server's defaults, and two that differ in case alone.
+func TestVerdictExhaustive(t *testing.T) {
+	universe := []string{"openid", "offline_access", "mcp:read", "mcp:Read"}
+	long, short := listsOver(universe, 3), listsOver(universe, 2)
+	run(t, "exhaustive over 4 scopes", func(yield func(lists) bool) {
+		for _, baseline := range long {
+			for _, effective := range long {
+				// The pair at full length, from each of the two sources.
+				if !yield(lists{baseline: baseline, supported: effective}) || !yield(lists{baseline: baseline, oidc: effective}) {
+					return
+				}
+			}
+		}
+		for _, baseline := range short {
+			for _, supported := range short {
+				for _, oidc := range short {
+					for _, anonymous := range []bool{false, true} {
+						if !yield(lists{baseline: baseline, supported: supported, oidc: oidc, anonymous: anonymous}) {
+							return
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// listsOver returns the absent list, the empty one, and every list of up to n
+// scopes of universe, in every order, duplicates too.
+func listsOver(universe []string, n int) [][]string {
+	all := [][]string{nil, {}}
+	last := [][]string{{}}
+	for range n {
+		var next [][]string
+		for _, list := range last {
+			for _, scope := range universe {
+				next = append(next, append(slices.Clone(list), scope))
+			}
+		}
+		all = append(all, next...)
+		last = next
+	}
+	return all
+}
+
+// TestVerdictRandom compares random lists: valid scopes and what no scope is,
+// near misses, long ones, and lists at the limits.
+func TestVerdictRandom(t *testing.T) {
+	run(t, "random", func(yield func(lists) bool) {
+		random := newRandom(t)
+		for range *cases {
+			if !yield(random.lists()) {
+				return
+			}
+		}
+	})
+}
+
+// run compares all cases on every core, and says how many and how long.
+func run(t *testing.T, what string, all func(func(lists) bool)) {
+	t.Helper()
+	judges := newJudges(t)
+	start := time.Now()
+	work := make(chan lists, 1024)
+	var compared, refused, different atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for l := range work {
+				compared.Add(1)
+				if scopes.Missing(l.baseline, l.effective()) != nil {
+					refused.Add(1)
+				}
+				if diff := judges.compare(l); diff != "" && different.Add(1) <= 10 {
+					t.Errorf("baseline %q, scopesSupported %q, oidcConfigRef.scopes %q, anonymous %v:\n%s", l.baseline, l.supported, l.oidc, l.anonymous, diff)
+				}
+			}
+		})
+	}
+	all(func(l lists) bool {
+		work <- l
+		return different.Load() == 0
+	})
+	close(work)
+	workers.Wait()
+	if compared.Load() == 0 || refused.Load() == 0 || refused.Load() == compared.Load() {
+		t.Errorf("%d cases, %d of them refused: that compares nothing", compared.Load(), refused.Load())
+	}
+	t.Logf("verdict, %s: %d cases (%d refused), %d differences, %.1f s", what, compared.Load(), refused.Load(), different.Load(), time.Since(start).Seconds())
+}
