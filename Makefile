@@ -46,6 +46,11 @@ equivalence: ## Compare a million verdicts with ToolHive and the API server's ev
 	cd authserver
 	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence | grep --line-buffered -vE '^=== |^ +--- PASS'
 
+.PHONY: guard-equivalence
+guard-equivalence: ## Compare the guard's policies with the verdict in 10,000 random namespaces, and measure them. CASES sets how many.
+	@$(ASSETS)
+	SCOPEGATE_GUARD_CASES=$(if $(filter file,$(origin CASES)),10000,$(CASES)) go test -count=1 -timeout=2h -v -run 'Equivalence|Latency|Shipped' ./test/guard -long | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
+
 .PHONY: bench
 bench: ## Measure, and print the tables of docs/benchmarks.md. It takes minutes.
 	@$(ASSETS)
@@ -60,6 +65,7 @@ generate: ## Regenerate deepcopy, CRDs, RBAC and the generated docs.
 	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
+	go run ./hack/guard
 	go run ./hack/docs
 
 .PHONY: format
@@ -69,6 +75,8 @@ format: ## Format the code.
 .PHONY: lint
 lint: ## Check the code, and the API types against the conventions of Kubernetes.
 	$(TOOL) golangci-lint-kube-api-linter run
+	cd authserver
+	go tool -modfile=../tools/go.mod golangci-lint-kube-api-linter run --config=../.golangci.yaml
 
 .PHONY: verify
 verify: lint ## Check that generated files are up to date, and lint and format.
