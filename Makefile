@@ -18,8 +18,8 @@ help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/manager.
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager
+build: ## Build bin/manager and bin/kubectl-scopegate.
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager ./cmd/kubectl-scopegate
 
 .PHONY: authserver
 authserver: ## Build bin/authserver, ToolHive's auth server that pods run. The first time takes minutes.
@@ -37,8 +37,18 @@ run: ## Show the main job on a real control plane, then stay up. ARGS=--exit end
 test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
 	@$(ASSETS)
 	go test -p 2 $(TESTFLAGS) ./...
-	cd authserver
-	go test -p 2 $(TESTFLAGS) ./...
+	for module in authserver tools/image; do (cd $$module && go test -p 2 $(TESTFLAGS) ./...); done
+
+.PHONY: image
+image: ## Build OCI archives of the manager and the auth server, for amd64 and arm64, into bin/images.
+	@out="$$PWD/bin/images"
+	licence="$$PWD/LICENSE"
+	programs="manager=$$PWD/cmd/manager authserver=$$PWD/authserver"
+	version="$$(git describe --tags --always --dirty)"
+	revision="$$(git rev-parse HEAD)"
+	epoch="$$(git log -1 --format=%ct)"
+	cd tools/image
+	go run . --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: equivalence
 equivalence: ## Compare a million verdicts with ToolHive and the API server's evaluator. CASES sets how many.
@@ -75,8 +85,10 @@ format: ## Format the code.
 .PHONY: lint
 lint: ## Check the code, and the API types against the conventions of Kubernetes.
 	$(TOOL) golangci-lint-kube-api-linter run
-	cd authserver
-	go tool -modfile=../tools/go.mod golangci-lint-kube-api-linter run --config=../.golangci.yaml
+	root="$$PWD"
+	for module in authserver tools/image; do
+	  (cd $$module && go tool -modfile="$$root/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
+	done
 
 .PHONY: verify
 verify: lint ## Check that generated files are up to date, and lint and format.

@@ -14,7 +14,7 @@ cp -a "$copy" "$copy.before"
 trap 'rm -rf "$copy" "$copy.before"' EXIT
 
 make --no-print-directory --directory="$copy" generate format
-for module in . authserver tools tools/controlplane; do
+for module in . authserver tools tools/controlplane tools/image; do
   (cd "$copy/$module" && go mod tidy)
 done
 

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+)
+
+// testBuild builds a small program of its own in a folder and returns its index.
+func testBuild(t *testing.T) v1.ImageIndex {
+	t.Helper()
+	folder, out := t.TempDir(), t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example.com/hello\n\ngo 1.26.0\n")
+	write("main.go", "package main\n\nfunc main() { println(\"hello\") }\n")
+	write("LICENSE", "free\n")
+	build := build{out: out, version: "v1.2.3", revision: "abc", created: time.Unix(1_700_000_000, 0).UTC(), licence: filepath.Join(folder, "LICENSE")}
+	if err := build.all([]string{"hello=" + folder}); err != nil {
+		t.Fatal(err)
+	}
+	unpacked := t.TempDir()
+	if output, err := exec.Command("tar", "-xf", filepath.Join(out, "hello.tar"), "-C", unpacked).CombinedOutput(); err != nil { //nolint:gosec // Our own archive.
+		t.Fatalf("unpacking: %v: %s", err, output)
+	}
+	index, err := layout.ImageIndexFromPath(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil || len(manifest.Manifests) != 1 {
+		t.Fatalf("the layout has %v (%v), want one index", manifest, err)
+	}
+	program, err := index.ImageIndex(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+func TestImages(t *testing.T) {
+	index := testBuild(t)
+	if err := validate.Index(index); err != nil {
+		t.Errorf("not a valid index: %v", err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var built []string
+	for _, descriptor := range manifest.Manifests {
+		built = append(built, descriptor.Platform.String())
+		image, err := index.Image(descriptor.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := image.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if config.Config.User != "65532:65532" || !slices.Equal(config.Config.Entrypoint, []string{"/hello"}) || config.Architecture != descriptor.Platform.Architecture {
+			t.Errorf("%s: user %q, entrypoint %q, architecture %s", descriptor.Platform, config.Config.User, config.Config.Entrypoint, config.Architecture)
+		}
+		for label, want := range map[string]string{"licenses": "Apache-2.0", "version": "v1.2.3", "revision": "abc", "created": "2023-11-14T22:13:20Z"} {
+			if got := config.Config.Labels["org.opencontainers.image."+label]; got != want {
+				t.Errorf("%s: label %s is %q, want %q", descriptor.Platform, label, got, want)
+			}
+		}
+		checkFiles(t, image)
+	}
+	if !slices.Equal(built, []string{"linux/amd64", "linux/arm64"}) {
+		t.Errorf("built for %v", built)
+	}
+}
+
+func checkFiles(t *testing.T, image v1.Image) {
+	t.Helper()
+	layers, err := image.Layers()
+	if err != nil || len(layers) != 1 {
+		t.Fatalf("%d layers (%v), want 1", len(layers), err)
+	}
+	content, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modes := map[string]int64{}
+	reader := tar.NewReader(content)
+	for {
+		header, err := reader.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		modes[header.Name] = header.Mode
+		if header.Name == "sbom.cdx.json" {
+			var sbom struct {
+				Format     string `json:"bomFormat"`
+				Components []struct{ Name string }
+			}
+			if err := json.NewDecoder(reader).Decode(&sbom); err != nil || sbom.Format != "CycloneDX" || len(sbom.Components) == 0 {
+				t.Errorf("the SBOM is %+v (%v)", sbom, err)
+			}
+		}
+	}
+	if len(modes) != 3 || modes["hello"] != 0o555 || modes["LICENSE"] != 0o444 || modes["sbom.cdx.json"] != 0o444 {
+		t.Errorf("files %v", modes)
+	}
+}
+
+// TestReproducible builds twice, in two folders.
+func TestReproducible(t *testing.T) {
+	first, err := testBuild(t).Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := testBuild(t).Digest()
+	if err != nil || first != second {
+		t.Errorf("digests %s and %s (%v)", first, second, err)
+	}
+}

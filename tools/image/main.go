@@ -1,0 +1,121 @@
+// Command image builds the OCI images of scopegate's programs without a
+// registry and without Docker: for each program an archive of an OCI layout
+// with an image for each platform, and an SBOM. Two builds of the same commit
+// give the same digests.
+//
+// Usage: image --out FOLDER --version VERSION --epoch SECONDS NAME=PACKAGE_FOLDER...
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1"
+)
+
+// platforms for which every image is built.
+var platforms = []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}
+
+func main() {
+	out := flag.String("out", "bin/images", "the `folder` of the archives")
+	version := flag.String("version", "", "the `version` that the images are labelled with (required)")
+	revision := flag.String("revision", "", "the `commit` that they are built from")
+	epoch := flag.Int64("epoch", 0, "the time that they are made at, in `seconds` since 1970: that of the commit")
+	licence := flag.String("licence", "LICENSE", "the `file` that they carry as their licence")
+	flag.Parse()
+	build := build{out: *out, version: *version, revision: *revision, created: time.Unix(*epoch, 0).UTC(), licence: *licence}
+	if err := build.all(flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+type build struct {
+	out, version, revision, licence string
+	created                         time.Time
+}
+
+func (b build) all(programs []string) error {
+	if b.version == "" || len(programs) == 0 {
+		return errors.New("--version and at least one NAME=PACKAGE_FOLDER are required; see --help")
+	}
+	if err := os.MkdirAll(b.out, 0o750); err != nil {
+		return err
+	}
+	licence, err := os.ReadFile(b.licence)
+	if err != nil {
+		return err
+	}
+	for _, program := range programs {
+		name, folder, ok := strings.Cut(program, "=")
+		if !ok {
+			return fmt.Errorf("%q is not NAME=PACKAGE_FOLDER", program)
+		}
+		if err := b.one(name, folder, licence); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// one builds a program for every platform and writes its archive.
+func (b build) one(name, folder string, licence []byte) error {
+	scratch, err := os.MkdirTemp("", "image-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	contents := content{name: name, version: b.version, revision: b.revision, created: b.created, licence: licence}
+	for _, platform := range platforms {
+		fmt.Fprintf(os.Stderr, "image: building %s for %s\n", name, platform.String())
+		file := filepath.Join(scratch, platform.Architecture)
+		if err := compile(folder, file, platform); err != nil {
+			return err
+		}
+		binary, err := os.ReadFile(file) //nolint:gosec // Just built.
+		if err != nil {
+			return err
+		}
+		sbom, err := sbomOf(file, name, b.version)
+		if err != nil {
+			return err
+		}
+		contents.add(platform, binary, sbom)
+		if err := os.WriteFile(filepath.Join(b.out, fmt.Sprintf("%s-%s.cdx.json", name, platform.Architecture)), sbom, 0o600); err != nil {
+			return err
+		}
+	}
+	index, err := contents.index()
+	if err != nil {
+		return err
+	}
+	archive := filepath.Join(b.out, name+".tar")
+	if err := writeArchive(archive, index, "scopegate-"+name+":"+b.version); err != nil {
+		return err
+	}
+	digest, err := index.Digest()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s %s\n", archive, digest)
+	return nil
+}
+
+// compile builds a static binary that does not depend on where it is built.
+func compile(folder, file string, platform v1.Platform) error {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", absolute, ".") //nolint:gosec // Our own package.
+	command.Dir = folder
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOFLAGS=")
+	command.Stderr = os.Stderr
+	return command.Run()
+}
