@@ -47,7 +47,7 @@ stamp=k8s.io/component-base/version
 ldflags="-s -w -X $stamp.gitVersion=$version -X $stamp.gitMajor=$major -X $stamp.gitMinor=$minor"
 commands=(k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl} ./etcd)
 
-echo "controlplane: building Kubernetes $version and etcd from source, once on this machine (about 10 minutes on two cores)" >&2
+echo "controlplane: building Kubernetes $version and etcd from source, once on this machine; it takes some minutes" >&2
 total=$(CGO_ENABLED=0 go list -deps "${commands[@]}" | wc -l)
 # go build -v names each package as it is compiled; packages that the build
 # cache has are not named, so the count may end below the total.
