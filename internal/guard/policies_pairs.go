@@ -41,8 +41,9 @@ func configPolicy(kind, resource string) policySpec {
 			{Name: "baseline", Expression: baselineOf("object")},
 			{Name: "oldBaseline", Expression: "oldObject == null ? [] : (" + baselineOf("oldObject") + ")"},
 			{Name: "consumed", Expression: configOf("params")},
-			{Name: "effective", Expression: effectiveOf("params", "oidcConfigRef")},
-			{Name: "defaults", Expression: usesDefaults("params", "oidcConfigRef")},
+			defaults,
+			{Name: "usesDefaults", Expression: usesDefaults("params", "oidcConfigRef")},
+			{Name: "effective", Expression: "variables.usesDefaults ? variables.defaults : params.spec.oidcConfigRef.scopes"},
 			missing,
 		},
 		validations: []admissionv1.Validation{refusal(
@@ -70,9 +71,11 @@ func consumerPolicy() policySpec {
 			{Name: "baseline", Expression: baselineOf("params")},
 			{Name: "consumed", Expression: configOf("object")},
 			{Name: "oldConsumed", Expression: "oldObject == null ? '' : (" + configOf("oldObject") + ")"},
-			{Name: "effective", Expression: effectiveOf("object", "oidcConfigRef")},
-			{Name: "oldEffective", Expression: "oldObject == null ? [] : (" + effectiveOf("oldObject", "oidcConfigRef") + ")"},
-			{Name: "defaults", Expression: usesDefaults("object", "oidcConfigRef")},
+			defaults,
+			{Name: "usesDefaults", Expression: usesDefaults("object", "oidcConfigRef")},
+			{Name: "effective", Expression: "variables.usesDefaults ? variables.defaults : object.spec.oidcConfigRef.scopes"},
+			{Name: "oldEffective", Expression: "oldObject == null ? [] :\n" +
+				usesDefaults("oldObject", "oidcConfigRef") + " ? variables.defaults : oldObject.spec.oidcConfigRef.scopes"},
 			missing,
 		},
 		validations: []admissionv1.Validation{refusal(
@@ -103,8 +106,9 @@ func inlinePolicy() policySpec {
 			// Empty where the defaults do not apply.
 			{Name: "baseline", Expression: baseline("object")},
 			{Name: "oldBaseline", Expression: "oldObject == null ? [] : (" + baseline("oldObject") + ")"},
-			{Name: "effective", Expression: defaultScopes()},
-			{Name: "defaults", Expression: "true"},
+			defaults,
+			{Name: "usesDefaults", Expression: "true"},
+			{Name: "effective", Expression: "variables.defaults"},
 			missing,
 		},
 		validations: []admissionv1.Validation{refusal(
@@ -116,6 +120,10 @@ func inlinePolicy() policySpec {
 		)},
 	}
 }
+
+// defaults are what the auth server supports when it is told nothing. The list
+// stands in each policy once, so that it can be replaced.
+var defaults = admissionv1.Variable{Name: "defaults", Expression: defaultScopes()}
 
 // missing are the scopes of the baseline that are not effective.
 var missing = admissionv1.Variable{Name: "missing", Expression: "variables.baseline.filter(s, !(s in variables.effective))"}
@@ -134,12 +142,6 @@ func configOf(consumer string) string {
 	return "!(" + has(consumer, "spec", "oidcConfigRef") + ") ? '' :\n" +
 		auth + " ?\n(" + external + " ? '' : " + consumer + ".spec.authServerRef.name) :\n" +
 		external + " ? " + consumer + ".spec.externalAuthConfigRef.name : ''"
-}
-
-// effectiveOf is the effective scopes of a consumer; only where it has the
-// reference to an MCPOIDCConfig.
-func effectiveOf(consumer, oidcConfigRef string) string {
-	return usesDefaults(consumer, oidcConfigRef) + " ? " + defaultScopes() + " : " + consumer + ".spec." + oidcConfigRef + ".scopes"
 }
 
 // usesDefaults tells whether a consumer leaves its effective scopes to the auth
@@ -178,8 +180,8 @@ func refusal(expression, message, baseline, configName, kind, consumerName, scop
 			"(size(variables.missing) > 1 ? ' (and ' + string(size(variables.missing) - 1) + ' more)' : '') +\n" +
 			"' of " + baseline + "\"' + " + configName + " +\n" +
 			"'\" is not supported by the auth server of ' + " + kind + " + '\"' + " + consumerName + " + '\": ' +\n" +
-			"(variables.defaults ?\n" +
-			"'its " + scopesField + " is empty, so that only the defaults are (' + variables.effective.join(', ') + '): list every scope that it needs there' :\n" +
+			"(variables.usesDefaults ?\n" +
+			"'its " + scopesField + " is empty, so that only the defaults are (' + variables.defaults.join(', ') + '): list every scope that it needs there' :\n" +
 			"'it is not in its " + scopesField + ": add it there') +\n" +
 			"', or remove it from baselineClientScopes'",
 		Reason: ptr.To(metav1.StatusReasonInvalid),

@@ -73,11 +73,8 @@ func (k *kind) admit(object map[string]any) (*metav1.ObjectMeta, []string, error
 	}
 	unknown = append(unknown, pruning.PruneWithOptions(object, k.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})...)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, k.structural)
-	if err, paths := objectmeta.CoerceWithOptions(nil, object, k.structural, false, objectmeta.CoerceOptions{ReturnUnknownFieldPaths: true}); err != nil {
-		return nil, nil, err
-	} else { //nolint:revive // The order of the results is not ours.
-		unknown = append(unknown, paths...)
-	}
+	// The API server also coerces embedded objects here, of which the kinds have
+	// none.
 	if !found {
 		meta = &metav1.ObjectMeta{}
 	} else if err := objectmeta.SetObjectMeta(object, meta); err != nil {

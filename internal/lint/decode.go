@@ -209,7 +209,7 @@ func (b *builder) mapping(node *yaml.Node, level int) (any, error) {
 			return nil, &problem{rule: ruleSyntax, message: err.Error(), line: key.Line, column: key.Column}
 		}
 		b.push(name)
-		if _, exists := mapping[name]; exists && b.within == 0 && !merged[name] {
+		if _, exists := mapping[name]; exists && b.within == 0 && !merged[name] && len(b.duplicates) <= maxFindings {
 			b.duplicates = append(b.duplicates, duplicate{path: joinPath(b.path), node: key})
 		}
 		built, err := b.build(child, level+1)

@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Severity of a finding.
@@ -48,19 +49,19 @@ type Finding struct {
 	Object *Object `json:"object,omitempty"`
 	// Field is the path of the offending field, as the API server names it.
 	Field string `json:"field,omitempty"`
+	// Cause is the type of the API server's cause, empty for what the API server
+	// does not say.
+	Cause string `json:"cause,omitempty"`
 	// Message says what is wrong; for what the API server rejects it is its own.
 	Message string `json:"message"`
 	// Fix says what to do.
 	Fix string `json:"fix"`
-
-	// cause is the type of the API server's cause, empty for what the API server
-	// does not say.
-	cause string
 }
 
-// Text is the message after the field that it is about.
+// Text is the message after the field that it is about, unless it names that
+// itself.
 func (f Finding) Text() string {
-	if f.Field == "" {
+	if f.Field == "" || (f.Cause == "" && strings.Contains(f.Message, f.Field)) {
 		return f.Message
 	}
 	return f.Field + ": " + f.Message

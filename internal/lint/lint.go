@@ -3,6 +3,7 @@ package lint
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -70,6 +71,18 @@ type result struct {
 	findings []Finding
 	members  []*member
 	skipped  int
+	// more counts the findings beyond maxFindings.
+	more int
+}
+
+// full tells whether a document has as many findings as it may have, and counts
+// the one that is at hand.
+func (r *result) full() bool {
+	if len(r.findings) < maxFindings {
+		return false
+	}
+	r.more++
+	return true
 }
 
 // judgeAll judges all documents, several at a time, and returns the results in
@@ -140,11 +153,14 @@ func (j judge) document(ctx context.Context, d document) (result, error) {
 	if problem != nil {
 		found.findings = append(found.findings, newFinding(problem.rule, d.placeAt(problem.line, problem.column), problem.message))
 	}
-	if more := len(found.findings) - maxFindings; more > 0 {
-		found.findings = append(found.findings[:maxFindings:maxFindings],
-			newFinding(ruleLimit, d.placeAt(1, 1), fmt.Sprintf("the document has %d more findings, which are not shown", more)))
+	if found.more > 0 {
+		found.findings = append(found.findings, tooMany(d, found.more))
 	}
 	return found, nil
+}
+
+func tooMany(d document, more int) Finding {
+	return newFinding(ruleLimit, d.placeAt(1, 1), fmt.Sprintf("the document has %d more findings, which are not shown", more))
 }
 
 func (j judge) item(ctx context.Context, at item, found *result) error {
@@ -180,6 +196,9 @@ func (j judge) item(ctx context.Context, at item, found *result) error {
 // object checks an object and reports what the API server says to it.
 func (j judge) object(ctx context.Context, at item, id Object, kind *kind, found *result) *member {
 	for _, d := range at.duplicates {
+		if found.full() {
+			continue
+		}
 		message := fmt.Sprintf("field %q is set twice", d.path)
 		found.findings = append(found.findings, about(newFinding(ruleDuplicateKey, at.document.place(d.node), message), id, d.path))
 	}
@@ -227,21 +246,38 @@ func about(finding Finding, id Object, path string) Finding {
 }
 
 func (r *result) add(at item, id Object, rule, path, message string) {
+	if r.full() {
+		return
+	}
 	place := at.document.place(offending(at.node, path, message, false))
 	r.findings = append(r.findings, about(newFinding(rule, place, message), id, path))
 }
 
+// withoutField finds the field in the one message of the schema that has it
+// only there.
+var withoutField = regexp.MustCompile(`must be of type \S+ with format \S+ in (\S+)$`)
+
 func (r *result) violation(at item, id Object, v violation) {
+	if r.full() {
+		return
+	}
 	path := strings.TrimPrefix(v.Field, "<nil>")
-	place := at.document.place(offending(at.node, path, v.ErrorBody(), false))
+	where := path
+	if match := withoutField.FindStringSubmatch(v.Detail); path == "" && match != nil {
+		where = match[1]
+	}
+	place := at.document.place(offending(at.node, where, v.ErrorBody(), false))
 	finding := about(newFinding(v.rule, place, v.ErrorBody()), id, path)
-	finding.cause = string(v.Type)
+	finding.Cause = string(v.Type)
 	r.findings = append(r.findings, finding)
 }
 
 // unknown reports a field that the schema does not have, and the one that may
 // have been meant.
 func (r *result) unknown(at item, id Object, kind *kind, path string) {
+	if r.full() {
+		return
+	}
 	finding := about(newFinding(ruleUnknownField, at.document.place(offending(at.node, path, "", true)), fmt.Sprintf("unknown field %q", path)), id, path)
 	if name, siblings := kind.siblings(path); name != "" {
 		if meant, ok := scopes.Suggest(name, siblings); ok {

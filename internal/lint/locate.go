@@ -116,6 +116,45 @@ func quotedItem(list *yaml.Node, message string) *yaml.Node {
 	return first
 }
 
+// maxRecent is how many documents a locator keeps decoded.
+const maxRecent = 4
+
+// locator finds the places of fields in documents whose nodes are not kept.
+type locator struct{ recent []decoded }
+
+type decoded struct {
+	document document
+	values   []value
+}
+
+// place returns the place of a field of an object; of an item of its list where
+// the message quotes one.
+func (l *locator) place(i item, path, message string) Place {
+	values := l.values(i.document)
+	if i.index >= len(values) {
+		return i.document.placeAt(1, 1)
+	}
+	root := values[i.index].node
+	if i.path != "" {
+		root = find(root, i.path, false)
+	}
+	return i.document.place(offending(root, path, message, false))
+}
+
+func (l *locator) values(d document) []value {
+	for _, known := range l.recent {
+		if known.document.source == d.source && known.document.line == d.line && known.document.column == d.column {
+			return known.values
+		}
+	}
+	values, _ := d.decode()
+	if len(l.recent) == maxRecent {
+		l.recent = l.recent[1:]
+	}
+	l.recent = append(l.recent, decoded{d, values})
+	return values
+}
+
 // place is the position of a node in the source of a document.
 func (d document) place(node *yaml.Node) Place { return d.placeAt(node.Line, node.Column) }
 
@@ -128,9 +167,10 @@ func (d document) placeAt(line, column int) Place {
 	return place
 }
 
-// maxSourceBytes bounds the text of a line that findings carry.
+// maxSourceBytes is the longest line that findings carry.
 const maxSourceBytes = 400
 
+// lineText returns the text of a line, or "" where it is too long to be shown.
 func (d document) lineText(line int) string {
 	rest := d.text
 	for at := 1; at < line; at++ {
@@ -143,9 +183,12 @@ func (d document) lineText(line int) string {
 	if end := bytes.IndexByte(rest, '\n'); end >= 0 {
 		rest = rest[:end]
 	}
-	text := string(bytes.TrimRight(rest[:min(len(rest), maxSourceBytes)], "\r"))
+	indent := 0
 	if line == 1 {
-		text = strings.Repeat(" ", min(d.column, maxSourceBytes)) + text
+		indent = d.column
 	}
-	return strings.ToValidUTF8(text, "")
+	if len(rest)+indent > maxSourceBytes {
+		return ""
+	}
+	return strings.Repeat(" ", indent) + strings.ToValidUTF8(string(bytes.TrimRight(rest, "\r")), "�")
 }

@@ -39,13 +39,17 @@ func unpackObject(at item, level int) []item {
 		return []item{at}
 	}
 	var items []item
+	nodes := resolveAlias(find(at.node, "items", false))
 	for i, entry := range list {
 		object, ok := entry.(map[string]any)
 		if !ok {
 			continue
 		}
 		step := "items[" + strconv.Itoa(i) + "]"
-		child := item{document: at.document, index: at.index, path: strings.TrimPrefix(at.path+"."+step, "."), object: object, node: find(at.node, step, false)}
+		child := item{document: at.document, index: at.index, path: strings.TrimPrefix(at.path+"."+step, "."), object: object, node: at.node}
+		if nodes.Kind == yaml.SequenceNode && i < len(nodes.Content) {
+			child.node = resolveAlias(nodes.Content[i])
+		}
 		for _, d := range at.duplicates {
 			if rest, ok := strings.CutPrefix(d.path, step+"."); ok {
 				child.duplicates = append(child.duplicates, duplicate{path: rest, node: d.node})
@@ -76,20 +80,6 @@ func (i item) id(namespace string) Object {
 func text(object map[string]any, key string) string {
 	value, _ := object[key].(string)
 	return value
-}
-
-// locate decodes the document of an object again and returns the place of a
-// field; of an item of its list where the message quotes one.
-func (i item) locate(path, message string) Place {
-	values, _ := i.document.decode()
-	if i.index >= len(values) {
-		return i.document.placeAt(1, 1)
-	}
-	root := values[i.index].node
-	if i.path != "" {
-		root = find(root, i.path, false)
-	}
-	return i.document.place(offending(root, path, message, false))
 }
 
 // offending is the node that a finding points at.

@@ -8,6 +8,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/status"
 )
 
@@ -24,12 +25,15 @@ type together struct {
 	// used are the configs that a consumer of the input runs an auth server from,
 	// or would if it were not broken.
 	used     map[Object]bool
+	locator  locator
 	findings []Finding
+	// counts are the findings of each document, by its first byte.
+	counts map[*byte]int
 }
 
 // judgeTogether resolves the consumers and the configs of the input.
 func judgeTogether(members []*member) ([]Finding, error) {
-	t := together{members: map[Object]*member{}, configs: map[Object]*v1beta1.MCPExternalAuthConfig{}, used: map[Object]bool{}}
+	t := together{members: map[Object]*member{}, configs: map[Object]*v1beta1.MCPExternalAuthConfig{}, used: map[Object]bool{}, counts: map[*byte]int{}}
 	var consumers []resolve.Consumer
 	var owners []*member
 	for _, m := range members {
@@ -45,16 +49,11 @@ func judgeTogether(members []*member) ([]Finding, error) {
 		switch m.id.Kind {
 		case resolve.KindMCPExternalAuthConfig:
 			config := &v1beta1.MCPExternalAuthConfig{}
-			if err := convert(m, config); err != nil {
-				return nil, err
+			if t.convert(m, config) {
+				t.configs[key(m.id)] = config
 			}
-			t.configs[key(m.id)] = config
 		default:
-			consumer, ok, err := consumerOf(m)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
+			if consumer, ok := t.consumer(m); ok {
 				consumers, owners = append(consumers, consumer), append(owners, m)
 			}
 		}
@@ -68,15 +67,18 @@ func judgeTogether(members []*member) ([]Finding, error) {
 	return t.findings, nil
 }
 
-func convert(m *member, into any) error {
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(m.object, into); err != nil {
-		return fmt.Errorf("decoding %s: %w", m.id, err)
-	}
+// convert decodes an object into its Go type, as the controllers do. What the
+// schema accepts but Go's type can't hold is reported.
+func (t *together) convert(m *member, into any) bool {
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(m.object, into)
 	m.object = nil
-	return nil
+	if err != nil {
+		t.add(m, ruleInvalid, "", "the controllers can't decode the object: "+err.Error(), "")
+	}
+	return err == nil
 }
 
-func consumerOf(m *member) (resolve.Consumer, bool, error) {
+func (t *together) consumer(m *member) (resolve.Consumer, bool) {
 	var object any
 	switch m.id.Kind {
 	case resolve.KindMCPServer:
@@ -86,13 +88,12 @@ func consumerOf(m *member) (resolve.Consumer, bool, error) {
 	case resolve.KindVirtualMCPServer:
 		object = &v1beta1.VirtualMCPServer{}
 	default:
-		return resolve.Consumer{}, false, nil
+		return resolve.Consumer{}, false
 	}
-	if err := convert(m, object); err != nil {
-		return resolve.Consumer{}, false, err
+	if !t.convert(m, object) {
+		return resolve.Consumer{}, false
 	}
-	consumer, ok := resolve.Of(object)
-	return consumer, ok, nil
+	return resolve.Of(object)
 }
 
 // pair reports the verdict on a consumer.
@@ -134,8 +135,17 @@ func (t *together) notSupported(owner *member, pair resolve.Pair) {
 		holder, path = t.members[t.sibling(owner, resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
 	}
 	if !holder.refuted {
-		t.add(holder, ruleNotSupported, path, status.ForConsumer(pair).Message, status.Fix(pair))
+		t.add(holder, ruleNotSupported, path, status.ForConsumer(pair).Message, fix(pair))
 	}
+}
+
+// fix names the list that lacks a scope, where the consumer has it.
+func fix(pair resolve.Pair) string {
+	if pair.Verdict.Source == scopes.FromScopesSupported {
+		return ""
+	}
+	return fmt.Sprintf("List every scope that the auth server needs in %s.scopes of %s, or remove what is missing there from baselineClientScopes.",
+		pair.Consumer.OIDCField(), pair.Consumer)
 }
 
 func (t *together) unresolved(owner *member, pair resolve.Pair) {
@@ -189,12 +199,19 @@ func (t *together) notReferenced(members []*member) {
 }
 
 func (t *together) twice(earlier, later *member) {
-	place := earlier.item.locate("metadata.name", "")
+	place := t.locator.place(earlier.item, "metadata.name", "")
 	t.add(later, ruleTwice, "metadata.name", fmt.Sprintf("%s is also at %s:%d; the last one counts", later.id, place.File, place.Line), "")
 }
 
 func (t *together) add(m *member, rule, path, message, fix string) {
-	finding := about(newFinding(rule, m.item.locate(path, message), message), m.id, path)
+	first := &m.item.document.text[0]
+	if t.counts[first]++; t.counts[first] > maxFindings {
+		if t.counts[first] == maxFindings+1 {
+			t.findings = append(t.findings, newFinding(ruleLimit, m.item.document.placeAt(1, 1), "the document has more findings, which are not shown"))
+		}
+		return
+	}
+	finding := about(newFinding(rule, t.locator.place(m.item, path, message), message), m.id, path)
 	if fix != "" {
 		finding.Fix = fix
 	}

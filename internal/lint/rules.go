@@ -115,7 +115,7 @@ var (
 			rules[rule.ID] = rule
 		}
 		for id, message := range staticRules {
-			rules[rulePrefix+id] = Rule{rulePrefix + id, Error, strings.ToUpper(message[:1]) + message[1:] + ".", "Change the object such that " + message + "."}
+			rules[rulePrefix+id] = Rule{rulePrefix + id, Error, strings.ToUpper(message[:1]) + message[1:] + ".", "Correct the object as the message says; docs/rules.md#" + id + " has examples."}
 		}
 		return rules
 	}()

@@ -102,33 +102,26 @@ func (k *kind) visit(s *structural.Structural, path string) {
 	}
 }
 
-var indexes = regexp.MustCompile(`\[[^\]]*\]`)
+var (
+	indexes = regexp.MustCompile(`\[[^\]]*\]`)
+	// literals are the strings of a CEL expression.
+	literals = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+)
 
-// ruleOf returns the id of the CEL rule that an error comes from. An error does
-// not tell, but the rules of one field differ in their messages or, where a
-// message is computed, in their reasons.
+// ruleOf returns the id of the CEL rule that an error comes from. The error does
+// not tell, but rules with the same field differ in their messages.
 func (k *kind) ruleOf(err *field.Error) string {
-	rules := k.places[indexes.ReplaceAllString(err.Field, "[]")]
-	for _, rule := range rules {
+	best, length := ruleInvalid, 0
+	for _, rule := range k.places[indexes.ReplaceAllString(err.Field, "[]")] {
 		if rule.Message == err.Detail {
 			return ruleIDs[rule.Message]
 		}
-	}
-	for _, rule := range rules {
-		if rule.MessageExpression != "" && computedBy(rule, err.Detail) {
-			return ruleIDs[rule.Message]
+		// A computed message has at least one of the literals of its expression.
+		for _, literal := range literals.FindAllString(rule.MessageExpression, -1) {
+			if literal = literal[1 : len(literal)-1]; len(literal) > length && strings.Contains(err.Detail, literal) {
+				best, length = ruleIDs[rule.Message], len(literal)
+			}
 		}
 	}
-	return ruleInvalid
-}
-
-// computedBy tells whether a message ends as the string literals of a
-// messageExpression do.
-func computedBy(rule apiextensionsv1.ValidationRule, message string) bool {
-	for _, literal := range strings.Split(rule.MessageExpression, "'") {
-		if len(literal) > 20 && strings.HasPrefix(literal, " is not in ") && strings.HasSuffix(message, literal) {
-			return true
-		}
-	}
-	return false
+	return best
 }

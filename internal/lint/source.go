@@ -12,8 +12,12 @@ import (
 	"strings"
 )
 
-// MaxFileBytes is the most that is read of one file.
-const MaxFileBytes = 64 << 20
+// MaxFileBytes is the most that is read of one file, and maxInputBytes of all
+// together.
+const (
+	MaxFileBytes  = 64 << 20
+	maxInputBytes = 256 << 20
+)
 
 // Stdin is the path that stands for standard input.
 const Stdin = "-"
@@ -49,6 +53,7 @@ type reader struct {
 	recursive bool
 	sources   []Source
 	seen      map[string]bool
+	bytes     int
 }
 
 func (r *reader) read(at string, stdin io.Reader) error {
@@ -128,6 +133,9 @@ func (r *reader) add(name string, from io.Reader) error {
 			return err
 		}
 		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	if r.bytes += len(text); r.bytes > maxInputBytes {
+		return fmt.Errorf("the input has more than %d bytes: judge it in parts", maxInputBytes)
 	}
 	source := Source{Name: name, Text: text}
 	if len(text) > MaxFileBytes {

@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 )
 
+// maxDocuments bounds how many documents a text is cut into. What is left over is
+// one more, which the decoder takes if it is small.
+const maxDocuments = 100_000
+
 // byteOrderMark is at the start of files of some editors.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -35,20 +39,23 @@ func split(source *Source) []document {
 func splitJSON(source *Source, text []byte) ([]document, bool) {
 	var documents []document
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	for decoder.More() {
+	line, lineStart, counted := 0, 0, 0
+	for decoder.More() && len(documents) < maxDocuments {
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
 			return nil, false
 		}
-		end := decoder.InputOffset()
-		before := text[:end-int64(len(value))]
-		documents = append(documents, document{
-			source: source, text: text[end-int64(len(value)) : end], json: true,
-			line:   bytes.Count(before, []byte("\n")),
-			column: len(before) - (bytes.LastIndexByte(before, '\n') + 1),
-		})
+		end := int(decoder.InputOffset())
+		start := end - len(value)
+		between := text[counted:start]
+		line += bytes.Count(between, []byte("\n"))
+		if last := bytes.LastIndexByte(between, '\n'); last >= 0 {
+			lineStart = counted + last + 1
+		}
+		counted = start
+		documents = append(documents, document{source: source, text: text[start:end], json: true, line: line, column: start - lineStart})
 	}
-	return documents, true
+	return documents, !decoder.More()
 }
 
 // splitYAML cuts at every line that starts with three dashes: at the start of a
@@ -58,8 +65,10 @@ func splitYAML(source *Source, text []byte) []document {
 	var documents []document
 	start, startLine, line := 0, 0, 0
 	for at := 0; at < len(text); line++ {
-		if at > start && isSeparator(text[at:]) {
-			documents = append(documents, document{source: source, line: startLine, text: text[start:at]})
+		if at > start && len(documents) < maxDocuments && isSeparator(text[at:]) {
+			if d := (document{source: source, line: startLine, text: text[start:at]}); !d.isBlank() {
+				documents = append(documents, d)
+			}
 			start, startLine = at, line
 		}
 		next := bytes.IndexByte(text[at:], '\n')

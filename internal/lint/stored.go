@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 )
 
 var kindNames = slices.Sorted(maps.Keys(kinds))
@@ -75,5 +73,5 @@ func (k *kind) siblings(path string) (string, []string) {
 			at = at.Items
 		}
 	}
-	return parts[len(parts)-1], slices.Sorted(maps.Keys(map[string]structural.Structural(at.Properties)))
+	return parts[len(parts)-1], slices.Sorted(maps.Keys(at.Properties))
 }

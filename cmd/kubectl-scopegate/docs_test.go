@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// consoles are the blocks with a command and its output.
+var consoles = regexp.MustCompile("(?m)^```console\n\\$ kubectl scopegate (.*)\n((?s:.*?))```$")
+
+// TestDocumentedOutput runs the commands of docs/lint.md: their output must be
+// what the page shows.
+func TestDocumentedOutput(t *testing.T) {
+	t.Chdir("../..")
+	page, err := os.ReadFile("docs/lint.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := consoles.FindAllStringSubmatch(string(page), -1)
+	if len(blocks) < 3 {
+		t.Fatalf("docs/lint.md shows %d commands, want at least 3", len(blocks))
+	}
+	for _, block := range blocks {
+		t.Run(block[1], func(t *testing.T) {
+			var out bytes.Buffer
+			run(t.Context(), strings.Fields(block[1]), strings.NewReader(""), &out, &out)
+			if diff := cmp.Diff(block[2], out.String()); diff != "" {
+				t.Errorf("output (-documented +real):\n%s", diff)
+			}
+		})
+	}
+}

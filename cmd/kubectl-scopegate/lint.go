@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"runtime/debug"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/lint/report"
+)
+
+const lintLong = `Judge manifests as the API server and scopegate's controllers would, without a cluster.
+
+Each object is checked by the schema and the rules of its kind, as the API server does under strict field validation. Then the auth server configs and
+their consumers are put together: a scope of baselineClientScopes that an auth server would not support is found at its line. Other kinds are skipped.
+
+Nothing is sent anywhere. Templates must be rendered first: pipe the output of kustomize build or helm template into it.
+
+Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not judge. Warnings alone are clean, unless --strict.`
+
+const lintExample = `  # A folder with all below it
+  kubectl scopegate lint -R -f deploy/
+
+  # What kustomize or helm render
+  kustomize build overlays/prod | kubectl scopegate lint -f -
+
+  # An edit of objects that exist: rules on transitions apply, and what was stored before a rule may stay
+  kubectl get -o yaml mcpserver,mcpexternalauthconfig > stored.yaml
+  kubectl scopegate lint -f deploy/ --old stored.yaml
+
+  # Annotations in a pull request
+  kubectl scopegate lint -R -f deploy/ -o github`
+
+// lintFlags are the flags of lint.
+type lintFlags struct {
+	paths, old []string
+	recursive  bool
+	strict     bool
+	namespace  string
+	format     report.Format
+}
+
+func newLint() *cobra.Command {
+	flags := &lintFlags{format: report.Text}
+	command := &cobra.Command{
+		Use:     "lint (-f PATH | -f DIR | -f -)...",
+		Short:   "Judge manifests without a cluster",
+		Long:    lintLong,
+		Example: lintExample,
+		RunE:    flags.run,
+	}
+	command.Flags().StringArrayVarP(&flags.paths, "filename", "f", nil, "a file, a folder, or - for standard input; can be repeated, and be given without -f")
+	command.Flags().BoolVarP(&flags.recursive, "recursive", "R", false, "read folders with all below them")
+	command.Flags().StringArrayVar(&flags.old, "old", nil, "a file, a folder or - with the stored versions of the objects; can be repeated")
+	command.Flags().BoolVar(&flags.strict, "strict", false, "treat warnings as errors, for instance a reference that the input does not hold")
+	command.Flags().StringVarP(&flags.namespace, "namespace", "n", "default", "the namespace of objects that name none")
+	command.Flags().VarP(&flags.format, "output", "o", "how to write findings: text, json, sarif, junit or github")
+	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // The flag is two lines above.
+	}
+	return command
+}
+
+func (f *lintFlags) run(command *cobra.Command, args []string) error {
+	paths := slices.Concat(f.paths, args)
+	switch {
+	case len(paths) == 0:
+		return errors.New("nothing to judge: name files or folders by -f, or - for standard input")
+	case twice(lint.Stdin, slices.Concat(paths, f.old)):
+		return errors.New("standard input can be read once only: give - once")
+	}
+	sources, err := lint.Read(paths, f.recursive, command.InOrStdin())
+	if err != nil {
+		return &exitError{exitUnjudged, err}
+	}
+	old, err := lint.Read(f.old, f.recursive, command.InOrStdin())
+	if err != nil {
+		return &exitError{exitUnjudged, err}
+	}
+	if len(sources) == 0 {
+		return &exitError{exitUnjudged, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
+	}
+	trade(sources)
+	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Old: old})
+	if err != nil {
+		return &exitError{exitUnjudged, err}
+	}
+	out := command.OutOrStdout()
+	if err := report.Write(out, f.format, found, report.Options{Color: colors(out), Version: version()}); err != nil {
+		return &exitError{exitUnjudged, err}
+	}
+	if found.Count(lint.Error) > 0 {
+		return &exitError{code: exitFindings}
+	}
+	return nil
+}
+
+// manyBytes is the size of an input for which the collector works less often: on
+// 1000 documents that saves a third of the CPU time, and takes twice the memory.
+const manyBytes = 1 << 20
+
+func trade(sources []lint.Source) {
+	size := 0
+	for _, source := range sources {
+		size += len(source.Text)
+	}
+	if size >= manyBytes {
+		debug.SetGCPercent(400)
+	}
+}
+
+func twice(wanted string, values []string) bool {
+	count := 0
+	for _, value := range values {
+		if value == wanted {
+			count++
+		}
+	}
+	return count > 1
+}
+
+// colors tells whether out is a terminal whose user wants colours
+// (no-color.org).
+func colors(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(file.Fd()))
+}

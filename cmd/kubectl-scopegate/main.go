@@ -1,0 +1,82 @@
+// Command kubectl-scopegate is a kubectl plugin that gives scopegate's verdicts
+// before the cluster does. kubectl runs it as kubectl scopegate.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses, documented in docs/lint.md.
+const (
+	exitClean    = 0
+	exitFindings = 1
+	exitUsage    = 2
+	exitUnjudged = 3
+)
+
+func main() {
+	// Signals end the process as they do by default: lint has nothing to put in
+	// order, and a read of standard input would not heed a context.
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the command without the process around it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	command, err := root.ExecuteContextC(ctx)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitClean
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			command.PrintErrf("%s: %v\n", command.CommandPath(), exit.err)
+		}
+		return exit.code
+	default:
+		// What is not an exitError comes from the parser of the command line.
+		command.PrintErrf("%s: %v\nSee '%s --help'.\n", command.CommandPath(), err, command.CommandPath())
+		return exitUsage
+	}
+}
+
+// exitError ends the process with a status; without an error, quietly.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kubectl-scopegate",
+		Short: "Tell whether the baseline scopes of auth servers hold, before the cluster does",
+		Long: "Tell whether the baseline scopes of embedded auth servers are among the scopes that the auth servers support.\n" +
+			"As a plugin it runs as: kubectl scopegate",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl scopegate"},
+	}
+	root.AddCommand(newLint(), newVersion())
+	return root
+}

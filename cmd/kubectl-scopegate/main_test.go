@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	clean = `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: MCPServer
+metadata:
+  name: a
+spec:
+  image: example.com/a:1
+`
+	wrong   = clean + "  imagee: b\n"
+	warning = clean + "  authServerRef: {name: elsewhere}\n"
+)
+
+// brokenPipe fails as a reader and as a writer.
+type brokenPipe struct{}
+
+func (brokenPipe) Read([]byte) (int, error)  { return 0, errors.New("broken pipe") }
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+// TestExitStatus runs the command as a user does.
+func TestExitStatus(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": ""} {
+		file := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(folder)
+	for name, c := range map[string]struct {
+		args   []string
+		stdin  io.Reader
+		code   int
+		stdout string
+		stderr string
+	}{
+		"no command":         {args: nil, stdout: "Available Commands"},
+		"help":               {args: []string{"lint", "--help"}, stdout: "Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not judge"},
+		"version":            {args: []string{"version"}, stdout: "scopegate "},
+		"completion":         {args: []string{"completion", "bash"}, stdout: "bash completion"},
+		"completed formats":  {args: []string{"__complete", "lint", "-o", ""}, stdout: "github\njson\njunit\nsarif\ntext\n"},
+		"unknown command":    {args: []string{"lnt"}, code: exitUsage, stderr: `unknown command "lnt"`},
+		"unknown flag":       {args: []string{"lint", "--fast"}, code: exitUsage, stderr: "unknown flag: --fast"},
+		"unknown format":     {args: []string{"lint", "-o", "xml", "clean.yaml"}, code: exitUsage, stderr: "must be one of github, json, junit, sarif, text"},
+		"no input named":     {args: []string{"lint"}, code: exitUsage, stderr: "name files or folders by -f"},
+		"input twice":        {args: []string{"lint", "-", "-f", "-"}, code: exitUsage, stderr: "read once only"},
+		"clean":              {args: []string{"lint", "-f", "clean.yaml"}, stdout: "0 errors, 0 warnings in 1 object of 1 file\n"},
+		"without -f":         {args: []string{"lint", "clean.yaml"}, stdout: "0 errors, 0 warnings in 1 object of 1 file\n"},
+		"findings":           {args: []string{"lint", "-f", "wrong.yaml"}, code: exitFindings, stdout: "wrong.yaml:7:3: error: unknown field"},
+		"one of two":         {args: []string{"lint", "clean.yaml", "wrong.yaml"}, code: exitFindings, stdout: "1 error, 1 warning in 2 objects of 2 files"},
+		"warnings":           {args: []string{"lint", "warning.yaml"}, stdout: "0 errors, 1 warning in 1 object of 1 file\n"},
+		"strict":             {args: []string{"lint", "--strict", "warning.yaml"}, code: exitFindings, stdout: "1 error, 0 warnings"},
+		"namespace":          {args: []string{"lint", "-n", "team", "-o", "json", "warning.yaml"}, stdout: `"namespace": "team"`},
+		"standard input":     {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader(wrong), code: exitFindings, stdout: "<stdin>:7:3: error:"},
+		"empty input":        {args: []string{"lint", "-f", "-"}, stdout: "0 errors, 0 warnings in 0 objects of 1 file\n"},
+		"a folder":           {args: []string{"lint", "below"}, code: exitFindings, stdout: "in 1 object of 1 file"},
+		"folders below":      {args: []string{"lint", "-R", "."}, code: exitFindings, stdout: "of 4 files"},
+		"stored before":      {args: []string{"lint", "--old", "clean.yaml", "wrong.yaml"}, code: exitFindings, stdout: "1 error"},
+		"missing file":       {args: []string{"lint", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
+		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
+		"nothing in folder":  {args: []string{"lint", "none"}, code: exitUnjudged, stderr: "there are no manifests"},
+		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitUnjudged, stderr: "broken pipe"},
+		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.stdin == nil {
+				c.stdin = strings.NewReader("")
+			}
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), c.args, c.stdin, &stdout, &stderr); code != c.code {
+				t.Errorf("exit status %d, want %d; stderr: %s", code, c.code, &stderr)
+			}
+			if !strings.Contains(stdout.String(), c.stdout) || (c.stdout == "" && stdout.Len() > 0) {
+				t.Errorf("want %q in stdout, got:\n%s", c.stdout, &stdout)
+			}
+			if !strings.Contains(stderr.String(), c.stderr) || (c.stderr == "" && stderr.Len() > 0 && c.args != nil && c.args[0] != "__complete") {
+				t.Errorf("want %q in stderr, got:\n%s", c.stderr, &stderr)
+			}
+			if strings.Contains(stdout.String(), "\x1b") {
+				t.Error("colours, but stdout is no terminal")
+			}
+		})
+	}
+}
+
+// TestBrokenOutput tells that a report could not be written.
+func TestBrokenOutput(t *testing.T) {
+	var stderr bytes.Buffer
+	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitUnjudged || !strings.Contains(stderr.String(), "broken pipe") {
+		t.Errorf("exit status %d, stderr %q", code, stderr.String())
+	}
+}

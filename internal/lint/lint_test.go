@@ -1,0 +1,219 @@
+package lint_test
+
+import (
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/test/corpus"
+)
+
+const testdata = "../../test/testdata"
+
+// TestCorpus lints every case of the corpus in both versions: the causes must be
+// those of the API server, to the letter, and the rule that of the folder.
+func TestCorpus(t *testing.T) {
+	cases, err := corpus.Load(os.DirFS(testdata))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		text, err := os.ReadFile(path.Join(testdata, c.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, version := range []string{"v1alpha1", "v1beta1"} {
+			t.Run(c.Path+"/"+version, func(t *testing.T) {
+				found := lintOne(t, strings.Replace(string(text), "v1beta1", version, 1), lint.Options{})
+				var causes []metav1.StatusCause
+				rules := map[string]bool{}
+				for _, finding := range found.Findings {
+					if finding.Cause != "" {
+						causes = append(causes, metav1.StatusCause{Type: metav1.CauseType(finding.Cause), Field: finding.Field, Message: finding.Message})
+						rules[finding.Rule] = true
+					}
+				}
+				corpus.Sort(causes)
+				if diff := cmp.Diff(c.Causes, causes); diff != "" {
+					t.Errorf("causes (-want +got):\n%s", diff)
+				}
+				if want := "rule/" + c.Rule; !c.Accept && !rules[want] {
+					t.Errorf("want a finding of %s, got %v", want, slices.Sorted(maps.Keys(rules)))
+				}
+			})
+		}
+	}
+}
+
+// TestRules holds the static rules of the catalogue to those of the CRDs.
+func TestRules(t *testing.T) {
+	schemas, err := corpus.Schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := map[string]bool{}
+	for _, schema := range schemas {
+		if err := lint.EachRule(schema.Kind, func(id, message string) {
+			messages[id] = true
+			if !strings.HasPrefix(id, "rule/") {
+				t.Errorf("%s has no id for the rule with the message %q", schema.Kind, message)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, rule := range lint.Rules() {
+		if strings.HasPrefix(rule.ID, "rule/") && !messages[rule.ID] {
+			t.Errorf("no CRD has a rule with the message of %s", rule.ID)
+		}
+		if rule.About == "" || rule.Fix == "" || (rule.Severity != lint.Error && rule.Severity != lint.Warning) {
+			t.Errorf("%s is not complete: %+v", rule.ID, rule)
+		}
+	}
+}
+
+// TestDocumented holds docs/lint.md to the rules.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/lint.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range lint.Rules() {
+		if static := strings.HasPrefix(rule.ID, "rule/"); !static && !strings.Contains(string(page), "| `"+rule.ID+"` | "+string(rule.Severity)+" | "+rule.About+" |\n") {
+			t.Errorf("docs/lint.md lacks the line:\n| `%s` | %s | %s |", rule.ID, rule.Severity, rule.About)
+		}
+	}
+}
+
+func lintOne(t *testing.T, text string, options lint.Options) lint.Report {
+	t.Helper()
+	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+const (
+	configText = `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: MCPExternalAuthConfig
+metadata: {name: login}
+spec:
+  type: embeddedAuthServer
+  embeddedAuthServer:
+    issuer: https://auth.example.com
+    baselineClientScopes: [openid, admin]
+    upstreamProviders: [{name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: a}}]
+---
+`
+	outgoingText = `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: MCPExternalAuthConfig
+metadata: {name: outgoing}
+spec: {type: unauthenticated}
+---
+`
+	oidcText = `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: MCPOIDCConfig
+metadata: {name: tokens}
+spec: {type: inline, inline: {issuer: https://auth.example.com}}
+---
+`
+)
+
+func serverText(refs string) string {
+	return "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata: {name: web}\nspec:\n  image: a\n" + refs + "---\n"
+}
+
+// TestAcrossObjects compares what several objects say together.
+func TestAcrossObjects(t *testing.T) {
+	const (
+		authRef = "  authServerRef: {name: login}\n"
+		one     = "  oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}\n"
+		both    = "  oidcConfigRef: {name: tokens, audience: a, scopes: [openid, admin]}\n"
+	)
+	for name, c := range map[string]struct {
+		text    string
+		options lint.Options
+		want    []string
+	}{
+		"supported":            {configText + oidcText + serverText(authRef+both), lint.Options{}, nil},
+		"not supported":        {configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:8:36 baseline/not-supported"}},
+		"consumer first":       {serverText(authRef+one) + oidcText + configText, lint.Options{}, []string{"f:21:36 baseline/not-supported"}},
+		"by external ref":      {configText + oidcText + serverText("  externalAuthConfigRef: {name: login}\n"+one), lint.Options{}, []string{"f:8:36 baseline/not-supported"}},
+		"another namespace":    {configText + oidcText + strings.Replace(serverText(authRef+one), "name: web", "name: web, namespace: other", 1), lint.Options{}, []string{"f:8:27 baseline/not-referenced", "f:21:25 reference/not-found", "f:22:25 reference/oidc-config-not-found"}},
+		"named default":        {configText + oidcText + strings.Replace(serverText(authRef+one), "name: web", "name: web, namespace: default", 1), lint.Options{}, []string{"f:8:36 baseline/not-supported"}},
+		"named by flag":        {configText + oidcText + strings.Replace(serverText(authRef+one), "name: web", "name: web, namespace: team", 1), lint.Options{Namespace: "team"}, []string{"f:8:36 baseline/not-supported"}},
+		"config not found":     {oidcText + serverText(authRef+one), lint.Options{}, []string{"f:11:25 reference/not-found"}},
+		"not referenced":       {configText, lint.Options{}, []string{"f:8:27 baseline/not-referenced"}},
+		"of another type":      {outgoingText + oidcText + serverText("  authServerRef: {name: outgoing}\n"+one), lint.Options{}, []string{"f:16:25 reference/wrong-type"}},
+		"outgoing":             {outgoingText + serverText("  externalAuthConfigRef: {name: outgoing}\n"), lint.Options{}, nil},
+		"conflict":             {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: login}\n"+both), lint.Options{}, []string{"f:22:33 reference/conflict"}},
+		"no oidcConfigRef":     {configText + serverText(authRef), lint.Options{}, []string{"f:14:1 reference/oidc-config-required"}},
+		"MCPOIDCConfig absent": {configText + serverText(authRef+both), lint.Options{}, []string{"f:17:25 reference/oidc-config-not-found"}},
+		"no auth server":       {serverText(one), lint.Options{}, nil},
+		"broken config":        {strings.Replace(configText, "issuer: https://auth.example.com", "issuer: 5", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:1:1 schema/not-checked", "f:7:13 schema/type"}},
+		"refused already":      {strings.Replace(configText, "issuer:", "scopesSupported: [openid]\n    issuer:", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:9:36 rule/baseline-in-scopes-supported"}},
+		"the last counts":      {strings.Replace(configText, ", admin", "", 1) + configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:13:18 object/duplicate", "f:18:36 baseline/not-supported"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, places(lintOne(t, c.text, c.options))); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStrict makes warnings errors, and nothing else.
+func TestStrict(t *testing.T) {
+	if found := lintOne(t, configText, lint.Options{}); found.Count(lint.Error) != 0 || found.Count(lint.Warning) != 1 {
+		t.Errorf("got %+v", found.Findings)
+	}
+	if found := lintOne(t, configText, lint.Options{Strict: true}); found.Count(lint.Error) != 1 || found.Count(lint.Warning) != 0 {
+		t.Errorf("strict: got %+v", found.Findings)
+	}
+}
+
+// TestOld judges edits of objects that were stored before the rules.
+func TestOld(t *testing.T) {
+	virtual := `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: VirtualMCPServer
+metadata: {name: all}
+spec:
+  groupRef: {name: tools}
+  incomingAuth: {type: oidc, oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}}
+  authServerConfig:
+    issuer: https://auth.example.com
+    baselineClientScopes: [openid, admin]
+    upstreamProviders: [{name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: a}}]
+---
+` + oidcText
+	for name, c := range map[string]struct {
+		from, to string
+		old      string
+		want     []string
+	}{
+		"created":            {"", "", "", []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"another is stored":  {"", "", strings.Replace(virtual, "name: all", "name: other", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"unchanged":          {"", "", virtual, []string{"f:9:36 baseline/not-supported"}},
+		"stored as v1alpha1": {"", "", strings.ReplaceAll(virtual, "v1beta1", "v1alpha1"), []string{"f:9:36 baseline/not-supported"}},
+		"a label":            {"name: all", "name: all, labels: {a: b}", virtual, []string{"f:9:36 baseline/not-supported"}},
+		"the baseline":       {"[openid, admin]", "[openid, admin, root]", virtual, []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"another wrong":      {"name: all", "name: all, labels: {-: b}", virtual, []string{"f:3:31 schema/metadata", "f:9:36 baseline/not-supported"}},
+		"malformed old":      {"", "", strings.Replace(virtual, "name: all", "name: all, labels: {a: 1}", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"broken old":         {"", "", "a: [", []string{"f:9:36 rule/baseline-in-advertised-scopes", "old:1:1 parse/syntax"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := lintOne(t, strings.Replace(virtual, c.from, c.to, 1), lint.Options{Old: []lint.Source{{Name: "old", Text: []byte(c.old)}}})
+			if diff := cmp.Diff(c.want, places(found)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

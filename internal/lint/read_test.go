@@ -1,0 +1,200 @@
+package lint_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/internal/lint"
+)
+
+// bad has a finding on its line 7, column 3.
+const bad = `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: MCPServer
+metadata:
+  name: a
+spec:
+  image: example.com/a:1
+  imagee: x
+`
+
+const badJSON = `{"apiVersion": "toolhive.stacklok.dev/v1beta1", "kind": "MCPServer", "metadata": {"name": "a"}, "spec": {"image": "i", "imagee": 1}}`
+
+func item(text string) string {
+	return "- " + strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\n  "), "  ")
+}
+
+// lintText returns the places and rules of the findings of a text.
+func lintText(t *testing.T, text string) []string {
+	t.Helper()
+	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, lint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return places(found)
+}
+
+func places(found lint.Report) []string {
+	var places []string
+	for _, finding := range found.Findings {
+		places = append(places, fmt.Sprintf("%s:%d:%d %s", finding.File, finding.Line, finding.Column, finding.Rule))
+	}
+	return places
+}
+
+// TestInputForms gives the same object in every form that people have.
+func TestInputForms(t *testing.T) {
+	unknown := func(line, column int) string { return fmt.Sprintf("f:%d:%d schema/unknown-field", line, column) }
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"plain":           {bad, []string{unknown(7, 3)}},
+		"empty":           {"", nil},
+		"comments alone":  {"# nothing\n---\n# more\n", nil},
+		"byte order mark": {"\ufeff" + bad, []string{unknown(7, 3)}},
+		"byte order mark, JSON with an escape that YAML lacks": {"\ufeff" + strings.Replace(badJSON, `"i"`, `"\ud83d\ude00"`, 1), []string{unknown(1, 1)}},
+		"CRLF":                  {strings.ReplaceAll(bad, "\n", "\r\n"), []string{unknown(7, 3)}},
+		"after a separator":     {"---\n" + bad, []string{unknown(8, 3)}},
+		"separator with note":   {"# note\n--- # note\n" + bad, []string{unknown(9, 3)}},
+		"two documents":         {bad + "---\n" + strings.Replace(bad, "name: a", "name: b", 1), []string{unknown(7, 3), unknown(15, 3)}},
+		"empty documents":       {"---\n---\n\n---\n" + bad + "---\n", []string{unknown(11, 3)}},
+		"end of a document":     {bad + "...\n", []string{unknown(7, 3)}},
+		"other kinds":           {"apiVersion: v1\nkind: Secret\n---\n" + bad, []string{unknown(10, 3)}},
+		"values of a chart":     {"- a\n- b\n---\njust: text\n---\nword\n---\n" + bad, []string{unknown(14, 3)}},
+		"List":                  {"apiVersion: v1\nkind: List\nitems:\n" + item(bad), []string{unknown(10, 5)}},
+		"typed list":            {"apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServerList\nitems:\n- metadata: {name: a}\n  spec:\n    imagee: b\n", []string{"f:4:3 schema/not-checked", "f:5:3 schema/required", unknown(6, 5)}},
+		"JSON":                  {badJSON, []string{unknown(1, 120)}},
+		"JSON, a value a line":  {"\n" + badJSON + "\n" + strings.Replace(badJSON, `"a"`, `"b"`, 1) + "\n", []string{unknown(2, 120), unknown(3, 120)}},
+		"JSON, values in a row": {badJSON + " " + strings.Replace(badJSON, `"a"`, `"b"`, 1), []string{unknown(1, 120), unknown(1, 253)}},
+		"JSON, a key twice":     {strings.Replace(badJSON, `"imagee"`, `"image"`, 1), []string{"f:1:1 schema/not-checked", "f:1:120 schema/duplicate-field", "f:1:129 schema/type"}},
+		"flow style":            {strings.ReplaceAll(badJSON, `"apiVersion"`, "apiVersion"), []string{unknown(1, 118)}},
+		"broken, then sound": {"a: [\n---\n" + bad + "---\nb: c: d\n---\n" + strings.Replace(bad, "name: a", "name: b", 1),
+			[]string{"f:1:1 parse/syntax", unknown(9, 3), "f:11:1 parse/syntax", unknown(19, 3)}},
+		"a key twice":      {bad + "  image: b\n", []string{unknown(7, 3), "f:8:3 schema/duplicate-field"}},
+		"anchors":          {strings.Replace(bad, "imagee: x", "imagee: &x {a: b}\n  labels: *x", 1), []string{unknown(7, 3), unknown(8, 3)}},
+		"merge key":        {strings.Replace(bad, "  imagee: x", "  <<: {imagee: x}", 1), []string{unknown(7, 8)}},
+		"version":          {strings.Replace(bad, "v1beta1", "v1", 1), []string{"f:1:13 schema/unknown-version"}},
+		"deprecated":       {strings.Replace(bad, "v1beta1", "v1alpha1", 1), []string{"f:1:13 schema/deprecated-version", unknown(7, 3)}},
+		"misspelt kind":    {strings.Replace(bad, "MCPServer", "MCPSever", 1), []string{"f:2:7 schema/unknown-kind"}},
+		"ToolHive's other": {strings.Replace(bad, "MCPServer", "MCPGroup", 1), nil},
+		"the same twice":   {bad + "---\n" + bad, []string{unknown(7, 3), "f:12:9 object/duplicate", unknown(15, 3)}},
+		"alias bomb": {"a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
+			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n---\n" + bad,
+			[]string{"f:1:12 parse/limit", unknown(14, 3)}},
+		"alias of itself": {"a: &a [*a]\n---\n" + bad, []string{"f:1:4 parse/limit", unknown(9, 3)}},
+		"deep":            {strings.Repeat("[", 300) + strings.Repeat("]", 300) + "\n---\n" + bad, []string{"f:1:202 parse/limit", unknown(9, 3)}},
+		"deep JSON":       {`{"a":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + "}", []string{"f:1:1 parse/limit"}},
+		"too large":       {"a: " + strings.Repeat("x", 5<<20) + "\n---\n" + bad, []string{"f:1:1 parse/limit", unknown(9, 3)}},
+		"bad metadata":    {strings.Replace(bad, "name: a", "name: a\n  labels: {x: 1}", 1), []string{"f:4:3 schema/metadata"}},
+		"infinite":        {strings.Replace(bad, "imagee: x", "proxyPort: .inf", 1), []string{"f:7:14 parse/syntax"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, lintText(t, c.text)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s\n%s", diff, c.text[:min(len(c.text), 1000)])
+			}
+		})
+	}
+}
+
+// TestManyFindings bounds what one document can say.
+func TestManyFindings(t *testing.T) {
+	text := strings.TrimSuffix(bad, "\n")
+	for i := range 5000 {
+		text += fmt.Sprintf("\n  x%d: y", i)
+	}
+	found := lintText(t, text)
+	if len(found) != 201 || found[0] != "f:1:1 parse/limit" {
+		t.Errorf("%d findings, the first %s", len(found), found[0])
+	}
+}
+
+// tree writes files and links, whose text starts with ->, into a new folder.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range files {
+		file := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if target, isLink := strings.CutPrefix(text, "->"); isLink {
+			err = os.Symlink(target, file)
+		} else {
+			err = os.WriteFile(file, []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// TestRead takes the right files of a folder, and follows no link out of it.
+func TestRead(t *testing.T) {
+	outside := tree(t, map[string]string{"secret.yaml": "outside"})
+	folder := tree(t, map[string]string{
+		"b.yaml": "b", "a.yml": "a", "c.JSON": "c", "readme.md": "no", "below/d.yaml": "d",
+		"inside.yaml": "->below/d.yaml", "outside.yaml": "->" + filepath.Join(outside, "secret.yaml"),
+		"up.yaml": "->../" + filepath.Base(outside) + "/secret.yaml", "folder": "->" + outside, "dangling.yaml": "->nowhere", "loop.yaml": "->loop.yaml",
+	})
+	for name, c := range map[string]struct {
+		paths     []string
+		recursive bool
+		want      []string
+	}{
+		"a folder":            {[]string{folder}, false, []string{"a.yml=a", "b.yaml=b", "c.JSON=c", "inside.yaml=d"}},
+		"with all below":      {[]string{folder}, true, []string{"a.yml=a", "b.yaml=b", "below/d.yaml=d", "c.JSON=c", "inside.yaml=d"}},
+		"a file":              {[]string{filepath.Join(folder, "readme.md")}, false, []string{"readme.md=no"}},
+		"a file twice":        {[]string{filepath.Join(folder, "b.yaml"), folder + "/./b.yaml"}, false, []string{"b.yaml=b"}},
+		"a link that is said": {[]string{filepath.Join(folder, "outside.yaml")}, false, []string{"outside.yaml=outside"}},
+		"standard input":      {[]string{"-", filepath.Join(folder, "b.yaml")}, false, []string{"<stdin>=in", "b.yaml=b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sources, err := lint.Read(c.paths, c.recursive, strings.NewReader("in"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, source := range sources {
+				got = append(got, strings.TrimPrefix(source.Name, folder+"/")+"="+string(source.Text))
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("sources (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if _, err := lint.Read([]string{filepath.Join(folder, "missing.yaml")}, false, nil); err == nil {
+		t.Error("a file that does not exist must be an error")
+	}
+}
+
+// TestHostileSizes ends in the blink of an eye if nothing grows faster than the
+// input.
+func TestHostileSizes(t *testing.T) {
+	server := "{apiVersion: toolhive.stacklok.dev/v1beta1, kind: MCPServer, metadata: {name: a%d}, spec: {image: a, authServerRef: {name: x}}}"
+	list := "kind: List\nitems:\n"
+	for i := range 2000 {
+		list += fmt.Sprintf("- "+server+"\n", i)
+	}
+	for name, c := range map[string]struct {
+		text     string
+		findings int
+	}{
+		"documents":             {strings.Repeat("a\n---\n", 150_000), 0},
+		"values of JSON":        {strings.Repeat("{}\n", 90_000), 0},
+		"a list of references":  {list, 201},
+		"a key again and again": {strings.TrimSuffix(bad, "  imagee: x\n") + strings.Repeat("  image: a\n", 50_000), 201},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := len(lintText(t, c.text)); got != c.findings {
+				t.Errorf("%d findings, want %d", got, c.findings)
+			}
+		})
+	}
+}

@@ -1,0 +1,44 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/scopegate/scopegate/internal/lint"
+)
+
+// APIVersion and Kind are what a report in JSON says it is. A change that a
+// reader could stumble over changes the version.
+const (
+	APIVersion = "scopegate.dev/lint/v1"
+	Kind       = "Report"
+)
+
+type jsonReport struct {
+	APIVersion string         `json:"apiVersion"`
+	Kind       string         `json:"kind"`
+	Summary    jsonSummary    `json:"summary"`
+	Findings   []lint.Finding `json:"findings"`
+}
+
+type jsonSummary struct {
+	Files    int `json:"files"`
+	Objects  int `json:"objects"`
+	Skipped  int `json:"skipped"`
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+}
+
+func writeJSON(out io.Writer, report lint.Report, _ Options) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(jsonReport{
+		APIVersion: APIVersion, Kind: Kind,
+		Summary: jsonSummary{
+			Files: report.Files, Objects: report.Objects, Skipped: report.Skipped,
+			Errors: report.Count(lint.Error), Warnings: report.Count(lint.Warning),
+		},
+		Findings: append([]lint.Finding{}, report.Findings...),
+	})
+}

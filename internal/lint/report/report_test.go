@@ -1,0 +1,218 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/lint/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// found is the report on testdata/input.
+func found(t *testing.T) lint.Report {
+	t.Helper()
+	sources, err := lint.Read([]string{"testdata/input"}, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := lint.Lint(t.Context(), sources, lint.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func write(t *testing.T, format report.Format, found lint.Report, options report.Options) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.Write(&out, format, found, options); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestFormats(t *testing.T) {
+	found := found(t)
+	for name, c := range map[string]struct {
+		format  report.Format
+		options report.Options
+	}{
+		"text":       {report.Text, report.Options{}},
+		"text-color": {report.Text, report.Options{Color: true}},
+		"json":       {report.JSON, report.Options{}},
+		"sarif":      {report.SARIF, report.Options{Version: "v1.2.3"}},
+		"junit":      {report.JUnit, report.Options{}},
+		"github":     {report.GitHub, report.Options{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			golden(t, filepath.Join("testdata", name+".golden"), write(t, c.format, found, c.options))
+		})
+	}
+}
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // A file of the repository.
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", file, diff)
+	}
+}
+
+// TestSARIF validates against the schema of SARIF 2.1.0, which the library has.
+func TestSARIF(t *testing.T) {
+	for name, found := range map[string]lint.Report{"findings": found(t), "none": {}} {
+		t.Run(name, func(t *testing.T) {
+			read, err := sarif.FromBytes([]byte(write(t, report.SARIF, found, report.Options{Version: "v1.2.3"})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := read.Validate(); err != nil {
+				t.Error(err)
+			}
+			rules := read.Runs[0].Tool.Driver.Rules
+			for _, result := range read.Runs[0].Results {
+				if *rules[result.RuleIndex].ID != *result.RuleID {
+					t.Errorf("the index of %s leads to %s", *result.RuleID, *rules[result.RuleIndex].ID)
+				}
+			}
+		})
+	}
+}
+
+// TestJUnit decodes with no element or attribute to spare, and recounts.
+func TestJUnit(t *testing.T) {
+	type failure struct {
+		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr"`
+		Text    string `xml:",chardata"`
+	}
+	type suites struct {
+		XMLName  xml.Name `xml:"testsuites"`
+		Tests    int      `xml:"tests,attr"`
+		Failures int      `xml:"failures,attr"`
+		Suites   []struct {
+			Name     string `xml:"name,attr"`
+			Tests    int    `xml:"tests,attr"`
+			Failures int    `xml:"failures,attr"`
+			Cases    []struct {
+				Name      string   `xml:"name,attr"`
+				ClassName string   `xml:"classname,attr"`
+				Failure   *failure `xml:"failure"`
+				Unknown   []struct {
+					XMLName xml.Name
+				} `xml:",any"`
+			} `xml:"testcase"`
+			Unknown []struct {
+				XMLName xml.Name
+			} `xml:",any"`
+		} `xml:"testsuite"`
+	}
+	var read suites
+	decoder := xml.NewDecoder(strings.NewReader(write(t, report.JUnit, found(t), report.Options{})))
+	if err := decoder.Decode(&read); err != nil {
+		t.Fatal(err)
+	}
+	if token, err := decoder.Token(); err == nil && strings.TrimSpace(string(token.(xml.CharData))) != "" {
+		t.Errorf("after the root element: %v", token)
+	}
+	tests, failures := 0, 0
+	for _, suite := range read.Suites {
+		failed := 0
+		for _, c := range suite.Cases {
+			tests++
+			if c.Failure != nil {
+				failed++
+			}
+			for _, unknown := range c.Unknown {
+				if unknown.XMLName.Local != "system-out" {
+					t.Errorf("a case has the element %s", unknown.XMLName.Local)
+				}
+			}
+		}
+		if suite.Tests != len(suite.Cases) || suite.Failures != failed || len(suite.Unknown) > 0 {
+			t.Errorf("%s counts %d tests and %d failures, but has %d and %d", suite.Name, suite.Tests, suite.Failures, len(suite.Cases), failed)
+		}
+		failures += failed
+	}
+	if read.Tests != tests || read.Failures != failures || tests == 0 || failures == 0 {
+		t.Errorf("%d tests and %d failures are counted, but there are %d and %d", read.Tests, read.Failures, tests, failures)
+	}
+}
+
+// TestJSON decodes with no field to spare what docs/lint.md promises.
+func TestJSON(t *testing.T) {
+	var read struct {
+		APIVersion, Kind string
+		Summary          struct{ Files, Objects, Skipped, Errors, Warnings int }
+		Findings         []struct {
+			Rule, Severity, File, Field, Cause, Message, Fix string
+			Line, Column                                     int
+			Object                                           *struct{ APIVersion, Kind, Namespace, Name string }
+		}
+	}
+	decoder := json.NewDecoder(strings.NewReader(write(t, report.JSON, found(t), report.Options{})))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&read); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		t.Errorf("there is more than one value: %v", err)
+	}
+	if read.APIVersion != "scopegate.dev/lint/v1" || read.Kind != "Report" || len(read.Findings) != read.Summary.Errors+read.Summary.Warnings {
+		t.Errorf("got %s %s with %d findings and the summary %+v", read.APIVersion, read.Kind, len(read.Findings), read.Summary)
+	}
+	if empty := write(t, report.JSON, lint.Report{}, report.Options{}); !strings.Contains(empty, `"findings": []`) {
+		t.Errorf("no findings must be an empty list, got %s", empty)
+	}
+}
+
+// TestHostileText lets a manifest try to forge output.
+func TestHostileText(t *testing.T) {
+	hostile := lint.Report{Findings: []lint.Finding{{
+		Rule: "schema/invalid", Severity: lint.Error, Message: "a\n::error::forged %0A \x1b[31m]]><x>",
+		Place: lint.Place{File: "a,line=1:\x1b[0m.yaml", Line: 1, Column: 3, Source: "x\t\x1b[2J"},
+	}}}
+	if got := write(t, report.Text, hostile, report.Options{}); strings.Contains(got, "\x1b") || strings.Count(got, "\n") != 4 {
+		t.Errorf("text: %q", got)
+	}
+	want := "::error file=a%2Cline=1%3A\x1b[0m.yaml,line=1,col=3,title=schema/invalid::a%0A::error::forged %250A \x1b[31m]]><x>\n"
+	if got := write(t, report.GitHub, hostile, report.Options{}); got != want {
+		t.Errorf("github: got %q, want %q", got, want)
+	}
+	var any struct{ XMLName xml.Name }
+	if err := xml.Unmarshal([]byte(write(t, report.JUnit, hostile, report.Options{})), &any); err != nil {
+		t.Errorf("junit: %v", err)
+	}
+}
+
+func TestFormatFlag(t *testing.T) {
+	var format report.Format
+	for _, name := range report.Formats() {
+		if err := format.Set(name); err != nil || format.String() != name {
+			t.Errorf("%s: got %s, %v", name, format, err)
+		}
+	}
+	if err := format.Set("xml"); err == nil || !strings.Contains(err.Error(), "github, json, junit, sarif, text") {
+		t.Errorf("want the formats to be named, got %v", err)
+	}
+}

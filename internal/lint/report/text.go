@@ -1,0 +1,73 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"github.com/scopegate/scopegate/internal/lint"
+)
+
+// painter paints for a terminal, or not.
+type painter bool
+
+const (
+	bold   = "1"
+	red    = "1;31"
+	yellow = "1;33"
+	faint  = "2"
+)
+
+func (p painter) paint(style, text string) string {
+	if !p {
+		return text
+	}
+	return "\x1b[" + style + "m" + text + "\x1b[0m"
+}
+
+func writeText(out io.Writer, report lint.Report, options Options) error {
+	paint := painter(options.Color).paint
+	var text strings.Builder
+	for _, finding := range report.Findings {
+		style := yellow
+		if finding.Severity == lint.Error {
+			style = red
+		}
+		fmt.Fprintf(&text, "%s %s %s %s\n", paint(bold, fmt.Sprintf("%s:%d:%d:", printable(finding.File), finding.Line, finding.Column)),
+			paint(style, string(finding.Severity)+":"), printable(finding.Text()), paint(faint, "["+finding.Rule+"]"))
+		if source := printable(finding.Source); source != "" {
+			fmt.Fprintf(&text, "  %s\n  %s\n", source, paint(style, caret(finding)))
+		}
+	}
+	text.WriteString(summary(report) + "\n")
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// caret points at the column; tabs before it stay, so that it stands below.
+func caret(finding lint.Finding) string {
+	var before strings.Builder
+	column := 1
+	for _, letter := range finding.Source {
+		if column >= finding.Column {
+			break
+		}
+		if letter != '\t' {
+			letter = ' '
+		}
+		before.WriteRune(letter)
+		column++
+	}
+	return before.String() + "^"
+}
+
+// printable keeps a manifest from sending commands to the terminal.
+func printable(text string) string {
+	return strings.Map(func(letter rune) rune {
+		if letter == '\t' || unicode.IsPrint(letter) {
+			return letter
+		}
+		return '�'
+	}, text)
+}

@@ -1,0 +1,240 @@
+package guard_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// The words are few, so that names meet and lists overlap.
+var (
+	configNames   = []string{"a", "b", outgoingName}
+	consumerNames = []string{"w", "x"}
+	words         = []string{"openid", "profile", "email", "offline_access", "OpenID", "admin", "tools:read"}
+)
+
+// outgoingName is of the config that is for outgoing calls mostly.
+const outgoingName = "c"
+
+// world is the content of a namespace, by kind and name.
+type world map[string]client.Object
+
+func key(object client.Object) string { return fmt.Sprintf("%T %s", object, object.GetName()) }
+
+// generator makes random objects of one namespace.
+type generator struct {
+	*rand.Rand
+	namespace string
+}
+
+func (g generator) chance(percent int) bool { return g.IntN(100) < percent }
+
+func (g generator) pick(from []string) string { return from[g.IntN(len(from))] }
+
+// baseline returns up to three scopes, doubles among them.
+func (g generator) baseline() []string {
+	var list []string
+	for range min(g.IntN(5), 3) {
+		list = append(list, g.pick(words))
+	}
+	return list
+}
+
+// advertised returns a list that often holds a baseline: most of the words, or
+// none.
+func (g generator) advertised() []string {
+	if g.chance(25) {
+		return nil
+	}
+	list := slices.Clone(words)
+	g.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list[g.IntN(len(list)):]
+}
+
+// config returns one of type embeddedAuthServer mostly, but for the last name:
+// a consumer often references that one beside another.
+func (g generator) config(name string) *v1beta1.MCPExternalAuthConfig {
+	if g.chance(8) != (name == outgoingName) {
+		return testenv.OutgoingConfig(g.namespace, name)
+	}
+	return testenv.Config(g.namespace, name, g.baseline()...)
+}
+
+func (g generator) oidcConfigRef() *v1alpha1.MCPOIDCConfigReference {
+	if g.chance(15) {
+		return nil
+	}
+	return testenv.OIDCConfigRef(g.advertised()...)
+}
+
+func (g generator) references() v1alpha1.AuthReferences {
+	refs := v1alpha1.AuthReferences{OIDCConfigRef: g.oidcConfigRef()}
+	which := g.IntN(100)
+	if which < 60 {
+		refs.AuthServerRef = &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: g.pick(configNames)}
+	}
+	if which >= 30 && which < 95 {
+		refs.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: g.pick(configNames)}
+		switch {
+		case g.chance(5):
+			refs.ExternalAuthConfigRef.Name = ""
+		case which < 60 && g.chance(50):
+			refs.ExternalAuthConfigRef.Name = outgoingName
+		}
+	}
+	return refs
+}
+
+func (g generator) virtual(name string) *v1beta1.VirtualMCPServer {
+	virtual := testenv.Virtual(g.namespace, name, nil)
+	virtual.Spec.IncomingAuth.OIDCConfigRef = testenv.OIDCConfigRef(g.advertised()...)
+	if g.chance(15) {
+		virtual.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous
+	}
+	if g.chance(90) {
+		virtual.Spec.AuthServerConfig = testenv.AuthServer(g.baseline()...)
+	}
+	return virtual
+}
+
+// object returns a random object of a random kind.
+func (g generator) object() client.Object {
+	switch which := g.IntN(100); {
+	case which < 45:
+		return g.config(g.pick(configNames))
+	case which < 68:
+		return testenv.Server(g.namespace, g.pick(consumerNames), g.references())
+	case which < 90:
+		return testenv.Proxy(g.namespace, g.pick(consumerNames), g.references())
+	default:
+		return g.virtual(g.pick(consumerNames))
+	}
+}
+
+func (g generator) world() world {
+	w := world{}
+	for range 8 + g.IntN(8) {
+		object := g.object()
+		w[key(object)] = object
+	}
+	return w
+}
+
+// edit returns what an object of w becomes, or a new object.
+func (g generator) edit(w world) client.Object {
+	after := g.object()
+	stored, exists := w[key(after)]
+	if !exists {
+		return after
+	}
+	if g.chance(35) {
+		g.touch(stored, after)
+	}
+	after.SetResourceVersion(stored.GetResourceVersion())
+	return after
+}
+
+// touch leaves most of after as it is in before, such that the edit changes one
+// thing or none of what the verdict reads.
+func (g generator) touch(before, after client.Object) {
+	after.SetLabels(map[string]string{"edited": "true"})
+	switch after := after.(type) {
+	case *v1beta1.MCPExternalAuthConfig:
+		spec := before.(*v1beta1.MCPExternalAuthConfig).Spec.DeepCopy()
+		if spec.EmbeddedAuthServer != nil && g.chance(50) {
+			g.shuffle(&spec.EmbeddedAuthServer.BaselineClientScopes)
+		}
+		after.Spec = *spec
+	case *v1beta1.MCPServer:
+		spec := before.(*v1beta1.MCPServer).Spec.DeepCopy()
+		g.touchReferences(&spec.AuthReferences)
+		after.Spec = *spec
+	case *v1beta1.MCPRemoteProxy:
+		spec := before.(*v1beta1.MCPRemoteProxy).Spec.DeepCopy()
+		g.touchReferences(&spec.AuthReferences)
+		after.Spec = *spec
+	case *v1beta1.VirtualMCPServer:
+		spec := before.(*v1beta1.VirtualMCPServer).Spec.DeepCopy()
+		switch change := g.IntN(5); {
+		case change == 0:
+			g.shuffle(&spec.IncomingAuth.OIDCConfigRef.Scopes)
+		case change == 1 && spec.AuthServerConfig != nil:
+			g.shuffle(&spec.AuthServerConfig.BaselineClientScopes)
+		case change == 2:
+			spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeOIDC
+		}
+		after.Spec = *spec
+	}
+}
+
+func (g generator) touchReferences(refs *v1alpha1.AuthReferences) {
+	fresh := g.references()
+	switch change := g.IntN(7); {
+	case change == 0:
+		refs.OIDCConfigRef = fresh.OIDCConfigRef
+	case change == 1 && refs.OIDCConfigRef != nil:
+		g.shuffle(&refs.OIDCConfigRef.Scopes)
+	case change == 2:
+		refs.AuthServerRef = fresh.AuthServerRef
+	case change == 3:
+		refs.ExternalAuthConfigRef = fresh.ExternalAuthConfigRef
+	case change == 4 && (refs.AuthServerRef == nil) != (refs.ExternalAuthConfigRef == nil):
+		// The same config by the other reference.
+		if refs.AuthServerRef != nil {
+			refs.ExternalAuthConfigRef, refs.AuthServerRef = &v1alpha1.ExternalAuthConfigRef{Name: refs.AuthServerRef.Name}, nil
+		} else if refs.ExternalAuthConfigRef.Name != "" {
+			refs.AuthServerRef, refs.ExternalAuthConfigRef = &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: refs.ExternalAuthConfigRef.Name}, nil
+		}
+	}
+}
+
+// shuffle reorders a list, or adds or removes an entry.
+func (g generator) shuffle(list *[]string) {
+	*list = slices.Clone(*list)
+	switch change := g.IntN(3); {
+	case change == 0:
+		*list = append(*list, g.pick(words))
+	case change == 1 && len(*list) > 0:
+		*list = (*list)[1:]
+	default:
+		slices.Reverse(*list)
+	}
+}
+
+// sent is an object as a user may write it: half of the lists that are absent
+// are there and empty, which is the same.
+func (g generator) sent(object client.Object) (*unstructured.Unstructured, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return nil, err
+	}
+	delete(content, "status")
+	sent := &unstructured.Unstructured{Object: content}
+	kinds, _, err := operator.Scheme.ObjectKinds(object)
+	if err != nil {
+		return nil, err
+	}
+	sent.SetGroupVersionKind(kinds[0])
+	for _, path := range [][]string{
+		{"spec", "embeddedAuthServer", "baselineClientScopes"}, {"spec", "authServerConfig", "baselineClientScopes"},
+		{"spec", "oidcConfigRef", "scopes"}, {"spec", "incomingAuth", "oidcConfigRef", "scopes"},
+	} {
+		parent, found, _ := unstructured.NestedMap(content, path[:len(path)-1]...)
+		if _, set := parent[path[len(path)-1]]; !found || set || g.chance(50) {
+			continue
+		}
+		if err := unstructured.SetNestedSlice(content, []any{}, path...); err != nil {
+			return nil, err
+		}
+	}
+	return sent, nil
+}

@@ -1,0 +1,129 @@
+// Package guard_test holds the guard's policies to what internal/resolve says,
+// on a real API server with CRDs as ToolHive's are: without scopesSupported and
+// without scopegate's rules on the baseline, so that it is a policy that refuses.
+package guard_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
+)
+
+var cluster *testenv.Cluster
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	setup.Quiet()
+	ctx := context.Background()
+	crds, err := likeToolHive()
+	if err != nil {
+		return 1, err
+	}
+	if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds}); err != nil {
+		return 1, err
+	}
+	defer func() {
+		if stopped := cluster.Stop(); err == nil {
+			err = stopped
+		}
+	}()
+	if err := setup.Install(ctx, cluster.Config); err != nil {
+		return 1, err
+	}
+	if err := setup.Settle(ctx, cluster.Client); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// likeToolHive returns scopegate's CRDs without what ToolHive's do not have: the
+// field scopesSupported, the rules on the baseline and the bound of a list.
+func likeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	crds, err := config.CRDs()
+	if err != nil {
+		return nil, err
+	}
+	for _, crd := range crds {
+		for i := range crd.Spec.Versions {
+			strip(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
+		}
+	}
+	return crds, nil
+}
+
+func strip(schema *apiextensionsv1.JSONSchemaProps) {
+	var kept apiextensionsv1.ValidationRules
+	for _, rule := range schema.XValidations {
+		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") {
+			kept = append(kept, rule)
+		}
+	}
+	schema.XValidations = kept
+	delete(schema.Properties, "scopesSupported")
+	for name, property := range schema.Properties {
+		if name == "scopes" {
+			property.MaxItems = nil
+		}
+		strip(&property)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		strip(schema.Items.Schema)
+	}
+}
+
+// namespace makes a namespace in a mode that holds when it returns.
+func namespace(t *testing.T, mode string) string {
+	t.Helper()
+	name, err := setup.Namespace(t.Context(), cluster.Client, mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t)
+	return name
+}
+
+func settle(t *testing.T) {
+	t.Helper()
+	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// store creates objects while no policy is asked in their namespace.
+func store(t *testing.T, namespace, mode string, objects ...client.Object) {
+	t.Helper()
+	if err := setup.SetMode(t.Context(), cluster.Client, namespace, "off"); err != nil {
+		t.Fatal(err)
+	}
+	settle(t)
+	for _, object := range objects {
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := setup.SetMode(t.Context(), cluster.Client, namespace, mode); err != nil {
+		t.Fatal(err)
+	}
+	settle(t)
+}

@@ -1,0 +1,191 @@
+// Package setup starts what the suites on the guard's policies share: the
+// policies on a control plane, namespaces in a mode, and the wait until the API
+// server judges by all that is stored.
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// Quiet drops what controller-runtime logs.
+func Quiet() { ctrl.SetLogger(logr.Discard()) }
+
+// Install creates the policies and their bindings. Here they fail closed, such
+// that an expression that can't be evaluated is seen as a refusal.
+func Install(ctx context.Context, cfg *rest.Config) error {
+	clientset, err := kubernetes.NewForConfig(cfg)
+	if err != nil {
+		return err
+	}
+	policies, err := guard.Policies()
+	if err != nil {
+		return err
+	}
+	api := clientset.AdmissionregistrationV1()
+	for _, policy := range policies {
+		policy.Policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
+		if _, err := api.ValidatingAdmissionPolicies().Create(ctx, policy.Policy, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+		for _, binding := range policy.Bindings {
+			if _, err := api.ValidatingAdmissionPolicyBindings().Create(ctx, binding, metav1.CreateOptions{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Namespace makes a namespace in a mode; "" is no mode.
+func Namespace(ctx context.Context, c client.Client, mode string) (string, error) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "guard-"}}
+	if mode != "" {
+		namespace.Labels = map[string]string{guard.ModeLabel: mode}
+	}
+	if err := c.Create(ctx, namespace); err != nil {
+		return "", fmt.Errorf("creating a namespace: %w", err)
+	}
+	return namespace.Name, nil
+}
+
+// SetMode changes the mode of a namespace; Settle waits until it holds.
+func SetMode(ctx context.Context, c client.Client, namespace, mode string) error {
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode)
+	return c.Patch(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, client.RawPatch("application/merge-patch+json", []byte(patch)))
+}
+
+// Settle returns when every policy is asked and judges by everything that was
+// stored before the call. Policies read namespaces and the other end of a
+// reference from caches, each of which follows the order of the writes, so that
+// a refusal which needs what is stored last proves the rest.
+func Settle(ctx context.Context, c client.Client) error {
+	namespace, err := Namespace(ctx, c, guard.ModeOff)
+	if err != nil {
+		return err
+	}
+	forServer, forProxy := testenv.Config(namespace, "for-server", "openid"), testenv.Config(namespace, "for-proxy", "openid")
+	server := testenv.Server(namespace, "canary", testenv.AuthServerRef("for-server", "openid"))
+	proxy := testenv.Proxy(namespace, "canary", testenv.AuthServerRef("for-proxy", "openid"))
+	for _, object := range []client.Object{server, proxy, forServer, forProxy} {
+		if err := c.Create(ctx, object); err != nil {
+			return err
+		}
+	}
+	if err := SetMode(ctx, c, namespace, guard.ModeDeny); err != nil {
+		return err
+	}
+	other := []string{"canary"}
+	forServer.Spec.EmbeddedAuthServer.BaselineClientScopes, forProxy.Spec.EmbeddedAuthServer.BaselineClientScopes = other, other
+	server.Spec.OIDCConfigRef.Scopes, proxy.Spec.OIDCConfigRef.Scopes = other, other
+	inline := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"))
+	static := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"), "openid")
+	update := func(object client.Object) func() error {
+		return func() error { return c.Update(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
+	}
+	create := func(object client.Object) func() error {
+		return func() error { return c.Create(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
+	}
+	for _, canary := range []struct {
+		policy string
+		edit   func() error
+	}{
+		{"scopegate-configs-for-mcpservers", update(forServer)},
+		{"scopegate-configs-for-mcpremoteproxies", update(forProxy)},
+		{"scopegate-consumers", update(server)},
+		{"scopegate-consumers", update(proxy)},
+		{"scopegate-virtualmcpservers", create(static)},
+		{"scopegate-defaults-for-virtualmcpservers", create(inline)},
+	} {
+		if err := AwaitRefusal(ctx, canary.policy, canary.edit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AwaitRefusal repeats an edit until a policy refuses it: the API server has no
+// event for the moment from which it asks a policy.
+func AwaitRefusal(ctx context.Context, policy string, edit func() error) error {
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		last = edit()
+		refusal, ok := AsRefusal(last)
+		if last != nil && !ok {
+			return false, last
+		}
+		return refusal.Policy == policy, nil
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("waiting until policy %s refuses: %w; the last answer follows, if not admitted", policy, err), last)
+	}
+	return nil
+}
+
+// Refusal is the answer of a policy.
+type Refusal struct{ Policy, Binding, Message string }
+
+// AsRefusal returns what a policy said, and false where err is not of a policy.
+func AsRefusal(err error) (Refusal, bool) {
+	var status *apierrors.StatusError
+	if !errors.As(err, &status) || status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) != 1 {
+		return Refusal{}, false
+	}
+	return parse(status.ErrStatus.Details.Causes[0].Message, "ValidatingAdmissionPolicy ", " denied request: ")
+}
+
+// AsWarning returns what a policy said in a warning.
+func AsWarning(text string) (Refusal, bool) {
+	return parse(text, "Validation failed for ValidatingAdmissionPolicy ", ": ")
+}
+
+// parse reads: <start>'POLICY' with binding 'BINDING'<end>MESSAGE.
+func parse(text, start, end string) (Refusal, bool) {
+	rest, ok := strings.CutPrefix(text, start+"'")
+	if !ok {
+		return Refusal{}, false
+	}
+	policy, rest, named := strings.Cut(rest, "' with binding '")
+	binding, message, bound := strings.Cut(rest, "'"+end)
+	return Refusal{policy, binding, message}, named && bound
+}
+
+// Warnings keeps the warnings of a client's requests.
+type Warnings struct{ Texts []string }
+
+// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
+func (w *Warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _ string, text string) {
+	w.Texts = append(w.Texts, text)
+}
+
+// Client returns a client that keeps its warnings.
+func Client(t testing.TB, cluster *testenv.Cluster) (client.Client, *Warnings) {
+	t.Helper()
+	warnings := &Warnings{}
+	cfg := rest.CopyConfig(cluster.Config)
+	cfg.WarningHandlerWithContext = warnings
+	c, err := client.New(cfg, client.Options{Scheme: cluster.Client.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, warnings
+}

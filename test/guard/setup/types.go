@@ -1,0 +1,73 @@
+package setup
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// CheckTypes has kube-controller-manager check the expressions against the types
+// of the CRDs, as it does in a cluster: not one warning in any status.
+func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
+	t.Helper()
+	clientset, err := kubernetes.NewForConfig(cluster.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := guard.Policies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One that must be found fault with.
+	wrong := policies[0].Policy.DeepCopy()
+	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
+	api := clientset.AdmissionregistrationV1().ValidatingAdmissionPolicies()
+	if _, err := api.Create(t.Context(), wrong, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	startTypeChecker(t, cluster.Kubeconfig)
+	for _, policy := range append(policies, guard.Policy{Policy: wrong}) {
+		name := policy.Policy.Name
+		var checking *admissionv1.TypeChecking
+		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+			stored, err := api.Get(ctx, name, metav1.GetOptions{})
+			if err == nil {
+				checking = stored.Status.TypeChecking
+			}
+			return checking != nil, err
+		})
+		if err != nil {
+			t.Fatalf("%s: waiting for status.typeChecking: %v", name, err)
+		}
+		if found := len(checking.ExpressionWarnings) > 0; found != (name == wrong.Name) {
+			t.Errorf("%s: %+v", name, checking.ExpressionWarnings)
+		}
+	}
+}
+
+// startTypeChecker runs the one controller that writes status.typeChecking until
+// the test ends.
+func startTypeChecker(t *testing.T, kubeconfig string) {
+	t.Helper()
+	command := exec.Command(filepath.Join(os.Getenv(controlplane.AssetsVariable), "kube-controller-manager"), //nolint:gosec // The pinned binary.
+		"--kubeconfig="+kubeconfig, "--controllers=validatingadmissionpolicy-status-controller", "--leader-elect=false", "--secure-port=0")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+}

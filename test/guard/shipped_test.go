@@ -1,0 +1,130 @@
+package guard_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
+)
+
+// TestShipped installs the files that users get, as users do, where one of
+// ToolHive's CRDs is missing: nobody is locked out, the other policies bite, and
+// once the files are deleted nothing does. With -long it also waits until the
+// policy that lacked its kind bites, some half a minute after its CRD is there.
+func TestShipped(t *testing.T) {
+	all, err := likeToolHive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	isProxies := func(crd *apiextensionsv1.CustomResourceDefinition) bool {
+		return crd.Spec.Names.Kind == "MCPRemoteProxy"
+	}
+	missing := all[slices.IndexFunc(all, isProxies)].DeepCopy()
+	lacking, err := testenv.Start(t.Context(), controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := lacking.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	ctx, c := t.Context(), lacking.Client
+	kubectl(t, lacking, "apply", "--validate=strict", "-f", files)
+	ns, err := setup.Namespace(ctx, c, guard.ModeDeny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
+	for _, object := range []client.Object{config, server} {
+		if err := c.Create(ctx, object); err != nil {
+			t.Fatalf("%s is locked out: %v", object.GetName(), err)
+		}
+	}
+	bad := config.DeepCopy()
+	bad.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
+	if err := setup.AwaitRefusal(ctx, "scopegate-configs-for-mcpservers", func() error { return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) }); err != nil {
+		t.Error(err)
+	}
+	good := config.DeepCopy()
+	good.Spec.EmbeddedAuthServer.Issuer = "https://other.example.com"
+	if err := c.Update(ctx, good, client.DryRunAll); err != nil {
+		t.Errorf("an edit that is well is locked out: %v", err)
+	}
+
+	denyByDefault(t, lacking)
+
+	if *long {
+		if _, err := envtest.InstallCRDs(lacking.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{missing}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := setup.Settle(ctx, c); err != nil {
+			t.Errorf("after the CRD is installed: %v", err)
+		}
+	}
+
+	kubectl(t, lacking, "delete", "-f", files)
+	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) == nil, nil
+	})
+	if err != nil {
+		t.Errorf("after the policies are deleted: %v", err)
+	}
+}
+
+// denyByDefault takes every policy from warn to deny where a namespace has no
+// mode, by the one setting of each, and waits until it refuses there.
+func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
+	t.Helper()
+	names, stderr, err := cluster.Kubectl(t.Context(), nil, "get", "validatingadmissionpolicybinding",
+		"-l", "app.kubernetes.io/component=guard,"+guard.ModeLabel+"="+guard.ModeDefault, "-o", "name")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	for name := range strings.FieldsSeq(names) {
+		if _, stderr, err := cluster.Kubectl(t.Context(), nil, "patch", name, "--type=merge", "-p", `{"spec":{"validationActions":["Deny"]}}`); err != nil {
+			t.Fatalf("%v\n%s", err, stderr)
+		}
+	}
+	ns, err := setup.Namespace(t.Context(), cluster.Client, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = setup.AwaitRefusal(t.Context(), "scopegate-virtualmcpservers", func() error {
+		return cluster.Client.Create(t.Context(), testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
+	})
+	if err != nil {
+		t.Errorf("in a namespace without a mode: %v", err)
+	}
+}
+
+// files are what users apply.
+const files = "../../config/guard/policies"
+
+// kubectl runs kubectl, which must neither fail nor warn, on an object for every
+// policy and each of its three bindings.
+func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) {
+	t.Helper()
+	stdout, stderr, err := cluster.Kubectl(t.Context(), nil, arguments...)
+	if err != nil || stderr != "" {
+		t.Fatalf("kubectl %v: %v\n%s", arguments, err, stderr)
+	}
+	policies, err := guard.Policies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines, want := strings.Count(stdout, "\n"), 4*len(policies); lines != want {
+		t.Errorf("kubectl %v tells of %d objects, want %d:\n%s", arguments, lines, want, stdout)
+	}
+}
