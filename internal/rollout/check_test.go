@@ -97,9 +97,7 @@ func TestHolds(t *testing.T) {
 			s.Spec.OIDCConfigRef.ResourceURL, s.Spec.OIDCConfigRef.Audience = "http://mcp.example.com", "http://mcp.example.com"
 		}), config(nil), false, "InvalidConfig", false, "redirectUri"},
 		"too large": {server(func(s *v1beta1.MCPServer) {
-			for _, name := range testenv.Many(strings.Repeat("x", 250), 1000) {
-				s.Spec.OIDCConfigRef.Scopes = append(s.Spec.OIDCConfigRef.Scopes, name)
-			}
+			s.Spec.OIDCConfigRef.Scopes = testenv.Many(strings.Repeat("x", 250), 1000)
 		}), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = nil }), false, "RunConfigTooLarge", false, "shorten its lists of scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {

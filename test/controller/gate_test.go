@@ -84,7 +84,7 @@ func consumers(namespace string) map[string]func(baseline ...string) (status.Obj
 	return map[string]func(...string) (status.Object, []client.Object, func(testing.TB, ...string)){
 		"MCPServer":      byReference(testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))),
 		"MCPRemoteProxy": byReference(testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))),
-		"VirtualMCPServer": func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
+		"VirtualMCPServer": func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
 			virtual := testenv.Virtual(namespace, "web", testenv.AuthServer(baseline...))
 			return virtual, nil, func(t testing.TB, baseline ...string) {
 				edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
