@@ -192,6 +192,7 @@ func (b *coldStart) measure(ctx context.Context, rounds int) error {
 			}
 			second = float64(len(again.patches) + again.others)
 			heapPerObject = float64(again.heap) / float64(b.objects())
+			progress("%.0f writes, and %.2f KiB of heap per object", second, heapPerObject/1024)
 		}
 		if err := b.reset(ctx, managed.patches); err != nil {
 			return err
