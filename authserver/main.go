@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stacklok/toolhive/pkg/authserver"
 	"github.com/stacklok/toolhive/pkg/authserver/runner"
+
 	// The image has no CA certificates; where there are some, these are not used.
 	_ "golang.org/x/crypto/x509roots/fallback"
 )
