@@ -112,7 +112,7 @@ func (c *Cluster) Stop() error {
 
 // logOutput shows the managers' logs in verbose runs only.
 func logOutput() *os.File {
-	if testing.Verbose() {
+	if flag.Parsed() && testing.Verbose() {
 		return os.Stderr
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
