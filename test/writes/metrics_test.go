@@ -15,6 +15,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testenv"
 )
 
@@ -33,10 +34,13 @@ func TestMetrics(t *testing.T) {
 	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
 	virtual := testenv.Virtual(namespace, "v", testenv.AuthServer("openid"))
 	create(t, testenv.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
-	for _, server := range []*v1beta1.MCPServer{bad, good} {
-		testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool { return len(s.Status.Conditions) > 0 })
+	says := func(object status.Object, valid, ready string) bool {
+		conditions := object.GetStatus().Conditions
+		return string(testenv.Condition(conditions, "BaselineScopesValid").Status) == valid && testenv.Condition(conditions, "Ready").Reason == ready
 	}
-	testenv.Await(t, cluster.Client, virtual, "is judged", func(v *v1beta1.VirtualMCPServer) bool { return len(v.Status.Conditions) > 0 })
+	testenv.Await(t, cluster.Client, bad, "is held", func(s *v1beta1.MCPServer) bool { return says(s, "False", "BaselineScopeNotSupported") })
+	testenv.Await(t, cluster.Client, good, "rolls", func(s *v1beta1.MCPServer) bool { return says(s, "True", "RollingOut") })
+	testenv.Await(t, cluster.Client, virtual, "rolls", func(v *v1beta1.VirtualMCPServer) bool { return says(v, "True", "RollingOut") })
 	testenv.Await(t, cluster.Client, config, "is judged", func(c *v1beta1.MCPExternalAuthConfig) bool {
 		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
