@@ -1,16 +1,22 @@
-// Command manager is the operator, in whole mode: it writes the statuses of
-// ToolHive's kinds and rolls out the auth servers whose baseline is valid.
+// Command manager is the operator. In whole mode it writes the statuses of
+// ToolHive's kinds and rolls out the auth servers whose baseline is valid; in
+// guard mode (--guard) it writes one condition beside ToolHive's operator.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 
 	"go.uber.org/zap/zapcore"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 )
 
@@ -23,21 +29,29 @@ func main() {
 
 func run() error {
 	options := operator.Options{}
+	var namespaces string
+	var clean bool
 	// controller-runtime adds --kubeconfig.
+	flag.BoolVar(&options.Guard, "guard", false, "Work beside ToolHive's operator, on its CRDs: write the condition, and run nothing.")
+	flag.BoolVar(&clean, "cleanup", false, "With --guard: remove the condition from every object, and end. For before the manifest is deleted.")
+	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, with commas between them; all if empty.")
+	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "Where the manager is installed, by default $POD_NAMESPACE. In guard mode the policies are tried there, by dry run.")
 	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "Where metrics are served, or 0 for nowhere.")
+	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, to those alone whom the API server lets get /metrics.")
 	flag.StringVar(&options.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served, or 0 for nowhere.")
+	flag.StringVar(&options.PprofBindAddress, "pprof-bind-address", "0", "Where net/http/pprof is served, or 0 for nowhere.")
 	flag.BoolVar(&options.LeaderElect, "leader-elect", false, "Let one of several managers work, and the others wait.")
 	flag.StringVar(&options.LeaderElectionNamespace, "leader-election-namespace", "", "Where the lease is; by default the manager's own namespace.")
-	flag.StringVar(&options.AuthServerImage, "auth-server-image", "scopegate-authserver:latest", "The image that auth servers run.")
+	flag.StringVar(&options.AuthServerImage, "auth-server-image", "scopegate-authserver:latest", "The image that auth servers run in whole mode.")
 	flag.IntVar(&options.Concurrency, "concurrency", operator.DefaultConcurrency, "How many objects of each kind are reconciled at a time.")
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
-	if flag.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q; see --help for the flags", flag.Arg(0))
+	if namespaces != "" {
+		options.Namespaces = strings.Split(namespaces, ",")
 	}
-	if options.AuthServerImage == "" {
-		return fmt.Errorf("--auth-server-image is empty: name the image that auth servers run")
+	if err := check(options, clean); err != nil {
+		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
@@ -46,9 +60,41 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w; set --kubeconfig or KUBECONFIG", err)
 	}
+	if clean {
+		return cleanUp(ctx, cfg, options)
+	}
 	mgr, err := operator.New(ctx, cfg, options)
 	if err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+func check(options operator.Options, clean bool) error {
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q; see --help for the flags", flag.Arg(0))
+	case clean && !options.Guard:
+		return fmt.Errorf("--cleanup is for guard mode: add --guard; whole mode leaves nothing that its CRDs do not take along")
+	case clean && options.OwnNamespace == "":
+		return fmt.Errorf("--namespace is empty: name the namespace that the guard is installed in")
+	case !options.Guard && options.AuthServerImage == "":
+		return fmt.Errorf("--auth-server-image is empty: name the image that auth servers run")
+	}
+	for _, namespace := range options.Namespaces {
+		if strings.TrimSpace(namespace) != namespace || namespace == "" {
+			return fmt.Errorf("--watch-namespaces has %q: write names with commas, and no spaces, between them", namespace)
+		}
+	}
+	return nil
+}
+
+func cleanUp(ctx context.Context, cfg *rest.Config, options operator.Options) error {
+	c, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
+	if err != nil {
+		return fmt.Errorf("reaching the cluster: %w", err)
+	}
+	return (&cleanup.Cleanup{
+		Client: c, Namespaces: options.Namespaces, OwnNamespace: options.OwnNamespace, Lease: operator.GuardLease, Output: os.Stdout,
+	}).Run(ctx)
 }

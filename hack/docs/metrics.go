@@ -24,7 +24,7 @@ labels are API.
 `
 
 func metricsPage() (string, error) {
-	collector := metrics.Collector{Cache: oneServer{}}
+	collector := metrics.Collector{Cache: oneServer{}, Held: metrics.HeldInWholeMode}
 	registry := prometheus.NewPedanticRegistry()
 	if err := registry.Register(collector); err != nil {
 		return "", err

@@ -10,7 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // configReconciler writes the status of every MCPExternalAuthConfig.
@@ -32,14 +33,14 @@ func (r *configReconciler) setup(mgr ctrl.Manager) error {
 func (r *configReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	config := &v1beta1.MCPExternalAuthConfig{}
 	if found, err := r.get(ctx, request.Namespace, request.Name, config); err != nil || !found {
-		return reconcile.Result{}, err
+		return reconcile.Result{}, r.gone(resolve.KindMCPExternalAuthConfig, request, err)
 	}
 	pairs, err := r.pairs(ctx, config.Namespace, config.Name)
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("finding the consumers of MCPExternalAuthConfig %s: %w", request, err)
 	}
 	var conditions []metav1.Condition
-	if condition := status.ForConfig(config, pairs); condition != nil {
+	if condition := words.ForConfig(config, pairs); condition != nil {
 		conditions = append(conditions, *condition)
 	}
 	return reconcile.Result{}, r.write(ctx, config, conditions)

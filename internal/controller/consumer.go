@@ -19,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // consumerReconciler writes the status of every object of one kind of
@@ -44,7 +45,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
-		return reconcile.Result{}, err
+		return reconcile.Result{}, r.gone(r.kind.name, request, err)
 	}
 	consumer, _ := resolve.Of(object)
 	pair, err := resolve.Resolve(consumer, r.configs(ctx, consumer.Namespace))
@@ -52,7 +53,7 @@ func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Re
 		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)
 	}
 	conditions, rolloutErr := r.rollOut(ctx, object, pair)
-	if condition := status.ForConsumer(pair); condition != nil {
+	if condition := words.ForConsumer(pair); condition != nil {
 		conditions = append(conditions, *condition)
 	}
 	return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))

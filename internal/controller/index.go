@@ -42,18 +42,19 @@ var kinds = []kind{
 		func() client.ObjectList { return &v1beta1.VirtualMCPServerList{} }},
 }
 
-// addIndexes makes the fields of every consumer searchable.
-func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	fields := map[string]func(resolve.Consumer) []string{
-		byConfig:     resolve.Consumer.ConfigNames,
-		byOIDCConfig: func(c resolve.Consumer) []string { return nonEmpty(c.OIDCConfigName()) },
-		byChild:      func(c resolve.Consumer) []string { return []string{rollout.ChildName(c)} },
-	}
+var indexed = map[string]func(resolve.Consumer) []string{
+	byConfig:     resolve.Consumer.ConfigNames,
+	byOIDCConfig: func(c resolve.Consumer) []string { return nonEmpty(c.OIDCConfigName()) },
+	byChild:      func(c resolve.Consumer) []string { return []string{rollout.ChildName(c)} },
+}
+
+// addIndexes makes fields of every consumer searchable.
+func addIndexes(ctx context.Context, indexer client.FieldIndexer, fields ...string) error {
 	for _, kind := range kinds {
-		for field, values := range fields {
+		for _, field := range fields {
 			index := func(object client.Object) []string {
 				consumer, _ := resolve.Of(object)
-				return values(consumer)
+				return indexed[field](consumer)
 			}
 			if err := indexer.IndexField(ctx, kind.new(), field, index); err != nil {
 				return fmt.Errorf("indexing %s by %s: %w", kind.name, field, err)

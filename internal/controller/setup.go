@@ -12,11 +12,12 @@ import (
 // Setup adds the indexes and the four reconcilers of whole mode to a manager.
 // authServerImage is what the Deployments run.
 func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error {
-	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	fields := []string{byConfig, byOIDCConfig, byChild}
+	if err := addIndexes(ctx, mgr.GetFieldIndexer(), fields...); err != nil {
 		return err
 	}
 	lookup := lookup{mgr.GetCache()}
-	writer := writer{client: mgr.GetClient(), recorder: mgr.GetEventRecorder("scopegate")}
+	writer := writer{keeper: wholeStatus{mgr.GetClient()}, recorder: mgr.GetEventRecorder("scopegate")}
 	configs := &configReconciler{lookup: lookup, writer: writer}
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)

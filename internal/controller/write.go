@@ -9,26 +9,46 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // maxNoteBytes is what the API server takes of an event's note.
 const maxNoteBytes = 1024
 
+// keeper writes conditions in the way of its mode.
+type keeper interface {
+	// Write makes object say conditions and tells whether there was anything to
+	// write.
+	Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error)
+	// Forget drops what is known of an object that is gone.
+	Forget(kind string, key client.ObjectKey)
+}
+
+// wholeStatus keeps the whole status: in whole mode nobody else writes it.
+type wholeStatus struct{ client client.Client }
+
+func (w wholeStatus) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
+	return status.MutateAndPatchStatus(ctx, w.client, object, func(s *v1alpha1.Status) {
+		status.Set(s, object.GetGeneration(), conditions...)
+	})
+}
+
+func (wholeStatus) Forget(string, client.ObjectKey) {}
+
 // writer writes conditions, and then tells of those that changed.
 type writer struct {
-	client   client.Client
+	keeper   keeper
 	recorder events.EventRecorder
 }
 
-// write makes object say conditions and no others. An event follows the write
-// of each transition.
+// write makes object say conditions. An event follows the write of each
+// transition.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
-	changed, err := status.MutateAndPatchStatus(ctx, w.client, object, func(s *v1alpha1.Status) {
-		status.Set(s, object.GetGeneration(), conditions...)
-	})
+	changed, err := w.keeper.Write(ctx, object, conditions)
 	if err != nil {
 		return fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(object), err)
 	}
@@ -39,14 +59,24 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 	for i := range conditions {
 		old := meta.FindStatusCondition(object.GetStatus().Conditions, conditions[i].Type)
 		if eventType, told := transition(old, &conditions[i], stalled); told {
-			w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", status.ClipTo(conditions[i].Message, maxNoteBytes))
+			w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", words.ClipTo(conditions[i].Message, maxNoteBytes))
 		}
 	}
 	return nil
 }
 
+// gone forgets an object that could not be found, unless it is for an error,
+// which it returns.
+func (w writer) gone(kind string, request reconcile.Request, err error) error {
+	if err == nil {
+		w.keeper.Forget(kind, request.NamespacedName)
+	}
+	return err
+}
+
 // transition tells whether a condition's change is worth an event, and of which
-// type. A change is one of status or reason; the first judgement is told only
+// type. A change is one of status or reason, or that a
+// rollout is held; the first judgement is told only
 // if it is bad. Bad is what a user has to mend, or what the API server refused:
 // waiting for an object that may yet appear is not. Stalled repeats what Ready
 // says.
@@ -54,7 +84,7 @@ func transition(old, updated *metav1.Condition, stalled bool) (string, bool) {
 	if updated.Type == v1alpha1.ConditionStalled {
 		return "", false
 	}
-	if old != nil && old.Status == updated.Status && old.Reason == updated.Reason {
+	if old != nil && old.Status == updated.Status && old.Reason == updated.Reason && words.IsHeld(old) == words.IsHeld(updated) {
 		return "", false
 	}
 	bad := updated.Status == metav1.ConditionFalse

@@ -33,8 +33,11 @@ const AssetsVariable = "KUBEBUILDER_ASSETS"
 // Namespace is where scopegate is installed.
 const Namespace = "scopegate-system"
 
-// ServiceAccount is the user that scopegate's manager is in a cluster.
-const ServiceAccount = "system:serviceaccount:" + Namespace + ":scopegate"
+// The users that scopegate's manager is in a cluster.
+const (
+	wholeUser = "system:serviceaccount:" + Namespace + ":scopegate"
+	guardUser = "system:serviceaccount:" + Namespace + ":scopegate-guard"
+)
 
 // stopTimeout is how long kube-apiserver may take to end its open watches.
 const stopTimeout = 30 * time.Second
@@ -48,6 +51,9 @@ type Options struct {
 	// ControllerManager starts kube-controller-manager too, for ReplicaSets, Pods
 	// and garbage collection.
 	ControllerManager bool
+	// Guard installs what guard mode needs, and its policies, instead of whole
+	// mode's.
+	Guard bool
 	// CRDs are installed instead of scopegate's own; empty but not nil for none.
 	CRDs []*apiextensionsv1.CustomResourceDefinition
 	// APIServerArgs are flags of kube-apiserver, by name without dashes.
@@ -65,6 +71,7 @@ type ControlPlane struct {
 	// KubectlPath is the path of kubectl.
 	KubectlPath string
 
+	user        string
 	environment *envtest.Environment
 	manager     *exec.Cmd
 	folder      string
@@ -123,7 +130,13 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	if err := os.WriteFile(c.Kubeconfig, c.environment.KubeConfig, 0o600); err != nil {
 		return nil, fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	if err := c.install(ctx); err != nil {
+	folders := []string{"rbac"}
+	c.user = wholeUser
+	if options.Guard {
+		folders = []string{"guard/rbac", "guard/policies"}
+		c.user = guardUser
+	}
+	if err := c.install(ctx, folders); err != nil {
 		return nil, err
 	}
 	if options.ControllerManager {
@@ -134,9 +147,9 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	return c, nil
 }
 
-// install applies the namespace and the RBAC that scopegate's manager runs
-// under.
-func (c *ControlPlane) install(ctx context.Context) error {
+// install creates the namespace and the manifests in folders: the RBAC that
+// scopegate's manager runs under.
+func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	admin, err := client.New(c.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
 		return fmt.Errorf("reaching the control plane: %w", err)
@@ -145,13 +158,15 @@ func (c *ControlPlane) install(ctx context.Context) error {
 	if err := admin.Create(ctx, namespace); err != nil {
 		return fmt.Errorf("creating namespace %s: %w", Namespace, err)
 	}
-	objects, err := config.Objects("rbac")
-	if err != nil {
-		return err
-	}
-	for _, object := range objects {
-		if err := admin.Create(ctx, object); err != nil {
-			return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
+	for _, folder := range folders {
+		objects, err := config.Objects(folder)
+		if err != nil {
+			return err
+		}
+		for _, object := range objects {
+			if err := admin.Create(ctx, object); err != nil {
+				return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
+			}
 		}
 	}
 	return nil
@@ -178,7 +193,7 @@ func (c *ControlPlane) startControllerManager(assets string, output io.Writer) e
 func (c *ControlPlane) ManagerConfig() *rest.Config {
 	cfg := rest.CopyConfig(c.Config)
 	cfg.Impersonate = rest.ImpersonationConfig{
-		UserName: ServiceAccount,
+		UserName: c.user,
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
 	}
 	return cfg

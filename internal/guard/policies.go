@@ -1,6 +1,3 @@
-// Package guard is what runs beside ToolHive's operator, on its CRDs: the
-// policies by which the API server warns of an edit, or refuses it, that would
-// make a baseline unsupported.
 package guard
 
 import (

@@ -9,7 +9,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // The fields of baselines.
@@ -135,7 +135,7 @@ func (t *together) notSupported(owner *member, pair resolve.Pair) {
 		holder, path = t.members[t.sibling(owner, resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
 	}
 	if !holder.refuted {
-		t.add(holder, ruleNotSupported, path, status.ForConsumer(pair).Message, fix(pair))
+		t.add(holder, ruleNotSupported, path, words.ForConsumer(pair).Message, fix(pair))
 	}
 }
 
@@ -191,7 +191,7 @@ func (t *together) notReferenced(members []*member) {
 		if config == nil || t.members[key(m.id)] != m || t.used[key(m.id)] {
 			continue
 		}
-		if condition := status.ForConfig(config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
+		if condition := words.ForConfig(config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
 			t.add(m, ruleNotReferenced, sharedBaseline, fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
 				"so its baseline could not be judged", m.id.Kind, m.id.Name), "")
 		}

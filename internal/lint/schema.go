@@ -80,7 +80,7 @@ func (k *kind) compile() error {
 	if k.schema, _, err = validation.NewSchemaValidator(schema); err != nil {
 		return err
 	}
-	k.rules = cel.NewValidator(k.structural, true, celconfig.PerCallLimit)
+	k.rules = cel.NewValidator(forRules(k.structural), true, celconfig.PerCallLimit)
 	k.places = map[string][]apiextensionsv1.ValidationRule{}
 	k.visit(k.structural, "")
 	return nil

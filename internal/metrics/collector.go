@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // scrapeTimeout bounds the wait for a cache that is not synced yet.
@@ -32,7 +33,12 @@ var (
 )
 
 // Collector collects the metrics of scopegate from a cache.
-type Collector struct{ Cache client.Reader }
+type Collector struct {
+	Cache client.Reader
+	// Held tells by the conditions of a consumer whether its rollout is held:
+	// HeldInWholeMode, or HeldByGuard.
+	Held func([]metav1.Condition) bool
+}
 
 // Describe sends the descriptions of all metrics.
 func (Collector) Describe(descriptions chan<- *prometheus.Desc) {
@@ -56,11 +62,11 @@ func (c Collector) Collect(samples chan<- prometheus.Metric) {
 			log.Log.WithName("metrics").Error(err, "counting objects", "kind", kind)
 			continue
 		}
-		collect(samples, kind, list)
+		c.collect(samples, kind, list)
 	}
 }
 
-func collect(samples chan<- prometheus.Metric, kind string, list client.ObjectList) {
+func (c Collector) collect(samples chan<- prometheus.Metric, kind string, list client.ObjectList) {
 	type verdict struct {
 		status metav1.ConditionStatus
 		reason string
@@ -71,7 +77,7 @@ func collect(samples chan<- prometheus.Metric, kind string, list client.ObjectLi
 		if valid := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid); valid != nil {
 			counts[verdict{valid.Status, valid.Reason}]++
 		}
-		if isHeld(meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)) {
+		if c.Held(conditions) {
 			heldCount++
 		}
 		return nil
@@ -84,9 +90,16 @@ func collect(samples chan<- prometheus.Metric, kind string, list client.ObjectLi
 	}
 }
 
-// isHeld tells whether Ready says that a rollout is held, and not that it is
-// under way or being tried.
-func isHeld(ready *metav1.Condition) bool {
+// HeldInWholeMode tells whether Ready says that a rollout is held, and not that
+// it is under way or being tried.
+func HeldInWholeMode(conditions []metav1.Condition) bool {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	return ready != nil && ready.Status == metav1.ConditionFalse &&
 		ready.Reason != v1alpha1.ReasonRollingOut && ready.Reason != v1alpha1.ReasonRolloutFailed
+}
+
+// HeldByGuard tells whether BaselineScopesValid says so; Ready is ToolHive's.
+func HeldByGuard(conditions []metav1.Condition) bool {
+	valid := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
+	return valid != nil && words.IsHeld(valid)
 }

@@ -4,11 +4,13 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
@@ -16,22 +18,33 @@ import (
 // is set is read, what it holds is not.
 var opaqueMarker = []byte(`{"opaque":true}`)
 
-// cacheOptions keeps of every object only what is read. Nothing that comes from
+// wholeCache keeps of every object only what is read. Nothing that comes from
 // this cache may be written back whole: the operator patches statuses, and has
 // no right to update a spec.
-func cacheOptions() cache.Options {
+func wholeCache() cache.Options {
+	options := guardCache()
+	delete(options.ByObject, heldConfigMap)
+	options.ByObject[&v1beta1.MCPOIDCConfig{}] = cache.ByObject{Transform: strip(stripOIDCConfig)}
+	options.ByObject[&appsv1.Deployment{}] = cache.ByObject{Transform: strip(stripDeployment)}
+	options.ByObject[&corev1.Service{}] = cache.ByObject{Transform: strip(stripService)}
+	return options
+}
+
+// guardCache is the same for guard mode, and of ConfigMaps only the metadata of
+// those that are held.
+func guardCache() cache.Options {
 	return cache.Options{
 		ByObject: map[client.Object]cache.ByObject{
 			&v1beta1.MCPExternalAuthConfig{}: {Transform: strip(stripConfig)},
 			&v1beta1.MCPServer{}:             {Transform: strip(stripServer)},
 			&v1beta1.MCPRemoteProxy{}:        {Transform: strip(stripProxy)},
 			&v1beta1.VirtualMCPServer{}:      {Transform: strip(stripVirtual)},
-			&v1beta1.MCPOIDCConfig{}:         {Transform: strip(stripOIDCConfig)},
-			&appsv1.Deployment{}:             {Transform: strip(stripDeployment)},
-			&corev1.Service{}:                {Transform: strip(stripService)},
+			heldConfigMap:                    {Label: labels.SelectorFromSet(labels.Set{guard.HeldLabel: "true"}), Transform: cache.TransformStripManagedFields()},
 		},
 	}
 }
+
+var heldConfigMap client.Object = &corev1.ConfigMap{}
 
 // strip drops from an object what no kind's decision reads, and then what its
 // own does not.

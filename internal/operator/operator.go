@@ -1,5 +1,6 @@
 // Package operator puts the operator together: cache, controllers, metrics and
-// probes. The command, the tests and the development cluster all start it here.
+// probes, for whole mode and for guard mode. The command, the tests and the
+// development cluster all start it here.
 package operator
 
 import (
@@ -7,19 +8,21 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/prometheus/client_golang/prometheus"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controller"
@@ -29,6 +32,12 @@ import (
 // DefaultConcurrency is how many objects of each kind are reconciled at a time:
 // a reconcile mostly waits for the API server.
 const DefaultConcurrency = 16
+
+// Names of the leases, so that the two modes never wait for each other.
+const (
+	WholeLease = "scopegate.toolhive.stacklok.dev"
+	GuardLease = "scopegate-guard.toolhive.stacklok.dev"
+)
 
 // Scheme knows every kind that the operator reads or writes.
 var Scheme = runtime.NewScheme()
@@ -41,17 +50,29 @@ func init() {
 
 // Options are what the command line decides.
 type Options struct {
+	// Guard is guard mode, beside ToolHive's operator.
+	Guard bool
+	// Namespaces are the only ones that are watched; all if empty.
+	Namespaces []string
+	// OwnNamespace is where the manager is installed, and in guard mode tries its
+	// policies; they are not tried if it is empty.
+	OwnNamespace string
 	// MetricsBindAddress is where metrics are served, "0" for nowhere.
 	MetricsBindAddress string
+	// MetricsSecure serves them over HTTPS, and to those alone whom the API server
+	// lets get /metrics.
+	MetricsSecure bool
 	// HealthProbeBindAddress is where /healthz and /readyz are served, "" or "0"
 	// for nowhere.
 	HealthProbeBindAddress string
+	// PprofBindAddress is where net/http/pprof is served, "" or "0" for nowhere.
+	PprofBindAddress string
 	// LeaderElect makes all but one of several managers wait.
 	LeaderElect bool
 	// LeaderElectionNamespace is where the lease is; empty in a cluster, where it
 	// is the manager's own.
 	LeaderElectionNamespace string
-	// AuthServerImage is what the Deployments run.
+	// AuthServerImage is what the Deployments of whole mode run.
 	AuthServerImage string
 	// Concurrency is how many objects of each kind are reconciled at a time;
 	// DefaultConcurrency if zero.
@@ -62,42 +83,33 @@ type Options struct {
 	Embedded bool
 }
 
-// New returns a manager of whole mode that is ready to start. It refuses CRDs
-// that are not scopegate's own.
+// New returns a manager that is ready to start. It refuses CRDs that are those
+// of the other mode.
 func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manager, error) {
-	if options.Concurrency == 0 {
-		options.Concurrency = DefaultConcurrency
-	}
 	// API Priority and Fairness is the limit.
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1
 
-	if err := checkCRDs(ctx, cfg); err != nil {
+	if err := checkCRDs(ctx, cfg, options.Guard); err != nil {
 		return nil, err
 	}
-	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme:                        Scheme,
-		Cache:                         cacheOptions(),
-		Metrics:                       metricsserver.Options{BindAddress: options.MetricsBindAddress},
-		HealthProbeBindAddress:        options.HealthProbeBindAddress,
-		LeaderElection:                options.LeaderElect,
-		LeaderElectionID:              "scopegate.toolhive.stacklok.dev",
-		LeaderElectionNamespace:       options.LeaderElectionNamespace,
-		LeaderElectionReleaseOnCancel: true,
-		Controller: config.Controller{
-			MaxConcurrentReconciles: options.Concurrency,
-			SkipNameValidation:      ptr.To(options.Embedded),
-		},
-	})
+	mgr, err := ctrl.NewManager(cfg, managerOptions(options))
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
 	}
-	if err := controller.Setup(ctx, mgr, options.AuthServerImage); err != nil {
+	setup := setupWhole
+	if options.Guard {
+		setup = setupGuard
+	}
+	collectors, err := setup(ctx, mgr, options)
+	if err != nil {
 		return nil, err
 	}
 	if !options.Embedded {
-		if err := metrics.Registry.Register(scopegatemetrics.Collector{Cache: mgr.GetCache()}); err != nil {
-			return nil, fmt.Errorf("registering metrics: %w", err)
+		for _, collector := range collectors {
+			if err := metrics.Registry.Register(collector); err != nil {
+				return nil, fmt.Errorf("registering metrics: %w", err)
+			}
 		}
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
@@ -107,6 +119,46 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 		return nil, fmt.Errorf("adding the readiness check: %w", err)
 	}
 	return mgr, nil
+}
+
+func setupWhole(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
+	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldInWholeMode}}
+	return collectors, controller.Setup(ctx, mgr, options.AuthServerImage)
+}
+
+func managerOptions(options Options) ctrl.Options {
+	if options.Concurrency == 0 {
+		options.Concurrency = DefaultConcurrency
+	}
+	served := metricsserver.Options{BindAddress: options.MetricsBindAddress, SecureServing: options.MetricsSecure}
+	if options.MetricsSecure {
+		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	lease, cached := WholeLease, wholeCache()
+	if options.Guard {
+		lease, cached = GuardLease, guardCache()
+	}
+	for _, namespace := range options.Namespaces {
+		if cached.DefaultNamespaces == nil {
+			cached.DefaultNamespaces = map[string]cache.Config{}
+		}
+		cached.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return ctrl.Options{
+		Scheme:                        Scheme,
+		Cache:                         cached,
+		Metrics:                       served,
+		HealthProbeBindAddress:        options.HealthProbeBindAddress,
+		PprofBindAddress:              options.PprofBindAddress,
+		LeaderElection:                options.LeaderElect,
+		LeaderElectionID:              lease,
+		LeaderElectionNamespace:       options.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		Controller: config.Controller{
+			MaxConcurrentReconciles: options.Concurrency,
+			SkipNameValidation:      ptr.To(options.Embedded),
+		},
+	}
 }
 
 // cacheSynced is true when every kind has been listed.

@@ -1,3 +1,4 @@
-// Package status says what a verdict means: the conditions, their reasons and
-// messages, and the one way in which they are written.
+// Package status holds the conditions of scopegate's objects and the one way in
+// which they are written. What a verdict is called in them is in its package
+// words.
 package status

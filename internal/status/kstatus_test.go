@@ -10,10 +10,32 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	scopegate "github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
 	"github.com/scopegate/scopegate/internal/testenv"
 )
+
+const namespace = "ns"
+
+// pair resolves a consumer against configs.
+func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
+	t.Helper()
+	consumer, _ := resolve.Of(object)
+	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		for _, config := range configs {
+			if config.Name == name {
+				return config, nil
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
 
 // TestKstatus holds what GitOps tools make of each status: they must not fail a
 // shared config for one bad consumer, wait for ever, or be ready too early.
@@ -22,15 +44,15 @@ func TestKstatus(t *testing.T) {
 	bad := pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config)
 	good := pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "admin")), config)
 	consumer := func(pair resolve.Pair, conditions []metav1.Condition) []metav1.Condition {
-		return append(conditions, *scopegate.ForConsumer(pair))
+		return append(conditions, *words.ForConsumer(pair))
 	}
 	for name, tc := range map[string]struct {
 		object     scopegate.Object
 		conditions []metav1.Condition
 		want       status.Status
 	}{
-		"a config with a bad consumer": {config, []metav1.Condition{*scopegate.ForConfig(config, []resolve.Pair{bad})}, status.CurrentStatus},
-		"a config without consumers":   {config, []metav1.Condition{*scopegate.ForConfig(config, nil)}, status.CurrentStatus},
+		"a config with a bad consumer": {config, []metav1.Condition{*words.ForConfig(config, []resolve.Pair{bad})}, status.CurrentStatus},
+		"a config without consumers":   {config, []metav1.Condition{*words.ForConfig(config, nil)}, status.CurrentStatus},
 		"a config of another type":     {testenv.OutgoingConfig(namespace, "out"), nil, status.CurrentStatus},
 		"held for good":                {testenv.Server(namespace, "web", v1alpha1.AuthReferences{}), consumer(bad, scopegate.Held(bad, "BaselineScopeNotSupported", "", true)), status.FailedStatus},
 		"waiting":                      {testenv.Proxy(namespace, "web", v1alpha1.AuthReferences{}), consumer(good, scopegate.Held(good, "OIDCConfigNotFound", "m", false)), status.InProgressStatus},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // Held returns the conditions of a rollout that is not done. An empty message
@@ -14,13 +15,13 @@ import (
 // edit can help.
 func Held(pair resolve.Pair, reason, message string, stalled bool) []metav1.Condition {
 	if message == "" {
-		message = notSupported(pair)
+		message = words.NotSupported(pair)
 	}
 	message = "rollout held: " + message
 	conditions := []metav1.Condition{ready(metav1.ConditionFalse, reason, message)}
 	if stalled {
 		conditions = append(conditions, metav1.Condition{
-			Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: Clip(message),
+			Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: words.Clip(message),
 		})
 	}
 	return conditions
@@ -47,5 +48,5 @@ func Kept(object Object) []metav1.Condition {
 }
 
 func ready(status metav1.ConditionStatus, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: Clip(message)}
+	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: words.Clip(message)}
 }

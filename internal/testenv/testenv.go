@@ -146,9 +146,20 @@ func (c *Cluster) RunManager(ctx context.Context, wrap func(*rest.Config)) (*Man
 	if wrap != nil {
 		wrap(cfg)
 	}
-	options := operator.Options{
-		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: AuthServerImage, Embedded: true,
+	return start(ctx, cfg, operator.Options{AuthServerImage: AuthServerImage})
+}
+
+// RunGuard is RunManager in guard mode, on a control plane for it.
+func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
+	cfg := c.ManagerConfig()
+	if wrap != nil {
+		wrap(cfg)
 	}
+	return start(ctx, cfg, operator.Options{Guard: true, OwnNamespace: controlplane.Namespace})
+}
+
+func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Manager, error) {
+	options.MetricsBindAddress, options.HealthProbeBindAddress, options.Embedded = "0", "0", true
 	mgr, err := operator.New(ctx, cfg, options)
 	if err != nil {
 		return nil, fmt.Errorf("making a manager: %w", err)

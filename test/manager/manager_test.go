@@ -123,10 +123,13 @@ func TestManagerRefuses(t *testing.T) {
 		arguments []string
 		want      string
 	}{
-		"an unknown flag":      {[]string{"--nonsense"}, "flag provided but not defined: -nonsense"},
-		"an argument":          {[]string{"nonsense"}, `unexpected argument "nonsense"`},
-		"a missing kubeconfig": {[]string{"--kubeconfig", "/does/not/exist"}, "/does/not/exist"},
-		"an empty image":       {[]string{"--auth-server-image", ""}, "--auth-server-image"},
+		"an unknown flag":                    {[]string{"--nonsense"}, "flag provided but not defined: -nonsense"},
+		"an argument":                        {[]string{"nonsense"}, `unexpected argument "nonsense"`},
+		"a missing kubeconfig":               {[]string{"--kubeconfig", "/does/not/exist"}, "/does/not/exist"},
+		"guard mode on scopegate's own CRDs": {[]string{"--guard"}, "is scopegate's own"},
+		"a cleanup without guard mode":       {[]string{"--cleanup"}, "add --guard"},
+		"a namespace with a space":           {[]string{"--watch-namespaces", "a, b"}, "--watch-namespaces"},
+		"an empty image":                     {[]string{"--auth-server-image", ""}, "--auth-server-image"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.CommandContext(t.Context(), manager, tc.arguments...) //nolint:gosec // Our own binary.
@@ -157,9 +160,19 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 	if err := cluster.Client.Update(t.Context(), crd); err != nil {
 		t.Fatal(err)
 	}
+	// The API server publishes a changed schema a moment later.
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		_, _, err := cluster.Kubectl(ctx, nil, "explain", "mcpexternalauthconfig.spec.embeddedAuthServer.scopesSupported")
+		return err != nil, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until the field is gone: %v", err)
+	}
 	command := exec.CommandContext(t.Context(), binary(t), "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
 	output, err := command.CombinedOutput()
-	if err == nil || !strings.Contains(string(output), "mcpexternalauthconfigs.toolhive.stacklok.dev is not scopegate's own") {
-		t.Errorf("got %v:\n%s", err, output)
+	for _, want := range []string{"MCPExternalAuthConfig is not scopegate's own", "--guard"} {
+		if err == nil || !strings.Contains(string(output), want) {
+			t.Errorf("got %v, want an error that says %q:\n%s", err, want, output)
+		}
 	}
 }

@@ -45,7 +45,7 @@ func TestMetrics(t *testing.T) {
 		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
 
-	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace)}
+	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Held: metrics.HeldInWholeMode}
 	problems, err := testutil.CollectAndLint(collector)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)

@@ -1,4 +1,4 @@
-package status
+package words
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/internal/artefact"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
 )
@@ -41,8 +42,8 @@ func notInScopesSupported(missing, supported []string) string {
 		didYouMean(missing, supported))
 }
 
-// notSupported says of a consumer which scopes its auth server would refuse.
-func notSupported(pair resolve.Pair) string { return refusal(pair, true) }
+// NotSupported says of a consumer which scopes its auth server would refuse.
+func NotSupported(pair resolve.Pair) string { return refusal(pair, true) }
 
 // notSupportedByConsumer says the same on the config, which need not be named.
 func notSupportedByConsumer(pair resolve.Pair) string { return refusal(pair, false) }
@@ -182,4 +183,15 @@ func ClipTo(text string, bytes int) string {
 		bytes--
 	}
 	return text[:bytes] + "…"
+}
+
+// Stored says of a run config that is stored which scopes its auth server
+// refuses.
+func Stored(server artefact.AuthServer) string {
+	source := "from its scopes_supported"
+	if server.Default {
+		source = "the auth server's defaults, as its scopes_supported is empty"
+	}
+	return fmt.Sprintf("%s %s in baseline_client_scopes of %s, but the effective scopes are %s (%s): the auth server refuses to start with it%s",
+		scopeList(server.Missing), areOrIs(server.Missing), server.Key, quoted(server.Effective), source, didYouMean(server.Missing, server.Effective))
 }

@@ -1,0 +1,111 @@
+package guardmode_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard/cleanup"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
+	t.Helper()
+	c, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &cleanup.Cleanup{Client: c, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
+}
+
+// TestCleanup takes the condition off all four kinds, also where ToolHive's
+// operator writes it back from an old copy while that goes on.
+func TestCleanup(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "admin")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
+	proxy := testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid"))
+	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
+	create(t, config, server, proxy, virtual)
+	manager := startGuard(t)
+	await(t, config, "is judged", is("False", notSupported))
+	await(t, server, "is judged", is("False", notSupported))
+	await(t, proxy, "is judged", is("False", notSupported))
+	judged := await(t, virtual, "is judged", is("False", notSupported))
+	if err := manager.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	stale := append([]metav1.Condition{condition("Ready", "True", "Running")}, judged.Status.Conditions...)
+
+	var output strings.Builder
+	done := make(chan error, 1)
+	go func() { done <- newCleanup(t, &output).Run(t.Context()) }()
+	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
+	writeAll(t, virtual, stale...)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range []status.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
+		list := &metav1.PartialObjectMetadataList{}
+		gvk, err := cluster.Client.GroupVersionKindFor(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list.SetGroupVersionKind(gvk)
+		if err := cluster.Client.List(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range list.Items {
+			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(&item), object); err != nil {
+				t.Fatal(err)
+			}
+			if c := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid"); c.Type != "" {
+				t.Errorf("%s %s/%s still has %+v", gvk.Kind, item.Namespace, item.Name, c)
+			}
+		}
+	}
+	if got := testenv.Condition(get(t, virtual).Status.Conditions, "Ready"); got.Reason != "Running" {
+		t.Errorf("ToolHive's condition is now %+v", got)
+	}
+	for _, want := range []string{"not supported\tMCPServer " + namespace + "/web: ", "the guard's manifest can be deleted now"} {
+		if !strings.Contains(output.String(), want) {
+			t.Errorf("the output does not say %q:\n%s", want, output.String())
+		}
+	}
+}
+
+func get[T client.Object](t *testing.T, object T) T {
+	t.Helper()
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.
+func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
+	lease := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: operator.GuardLease},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &metav1.MicroTime{Time: time.Now()},
+		},
+	}
+	create(t, lease)
+	err := newCleanup(t, &strings.Builder{}).Run(t.Context())
+	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
+		t.Errorf("got %v, want that pod-1 runs", err)
+	}
+	if err := cluster.Client.Delete(t.Context(), lease); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,166 @@
+package guardmode_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+const notSupported = "BaselineScopeNotSupported"
+
+const awaitTimeout = 30 * time.Second
+
+// TestConditionOfEachKind judges objects that were stored before the guard came,
+// and then their repair.
+func TestConditionOfEachKind(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid", "admin")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
+	proxy := testenv.Proxy(namespace, "remote", testenv.ExternalAuthConfigRef("shared", "openid"))
+	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("openid", "admin"), "openid")
+	waiting := testenv.Server(namespace, "waiting", testenv.AuthServerRef("missing"))
+	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
+	create(t, config, server, proxy, virtual, waiting, outgoing)
+	startGuard(t)
+
+	for name, object := range map[string]status.Object{"MCPExternalAuthConfig": config, "MCPServer": server, "MCPRemoteProxy": proxy, "VirtualMCPServer": virtual} {
+		t.Run(name, func(t *testing.T) {
+			switch object := object.(type) {
+			case *v1beta1.MCPExternalAuthConfig:
+				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+			case *v1beta1.MCPServer:
+				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+			case *v1beta1.MCPRemoteProxy:
+				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+			case *v1beta1.VirtualMCPServer:
+				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+			}
+		})
+	}
+	await(t, waiting, "waits for its config", is("Unknown", "ScopesNotResolved"))
+
+	create(t, testenv.Config(namespace, "missing", "openid"))
+	await(t, waiting, "has its config", is("True", "BaselineScopesSupported"))
+	for _, refs := range []*[]string{&server.Spec.OIDCConfigRef.Scopes, &proxy.Spec.OIDCConfigRef.Scopes} {
+		*refs = []string{"openid", "admin"}
+	}
+	for _, object := range []client.Object{server, proxy} {
+		object.SetResourceVersion("")
+		object.SetManagedFields(nil)
+		if err := cluster.Client.Patch(t.Context(), object, client.Merge); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, config, "is repaired", is("True", "BaselineScopesSupported"))
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(outgoing), outgoing); err != nil {
+		t.Fatal(err)
+	}
+	if len(outgoing.Status.Conditions) != 0 {
+		t.Errorf("a config for outgoing calls runs no auth server, but has %+v", outgoing.Status.Conditions)
+	}
+}
+
+// assertTells checks what the condition tells, and that nothing else of the
+// status is the guard's.
+func assertTells(t *testing.T, object status.Object) {
+	t.Helper()
+	found := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid")
+	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
+		t.Errorf("got %+v, want the scope and generation %d", found, object.GetGeneration())
+	}
+	for _, entry := range object.GetManagedFields() {
+		if entry.Manager != "scopegate-guard" {
+			continue
+		}
+		var fields map[string]map[string]map[string]any
+		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+			t.Fatal(err)
+		}
+		var owned []string
+		for key := range fields["f:status"]["f:conditions"] {
+			owned = append(owned, key)
+		}
+		if diff := cmp.Diff([]string{`k:{"type":"BaselineScopesValid"}`}, owned); diff != "" || len(fields["f:status"]) != 1 {
+			t.Errorf("the guard owns more than its condition: %s\n%s", entry.FieldsV1.Raw, diff)
+		}
+	}
+}
+
+// TestToolHivesConditionsStay lets ToolHive write its list from an old copy,
+// without the guard's entry and with an old one.
+func TestToolHivesConditionsStay(t *testing.T) {
+	startGuard(t)
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "admin")
+	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	judged := await(t, config, "is judged", is("False", notSupported))
+	old := testenv.Condition(judged.Status.Conditions, "BaselineScopesValid")
+
+	valid := condition("Valid", "True", "ValidationSucceeded")
+	writeAll(t, config, valid)
+	await(t, config, "has the entry back", is("False", notSupported))
+	old.Status, old.Reason, old.Message = "Unknown", "NotReferenced", "an old text"
+	writeAll(t, config, valid, old)
+	after := await(t, config, "has the true entry back", is("False", notSupported))
+	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message || got.Status != valid.Status {
+		t.Errorf("ToolHive's condition is now %+v", got)
+	}
+}
+
+// TestConditionIsRemovedThoughToolHiveWroteItBack makes ToolHive a co-owner of
+// the entry, so that an apply without it would not remove it.
+func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
+	startGuard(t)
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "admin")
+	create(t, config)
+	judged := await(t, config, "is judged", is("Unknown", "NotReferenced"))
+	valid := condition("Valid", "True", "ValidationSucceeded")
+	writeAll(t, config, append([]metav1.Condition{valid}, judged.Status.Conditions...)...)
+
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))
+	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+		t.Fatal(err)
+	}
+	after := await(t, config, "has no entry", func(c metav1.Condition) bool { return c.Type == "" })
+	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message {
+		t.Errorf("ToolHive's condition is now %+v", got)
+	}
+}
+
+// TestHeldSince tells of a ConfigMap that the lock holds, from when its pair is
+// not supported.
+func TestHeldSince(t *testing.T) {
+	startGuard(t)
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
+	create(t, testenv.Config(namespace, "shared", "admin"), server)
+	await(t, server, "is judged", is("False", notSupported))
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: "web-runconfig", Labels: map[string]string{guard.HeldLabel: "true"},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1beta1.GroupVersion.String(), Kind: "MCPServer", Name: "web", UID: server.UID}},
+	}}
+	create(t, configMap)
+	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held since ") })
+	found := testenv.Condition(held.Status.Conditions, "BaselineScopesValid")
+	since := found.LastTransitionTime.UTC().Format(time.RFC3339)
+	if !strings.HasPrefix(found.Message, "held since "+since+": ") {
+		t.Errorf("the condition is False since %s, and says %q", since, found.Message)
+	}
+	awaitEvent(t, namespace, "web", "held since "+since)
+	if err := cluster.Client.Delete(t.Context(), configMap); err != nil {
+		t.Fatal(err)
+	}
+	await(t, server, "is no longer held", func(c metav1.Condition) bool { return !strings.Contains(c.Message, "held") })
+}

@@ -1,0 +1,113 @@
+// Package guardmode_test runs the guard's manager on ToolHive's own CRDs, under
+// the guard's RBAC. ToolHive's operator is played by the test: it writes the
+// statuses in the ways in which that operator does.
+package guardmode_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/authserver/internal/toolhive"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+var cluster *testenv.Cluster
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv(controlplane.AssetsVariable) == "" {
+		fmt.Fprintf(os.Stderr, "%s is not set: `make test` sets it\n", controlplane.AssetsVariable)
+		os.Exit(1)
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) (code int) {
+	crds, err := toolhive.CRDs(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	cluster, err = testenv.Start(context.Background(), controlplane.Options{CRDs: crds, Guard: true})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		if err := cluster.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}()
+	return m.Run()
+}
+
+// startGuard runs the guard's manager until the test ends.
+func startGuard(t *testing.T) *testenv.Manager {
+	t.Helper()
+	manager, err := cluster.RunGuard(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := manager.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return manager
+}
+
+func create(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// writeAll replaces all conditions of an object by a merge patch, as ToolHive's
+// operator does where it has read an object that may be old.
+func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition) {
+	t.Helper()
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := object.DeepCopyObject().(client.Object)
+	if err := cluster.Client.Status().Patch(t.Context(), target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// condition returns a condition as ToolHive's operator may write one.
+func condition(conditionType, conditionStatus, reason string) metav1.Condition {
+	return metav1.Condition{
+		Type: conditionType, Status: metav1.ConditionStatus(conditionStatus), Reason: reason, Message: "by ToolHive", LastTransitionTime: metav1.Now(),
+	}
+}
+
+// await waits until the condition BaselineScopesValid of an object is accepted;
+// it is empty where there is none.
+func await[T status.Object](t *testing.T, object T, what string, ok func(metav1.Condition) bool) T {
+	t.Helper()
+	return testenv.Await(t, cluster.Client, object, what, func(seen T) bool {
+		return ok(testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid"))
+	})
+}
+
+func is(conditionStatus, reason string) func(metav1.Condition) bool {
+	return func(c metav1.Condition) bool {
+		return string(c.Status) == conditionStatus && c.Reason == reason
+	}
+}

@@ -1,0 +1,191 @@
+// Package cleanup takes the guard's condition off every object, so that nothing
+// of it stays when its manifest is deleted.
+package cleanup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
+)
+
+const (
+	// quiet is for how long no condition may be found until that counts as done:
+	// ToolHive's operator may be about to write back a list that it has read.
+	quiet = 10 * time.Second
+	// timeout is for how long it is tried.
+	timeout = 2 * time.Minute
+	// pageSize is of a list.
+	pageSize = 500
+)
+
+// Cleanup removes what the guard's manager wrote.
+type Cleanup struct {
+	Client client.Client
+	// Namespaces are those that the guard watched; all if empty.
+	Namespaces []string
+	// OwnNamespace is where the guard is installed, Lease its lease there.
+	OwnNamespace, Lease string
+	// Output gets what is done, and what it means.
+	Output io.Writer
+}
+
+// ErrRunning is that a manager runs, which would write every condition again.
+var ErrRunning = errors.New("the guard's manager still runs")
+
+// Run lists what the guard held or found, removes its conditions, waits until
+// none comes back, and removes the object of its canary. The workloads and the
+// policies are not touched.
+func (c *Cleanup) Run(ctx context.Context) error {
+	if err := c.refuseIfRunning(ctx); err != nil {
+		return err
+	}
+	if err := c.report(ctx); err != nil {
+		return err
+	}
+	removed, err := c.removeUntilQuiet(ctx)
+	c.say("removed the condition %s from %d objects\n", condition.Type, removed)
+	if err != nil {
+		return err
+	}
+	if err := canary.Remove(ctx, c.Client, c.OwnNamespace); err != nil {
+		return fmt.Errorf("deleting MCPExternalAuthConfig %s/%s: %w", c.OwnNamespace, canary.Name, err)
+	}
+	c.say("none came back within %s: the guard's manifest can be deleted now\n", quiet)
+	return nil
+}
+
+func (c *Cleanup) say(format string, arguments ...any) {
+	// Where output goes is the caller's business; the exit code tells too.
+	_, _ = fmt.Fprintf(c.Output, format, arguments...)
+}
+
+func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
+	lease := &coordinationv1.Lease{}
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: c.OwnNamespace, Name: c.Lease}, lease)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Lease %s/%s: %w", c.OwnNamespace, c.Lease, err)
+	}
+	spec := lease.Spec
+	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil {
+		return nil
+	}
+	if time.Since(spec.RenewTime.Time) > time.Duration(*spec.LeaseDurationSeconds)*time.Second {
+		return nil
+	}
+	return fmt.Errorf("%w (%s holds Lease %s/%s) and would write every condition again: "+
+		"first run kubectl -n %s scale deployment scopegate-guard --replicas=0",
+		ErrRunning, *spec.HolderIdentity, c.OwnNamespace, c.Lease, c.OwnNamespace)
+}
+
+// report lists the objects that are not well, and what will be released.
+func (c *Cleanup) report(ctx context.Context) error {
+	bad, held := 0, 0
+	err := c.each(ctx, func(kind string, object status.Object) error {
+		found := meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type)
+		if found == nil || found.Status != metav1.ConditionFalse {
+			return nil
+		}
+		bad++
+		state := "not supported"
+		if words.IsHeld(found) {
+			held++
+			state = "will be released"
+		}
+		c.say("%s\t%s %s/%s: %s\n", state, kind, object.GetNamespace(), object.GetName(), found.Message)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.say("%d objects have a baseline that is not supported; %d of them are held. When the policies are deleted, "+
+		"ToolHive's operator rolls out what is held at its next write, and its auth server will not start\n", bad, held)
+	return nil
+}
+
+func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
+	removed := 0
+	lastSeen := time.Now()
+	err := wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
+		err := c.each(ctx, func(kind string, object status.Object) error {
+			if meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type) == nil {
+				return nil
+			}
+			lastSeen = time.Now()
+			changed, err := condition.Remove(ctx, c.Client, object)
+			if err != nil {
+				return fmt.Errorf("removing the condition of %s %s/%s: %w", kind, object.GetNamespace(), object.GetName(), err)
+			}
+			if changed {
+				removed++
+			}
+			return nil
+		})
+		return err == nil && time.Since(lastSeen) >= quiet, err
+	})
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		return removed, fmt.Errorf("conditions come back for %s: is there another manager that writes %s?", timeout, condition.Type)
+	}
+	return removed, err
+}
+
+// each calls do for every object of the four kinds. A kind that is not installed
+// has none.
+func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.Object) error) error {
+	namespaces := c.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	lists := []struct {
+		kind string
+		list client.ObjectList
+	}{
+		{resolve.KindMCPExternalAuthConfig, &v1beta1.MCPExternalAuthConfigList{}},
+		{resolve.KindMCPServer, &v1beta1.MCPServerList{}},
+		{resolve.KindMCPRemoteProxy, &v1beta1.MCPRemoteProxyList{}},
+		{resolve.KindVirtualMCPServer, &v1beta1.VirtualMCPServerList{}},
+	}
+	for _, namespace := range namespaces {
+		for _, of := range lists {
+			err := c.pages(ctx, of.list, namespace, func(object runtime.Object) error { return do(of.kind, object.(status.Object)) })
+			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+				return fmt.Errorf("every %s: %w", of.kind, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Cleanup) pages(ctx context.Context, list client.ObjectList, namespace string, do func(runtime.Object) error) error {
+	next := ""
+	for {
+		if err := c.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
+			return err
+		}
+		if err := meta.EachListItem(list, do); err != nil {
+			return err
+		}
+		if next = list.GetContinue(); next == "" {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,21 @@
+// Package guard is what runs beside ToolHive's operator, on its CRDs: the
+// policies by which the API server warns of an edit, or refuses it, that would
+// make a baseline unsupported. Its packages are what the guard's manager does
+// beyond them: it keeps one condition (condition), tries the policies (canary),
+// and takes the condition away again (cleanup).
+//
+// These are all rights of that manager. In its own namespace it creates what it
+// tries by dry run, and one config that nothing references.
+//
+// +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs;mcpservers;mcpremoteproxies;virtualmcpservers,verbs=list;watch
+// +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs/status;mcpservers/status;mcpremoteproxies/status;virtualmcpservers/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies,verbs=get
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=list
+// +kubebuilder:rbac:groups=toolhive.stacklok.dev,namespace=scopegate-system,resources=mcpservers;mcpremoteproxies;virtualmcpservers,verbs=create
+// +kubebuilder:rbac:groups=toolhive.stacklok.dev,namespace=scopegate-system,resources=mcpexternalauthconfigs,verbs=create
+// +kubebuilder:rbac:groups=toolhive.stacklok.dev,namespace=scopegate-system,resources=mcpexternalauthconfigs,resourceNames=scopegate-canary,verbs=delete
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=scopegate-system,resources=leases,verbs=create
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=scopegate-system,resources=leases,resourceNames=scopegate-guard.toolhive.stacklok.dev,verbs=get;update
+package guard
