@@ -57,6 +57,9 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 	if wanted == nil {
 		return Remove(ctx, k.Client, object)
 	}
+	if k.Rivals.JustWrote(gvk.Kind, object, wanted) {
+		return false, nil
+	}
 	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
 	if err != nil {
 		return false, fmt.Errorf("encoding the condition: %w", err)
