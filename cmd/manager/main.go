@@ -29,12 +29,13 @@ func main() {
 
 func run() error {
 	options := operator.Options{}
-	var namespaces string
+	var namespaces, defaults string
 	var clean bool
 	// controller-runtime adds --kubeconfig.
 	flag.BoolVar(&options.Guard, "guard", false, "Work beside ToolHive's operator, on its CRDs: write the condition, and run nothing.")
 	flag.BoolVar(&clean, "cleanup", false, "With --guard: remove the condition from every object, and end. For before the manifest is deleted.")
 	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, with commas between them; all if empty.")
+	flag.StringVar(&defaults, "default-scopes", "", "With --guard: what ToolHive's auth server supports when it is told nothing, with spaces between, for a release with other defaults.")
 	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "Where the manager is installed, by default $POD_NAMESPACE. In guard mode the policies are tried there, by dry run.")
 	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "Where metrics are served, or 0 for nowhere.")
 	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, to those alone whom the API server lets get /metrics.")
@@ -50,6 +51,7 @@ func run() error {
 	if namespaces != "" {
 		options.Namespaces = strings.Split(namespaces, ",")
 	}
+	options.DefaultScopes = strings.Fields(defaults)
 	if err := check(options, clean); err != nil {
 		return err
 	}
@@ -76,6 +78,8 @@ func check(options operator.Options, clean bool) error {
 		return fmt.Errorf("unexpected argument %q; see --help for the flags", flag.Arg(0))
 	case clean && !options.Guard:
 		return fmt.Errorf("--cleanup is for guard mode: add --guard; whole mode leaves nothing that its CRDs do not take along")
+	case len(options.DefaultScopes) > 0 && !options.Guard:
+		return fmt.Errorf("--default-scopes is for guard mode: whole mode tells its auth servers which scopes they support")
 	case clean && options.OwnNamespace == "":
 		return fmt.Errorf("--namespace is empty: name the namespace that the guard is installed in")
 	case !options.Guard && options.AuthServerImage == "":

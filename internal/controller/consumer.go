@@ -47,7 +47,7 @@ func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
 		return reconcile.Result{}, r.gone(r.kind.name, request, err)
 	}
-	consumer, _ := resolve.Of(object)
+	consumer, _ := r.consumerOf(object)
 	pair, err := resolve.Resolve(consumer, r.configs(ctx, consumer.Namespace))
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)

@@ -28,15 +28,16 @@ const byOwner = "owner"
 
 // SetupGuard adds the reconcilers of guard mode to a manager, whose cache has of
 // ConfigMaps only those that are held. They write the one condition, and no
-// workload: ToolHive's operator does.
-func SetupGuard(ctx context.Context, mgr ctrl.Manager, keeper *condition.Keeper) error {
+// workload: ToolHive's operator does. defaults are the scopes of an auth server
+// that is told nothing, if others than the known ones.
+func SetupGuard(ctx context.Context, mgr ctrl.Manager, keeper *condition.Keeper, defaults []string) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), byConfig); err != nil {
 		return err
 	}
 	if err := mgr.GetFieldIndexer().IndexField(ctx, configMap(), byOwner, owners); err != nil {
 		return fmt.Errorf("indexing held ConfigMaps: %w", err)
 	}
-	lookup := lookup{mgr.GetCache()}
+	lookup := lookup{Reader: mgr.GetCache(), defaults: defaults}
 	writer := writer{keeper: keeper, recorder: mgr.GetEventRecorder(condition.FieldManager)}
 	configs := &configReconciler{lookup: lookup, writer: writer}
 	if err := configs.setup(mgr); err != nil {
@@ -72,7 +73,7 @@ func (r *judgeReconciler) Reconcile(ctx context.Context, request reconcile.Reque
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
 		return reconcile.Result{}, r.gone(r.kind.name, request, err)
 	}
-	consumer, _ := resolve.Of(object)
+	consumer, _ := r.consumerOf(object)
 	pair, err := resolve.Resolve(consumer, r.configs(ctx, consumer.Namespace))
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)

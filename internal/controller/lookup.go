@@ -14,7 +14,19 @@ import (
 )
 
 // lookup reads the cache.
-type lookup struct{ client.Reader }
+type lookup struct {
+	client.Reader
+	// defaults are those of auth servers, if others than the known ones.
+	defaults []string
+}
+
+// consumerOf returns the consumer that object is, and false where its kind runs
+// no auth server.
+func (l lookup) consumerOf(object any) (resolve.Consumer, bool) {
+	consumer, ok := resolve.Of(object)
+	consumer.Defaults = l.defaults
+	return consumer, ok
+}
 
 // get reads an object without copying it. It returns false where there is none.
 func (l lookup) get(ctx context.Context, namespace, name string, into client.Object) (bool, error) {
@@ -47,7 +59,7 @@ func (l lookup) consumers(ctx context.Context, kind kind, namespace, field, valu
 	}
 	var consumers []resolve.Consumer
 	err := meta.EachListItem(list, func(object runtime.Object) error {
-		if consumer, ok := resolve.Of(object); ok {
+		if consumer, ok := l.consumerOf(object); ok {
 			consumers = append(consumers, consumer)
 		}
 		return nil

@@ -16,7 +16,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error 
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), fields...); err != nil {
 		return err
 	}
-	lookup := lookup{mgr.GetCache()}
+	lookup := lookup{Reader: mgr.GetCache()}
 	writer := writer{keeper: wholeStatus{mgr.GetClient()}, recorder: mgr.GetEventRecorder("scopegate")}
 	configs := &configReconciler{lookup: lookup, writer: writer}
 	if err := configs.setup(mgr); err != nil {

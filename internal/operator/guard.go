@@ -36,5 +36,5 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 		}
 		collectors = append(collectors, checker)
 	}
-	return collectors, controller.SetupGuard(ctx, mgr, &condition.Keeper{Client: mgr.GetClient(), Rivals: rivals})
+	return collectors, controller.SetupGuard(ctx, mgr, &condition.Keeper{Client: mgr.GetClient(), Rivals: rivals}, options.DefaultScopes)
 }

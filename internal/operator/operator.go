@@ -52,6 +52,9 @@ func init() {
 type Options struct {
 	// Guard is guard mode, beside ToolHive's operator.
 	Guard bool
+	// DefaultScopes are what an auth server supports that is told nothing, in guard
+	// mode and if they are others than ToolHive's that scopegate knows.
+	DefaultScopes []string
 	// Namespaces are the only ones that are watched; all if empty.
 	Namespaces []string
 	// OwnNamespace is where the manager is installed, and in guard mode tries its

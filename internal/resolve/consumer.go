@@ -36,6 +36,9 @@ type Consumer struct {
 	OIDC *v1alpha1.MCPOIDCConfigReference
 	// Port is in the default resource URL.
 	Port int32
+	// Defaults are the defaults of the auth server where its release has others
+	// than the one that scopegate knows; Of leaves them empty.
+	Defaults []string
 }
 
 // Of returns the consumer that object is, and false where its kind runs no auth

@@ -150,6 +150,9 @@ func judge(pair Pair) Verdict {
 		oidcScopes = consumer.OIDC.Scopes
 	}
 	effective, source := scopes.Effective(config.ScopesSupported, oidcScopes)
+	if source == scopes.FromDefaults && len(consumer.Defaults) > 0 {
+		effective = consumer.Defaults
+	}
 	verdict := Verdict{State: Supported, Effective: effective, Source: source}
 	if missing := scopes.Missing(config.BaselineClientScopes, effective); missing != nil {
 		verdict.State, verdict.Missing = NotSupported, missing

@@ -174,3 +174,25 @@ func TestOtherKindsAreNoConsumers(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultsOfAnotherRelease judges by the defaults that a consumer brings,
+// and only where nothing else says what is supported.
+func TestDefaultsOfAnotherRelease(t *testing.T) {
+	config := testenv.AuthServer("openid", "groups")
+	for name, tc := range map[string]struct {
+		listed []string
+		want   resolve.State
+	}{
+		"no scopes are listed": {nil, resolve.Supported},
+		"scopes are listed":    {[]string{"openid"}, resolve.NotSupported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			consumer, _ := resolve.Of(testenv.Virtual("ns", "v", config, tc.listed...))
+			consumer.Defaults = []string{"openid", "groups"}
+			pair, err := resolve.Resolve(consumer, nil)
+			if err != nil || pair.Verdict.State != tc.want {
+				t.Errorf("got %+v, %v; want state %v", pair.Verdict, err, tc.want)
+			}
+		})
+	}
+}
