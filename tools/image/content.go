@@ -22,6 +22,8 @@ type content struct {
 	created                 time.Time
 	licence                 []byte
 	binaries                []platformBinary
+	// foreign is true of a program that was not built from this repository.
+	foreign bool
 }
 
 type platformBinary struct {
@@ -72,6 +74,9 @@ func (c *content) image(binary platformBinary) (v1.Image, error) {
 }
 
 func (c *content) labels() map[string]string {
+	if c.foreign {
+		return map[string]string{"org.opencontainers.image.title": c.name, "org.opencontainers.image.version": c.version}
+	}
 	return map[string]string{
 		"org.opencontainers.image.title":    "scopegate-" + c.name,
 		"org.opencontainers.image.source":   "https://github.com/scopegate/scopegate",

@@ -1,9 +1,10 @@
 // Command image builds the OCI images of scopegate's programs without a
 // registry and without Docker: for each program an archive of an OCI layout
 // with an image for each platform, and an SBOM. Two builds of the same commit
-// give the same digests.
+// give the same digests. A program that is built already, another project's for
+// instance, is packed as it is, for this machine's platform alone.
 //
-// Usage: image --out FOLDER --version VERSION --epoch SECONDS NAME=PACKAGE_FOLDER...
+// Usage: image --out FOLDER --version VERSION --epoch SECONDS NAME=PACKAGE_FOLDER_OR_BINARY...
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -43,7 +45,7 @@ type build struct {
 
 func (b build) all(programs []string) error {
 	if b.version == "" || len(programs) == 0 {
-		return errors.New("--version and at least one NAME=PACKAGE_FOLDER are required; see --help")
+		return errors.New("--version and at least one NAME=PACKAGE_FOLDER_OR_BINARY are required; see --help")
 	}
 	if err := os.MkdirAll(b.out, 0o750); err != nil {
 		return err
@@ -55,7 +57,7 @@ func (b build) all(programs []string) error {
 	for _, program := range programs {
 		name, folder, ok := strings.Cut(program, "=")
 		if !ok {
-			return fmt.Errorf("%q is not NAME=PACKAGE_FOLDER", program)
+			return fmt.Errorf("%q is not NAME=PACKAGE_FOLDER_OR_BINARY", program)
 		}
 		if err := b.one(name, folder, licence); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -72,13 +74,25 @@ func (b build) one(name, folder string, licence []byte) error {
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	contents := content{name: name, version: b.version, revision: b.revision, created: b.created, licence: licence}
-	for _, platform := range platforms {
-		fmt.Fprintf(os.Stderr, "image: building %s for %s\n", name, platform.String())
-		file := filepath.Join(scratch, platform.Architecture)
-		if err := compile(folder, file, platform); err != nil {
-			return err
+	wanted := platforms
+	prebuilt, err := isFile(folder)
+	if err != nil {
+		return err
+	}
+	if prebuilt {
+		contents.foreign = true
+		wanted = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
+	}
+	for _, platform := range wanted {
+		file := folder
+		if !prebuilt {
+			fmt.Fprintf(os.Stderr, "image: building %s for %s\n", name, platform.String())
+			file = filepath.Join(scratch, platform.Architecture)
+			if err := compile(folder, file, platform); err != nil {
+				return err
+			}
 		}
-		binary, err := os.ReadFile(file) //nolint:gosec // Just built.
+		binary, err := os.ReadFile(file) //nolint:gosec // Just built, or the user's own.
 		if err != nil {
 			return err
 		}
@@ -105,6 +119,14 @@ func (b build) one(name, folder string, licence []byte) error {
 	}
 	fmt.Printf("%s %s\n", archive, digest)
 	return nil
+}
+
+func isFile(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	return info.Mode().IsRegular(), nil
 }
 
 // compile builds a static binary that does not depend on where it is built.
