@@ -1,0 +1,225 @@
+package lock
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/scopegate/scopegate/test/guard/lockeval"
+)
+
+// TestByHand: of what somebody may make by hand of a text the lock says what
+// ToolHive makes of it, or that it can't be read.
+func TestByHand(t *testing.T) {
+	e, counts, start := evaluator(t), &tally{}, time.Now()
+	parallel(t, *cases*2, func(r random, number int) {
+		a, err := r.encode()
+		if err != nil {
+			return
+		}
+		for range 1 + r.IntN(3) {
+			a.text = r.edit(a)
+		}
+		if !strings.HasPrefix(a.text, "schema_version") && a.key == yamlKey || a.text == "" {
+			counts.add("another head")
+		}
+		want, decodeErr := decode(a)
+		outcome, err := e.Evaluate(t.Context(), lockeval.ConfigMap(a.data()), denying, nil)
+		switch {
+		case err != nil:
+			t.Errorf("case %d (-seed %d): %v\n%s", number, *seed, err, a.text)
+		case decodeErr != nil:
+			counts.add("not decodable: " + outcome.State)
+		case outcome.State == lockeval.Unreadable:
+			counts.add(fmt.Sprintf("unreadable missing %d", min(want, 1)))
+		default:
+			counts.add(fmt.Sprintf("%s missing %d", outcome.State, min(want, 1)))
+			if outcome.Missing != want || outcome.Admitted != (want == 0) {
+				t.Errorf("case %d (-seed %d): ToolHive misses %d scopes, the lock: %+v\n%s\n%q", number, *seed, want, outcome, a.text, a.text)
+			}
+		}
+	})
+	t.Logf("%d edited configs, %.1f s: %s", *cases*2, time.Since(start).Seconds(), counts)
+}
+
+// edit changes a text as a person, another tool or an adversary might.
+func (r random) edit(a artefact) string {
+	text := a.text
+	if r.one(6) {
+		if a.key == yamlKey {
+			return r.relayYAML(text)
+		}
+		return r.relayJSON(text)
+	}
+	lines := strings.Split(text, "\n")
+	at := func() int { return r.IntN(len(lines)) }
+	// Mostly near what matters.
+	for i, line := range lines {
+		if (strings.Contains(line, "baseline_client_scopes") || strings.Contains(line, "scopes_supported") || strings.Contains(line, "embedded_auth")) && r.one(2) {
+			near := i
+			at = func() int { return min(max(near+r.IntN(5)-1, 0), len(lines)-1) }
+		}
+	}
+	i, j := at(), at()
+	switch r.IntN(13) {
+	case 0:
+		lines = slices.Delete(lines, i, i+1)
+	case 1:
+		lines = slices.Insert(lines, i, lines[j])
+	case 2:
+		lines[i], lines[j] = lines[j], lines[i]
+	case 3:
+		lines[i] = strings.Repeat(" ", r.IntN(9)) + strings.TrimLeft(lines[i], " ")
+	case 4:
+		lines[i] = strings.Replace(lines[i], "  ", "\t", 1)
+	case 5:
+		lines = slices.Insert(lines, i, r.line(a.key))
+	case 6:
+		lines[i] = strings.Repeat(" ", len(lines[i])-len(strings.TrimLeft(lines[i], " "))) + strings.TrimLeft(r.line(a.key), " ")
+	case 7:
+		if i+1 < len(lines) {
+			lines[i] += pick(r, "", " ", "  ") + strings.TrimLeft(lines[i+1], " ")
+			lines = slices.Delete(lines, i+1, i+2)
+		}
+	case 8:
+		if cut := r.IntN(len(lines[i]) + 1); cut > 0 {
+			lines[i] = lines[i][:cut] + pick(r, "\n", "\n  ", "\n    ", "\r\n", "\u2028") + lines[i][cut:]
+		}
+	case 9:
+		lines[i] += pick(r, " ", " # a", "\r", ",", ":", "\"", "'", " {", "[", "}", "]", " |-", " &a", "\t", "\\")
+	case 10:
+		for _, key := range []string{"baseline_client_scopes", "scopes_supported", "embedded_auth_server_config", "schema_version"} {
+			if strings.Contains(lines[i], key) {
+				lines[i] = strings.Replace(lines[i], key, r.spell(key), 1)
+			}
+		}
+	case 11:
+		// A block out of its parent, or deeper.
+		shift := pick(r, "  ", "    ", " ")
+		for k := min(i, j); k <= max(i, j); k++ {
+			if r.one(2) {
+				lines[k] = shift + lines[k]
+			} else {
+				lines[k] = strings.TrimPrefix(lines[k], shift)
+			}
+		}
+	default:
+		if len(lines[i]) > 0 {
+			cut := r.IntN(len(lines[i]))
+			lines[i] = lines[i][:cut] + pick(r, "", "\"", "'", ":", "-", "{", "}", "[", "]", ",", " ", "#", "\\", "|", "é") + lines[i][cut+r.IntN(2):]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// spell writes a key otherwise.
+func (r random) spell(key string) string {
+	switch r.IntN(6) {
+	case 0:
+		return strings.ToUpper(key)
+	case 1:
+		return strings.ReplaceAll(key, "s", "ſ")
+	case 2:
+		return strings.ReplaceAll(key, "_", "\\u005f")
+	case 3:
+		return strings.Replace(key, "e", "\\u0065", 1)
+	case 4:
+		return strings.Replace(key, "e", "\\x65", 1)
+	default:
+		return strings.ToUpper(key[:1]) + key[1:]
+	}
+}
+
+// line returns one that matters where it is read as structure.
+func (r random) line(key string) string {
+	indent := strings.Repeat(" ", 2*r.IntN(4))
+	if key == yamlKey {
+		return indent + pick(r, "baseline_client_scopes: [x, openid]", "baseline_client_scopes:", "\"baseline_client_scopes\": [x]", "'baseline_client_scopes':", "? baseline_client_scopes", ": - x",
+			"baseline_client_scopes: &a", "scopes_supported: *a", "scopes_supported: []", "scopes_supported: [x,", "- x", "- - x", "- x: y", "- \"x", "x\"", "- 'x", "- x # y", "# baseline_client_scopes:", "---", "...",
+			"%YAML 1.1", "<<: {baseline_client_scopes: [x]}", "!!str issuer: x", "baseline_client_scopes: null", "baseline_client_scopes: !!seq", "\"baseline\\x5fclient_scopes\": [x]", "x", "- |", "- >-", "|-", "- |-",
+			"baseline_client_scopes : [x]", "{baseline_client_scopes: [x]}", "issuer: \"", "issuer: '", "upstreams: [", "]", "}", "\"", "'", "schema_version: v0.2.0", "issuer: |", "issuer: |2-", "")
+	}
+	return indent + pick(r, `"baseline_client_scopes": ["x"],`, `"baseline_client_scopes": [`, `"scopes_supported": [`, `"scopes_supported": ["x"],`, `"scopes_supported": [],`, `"scopes_supported": null,`, `"embedded_auth_server_config": {`,
+		`"embedded_auth_server_config": {"baseline_client_scopes": ["x"]},`, `"Embedded_Auth_Server_Config": {"baseline_client_scopes": ["x"]},`, `"embedded_auth_server_config": null,`, `"embedded_auth_server_config" : {`,
+		`"x",`, `"openid",`, `}`, `},`, `],`, `]`, `{`, `"x": {`, `}, "embedded_auth_server_config": {`, `"y": 1}, "embedded_auth_server_config": {`, `"Scopes_Supported": ["x"],`, `"schema_version": "v0.2.0",`, `"x": "y"`, "")
+}
+
+// relayJSON is the same in another layout.
+func (r random) relayJSON(text string) string {
+	var out bytes.Buffer
+	var err error
+	switch r.IntN(6) {
+	case 0:
+		err = json.Compact(&out, []byte(text))
+	case 1:
+		err = json.Indent(&out, []byte(text), "", pick(r, " ", "    ", "\t", ""))
+	case 2:
+		err = json.Indent(&out, []byte(text), pick(r, " ", "  ", "\t"), "  ")
+	case 3:
+		return strings.ReplaceAll(text, "\n", "\r\n")
+	case 4:
+		return strings.Repeat(pick(r, " ", "\n", "\ufeff"), 1+r.IntN(2)) + text
+	default:
+		// As a YAML or jq user's tool writes it: keys sorted.
+		var content any
+		if err = json.Unmarshal([]byte(text), &content); err == nil {
+			var sorted []byte
+			sorted, err = json.MarshalIndent(content, "", "  ")
+			out.Write(sorted)
+		}
+	}
+	if err != nil {
+		return text
+	}
+	return out.String()
+}
+
+// relayYAML is the same in another layout.
+func (r random) relayYAML(text string) string {
+	var content yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &content); err != nil || content.Kind == 0 {
+		return text
+	}
+	root := content.Content[0]
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	switch r.IntN(6) {
+	case 0:
+		encoder.SetIndent(pick(r, 1, 2, 3, 6, 8))
+	case 1:
+		root.Style = yaml.FlowStyle
+	case 2:
+		for _, node := range root.Content {
+			if r.one(2) {
+				node.Style = pick(r, yaml.FlowStyle, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle, yaml.FoldedStyle)
+			}
+		}
+	case 3:
+		for _, node := range root.Content {
+			for _, child := range node.Content {
+				if r.one(2) {
+					child.Style = pick(r, yaml.DoubleQuotedStyle, yaml.SingleQuotedStyle, yaml.LiteralStyle, yaml.FoldedStyle, yaml.TaggedStyle)
+				}
+			}
+		}
+	case 4:
+		node := root.Content[r.IntN(len(root.Content))]
+		node.HeadComment, node.LineComment = pick(r, "", "baseline_client_scopes:"), pick(r, "", "x")
+	default:
+		if i := slices.IndexFunc(root.Content, func(n *yaml.Node) bool { return n.Kind == yaml.SequenceNode }); i >= 0 {
+			root.Content[i].Anchor = "a"
+			alias := &yaml.Node{Kind: yaml.AliasNode, Value: "a", Alias: root.Content[i]}
+			root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: pick(r, "baseline_client_scopes", "x")}, alias)
+		}
+	}
+	if err := encoder.Encode(&content); err != nil {
+		return text
+	}
+	return out.String()
+}
