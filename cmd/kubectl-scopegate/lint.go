@@ -102,7 +102,7 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 
 // manyBytes is the size of an input for which the collector works less often: on
 // 1000 documents that saves a third of the CPU time, and takes twice the memory.
-const manyBytes = 1 << 20
+const manyBytes = 1 << 17
 
 func trade(sources []lint.Source) {
 	size := 0

@@ -77,6 +77,6 @@ func newRoot() *cobra.Command {
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl scopegate"},
 	}
-	root.AddCommand(newLint(), newVersion())
+	root.AddCommand(newLint(), newTree(), newGuard(), newVersion())
 	return root
 }

@@ -17,7 +17,6 @@ import (
 	metavalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/common"
 )
 
@@ -103,11 +102,11 @@ func (k *kind) checkSchema(ctx context.Context, object, stored map[string]any, v
 	lists := listtype.ValidateListSetsAndMaps(nil, k.structural, object)
 	var old any
 	if stored == nil {
-		errs = validation.ValidateCustomResource(nil, object, k.schema)
+		errs = validation.ValidateCustomResource(nil, object, k.schema.validator(object))
 	} else {
 		old = stored
 		correlated := common.NewCorrelatedObject(object, stored, &model.Structural{Structural: k.structural})
-		errs = validation.ValidateCustomResourceUpdate(nil, object, stored, k.schema, validation.WithRatcheting(correlated))
+		errs = validation.ValidateCustomResourceUpdate(nil, object, stored, k.schema.validator(object), validation.WithRatcheting(correlated))
 		celOptions = append(celOptions, cel.WithRatcheting(correlated))
 		if len(listtype.ValidateListSetsAndMaps(nil, k.structural, stored)) > 0 {
 			lists = nil
@@ -119,11 +118,7 @@ func (k *kind) checkSchema(ctx context.Context, object, stored map[string]any, v
 	if hides(violations) {
 		return append(violations, violation{ruleNotChecked, field.Invalid(nil, nil, notChecked)})
 	}
-	errs, _ = k.rules.Validate(ctx, nil, k.structural, object, old, celconfig.RuntimeCELCostBudget, celOptions...)
-	for _, err := range errs {
-		violations = append(violations, violation{k.ruleOf(err), err})
-	}
-	return violations
+	return append(violations, k.evaluate(ctx, object, old, celOptions...)...)
 }
 
 // notChecked is what the API server says in place of what its rules would.

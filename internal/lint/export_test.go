@@ -5,10 +5,8 @@ func EachRule(name string, visit func(id, message string)) error {
 	if err := kinds[name].load(); err != nil {
 		return err
 	}
-	for _, rules := range kinds[name].places {
-		for _, rule := range rules {
-			visit(ruleIDs[rule.Message], rule.Message)
-		}
+	for _, rule := range kinds[name].rules {
+		visit(rule.id, rule.message)
 	}
 	return nil
 }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/scopegate/scopegate/internal/live"
+)
+
+// clusterFlags are those of the commands that read a cluster: kubectl's own for
+// the way to it, and how much of it. They are made by client-go, as kubectl's
+// are; the package of kubectl that wraps them would make lint, which has no
+// cluster, start with twice the memory.
+type clusterFlags struct {
+	loading       *clientcmd.ClientConfigLoadingRules
+	overrides     clientcmd.ConfigOverrides
+	allNamespaces bool
+}
+
+func newClusterFlags(command *cobra.Command) *clusterFlags {
+	flags := &clusterFlags{loading: clientcmd.NewDefaultClientConfigLoadingRules()}
+	set := command.Flags()
+	set.StringVar(&flags.loading.ExplicitPath, "kubeconfig", "", "path of the kubeconfig file")
+	clientcmd.BindOverrideFlags(&flags.overrides, set, clientcmd.RecommendedConfigOverrideFlags(""))
+	set.BoolVarP(&flags.allNamespaces, "all-namespaces", "A", false, "read all namespaces")
+	must(command.RegisterFlagCompletionFunc("namespace", flags.completeNamespace))
+	return flags
+}
+
+// connect returns the way to the cluster and the namespace to read, "" for all.
+func (f *clusterFlags) connect() (*live.Cluster, string, error) {
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.loading, &f.overrides)
+	cfg, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", err
+	}
+	cfg.UserAgent = "kubectl-scopegate/" + version()
+	cluster, err := live.New(cfg)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.allNamespaces {
+		return cluster, "", nil
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the namespace of the context: %w", err)
+	}
+	return cluster, namespace, nil
+}
+
+func (f *clusterFlags) completeNamespace(command *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	cluster, _, err := f.connect()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	names, err := cluster.Namespaces(command.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var fitting []string
+	for _, name := range names {
+		if strings.HasPrefix(name, begun) {
+			fitting = append(fitting, name)
+		}
+	}
+	return fitting, cobra.ShellCompDirectiveNoFileComp
+}
+
+// must is for what can only fail by a mistake in this program.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

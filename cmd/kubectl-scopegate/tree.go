@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/scopegate/scopegate/internal/live"
+	"github.com/scopegate/scopegate/internal/tree"
+)
+
+const treeLong = `Show the auth server configs of a cluster with their consumers: each one's verdict, its effective scopes and where they come from, and how far its
+rollout is.
+
+The verdicts are computed from the objects as they are now; the condition BaselineScopesValid is shown beside them by -o wide. It works with scopegate's
+own CRDs and on ToolHive's, with the guard and without. It needs the right to list the kinds of ToolHive's group; on ToolHive's CRDs it also lists
+ConfigMaps and Deployments to tell the state of a rollout, and says so where it may not.
+
+Exit status: 0 the tree was shown, whatever the verdicts are, 2 wrong usage, 3 the cluster could not be read.`
+
+const treeExample = `  # The namespace of the context
+  kubectl scopegate tree
+
+  # All namespaces, with whole lists, conditions and messages
+  kubectl scopegate tree -A -o wide
+
+  # What an edit of a shared config does, while it is made
+  kubectl scopegate tree -n team-a --watch
+
+  # The consumers whose auth servers would not start
+  kubectl scopegate tree -A -o json | jq -r '.configs[] | .namespace as $ns | .consumers[] | select(.verdict.state == "NotSupported") | "\($ns)/\(.name)"'`
+
+func newTree() *cobra.Command {
+	var format string
+	var watch bool
+	command := &cobra.Command{
+		Use:     "tree [-n NAMESPACE | -A] [-o wide|json] [--watch]",
+		Short:   "Show the auth server configs of a cluster, their consumers and verdicts",
+		Long:    treeLong,
+		Example: treeExample,
+		Args:    cobra.NoArgs,
+	}
+	flags := newClusterFlags(command)
+	command.Flags().StringVarP(&format, "output", "o", "", "how to write the tree: wide or json; a table if not set")
+	command.Flags().BoolVarP(&watch, "watch", "w", false, "show the tree again whenever it changed, until interrupted")
+	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json"}, cobra.ShellCompDirectiveNoFileComp)))
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		switch tree.Format(format) {
+		case tree.Text, tree.Wide, tree.JSON:
+		default:
+			return errors.New("-o must be wide or json")
+		}
+		cluster, namespace, err := flags.connect()
+		if err != nil {
+			return &exitError{exitUnjudged, err}
+		}
+		view := &treeView{out: command.OutOrStdout(), format: tree.Format(format), namespaces: flags.allNamespaces, again: watch}
+		if watch {
+			ctx, stop := signal.NotifyContext(command.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			err = cluster.Watch(ctx, namespace, view.show)
+		} else {
+			var snapshot *live.Snapshot
+			if snapshot, err = cluster.Read(command.Context(), namespace); err == nil {
+				err = view.show(snapshot)
+			}
+		}
+		if err != nil {
+			return &exitError{exitUnjudged, err}
+		}
+		return nil
+	}
+	return command
+}
+
+// treeView shows a tree, and with again each that differs from the one before:
+// on a terminal in its place, else after a line of three dashes, and in JSON on
+// a line of its own.
+type treeView struct {
+	out               io.Writer
+	format            tree.Format
+	namespaces, again bool
+	last              []byte
+}
+
+// clearScreen moves to the upper left corner and clears what is below.
+const clearScreen = "\x1b[H\x1b[2J"
+
+func (v *treeView) show(snapshot *live.Snapshot) error {
+	var text bytes.Buffer
+	if err := tree.Write(&text, tree.Build(snapshot), v.format, v.namespaces, v.again); err != nil {
+		return err
+	}
+	if v.last != nil && bytes.Equal(v.last, text.Bytes()) {
+		return nil
+	}
+	before := ""
+	switch {
+	case v.format == tree.JSON || !v.again:
+	case isTerminal(v.out):
+		before = clearScreen
+	case v.last != nil:
+		before = "---\n"
+	}
+	v.last = text.Bytes()
+	_, err := io.WriteString(v.out, before+text.String())
+	return err
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+const (
+	documents = 1000
+	pairCount = 500
+	// runsPerRound is how much shorter than a round a process is.
+	runsPerRound = 5
+)
+
+// lintTools are the programs that are compared.
+type lintTools struct {
+	ours, validate, conform, conftest string
+	meter                             meter
+}
+
+// lintBench is targets P4, P5 and P6: kubectl scopegate lint against
+// kubectl-validate, kubeconform and conftest. Each comparison is of runs that find
+// the same, and fails if they do not.
+func lintBench(ctx context.Context, o options) error {
+	folder, err := os.MkdirTemp("", "scopegate-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
+	tools, err := buildTools(ctx, folder)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
+	row := func(what, measured, target string) {
+		_, _ = fmt.Fprintf(table, "| %s\t| %s\t| %s\t|\n", what, measured, target)
+	}
+	row("lint", "measured", "target")
+	row("---", "---", "---")
+	for _, part := range []func(context.Context, lintTools, string, int, func(what, measured, target string)) error{many, across, single} {
+		if err := part(ctx, tools, folder, runsPerRound*o.rounds, row); err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
+
+// buildTools builds the programs, those of others in the versions that their
+// modules in tools/rivals pin.
+func buildTools(ctx context.Context, folder string) (lintTools, error) {
+	into := filepath.Join(folder, "bin")
+	tools := lintTools{meter: meter{file: filepath.Join(folder, "usage.json")}}
+	for _, tool := range []struct {
+		path         *string
+		folder, main string
+	}{
+		{&tools.meter.path, ".", "github.com/scopegate/scopegate/test/bench/measure"},
+		{&tools.ours, ".", "github.com/scopegate/scopegate/cmd/kubectl-scopegate"},
+		{&tools.validate, "tools/rivals/kubectl-validate", "sigs.k8s.io/kubectl-validate"},
+		{&tools.conform, "tools/rivals/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
+		{&tools.conftest, "tools/rivals/conftest", "github.com/open-policy-agent/conftest"},
+	} {
+		path, err := build(ctx, tool.folder, tool.main, into)
+		if err != nil {
+			return tools, err
+		}
+		*tool.path = path
+	}
+	return tools, nil
+}
+
+// many is P4.
+func many(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error {
+	text, err := manifests(documents)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(folder, "manifests.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	location, err := jsonSchemas(folder)
+	if err != nil {
+		return err
+	}
+	ours := program{"lint", []string{tools.ours, "lint", "-o", "json", file}}
+	validate := program{"kubectl-validate", []string{tools.validate, "--local-crds", "config/crd", "-o", "json", file}}
+	conform := program{"kubeconform", []string{tools.conform, "-schema-location", location, "-output", "json", file}}
+	if err := sameFindings(ctx, tools.meter, ours, validate, conform, names(text)); err != nil {
+		return err
+	}
+	progress("%d documents, %d runs of each", documents, runs)
+	used, err := tools.meter.interleave(ctx, runs, ours, validate, conform)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("P4: %d documents", documents)
+	row(what+", time / kubectl-validate", figure(used[0], used[1], wall), "<= 0.10")
+	row(what+", time / kubeconform", figure(used[0], used[2], wall), "<= 1.2")
+	row(what+", CPU time / kubeconform", figure(used[0], used[2], cpu), "")
+	return nil
+}
+
+// sameFindings tells whether the programs find fault with the documents that are
+// wrong and no others: kubeconform with those that break the schema.
+func sameFindings(ctx context.Context, meter meter, ours, validate, conform program, names []string) error {
+	wrong := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return !strings.HasPrefix(name, "rule-") && !strings.HasPrefix(name, "schema-")
+	})
+	slices.Sort(wrong)
+	schemaOnly := slices.DeleteFunc(slices.Clone(wrong), func(name string) bool { return !strings.HasPrefix(name, "schema-") })
+	for _, tool := range []struct {
+		program program
+		found   func([]byte, []string) ([]string, error)
+		want    []string
+	}{{ours, ourErrors, wrong}, {validate, validateErrors, wrong}, {conform, conformErrors, schemaOnly}} {
+		_, output, err := meter.start(ctx, tool.program)
+		if err != nil {
+			return err
+		}
+		found, err := tool.found(output, names)
+		if err != nil {
+			return fmt.Errorf("reading what %s found: %w", tool.program.name, err)
+		}
+		slices.Sort(found)
+		if found = slices.Compact(found); !slices.Equal(found, tool.want) || len(found) == 0 {
+			return fmt.Errorf("%s finds fault with %v, want %v", tool.program.name, found, tool.want)
+		}
+	}
+	return nil
+}
+
+// across is P5.
+func across(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error {
+	text, err := pairs(pairCount)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(folder, "pairs.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	ours := program{"lint", []string{tools.ours, "lint", "-o", "json", file}}
+	conftest := program{"conftest", []string{tools.conftest, "test", "--combine", "-p", "test/bench/baseline.rego", "-o", "json", file}}
+	var found [2][]string
+	for i, tool := range []struct {
+		program program
+		found   func([]byte, []string) ([]string, error)
+	}{{ours, ourConsumers}, {conftest, conftestErrors}} {
+		_, output, err := tools.meter.start(ctx, tool.program)
+		if err == nil {
+			found[i], err = tool.found(output, nil)
+		}
+		if err != nil {
+			return err
+		}
+		slices.Sort(found[i])
+	}
+	if !slices.Equal(found[0], found[1]) || len(found[0]) != pairCount/oneWrongIn {
+		return fmt.Errorf("lint finds fault with %v, conftest with %v", found[0], found[1])
+	}
+	progress("%d pairs, %d runs of each", pairCount, runs)
+	used, err := tools.meter.interleave(ctx, runs, ours, conftest)
+	if err != nil {
+		return err
+	}
+	row(fmt.Sprintf("P5: %d pairs, time / conftest --combine", pairCount), figure(used[0], used[1], wall), "<= 0.10")
+	return nil
+}
+
+// single is P6.
+func single(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error {
+	file := filepath.Join(folder, "one.yaml")
+	text, err := os.ReadFile("config/samples/30-auth-config.yaml")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	progress("1 document, %d runs of each", 2*runs)
+	used, err := tools.meter.interleave(ctx, 2*runs, program{"lint", []string{tools.ours, "lint", file}},
+		program{"kubectl-validate", []string{tools.validate, "--local-crds", "config/crd", file}})
+	if err != nil {
+		return err
+	}
+	row("P6: 1 document, time / kubectl-validate", figure(used[0], used[1], wall), "<= 0.30")
+	row("P6: 1 document, peak memory / kubectl-validate", fmt.Sprintf("%.2f (%.1f / %.1f MiB)", ratio(used[0], used[1], peak),
+		medianOf(used[0], peak)/(1<<20), medianOf(used[1], peak)/(1<<20)), "<= 0.50")
+	ours, err := size(tools.ours)
+	if err != nil {
+		return err
+	}
+	theirs, err := size(tools.validate)
+	if err != nil {
+		return err
+	}
+	row("P6: stripped binary / kubectl-validate", fmt.Sprintf("%.2f (%.1f / %.1f MB)", ours/theirs, ours/1e6, theirs/1e6), "<= 0.35")
+	return nil
+}
+
+// figure is a ratio with the medians of both sides.
+func figure(ours, theirs []usage, of func(usage) float64) string {
+	return fmt.Sprintf("%.2f (%.0f / %.0f ms)", ratio(ours, theirs, of), medianOf(ours, of)*1000, medianOf(theirs, of)*1000)
+}
+
+// names are those of the documents, in order.
+func names(text []byte) []string {
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		// The metadata of the manifests begin with the name.
+		if name, ok := strings.CutPrefix(line, "  name: "); ok {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return names
+}
+
+type ourReport struct {
+	Findings []struct {
+		Rule, Severity, Message string
+		Object                  struct{ Name string }
+	}
+}
+
+func ourErrors(output []byte, _ []string) ([]string, error) {
+	var report ourReport
+	err := json.Unmarshal(output, &report)
+	var found []string
+	for _, finding := range report.Findings {
+		if finding.Severity == "error" {
+			found = append(found, finding.Object.Name)
+		}
+	}
+	return found, err
+}
+
+// ourConsumers are the consumers that messages quote.
+func ourConsumers(output []byte, _ []string) ([]string, error) {
+	var report ourReport
+	err := json.Unmarshal(output, &report)
+	var found []string
+	for _, finding := range report.Findings {
+		if _, rest, ok := strings.Cut(finding.Message, `MCPServer "`); ok && finding.Rule == "baseline/not-supported" {
+			name, _, _ := strings.Cut(rest, `"`)
+			found = append(found, name)
+		}
+	}
+	return found, err
+}
+
+func validateErrors(output []byte, names []string) ([]string, error) {
+	var files map[string][]struct{ Status string }
+	if err := json.Unmarshal(output, &files); err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, documents := range files {
+		if len(documents) != len(names) {
+			return nil, fmt.Errorf("%d documents, want %d", len(documents), len(names))
+		}
+		for i, document := range documents {
+			if document.Status != "Success" {
+				found = append(found, names[i])
+			}
+		}
+	}
+	return found, nil
+}
+
+func conformErrors(output []byte, _ []string) ([]string, error) {
+	var report struct {
+		Resources []struct{ Name, Status string }
+	}
+	err := json.Unmarshal(output, &report)
+	var found []string
+	for _, resource := range report.Resources {
+		found = append(found, resource.Name)
+	}
+	return found, err
+}
+
+func conftestErrors(output []byte, _ []string) ([]string, error) {
+	var results []struct{ Failures []struct{ Msg string } }
+	err := json.Unmarshal(output, &results)
+	var found []string
+	for _, result := range results {
+		for _, failure := range result.Failures {
+			name, _, _ := strings.Cut(failure.Msg, ":")
+			found = append(found, name)
+		}
+	}
+	return found, err
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// oneWrongIn is how rare a document is that breaks a rule or the schema.
+const oneWrongIn = 50
+
+// manifests are documents as people have them in a folder, a quarter of each kind
+// with an auth server or a config. One in oneWrongIn breaks the schema and as many
+// a CEL rule; their names begin with schema and rule.
+func manifests(count int) ([]byte, error) {
+	m := &writer{}
+	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
+	for i := 0; m.documents < count; i++ {
+		config := testenv.Config(namespace, fmt.Sprintf("config-%d", i), "openid", "offline_access")
+		m.add(config, nil)
+		m.add(testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef(config.Name, "openid", "offline_access")), nil)
+		m.add(testenv.Proxy(namespace, fmt.Sprintf("proxy-%d", i), testenv.ExternalAuthConfigRef(config.Name)), nil)
+		m.add(testenv.Virtual(namespace, fmt.Sprintf("virtual-%d", i), testenv.AuthServer("openid"), "openid", "offline_access"), nil)
+		if i%oneWrongIn == 0 {
+			m.add(testenv.Config(namespace, fmt.Sprintf("rule-%d", i), "openid"), func(spec map[string]any) { spec["bearerToken"] = map[string]any{} })
+			m.add(testenv.Server(namespace, fmt.Sprintf("schema-%d", i), testenv.AuthServerRef(config.Name)), func(spec map[string]any) { spec["proxyPort"] = -1 })
+		}
+	}
+	return m.text.Bytes(), m.err
+}
+
+// pairs are as many configs with a consumer each. The baseline of one in
+// oneWrongIn is not supported; their consumers' names begin with wrong.
+func pairs(count int) ([]byte, error) {
+	m := &writer{}
+	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
+	for i := range count {
+		config, consumer, baseline := fmt.Sprintf("config-%d", i), fmt.Sprintf("server-%d", i), []string{"openid", "offline_access"}
+		if i%oneWrongIn == 0 {
+			consumer, baseline = fmt.Sprintf("wrong-%d", i), append(baseline, "admin")
+		}
+		m.add(testenv.Config(namespace, config, baseline...), nil)
+		// Half of them have scopes of their own.
+		m.add(testenv.Server(namespace, consumer, testenv.AuthServerRef(config, []string{"openid", "profile", "offline_access"}[:3*(i%2)]...)), nil)
+	}
+	return m.text.Bytes(), m.err
+}
+
+// writer writes manifests into one YAML stream.
+type writer struct {
+	text      bytes.Buffer
+	documents int
+	err       error
+}
+
+// add writes an object; change, if not nil, changes its spec.
+func (w *writer) add(object runtime.Object, change func(spec map[string]any)) {
+	if w.err != nil {
+		return
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		w.err = err
+		return
+	}
+	gvk, err := apiutil.GVKForObject(object, operator.Scheme)
+	if err != nil {
+		w.err = err
+		return
+	}
+	content["apiVersion"], content["kind"] = gvk.GroupVersion().String(), gvk.Kind
+	delete(content, "status")
+	if change != nil {
+		change(content["spec"].(map[string]any))
+	}
+	text, err := yaml.Marshal(content)
+	if err != nil {
+		w.err = err
+		return
+	}
+	if w.documents++; w.documents > 1 {
+		w.text.WriteString("---\n")
+	}
+	w.text.Write(text)
+}
+
+// jsonSchemas writes the schemas of the CRDs as kubeconform reads them, in a
+// strict form as its own converter makes it, and returns the location to give it.
+func jsonSchemas(folder string) (string, error) {
+	crds, err := config.CRDs()
+	if err != nil {
+		return "", err
+	}
+	for _, crd := range crds {
+		for _, version := range crd.Spec.Versions {
+			schema := version.Schema.OpenAPIV3Schema
+			// The metadata are not described by the CRD.
+			properties := schema.Properties
+			for name, property := range properties {
+				if name != "metadata" {
+					closeObjects(&property)
+					properties[name] = property
+				}
+			}
+			text, err := json.Marshal(schema)
+			if err != nil {
+				return "", err
+			}
+			if err := os.WriteFile(filepath.Join(folder, crd.Spec.Names.Singular+"_"+version.Name+".json"), text, 0o600); err != nil {
+				return "", err
+			}
+		}
+	}
+	return filepath.Join(folder, "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"), nil
+}
+
+// closeObjects refuses fields that a schema does not have.
+func closeObjects(schema *apiextensionsv1.JSONSchemaProps) {
+	if len(schema.Properties) > 0 && schema.AdditionalProperties == nil && schema.XPreserveUnknownFields == nil {
+		schema.AdditionalProperties = &apiextensionsv1.JSONSchemaPropsOrBool{Allows: false}
+	}
+	for name, property := range schema.Properties {
+		closeObjects(&property)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		closeObjects(schema.Items.Schema)
+	}
+	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
+		closeObjects(schema.AdditionalProperties.Schema)
+	}
+}

@@ -1,0 +1,46 @@
+// Command measure runs a program and writes what it took, in JSON, to the file
+// that is its first argument. Linux counts to the peak memory of a process what
+// its parent had when it started it, so that the parent must be as small as this.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// usage is what the run of a program took: times in nanoseconds, the peak in
+// bytes.
+type usage struct{ Wall, CPU, Peak int64 }
+
+func main() {
+	command := exec.Command(os.Args[2], os.Args[3:]...) //nolint:gosec // Programs that the benchmark builds.
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	begin := time.Now()
+	err := command.Run()
+	wall := time.Since(begin)
+	state := command.ProcessState
+	if state == nil {
+		fail(err)
+	}
+	resources, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		fail("this system does not tell what a process took")
+	}
+	text, err := json.Marshal(usage{Wall: int64(wall), CPU: int64(state.UserTime() + state.SystemTime()), Peak: resources.Maxrss * 1024})
+	if err == nil {
+		err = os.WriteFile(os.Args[1], text, 0o600)
+	}
+	if err != nil {
+		fail(err)
+	}
+	os.Exit(state.ExitCode())
+}
+
+func fail(why any) {
+	fmt.Fprintln(os.Stderr, "measure:", why)
+	os.Exit(125)
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// program is one side of a comparison: a command line.
+type program struct {
+	name string
+	line []string
+}
+
+// usage is what one run of a program took, as test/bench/measure tells it.
+type usage struct {
+	Wall, CPU time.Duration
+	// Peak is the most memory that the process had, in bytes.
+	Peak int64
+}
+
+// meter is the program of test/bench/measure, and a file for it to write to.
+type meter struct{ path, file string }
+
+// start runs a program to its end. That it finds something is no failure.
+func (m meter) start(ctx context.Context, p program) (usage, []byte, error) {
+	command := exec.CommandContext(ctx, m.path, append([]string{m.file}, p.line...)...) //nolint:gosec // Programs that this one builds.
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
+		return usage{}, nil, fmt.Errorf("%s: %w: %s", p.name, err, &stderr)
+	}
+	var used usage
+	text, err := os.ReadFile(m.file)
+	if err == nil {
+		err = json.Unmarshal(text, &used)
+	}
+	return used, stdout.Bytes(), err
+}
+
+// interleave runs each program once for nothing and then so many times in turn.
+func (m meter) interleave(ctx context.Context, runs int, programs ...program) ([][]usage, error) {
+	all := make([][]usage, len(programs))
+	for round := range runs + 1 {
+		for i, program := range programs {
+			used, _, err := m.start(ctx, program)
+			if err != nil {
+				return nil, err
+			}
+			if round > 0 {
+				all[i] = append(all[i], used)
+			}
+		}
+	}
+	return all, nil
+}
+
+// ratio is the median of the ratios of two sides, run by run.
+func ratio(ours, theirs []usage, of func(usage) float64) float64 {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = of(ours[i]) / of(theirs[i])
+	}
+	return median(ratios)
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+func medianOf(all []usage, of func(usage) float64) float64 {
+	values := make([]float64, len(all))
+	for i, used := range all {
+		values[i] = of(used)
+	}
+	return median(values)
+}
+
+func wall(u usage) float64 { return u.Wall.Seconds() }
+func cpu(u usage) float64  { return u.CPU.Seconds() }
+func peak(u usage) float64 { return float64(u.Peak) }
+
+// build builds the main package of a folder's module, stripped as released
+// programs are, and returns the path.
+func build(ctx context.Context, folder, main, into string) (string, error) {
+	path := filepath.Join(into, filepath.Base(main))
+	progress("building %s", filepath.Base(main))
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, main) //nolint:gosec // Packages that are named here.
+	command.Dir = folder
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", main, err, output)
+	}
+	return path, nil
+}
+
+func size(path string) (float64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return float64(info.Size()), nil
+}

@@ -1,0 +1,162 @@
+// Package plugin_test runs the built kubectl plugin as users do, against real
+// API servers: one with scopegate's CRDs and its manager, and one with ToolHive's
+// CRDs. It also runs what other tools make of the plugin: pre-commit and krew.
+package plugin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	// whole has scopegate's CRDs and its manager, toolhive ToolHive's CRDs.
+	whole, toolhive *testenv.Cluster
+	// plugin is the path of the built plugin.
+	plugin string
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	ctx := context.Background()
+	folder, err := os.MkdirTemp("", "scopegate-plugin-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
+	plugin = filepath.Join(folder, "kubectl-scopegate")
+	if output, err := exec.CommandContext(ctx, "go", "build", "-o", plugin, "../../cmd/kubectl-scopegate").CombinedOutput(); err != nil { //nolint:gosec // Our own package.
+		return 1, fmt.Errorf("building the plugin: %w\n%s", err, output)
+	}
+	if whole, err = testenv.Start(ctx, controlplane.Options{}); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, whole.Stop()) }()
+	// What the plugin says of a cluster without any CRDs is tested first.
+	if toolhive, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, toolhive.Stop()) }()
+	answer := kubectl(ctx, toolhive, "tree")
+	if want := "neither ToolHive's nor scopegate's CRDs are installed"; answer.code != 3 || !bytes.Contains([]byte(answer.stderr), []byte(want)) {
+		return 1, fmt.Errorf("without CRDs: got %+v, want exit status 3 and %q", answer, want)
+	}
+	if err := installToolHive(ctx); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// installToolHive installs the CRDs of ToolHive's module, which the auth server's
+// module pins: this one does without.
+func installToolHive(ctx context.Context) error {
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/stacklok/toolhive")
+	command.Dir = "../../authserver"
+	output, err := command.Output()
+	if err != nil {
+		return fmt.Errorf("finding ToolHive's module: %w", err)
+	}
+	module := struct{ Dir string }{}
+	if err := json.Unmarshal(output, &module); err != nil {
+		return err
+	}
+	_, err = envtest.InstallCRDs(toolhive.Config, envtest.CRDInstallOptions{
+		Paths: []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}, ErrorIfPathMissing: true,
+	})
+	return err
+}
+
+// answer is what a command came to.
+type answer struct {
+	stdout, stderr string
+	code           int
+}
+
+// kubectl runs the plugin by kubectl, as a user with the kubeconfig of a cluster.
+func kubectl(ctx context.Context, cluster *testenv.Cluster, arguments ...string) answer {
+	command := exec.CommandContext(ctx, cluster.KubectlPath, append([]string{"scopegate"}, arguments...)...) //nolint:gosec // The pinned binary.
+	command.Env = environment(cluster)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return answer{stderr: err.Error(), code: -1}
+	}
+	return answer{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
+}
+
+// environment is that of a user with the plugin and the kubeconfig of a cluster.
+func environment(cluster *testenv.Cluster) []string {
+	return append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "PATH="+filepath.Dir(plugin)+":"+os.Getenv("PATH"), "KUBECTL_KUBERC=false")
+}
+
+// succeed runs the plugin and returns what it prints.
+func succeed(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
+	t.Helper()
+	got := kubectl(t.Context(), cluster, arguments...)
+	if got.code != 0 || got.stderr != "" {
+		t.Fatalf("%v: exit status %d, stderr: %s", arguments, got.code, got.stderr)
+	}
+	return got.stdout
+}
+
+// golden compares a text with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file) //nolint:gosec // A file of the test.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// create stores objects.
+func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func namespace(name string, labels map[string]string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+}

@@ -1,0 +1,194 @@
+package plugin_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/tree"
+)
+
+// objects are two teams' configs and consumers, one of every kind and verdict.
+func objects() []client.Object {
+	a, b := "team-a", "team-b"
+	return []client.Object{
+		namespace(a, nil), namespace(b, nil),
+		testenv.Config(a, "shared", "openid", "offline_access"),
+		testenv.Config(a, "unused", "admin"),
+		testenv.OutgoingConfig(a, "outgoing"),
+		testenv.OIDCConfig(a, "oidc"), testenv.OIDCConfig(b, "oidc"),
+		testenv.Server(a, "good", testenv.AuthServerRef("shared", "openid", "offline_access")),
+		testenv.Server(a, "bad", testenv.AuthServerRef("shared", "openid", "offline-access")),
+		testenv.Server(a, "lost", testenv.AuthServerRef("gone")),
+		testenv.Server(a, "without", testenv.ExternalAuthConfigRef("outgoing")),
+		testenv.Proxy(a, "docs", testenv.ExternalAuthConfigRef("shared")),
+		testenv.Virtual(b, "hub", testenv.AuthServer("openid"), "openid", "a", "b", "c", "d"),
+		testenv.Virtual(b, "defaults", testenv.AuthServer("admin", "root")),
+		testenv.Virtual(b, "plain", nil),
+	}
+}
+
+// TestWhole shows the tree before a manager ran and with one.
+func TestWhole(t *testing.T) {
+	create(t, whole, objects()...)
+	outright := testenv.Config("team-b", "outright", "admin")
+	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
+	create(t, whole, outright)
+
+	golden(t, "whole-unjudged.txt", succeed(t, whole, "tree", "-A"))
+	whole.StartManager(t, nil)
+	awaitJudged(t)
+	golden(t, "whole.txt", succeed(t, whole, "tree", "-A"))
+	golden(t, "whole-wide.txt", succeed(t, whole, "tree", "-n", "team-a", "-o", "wide"))
+	golden(t, "whole.json", succeed(t, whole, "tree", "-n", "team-a", "-o", "json"))
+	golden(t, "whole-empty.txt", succeed(t, whole, "tree", "-n", "default"))
+
+	guard := kubectl(t.Context(), whole, "guard", "check", "-A")
+	if guard.code != 3 || !strings.Contains(guard.stderr, "there is no guard in whole mode") {
+		t.Errorf("guard check: got %+v, want exit status 3", guard)
+	}
+}
+
+// awaitJudged returns when the manager has written every status.
+func awaitJudged(t *testing.T) {
+	t.Helper()
+	for _, object := range objects() {
+		judged, ok := object.(status.Object)
+		if !ok {
+			continue
+		}
+		testenv.Await(t, whole.Client, judged, "is judged", func(judged status.Object) bool {
+			return judged.GetStatus().ObservedGeneration == judged.GetGeneration()
+		})
+	}
+}
+
+// TestWatch follows an edit.
+func TestWatch(t *testing.T) {
+	namespace := whole.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	create(t, whole, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	command := exec.CommandContext(ctx, plugin, "tree", "-n", namespace, "-o", "json", "--watch") //nolint:gosec // The built plugin.
+	command.Env = append(os.Environ(), "KUBECONFIG="+whole.Kubeconfig)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	await := func(want string) {
+		t.Helper()
+		for lines.Scan() {
+			var report tree.Report
+			if err := json.Unmarshal(lines.Bytes(), &report); err != nil {
+				t.Fatalf("%v in %s", err, lines.Text())
+			}
+			if len(report.Configs) == 1 && len(report.Configs[0].Consumers) == 1 && report.Configs[0].Consumers[0].Verdict.State == want {
+				return
+			}
+		}
+		t.Fatalf("the watch ended before the verdict was %s; stderr: %s", want, &stderr)
+	}
+	await("Supported")
+	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
+	if err := whole.Client.Update(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	await("NotSupported")
+	stop()
+	for lines.Scan() { //nolint:revive // What was printed until the end does not matter.
+	}
+	if err := command.Wait(); err != nil && command.ProcessState.ExitCode() != 0 {
+		t.Errorf("interrupted, the watch ended with %v, want exit status 0; stderr: %s", err, &stderr)
+	}
+}
+
+// TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
+func TestWithoutRights(t *testing.T) {
+	namespace := toolhive.Namespace(t)
+	create(t, toolhive,
+		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
+		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
+			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
+		}}},
+		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "viewer"},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "viewer"}}},
+	)
+	got := succeed(t, toolhive, "tree", "-n", namespace, "--as", "viewer")
+	for _, want := range []string{"NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %q in:\n%s", want, got)
+		}
+	}
+	for _, arguments := range [][]string{{"tree", "-A", "--as", "viewer"}, {"guard", "check", "-n", namespace, "--as", "viewer"}} {
+		if got := kubectl(t.Context(), toolhive, arguments...); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
+			t.Errorf("%v: got %+v, want exit status 3 and forbidden", arguments, got)
+		}
+	}
+}
+
+// TestExitStatus is about wrong usage, and about clusters that do not answer.
+func TestExitStatus(t *testing.T) {
+	for name, c := range map[string]struct {
+		arguments []string
+		code      int
+		stderr    string
+	}{
+		"unknown format of a tree":        {[]string{"tree", "-o", "yaml"}, 2, "-o must be wide or json"},
+		"unknown format of the inventory": {[]string{"guard", "check", "-o", "yaml"}, 2, "-o must be text or json"},
+		"arguments":                       {[]string{"tree", "shared"}, 2, "unknown command"},
+		"no such context":                 {[]string{"tree", "--context", "elsewhere"}, 3, `context "elsewhere" does not exist`},
+		"no answer":                       {[]string{"tree", "--server", "https://127.0.0.1:1"}, 3, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := kubectl(t.Context(), whole, c.arguments...)
+			if got.code != c.code || !strings.Contains(got.stderr, c.stderr) || got.stdout != "" {
+				t.Errorf("got %+v, want exit status %d and %q", got, c.code, c.stderr)
+			}
+		})
+	}
+}
+
+// TestCompletion completes as kubectl does for a plugin: by the program that
+// docs/tree.md shows.
+func TestCompletion(t *testing.T) {
+	program := filepath.Join(filepath.Dir(plugin), "kubectl_complete-scopegate")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700); err != nil { //nolint:gosec // It must be executable.
+		t.Fatal(err)
+	}
+	for want, words := range map[string][]string{
+		"kube-system\n": {"tree", "-n", "kube-sys"},
+		"wide\njson\n":  {"tree", "-o", ""},
+		"check\t":       {"guard", "che"},
+	} {
+		command := exec.CommandContext(t.Context(), whole.KubectlPath, append([]string{"__complete", "scopegate"}, words...)...) //nolint:gosec // The pinned binary.
+		command.Env = environment(whole)
+		output, err := command.Output()
+		if err != nil || !strings.HasPrefix(string(output), want) {
+			t.Errorf("completion of %q: %v, %q, want %q first", words, err, output, want)
+		}
+	}
+}
