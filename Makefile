@@ -98,3 +98,10 @@ verify: lint ## Check that generated files are up to date, and lint and format.
 .PHONY: clean
 clean: ## Remove what was built here. The control plane's cache stays.
 	rm -rf bin
+
+# Packaging and releases.
+RELEASE_TOOL := go tool -modfile=tools/release/go.mod
+
+.PHONY: dist
+dist: ## Write dist/guard.yaml and dist/install.yaml. VERSION is the tag of the images, REGISTRY stands before their names.
+	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" hack/dist.sh

@@ -1,6 +1,6 @@
 // Command guard writes the guard's policies, as internal/guard makes them of the
 // rules in the CRDs, to config/guard/policies: a file for each policy with its
-// bindings. It runs from the root of the repository; `make generate` calls it.
+// bindings, and a kustomization that lists them. It runs from the root of the repository; `make generate` calls it.
 package main
 
 import (
@@ -45,6 +45,7 @@ func run() error {
 	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // Manifests are for everybody.
 		return err
 	}
+	kustomization := bytes.NewBufferString(generated + "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n")
 	for _, policy := range policies {
 		objects := []any{policy.Policy}
 		for _, binding := range policy.Bindings {
@@ -57,8 +58,11 @@ func run() error {
 		if err := os.WriteFile(filepath.Join(folder, policy.Policy.Name+".yaml"), text, 0o644); err != nil { //nolint:gosec // As above.
 			return err
 		}
+		fmt.Fprintf(kustomization, "  - %s.yaml\n", policy.Policy.Name)
 	}
-	return nil
+	// Of the two names that it may have, the one that `kubectl apply -f FOLDER`
+	// does not take for a manifest.
+	return os.WriteFile(filepath.Join(folder, "Kustomization"), kustomization.Bytes(), 0o644) //nolint:gosec // As above.
 }
 
 func manifest(objects []any) ([]byte, error) {

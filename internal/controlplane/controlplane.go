@@ -54,6 +54,8 @@ type Options struct {
 	// Guard installs what guard mode needs, and its policies, instead of whole
 	// mode's.
 	Guard bool
+	// Bare installs nothing at all.
+	Bare bool
 	// CRDs are installed instead of scopegate's own; empty but not nil for none.
 	CRDs []*apiextensionsv1.CustomResourceDefinition
 	// APIServerArgs are flags of kube-apiserver, by name without dashes.
@@ -94,7 +96,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		}
 	}
 	crds := options.CRDs
-	if crds == nil {
+	if crds == nil && !options.Bare {
 		if crds, err = config.CRDs(); err != nil {
 			return nil, err
 		}
@@ -136,8 +138,10 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		folders = []string{"guard/rbac", "guard/policies"}
 		c.user = guardUser
 	}
-	if err := c.install(ctx, folders); err != nil {
-		return nil, err
+	if !options.Bare {
+		if err := c.install(ctx, folders); err != nil {
+			return nil, err
+		}
 	}
 	if options.ControllerManager {
 		if err := c.startControllerManager(assets, options.Output); err != nil {

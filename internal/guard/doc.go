@@ -4,15 +4,15 @@
 // beyond them: it keeps one condition (condition), tries the policies (canary),
 // and takes the condition away again (cleanup).
 //
-// These are all rights of that manager. In its own namespace it creates what it
-// tries by dry run, and one config that nothing references.
+// These are the rights of that manager, besides those on what has no namespace:
+// they are in config/guard/rbac/cluster.yaml, by themselves, so that these can be
+// granted by Roles. In its own namespace it creates what it tries by dry run, and
+// one config that nothing references.
 //
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs;mcpservers;mcpremoteproxies;virtualmcpservers,verbs=list;watch
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs/status;mcpservers/status;mcpremoteproxies/status;virtualmcpservers/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies,verbs=get
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicybindings,verbs=list
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,namespace=scopegate-system,resources=mcpservers;mcpremoteproxies;virtualmcpservers,verbs=create
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,namespace=scopegate-system,resources=mcpexternalauthconfigs,verbs=create
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,namespace=scopegate-system,resources=mcpexternalauthconfigs,resourceNames=scopegate-canary,verbs=delete

@@ -1,0 +1,267 @@
+package packaging_test
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/packaging/setup"
+)
+
+// startBare starts an API server with nothing of scopegate's, until the test ends.
+func startBare(t *testing.T) *testenv.Cluster {
+	t.Helper()
+	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cluster
+}
+
+// kubectl must succeed.
+func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
+	t.Helper()
+	output, err := setup.Kubectl(t.Context(), cluster.ControlPlane, arguments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return output
+}
+
+// helm runs helm as a user of the cluster.
+func helm(t *testing.T, cluster *testenv.Cluster, arguments ...string) error {
+	t.Helper()
+	_, err := setup.Tool(t.Context(), append([]string{"helm", "--kubeconfig", cluster.Kubeconfig, "--namespace", "scopegate-system"}, arguments...)...)
+	return err
+}
+
+// specs are the CRDs that are installed, by name.
+func specs(t *testing.T, cluster *testenv.Cluster) map[string]apiextensionsv1.CustomResourceDefinitionSpec {
+	t.Helper()
+	list := &apiextensionsv1.CustomResourceDefinitionList{}
+	if err := cluster.Client.List(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]apiextensionsv1.CustomResourceDefinitionSpec{}
+	for _, crd := range list.Items {
+		all[crd.Name] = crd.Spec
+	}
+	return all
+}
+
+func toolhiveCRDs(t *testing.T) string {
+	t.Helper()
+	folder, err := setup.ToolHiveCRDs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// TestGuardInstalls installs the guard beside ToolHive's CRDs, in both ways, and
+// changes none of them.
+func TestGuardInstalls(t *testing.T) {
+	cluster := startBare(t)
+	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
+	before := specs(t, cluster)
+
+	for title, arguments := range map[string][]string{
+		"the first time": {"apply", "--server-side", "-f", distFile("guard")},
+		"again":          {"apply", "--server-side", "-f", distFile("guard")},
+	} {
+		_, stderr, err := cluster.Kubectl(t.Context(), nil, arguments...)
+		if err != nil || stderr != "" {
+			t.Fatalf("applying it %s: %v\n%s", title, err, stderr)
+		}
+	}
+	kubectl(t, cluster, "delete", "--wait=false", "-f", distFile("guard"))
+	if left := kubectl(t, cluster, "get", "validatingadmissionpolicies,clusterroles,clusterrolebindings", "-o", "name", "-l", "app.kubernetes.io/name=scopegate"); left != "" {
+		t.Errorf("what is left:\n%s", left)
+	}
+
+	// A namespace is never gone here: nothing empties it. So another.
+	release := []string{"scopegate", "charts/scopegate", "--namespace", "elsewhere", "--create-namespace"}
+	if err := helm(t, cluster, slices.Concat([]string{"install"}, release)...); err != nil {
+		t.Fatal(err)
+	}
+	const actions = "jsonpath={.items[*].spec.validationActions[*]}"
+	bindings := []string{"get", "validatingadmissionpolicybindings", "-l", "scopegate.dev/guard=default", "-o", actions}
+	if got := kubectl(t, cluster, bindings...); strings.Contains(got, "Deny") || !strings.Contains(got, "Warn") {
+		t.Errorf("the default is %q, want that it warns", got)
+	}
+	if err := helm(t, cluster, slices.Concat([]string{"upgrade"}, release, []string{"--set", "guard.mode=deny"})...); err != nil {
+		t.Fatal(err)
+	}
+	if got := kubectl(t, cluster, bindings...); strings.Contains(got, "Warn") || !strings.Contains(got, "Deny") {
+		t.Errorf("the default is %q, want that it refuses", got)
+	}
+	if err := helm(t, cluster, "uninstall", "scopegate", "--namespace", "elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
+		t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
+	}
+}
+
+// wholeApply is the documented command, and preflight what is run before it.
+var (
+	wholeApply = []string{"apply", "--server-side", "--field-manager=scopegate", "-f"}
+	preflight  = []string{"apply", "--server-side", "--field-manager=scopegate", "--dry-run=server", "-l", "app.kubernetes.io/component=crd", "-f"}
+)
+
+// TestWholeRefusesToolHive holds that whole mode changes nothing of a cluster
+// with ToolHive's CRDs, however they got there.
+func TestWholeRefusesToolHive(t *testing.T) {
+	cluster := startBare(t)
+	for title, arguments := range map[string][]string{
+		"by Helm":           {"apply", "--server-side", "--field-manager=helm"},
+		"by kubectl":        {"apply", "--server-side"},
+		"by kubectl create": {"create"},
+		"by Argo CD":        {"apply", "--server-side", "--field-manager=argocd-controller"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
+			before := specs(t, cluster)
+			// As documented: the second only if the first succeeds.
+			_, stderr, err := cluster.Kubectl(t.Context(), nil, append(preflight, distFile("whole"))...)
+			if err == nil || !strings.Contains(stderr, "conflict") {
+				t.Errorf("the preflight says %v:\n%s", err, stderr)
+			}
+			if namespaces := kubectl(t, cluster, "get", "namespaces", "-o", "name"); strings.Contains(namespaces, "scopegate") {
+				t.Errorf("the preflight has made something: %s", namespaces)
+			}
+			err = helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=whole")
+			if err == nil || !strings.Contains(err.Error(), "this cluster has ToolHive's CRDs") {
+				t.Errorf("the chart says %v", err)
+			}
+			if namespaces := kubectl(t, cluster, "get", "namespaces", "-o", "name"); strings.Contains(namespaces, "scopegate") {
+				t.Errorf("the chart has made something: %s", namespaces)
+			}
+			if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
+				t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
+			}
+			kubectl(t, cluster, append([]string{"delete", "crd"}, slices.Sorted(maps.Keys(before))...)...)
+		})
+	}
+	// Last, since it leaves a namespace behind.
+	t.Run("without the preflight", func(t *testing.T) {
+		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
+		before := specs(t, cluster)
+		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("whole"))
+		if err == nil {
+			t.Error("the file was applied")
+		}
+		if conflicts := strings.Count(stderr, `conflicts with "helm"`); conflicts != 5 {
+			t.Errorf("%d conflicts, want one for each of the 5 CRDs:\n%s", conflicts, stderr)
+		}
+		if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
+			t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// TestChartRefusesToolHivesOperator is of a cluster where the operator runs and
+// its CRDs are, for whatever reason, gone.
+func TestChartRefusesToolHivesOperator(t *testing.T) {
+	cluster := startBare(t)
+	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")
+	kubectl(t, cluster, "label", "deployment", "toolhive-operator", "app.kubernetes.io/name=toolhive-operator")
+	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=whole")
+	if err == nil || !strings.Contains(err.Error(), "ToolHive's operator runs in this cluster (Deployment default/toolhive-operator)") {
+		t.Errorf("the chart says %v", err)
+	}
+}
+
+// TestWholeUpgradesCRDs installs whole mode from an older release, and upgrades
+// it in the same way.
+func TestWholeUpgradesCRDs(t *testing.T) {
+	older := func(t *testing.T, folder, from string) string {
+		t.Helper()
+		path := filepath.Join(folder, "older")
+		if output, err := exec.CommandContext(t.Context(), "cp", "-rL", from, path).CombinedOutput(); err != nil { //nolint:gosec // Our own files.
+			t.Fatalf("%v: %s", err, output)
+		}
+		changed := 0
+		err := filepath.WalkDir(path, func(file string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(file) //nolint:gosec // A copy.
+			if err != nil {
+				return err
+			}
+			replaced := strings.ReplaceAll(string(text), "shortNames:\n    - extauth\n", "shortNames:\n    - olderextauth\n")
+			if replaced != string(text) {
+				changed++
+			}
+			return os.WriteFile(file, []byte(replaced), 0o600) //nolint:gosec // As above.
+		})
+		if err != nil || changed == 0 {
+			t.Fatalf("%d files changed: %v", changed, err)
+		}
+		return path
+	}
+	shortName := func(t *testing.T, cluster *testenv.Cluster) string {
+		t.Helper()
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := cluster.Client.Get(t.Context(), client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}, crd); err != nil {
+			t.Fatal(err)
+		}
+		return crd.Spec.Names.ShortNames[0]
+	}
+	chart, err := filepath.Abs(filepath.Join(setup.Root, "charts/scopegate"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for title, tc := range map[string]struct {
+		current string
+		install func(*testing.T, *testenv.Cluster, string) error
+	}{
+		"kubectl": {distFile("whole"), func(t *testing.T, cluster *testenv.Cluster, path string) error {
+			_, err := setup.Kubectl(t.Context(), cluster.ControlPlane, append(wholeApply, path)...)
+			return err
+		}},
+		"helm": {chart, func(t *testing.T, cluster *testenv.Cluster, path string) error {
+			return helm(t, cluster, "upgrade", "--install", "scopegate", path, "--create-namespace", "--set", "mode=whole")
+		}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			cluster := startBare(t)
+			if err := tc.install(t, cluster, older(t, t.TempDir(), tc.current)); err != nil {
+				t.Fatal(err)
+			}
+			if got := shortName(t, cluster); got != "olderextauth" {
+				t.Fatalf("the older release has %s", got)
+			}
+			if err := tc.install(t, cluster, tc.current); err != nil {
+				t.Fatal(err)
+			}
+			if got := shortName(t, cluster); got != "extauth" {
+				t.Errorf("after the upgrade it is still %s", got)
+			}
+			if title == "helm" {
+				if err := helm(t, cluster, "uninstall", "scopegate"); err != nil {
+					t.Fatal(err)
+				}
+				if len(specs(t, cluster)) != 5 {
+					t.Error("uninstalling the chart has removed CRDs, and so everybody's objects")
+				}
+			}
+		})
+	}
+}
