@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -45,8 +46,8 @@ type writer struct {
 	recorder events.EventRecorder
 }
 
-// write makes object say conditions. An event follows the write of each
-// transition.
+// write makes object say conditions. An event and one line of the log follow
+// the write of each transition.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
 	changed, err := w.keeper.Write(ctx, object, conditions)
 	if err != nil {
@@ -60,6 +61,8 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 		old := meta.FindStatusCondition(object.GetStatus().Conditions, conditions[i].Type)
 		if eventType, told := transition(old, &conditions[i], stalled); told {
 			w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", words.ClipTo(conditions[i].Message, maxNoteBytes))
+			// The logger of a reconcile names the object.
+			log.FromContext(ctx).Info("condition changed", "condition", conditions[i].Type, "status", conditions[i].Status, "reason", conditions[i].Reason)
 		}
 	}
 	return nil

@@ -1,85 +1,76 @@
 package status_test
 
 import (
-	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/resolve"
-	scopegate "github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/rows"
 )
-
-const namespace = "ns"
-
-// pair resolves a consumer against configs.
-func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
-	t.Helper()
-	consumer, _ := resolve.Of(object)
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		for _, config := range configs {
-			if config.Name == name {
-				return config, nil
-			}
-		}
-		return nil, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
-}
 
 // TestKstatus holds what GitOps tools make of each status: they must not fail a
 // shared config for one bad consumer, wait for ever, or be ready too early.
 func TestKstatus(t *testing.T) {
-	config := testenv.Config(namespace, "shared", "admin")
-	bad := pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config)
-	good := pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "admin")), config)
-	consumer := func(pair resolve.Pair, conditions []metav1.Condition) []metav1.Condition {
-		return append(conditions, *words.ForConsumer(pair))
+	all, err := rows.All()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, tc := range map[string]struct {
-		object     scopegate.Object
-		conditions []metav1.Condition
-		want       status.Status
-	}{
-		"a config with a bad consumer": {config, []metav1.Condition{*words.ForConfig(config, []resolve.Pair{bad})}, status.CurrentStatus},
-		"a config without consumers":   {config, []metav1.Condition{*words.ForConfig(config, nil)}, status.CurrentStatus},
-		"a config of another type":     {testenv.OutgoingConfig(namespace, "out"), nil, status.CurrentStatus},
-		"held for good":                {testenv.Server(namespace, "web", v1alpha1.AuthReferences{}), consumer(bad, scopegate.Held(bad, "BaselineScopeNotSupported", "", true)), status.FailedStatus},
-		"waiting":                      {testenv.Proxy(namespace, "web", v1alpha1.AuthReferences{}), consumer(good, scopegate.Held(good, "OIDCConfigNotFound", "m", false)), status.InProgressStatus},
-		"rolling out":                  {testenv.Virtual(namespace, "v", nil), consumer(good, scopegate.RollingOut(false, "m")), status.InProgressStatus},
-		"refused and tried again":      {testenv.Server(namespace, "web", v1alpha1.AuthReferences{}), consumer(good, scopegate.RolloutFailed(errors.New("quota"))), status.InProgressStatus},
-		"rolled out":                   {testenv.Server(namespace, "web", v1alpha1.AuthReferences{}), consumer(good, scopegate.RollingOut(true, "m")), status.CurrentStatus},
-		"no auth server":               {testenv.Server(namespace, "web", v1alpha1.AuthReferences{}), nil, status.CurrentStatus},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tc.object.SetGeneration(3)
-			scopegate.Set(tc.object.GetStatus(), 3, tc.conditions...)
-			content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(tc.object)
-			if err != nil {
-				t.Fatal(err)
+	for _, row := range all {
+		t.Run(row.Name, func(t *testing.T) {
+			result, err := status.Compute(row.Object)
+			if err != nil || result.Status != row.Kstatus {
+				t.Errorf("got %+v (%v), want %s", result, err, row.Kstatus)
 			}
-			result, err := status.Compute(&unstructured.Unstructured{Object: content})
-			if err != nil || result.Status != tc.want {
-				t.Errorf("got %+v (%v), want %s", result, err, tc.want)
+			_, found, _ := unstructured.NestedInt64(row.Object.Object, "status", "observedGeneration")
+			if !found {
+				return
 			}
-			tc.object.SetGeneration(4)
-			content, err = runtime.DefaultUnstructuredConverter.ToUnstructured(tc.object)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if result, err = status.Compute(&unstructured.Unstructured{Object: content}); err != nil || result.Status != status.InProgressStatus {
+			row.Object.SetGeneration(rows.Generation + 1)
+			if result, err := status.Compute(row.Object); err != nil || result.Status != status.InProgressStatus {
 				t.Errorf("of an older generation: got %+v (%v), want %s", result, err, status.InProgressStatus)
 			}
 		})
+	}
+}
+
+// TestRowsHaveEveryReason finds each reason of the API in the conditions of some
+// row.
+func TestRowsHaveEveryReason(t *testing.T) {
+	all, err := rows.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	for _, row := range all {
+		conditions, _, _ := unstructured.NestedSlice(row.Object.Object, "status", "conditions")
+		for _, condition := range conditions {
+			said[condition.(map[string]any)["reason"].(string)] = true
+		}
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := 0
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			return true
+		}
+		reasons++
+		reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil || !said[reason] {
+			t.Errorf("no row has the reason %s (%v)", reason, err)
+		}
+		return true
+	})
+	if reasons == 0 {
+		t.Error("the API has no reasons")
 	}
 }
