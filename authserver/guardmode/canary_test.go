@@ -36,9 +36,12 @@ func awaitProbe(t *testing.T, checker *canary.Checker, policy, what string, ok f
 	t.Helper()
 	var found map[string]string
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, awaitTimeout, true, func(ctx context.Context) (bool, error) {
-		var err error
-		found, err = checker.Probe(ctx)
-		return err == nil && ok(found[policy]), err
+		now, err := checker.Probe(ctx)
+		if err != nil {
+			return false, err
+		}
+		found = now
+		return ok(found[policy]), nil
 	})
 	if err != nil {
 		t.Fatalf("waiting until policy %s %s: %v; found: %q", policy, what, err, found)
@@ -51,36 +54,88 @@ func says(text string) func(string) bool {
 	return func(why string) bool { return strings.Contains(why, text) }
 }
 
-// TestCanary takes the teeth out of each policy, in each way that there is, and
-// puts them back.
-func TestCanary(t *testing.T) {
+// policy is one of either kind, with its bindings.
+type policy struct {
+	object   client.Object
+	bindings []client.Object
+}
+
+// allPolicies are the guard's, by name.
+func allPolicies(t *testing.T) map[string]*policy {
+	t.Helper()
 	policies, err := guard.Policies()
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := map[string]*policy{}
+	of := func(name string) *policy {
+		if all[name] == nil {
+			all[name] = &policy{}
+		}
+		return all[name]
+	}
+	for _, p := range policies {
+		of(p.Policy.Name).object = p.Policy
+		for _, binding := range p.Bindings {
+			of(p.Policy.Name).bindings = append(of(p.Policy.Name).bindings, binding)
+		}
+	}
+	for _, object := range guard.Lock() {
+		switch object := object.(type) {
+		case *admissionv1.ValidatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicy:
+			of(object.GetName()).object = object
+		case *admissionv1.ValidatingAdmissionPolicyBinding:
+			of(object.Spec.PolicyName).bindings = append(of(object.Spec.PolicyName).bindings, object)
+		case *admissionv1.MutatingAdmissionPolicyBinding:
+			of(object.Spec.PolicyName).bindings = append(of(object.Spec.PolicyName).bindings, object)
+		}
+	}
+	return all
+}
+
+func copyOf(object client.Object) client.Object { return object.DeepCopyObject().(client.Object) }
+
+// TestCanary takes the teeth out of each policy, in each way that there is, and
+// puts them back.
+func TestCanary(t *testing.T) {
 	checker := newChecker(t)
-	for _, policy := range policies {
-		name := policy.Policy.Name
+	for name, policy := range allPolicies(t) {
 		t.Run(name, func(t *testing.T) {
 			awaitProbe(t, checker, name, "bites", bites)
-			for _, binding := range policy.Bindings {
-				if err := cluster.Client.Delete(t.Context(), binding.DeepCopy()); err != nil {
+			for _, binding := range policy.bindings {
+				if err := cluster.Client.Delete(t.Context(), copyOf(binding)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			awaitProbe(t, checker, name, "is asked by nobody", says("no ValidatingAdmissionPolicyBinding asks it"))
-			if err := cluster.Client.Delete(t.Context(), policy.Policy.DeepCopy()); err != nil {
+			awaitProbe(t, checker, name, "is asked by nobody", says("no binding asks it"))
+			if err := cluster.Client.Delete(t.Context(), copyOf(policy.object)); err != nil {
 				t.Fatal(err)
 			}
 			awaitProbe(t, checker, name, "is missing", says("is not installed"))
-			create(t, policy.Policy.DeepCopy())
-			for _, binding := range policy.Bindings {
-				create(t, binding.DeepCopy())
+			create(t, copyOf(policy.object))
+			for _, binding := range policy.bindings {
+				create(t, copyOf(binding))
 			}
 			awaitProbe(t, checker, name, "bites", bites)
 		})
 	}
-	for _, name := range []string{"scopegate-consumers", "scopegate-virtualmcpservers", "scopegate-defaults-for-virtualmcpservers"} {
+	t.Run("the parameters are missing", func(t *testing.T) {
+		parameters := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: guard.ParametersNamespace, Name: guard.ParametersName}}
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(parameters), parameters); err != nil {
+			t.Fatal(err)
+		}
+		if err := cluster.Client.Delete(t.Context(), copyOf(parameters)); err != nil {
+			t.Fatal(err)
+		}
+		awaitProbe(t, checker, guard.LockDeny, "lets pass", says("it let pass by dry run"))
+		awaitProbe(t, checker, guard.LockHold, "does not hold", says("it did not hold by dry run"))
+		parameters.ResourceVersion, parameters.UID = "", ""
+		create(t, parameters)
+		awaitProbe(t, checker, guard.LockDeny, "bites", bites)
+		awaitProbe(t, checker, guard.LockHold, "holds", bites)
+		awaitProbe(t, checker, guard.LockWarn, "warns", bites)
+	})
+	for _, name := range []string{"scopegate-consumers", "scopegate-virtualmcpservers", "scopegate-defaults-for-virtualmcpservers", guard.LockDeny, guard.LockWarn} {
 		t.Run(name+" lets pass", func(t *testing.T) {
 			policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
 			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(policy), policy); err != nil {
@@ -93,7 +148,7 @@ func TestCanary(t *testing.T) {
 			if err := cluster.Client.Update(t.Context(), policy); err != nil {
 				t.Fatal(err)
 			}
-			awaitProbe(t, checker, name, "lets pass", says("it let pass by dry run"))
+			awaitProbe(t, checker, name, "lets pass", says(" by dry run "))
 			policy.Spec = before.Spec
 			if err := cluster.Client.Update(t.Context(), policy); err != nil {
 				t.Fatal(err)
@@ -111,13 +166,13 @@ func TestCanary(t *testing.T) {
 			}
 		}
 		setMode(`"off"`)
-		awaitProbe(t, checker, "scopegate-consumers", "is not asked", says("labelled scopegate.dev/guard=off"))
+		awaitProbe(t, checker, "scopegate-consumers", "is not asked", says("label it scopegate.dev/guard=deny"))
 		setMode(`"deny"`)
-		awaitProbe(t, checker, "scopegate-consumers", "bites", bites)
-		setMode(`null`)
-		awaitProbe(t, checker, "scopegate-consumers", "bites", bites)
+		for name := range allPolicies(t) {
+			awaitProbe(t, checker, name, "bites", bites)
+		}
 	})
-	t.Run("nothing is stored but one config", func(t *testing.T) {
+	t.Run("nothing is stored that runs", func(t *testing.T) {
 		key := client.ObjectKey{Namespace: controlplane.Namespace, Name: canary.Name}
 		if err := cluster.Client.Get(t.Context(), key, &v1beta1.MCPExternalAuthConfig{}); err != nil {
 			t.Error(err)

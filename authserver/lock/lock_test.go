@@ -119,13 +119,14 @@ func (c *tally) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// parallel runs cases on all cores, each with its own source of randomness.
-func parallel(t *testing.T, count int, do func(r random, number int)) {
+// parallel runs cases on all cores until it is enough, each with its own source
+// of randomness.
+func parallel(count int, enough func() bool, do func(r random, number int)) {
 	var group sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for worker := range workers {
 		group.Go(func() {
-			for i := worker; i < count; i += workers {
+			for i := worker; i < count && !enough(); i += workers {
 				do(random{rand.New(rand.NewPCG(*seed, uint64(i)))}, i) //nolint:gosec // Repeatable on purpose.
 			}
 		})
@@ -147,8 +148,24 @@ var denying = lockeval.Parameters(map[string]string{guard.ParameterMode: guard.M
 // TestEncoded: for each text that ToolHive's encoders write the lock counts the
 // missing scopes that ToolHive counts in the decoded text.
 func TestEncoded(t *testing.T) {
-	e, counts, start := evaluator(t), &tally{}, time.Now()
-	parallel(t, *cases, func(r random, number int) {
+	counts, start := &tally{}, time.Now()
+	for _, difference := range compareEncoded(t, evaluator(t), *cases, 10, counts) {
+		t.Error(difference)
+	}
+	t.Logf("%d random configs, %.1f s: %s", *cases, time.Since(start).Seconds(), counts)
+	if *cases >= 1000 {
+		for _, what := range []string{jsonKey + " readable missing 1", yamlKey + " readable missing 1", jsonKey + " none missing 0"} {
+			if counts.of[what] < *cases/100 {
+				t.Errorf("%s: only %d, which compares little", what, counts.of[what])
+			}
+		}
+	}
+}
+
+// compareEncoded returns the differences over random configs, up to so many.
+func compareEncoded(t *testing.T, e *lockeval.Evaluator, count, most int, counts *tally) []string {
+	found := &differences{most: most}
+	parallel(count, found.enough, func(r random, number int) {
 		a, err := r.encode()
 		if err != nil {
 			counts.add("not encodable")
@@ -162,14 +179,29 @@ func TestEncoded(t *testing.T) {
 			return
 		}
 		outcome, err := e.Evaluate(t.Context(), lockeval.ConfigMap(a.data()), denying, nil)
-		if err != nil {
-			t.Errorf("case %d (-seed %d): %v\n%s", number, *seed, err, a.text)
-			return
-		}
 		counts.add(fmt.Sprintf("%s %s missing %d", a.key, outcome.State, min(want, 1)))
-		if outcome.State == lockeval.Unreadable || outcome.Missing != want || outcome.Admitted != (want == 0) {
-			t.Errorf("case %d (-seed %d): ToolHive misses %d scopes, the lock: %+v\n%s\n%q", number, *seed, want, outcome, a.text, a.text)
+		if err != nil || outcome.State == lockeval.Unreadable || outcome.Missing != want || outcome.Admitted != (want == 0) {
+			found.add(fmt.Sprintf("case %d (-seed %d): ToolHive misses %d scopes, the lock: %+v %v\n%s\n%q", number, *seed, want, outcome, err, a.text, a.text))
 		}
 	})
-	t.Logf("%d random configs, %.1f s: %s", *cases, time.Since(start).Seconds(), counts)
+	return found.all
+}
+
+// differences of cases that run at the same time.
+type differences struct {
+	mu   sync.Mutex
+	all  []string
+	most int
+}
+
+func (d *differences) enough() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.all) >= d.most
+}
+
+func (d *differences) add(difference string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = append(d.all, difference)
 }

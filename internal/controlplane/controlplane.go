@@ -14,9 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -132,10 +130,10 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	if err := os.WriteFile(c.Kubeconfig, c.environment.KubeConfig, 0o600); err != nil {
 		return nil, fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	folders := []string{"rbac"}
+	folders := []string{"manager", "rbac"}
 	c.user = wholeUser
 	if options.Guard {
-		folders = []string{"guard/rbac", "guard/policies"}
+		folders = []string{"guard/manager", "guard/rbac", "guard/policies", "guard/lock"}
 		c.user = guardUser
 	}
 	if !options.Bare {
@@ -151,16 +149,12 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	return c, nil
 }
 
-// install creates the namespace and the manifests in folders: the RBAC that
-// scopegate's manager runs under.
+// install creates what is in folders: the namespace, the RBAC that scopegate's
+// manager runs under, and in guard mode the policies.
 func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	admin, err := client.New(c.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
 		return fmt.Errorf("reaching the control plane: %w", err)
-	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}
-	if err := admin.Create(ctx, namespace); err != nil {
-		return fmt.Errorf("creating namespace %s: %w", Namespace, err)
 	}
 	for _, folder := range folders {
 		objects, err := config.Objects(folder)

@@ -24,6 +24,8 @@ import (
 //     ToolHive's operator would try a refused update over and over.
 //   - LockHoldDeployments and LockHoldServices keep what belongs to the held data,
 //     so that a pod never gets the environment of one config and the file of another.
+//   - LockKeep refuses the update of such a Deployment, should the policy before not
+//     have been able to keep it. ToolHive's operator retries that ever more rarely.
 //   - LockWarn warns, where the mode is warn, and of what is held.
 const (
 	LockDeny            = "scopegate-lock"
@@ -31,6 +33,7 @@ const (
 	LockHold            = "scopegate-lock-hold"
 	LockHoldDeployments = "scopegate-lock-hold-deployments"
 	LockHoldServices    = "scopegate-lock-hold-services"
+	LockKeep            = "scopegate-lock-keep"
 )
 
 // HeldBecause is the annotation that says why a ConfigMap is held. The label and
@@ -38,12 +41,11 @@ const (
 // writes all labels and annotations.
 const HeldBecause = "scopegate.dev/held-because"
 
-// Lock returns the policies on ToolHive's ConfigMaps with their bindings, and the
-// object with their parameters.
+// Lock returns the policies on ToolHive's ConfigMaps, each before its binding,
+// which has the same name.
 func Lock() []client.Object {
 	deny, warn := []admissionv1.ValidationAction{admissionv1.Deny}, []admissionv1.ValidationAction{admissionv1.Warn, admissionv1.Audit}
 	return []client.Object{
-		parametersObject(),
 		lockPolicy(LockDeny, "A ConfigMap of ToolHive's operator may not get a baseline that the auth server which reads it would refuse.",
 			// Where the update is held, the data is that of before. This is for a
 			// Kubernetes without MutatingAdmissionPolicy.
@@ -55,10 +57,18 @@ func Lock() []client.Object {
 		lockBinding(LockWarn, warn),
 		holdPolicy(),
 		mutatingBinding(LockHold, parametersRef()),
-		keepPolicy(LockHoldDeployments, "The pods of a workload whose ConfigMap is held stay as they are.", "apps", "deployments", keptTemplate),
+		keepPolicy(LockHoldDeployments, "The pods of a workload whose ConfigMap is held stay as they are.", "apps", "deployments", unchangedTemplate, keptTemplate),
 		mutatingBinding(LockHoldDeployments, heldRef()),
-		keepPolicy(LockHoldServices, "The Service of a workload whose ConfigMap is held stays as it is.", "", "services", keptService),
+		keepPolicy(LockHoldServices, "The Service of a workload whose ConfigMap is held stays as it is.", "", "services", unchangedService, keptService),
 		mutatingBinding(LockHoldServices, heldRef()),
+		refuseKept(),
+		&admissionv1.ValidatingAdmissionPolicyBinding{
+			TypeMeta:   metav1.TypeMeta{APIVersion: admissionv1.SchemeGroupVersion.String(), Kind: "ValidatingAdmissionPolicyBinding"},
+			ObjectMeta: lockMeta(LockKeep, ""),
+			Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+				PolicyName: LockKeep, ParamRef: heldRef(), MatchResources: notOff(), ValidationActions: deny,
+			},
+		},
 	}
 }
 
@@ -78,10 +88,12 @@ func lockVariables() []admissionv1.Variable {
 		{Name: "yamlMissing", Expression: missingOf("yaml")},
 		// A scope that is not found counts as missing only if it could not be there
 		// in another spelling, which the encoder would not write.
-		{Name: "jsonDoubtful", Expression: "size(variables.jsonMissing) > 0 && (variables.jsonBaseline + variables.jsonScopes).exists(s, s.matches(" + literal(oddJSON) + "))"},
+		{Name: "jsonDoubtful", Expression: "size(variables.jsonMissing) > 0 && (variables.jsonBaseline + variables.jsonScopes).exists(s, !s.matches(" + literal(encodedJSON) + "))"},
+		{Name: "yamlMissingBare", Expression: bare("variables.yamlMissing")},
+		{Name: "yamlScopesBare", Expression: "size(variables.yamlScopes) > 0 ? " + bare("variables.yamlScopes") + " : variables.defaults"},
 		{Name: "yamlDoubtful", Expression: "size(variables.yamlMissing) > 0 && (\n" +
 			"(variables.yamlBaseline + variables.yamlScopes).exists(s, s.matches(" + literal(oddYAML) + ")) ||\n" +
-			bare("variables.yamlMissing") + ".exists(m, m in (size(variables.yamlScopes) > 0 ? " + bare("variables.yamlScopes") + " : variables.defaults)))"},
+			"variables.yamlMissingBare.exists(m, m in variables.yamlScopesBare))"},
 		{Name: "state", Expression: "variables.binary || variables.jsonState == 'unreadable' || variables.yamlState == 'unreadable' || variables.jsonDoubtful || variables.yamlDoubtful ? 'unreadable' :\n" +
 			"variables.jsonState == 'readable' || variables.yamlState == 'readable' ? 'readable' : 'none'"},
 		{Name: "missing", Expression: "variables.jsonMissing + variables.yamlMissing"},

@@ -103,9 +103,8 @@ func jsonList(key string) string {
 // jsonString matches a string as the encoder writes it.
 const jsonString = `"(?:[^"\\\n]|\\[^\n])*"`
 
-// oddJSON matches an entry with a character or an escape for which the encoder
-// writes another one.
-const oddJSON = `[<>&\x{2028}\x{2029}]|\\(?:/|u(?:[^02f]|0[^0]|00[^0-3]|000[89acdA-D]|002[^6]|003[^ce]|2[^0]|20[^2]|202[^89]|f[^f]|ff[^f]|fff[^d]|[^\n]{0,3}[A-F]))`
+// encodedJSON matches an entry if each character is written as the encoder does.
+const encodedJSON = `^"(?:[^"\\<>&\x{2028}\x{2029}]|\\(?:["\\bfnrt]|u(?:000[0-7bef]|001[0-9a-f]|003[ce]|0026|202[89]|fffd)))*"$`
 
 // canonicalJSON tells whether every line of a text is one that the encoder
 // writes, and follows from the line before: inside an opening line two deeper,

@@ -2,12 +2,7 @@ package guard
 
 import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"strings"
-
-	"github.com/scopegate/scopegate/internal/scopes"
 )
 
 // The object with the parameters of the lock. ToolHive's operator overwrites the
@@ -24,20 +19,6 @@ const (
 	// is told none, with white space between them.
 	ParameterDefaultScopes = "defaultScopes"
 )
-
-func parametersObject() *corev1.ConfigMap {
-	defaults, _ := scopes.Effective(nil, nil)
-	return &corev1.ConfigMap{
-		TypeMeta: metav1.TypeMeta{APIVersion: corev1.SchemeGroupVersion.String(), Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{
-			Name: ParametersName, Namespace: ParametersNamespace, Labels: labels(nil),
-			Annotations: map[string]string{"kubernetes.io/description": "The parameters of scopegate's guard."},
-		},
-		Data: map[string]string{
-			ParameterMode: ModeWarn, ParameterExempt: "", ParameterDefaultScopes: strings.Join(defaults, " "),
-		},
-	}
-}
 
 // parameterVariables read the parameters: with any white space, and as if they
 // were not there where they are missing or empty. A mode that is none of the two

@@ -17,7 +17,7 @@ import (
 // Up to how many characters a text is read, and one with a block scalar, for which
 // the expression is longer and thus dearer. A config has some 1,000.
 const (
-	readableYAML   = 60_000
+	readableYAML   = 40_000
 	readableBlocks = 8_000
 )
 
@@ -73,8 +73,8 @@ const (
 )
 
 // oddYAML matches an entry of a list with an escape for what the encoder writes
-// as it is, or as a block.
-const oddYAML = `^\n    - "(?:(?:[^"\\]|\\[^\n])*\\(?:x[2-7][0-9A-Ea-e]|x[A-Fa-f]|u[^F]|/| )|(?:[^"\\ ]| [^"\\]|\\n)*\\n(?:[^"\\ ]| [^"\\]|\\n)*"$)`
+// as it is, or as a block, and a block with other white space than the encoder's.
+const oddYAML = `^\n    - \|(?:[-+]?\n+(?: {0,5}[^ \n]| {7})|[^\n]*(?:\n[^\n]*)*\n +(?m:$))|^\n    - "(?:(?:[^"\\]|\\[^\n])*\\(?:x[2-7][0-9A-Ea-e]|x[A-Fa-f]|u[^F]|/| )|(?:[^"\\ ]| [^"\\]|\\n)*\\n(?:[^"\\ ]| [^"\\]|\\n)*"$)`
 
 // bare are the entries of a list without the quotes, or the block, that the
 // encoder adds only where they are needed.

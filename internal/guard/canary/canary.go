@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +21,8 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/scopegate/scopegate/internal/guard"
 )
 
 const (
@@ -129,7 +133,11 @@ func (c *Checker) tell(ctx context.Context, found map[string]string) {
 // regarding is a policy, which may not exist, for an event.
 func regarding(policy string) client.Object {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: policy}}
-	object.SetGroupVersionKind(policyKind)
+	kind := "ValidatingAdmissionPolicy"
+	if strings.HasPrefix(policy, guard.LockHold) {
+		kind = "MutatingAdmissionPolicy"
+	}
+	object.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(kind))
 	return object
 }
 

@@ -1,18 +1,27 @@
 package canary
 
 import (
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
 )
 
-// Name is that of every object that is tried, and of the one that is stored.
+// Name is that of the objects that are tried and stored.
 const Name = "scopegate-canary"
 
 // scope is in the baseline of every edit, and supported by none.
 const scope = "scopegate-canary"
+
+// supported is the one scope that is.
+const supported = "openid"
+
+const description = "kubernetes.io/description"
 
 // edit is a creation that a policy has to refuse.
 type edit struct {
@@ -27,16 +36,57 @@ func edits(namespace string) []edit {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: Name}
 	refs := v1alpha1.AuthReferences{
 		AuthServerRef: &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: Name},
-		OIDCConfigRef: oidcConfigRef("openid"),
+		OIDCConfigRef: oidcConfigRef(supported),
 	}
 	return []edit{
 		{"scopegate-consumers", "an MCPServer", &v1beta1.MCPServer{
 			ObjectMeta: meta, Spec: v1alpha1.MCPServerSpec{Image: "example.com/canary", AuthReferences: refs}}},
 		{"scopegate-consumers", "an MCPRemoteProxy", &v1beta1.MCPRemoteProxy{
 			ObjectMeta: meta, Spec: v1alpha1.MCPRemoteProxySpec{RemoteURL: "https://canary.example.com", AuthReferences: refs}}},
-		{"scopegate-virtualmcpservers", "a VirtualMCPServer with scopes", virtual(meta, "openid")},
+		{"scopegate-virtualmcpservers", "a VirtualMCPServer with scopes", virtual(meta, supported)},
 		{"scopegate-defaults-for-virtualmcpservers", "a VirtualMCPServer without scopes", virtual(meta)},
+		{guard.LockDeny, "a ConfigMap with a run config", newRunConfig(namespace)},
 	}
+}
+
+// runConfigKey is by which ToolHive's operator writes a run config.
+const runConfigKey = "runconfig.json"
+
+// runConfig is a ConfigMap as ToolHive's operator writes one, with a baseline of
+// one scope. No workload owns it, and none mounts it.
+func runConfig(namespace, baseline string) *corev1.ConfigMap {
+	type section struct {
+		SchemaVersion string   `json:"schema_version"`
+		Supported     []string `json:"scopes_supported"`
+		Baseline      []string `json:"baseline_client_scopes"`
+	}
+	text, err := json.MarshalIndent(struct {
+		SchemaVersion string  `json:"schema_version"`
+		AuthServer    section `json:"embedded_auth_server_config"`
+	}{"v0.1.0", section{"v0.1.0", []string{supported}, []string{baseline}}}, "", "  ")
+	if err != nil {
+		panic(err) // Strings can always be encoded.
+	}
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: Name,
+			Labels:      map[string]string{"toolhive.stacklok.io/component": "run-config"},
+			Annotations: map[string]string{description: "scopegate's guard tries its lock on this. Nothing runs from it."},
+		},
+		Data: map[string]string{runConfigKey: string(text)},
+	}
+}
+
+// newRunConfig is one that is not stored.
+func newRunConfig(namespace string) *corev1.ConfigMap {
+	configMap := runConfig(namespace, scope)
+	configMap.Name += "-new"
+	return configMap
+}
+
+// stored are the objects that are stored.
+func stored(namespace string) []client.Object {
+	return []client.Object{storedConfig(namespace), runConfig(namespace, supported)}
 }
 
 func virtual(meta metav1.ObjectMeta, scopes ...string) *v1beta1.VirtualMCPServer {
@@ -50,7 +100,7 @@ func virtual(meta metav1.ObjectMeta, scopes ...string) *v1beta1.VirtualMCPServer
 func storedConfig(namespace string) *v1beta1.MCPExternalAuthConfig {
 	return &v1beta1.MCPExternalAuthConfig{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: Name, Annotations: map[string]string{
-			"kubernetes.io/description": "scopegate's guard tries its policies against this config. Nothing runs from it.",
+			description: "scopegate's guard tries its policies against this config. Nothing runs from it.",
 		}},
 		Spec: v1alpha1.MCPExternalAuthConfigSpec{Type: v1alpha1.ExternalAuthTypeEmbeddedAuthServer, EmbeddedAuthServer: authServer()},
 	}
