@@ -94,14 +94,21 @@ lint: ## Check the code, and the API types against the conventions of Kubernetes
 .PHONY: verify
 verify: lint ## Check that generated files are up to date, and lint and format.
 	hack/verify.sh
+	hack/crdify.sh
 
 .PHONY: clean
 clean: ## Remove what was built here. The control plane's cache stays.
 	rm -rf bin
 
 # Packaging and releases.
-RELEASE_TOOL := go tool -modfile=tools/release/go.mod
-
 .PHONY: dist
 dist: ## Write dist/guard.yaml and dist/install.yaml. VERSION is the tag of the images, REGISTRY stands before their names.
 	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" hack/dist.sh
+
+.PHONY: release
+release: ## Build a release into dist: binaries, images, SBOMs, manifests, chart, krew manifest, checksums.
+	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" URL="$(URL)" hack/release.sh
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities that the code calls. Its database, vuln.go.dev, has to be reachable.
+	@hack/vuln.sh

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The exit statuses, documented in docs/lint.md.
+// The exit statuses, documented in docs/lint.md and docs/tree.md.
 const (
 	exitClean    = 0
 	exitFindings = 1
@@ -71,6 +71,9 @@ func newRoot() *cobra.Command {
 		Short: "Tell whether the baseline scopes of auth servers hold, before the cluster does",
 		Long: "Tell whether the baseline scopes of embedded auth servers are among the scopes that the auth servers support.\n" +
 			"As a plugin it runs as: kubectl scopegate",
+		Example: "  kubectl scopegate lint -R -f deploy/\n" +
+			"  kubectl scopegate tree -A\n" +
+			"  kubectl scopegate guard check -A",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

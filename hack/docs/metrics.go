@@ -1,79 +1,190 @@
 package main
 
 import (
-	"context"
 	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	_ "sigs.k8s.io/controller-runtime/pkg/controller" // Registers its metrics.
+	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/guard/condition"
 	"github.com/scopegate/scopegate/internal/metrics"
 )
 
 const metricsHead = `# Metrics
 
-What scopegate's manager serves beside the metrics of controller-runtime. They are counted when they are scraped, from the manager's cache. Names and
-labels are API.
+What can be asked about scopegate. How to scrape it, the alerts and the dashboard are in [monitoring](monitoring.md).
 
-| metric | type | labels | meaning |
-| --- | --- | --- | --- |
+## Scopegate's own
+
+Names and labels are API. All are gauges. The first two are counted when they are scraped, from the manager's cache: every manager shows the same, and a
+` + "`max by`" + ` merges them.
+
 `
 
-func metricsPage() (string, error) {
-	collector := metrics.Collector{Cache: oneServer{}, Held: metrics.HeldInWholeMode}
-	registry := prometheus.NewPedanticRegistry()
-	if err := registry.Register(collector); err != nil {
-		return "", err
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		return "", err
-	}
-	if described := countDescribed(collector); described != len(families) {
-		return "", fmt.Errorf("%d metrics are described, but one object has %d", described, len(families))
-	}
-	var page strings.Builder
-	page.WriteString(metricsHead)
-	for _, family := range families {
-		var labels []string
-		for _, label := range family.GetMetric()[0].GetLabel() {
-			labels = append(labels, "`"+label.GetName()+"`")
-		}
-		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", family.GetName(), strings.ToLower(family.GetType().String()), strings.Join(labels, ", "), cell(family.GetHelp()))
-	}
-	return page.String(), nil
+const standardHead = `
+## What every manager serves
+
+Of the metrics of controller-runtime and of Go, those that the [alerts](../config/monitoring/prometheusrule.yaml) and the
+[dashboard](../config/monitoring/grafana/scopegate.json) use.
+
+`
+
+const apiServerHead = `
+## The API server's own
+
+It counts what the guard's policies decide, under the names ` + "`scopegate-…`" + ` in the label ` + "`policy`" + `. An edit that a policy has nothing against
+is counted by none.
+
+| metric | labels |
+| --- | --- |
+`
+
+const objectsHead = `
+## One series an object
+
+From kube-state-metrics with [this configuration](../config/monitoring/kube-state-metrics/config.yaml). The value is the time of the last transition.
+
+| metric | kinds | labels |
+| --- | --- | --- |
+`
+
+const tableHead = "| metric | labels | meaning |\n| --- | --- | --- |\n"
+
+// apiServerLabels are those of every metric of policies.
+const apiServerLabels = "`policy`, `policy_binding`, `error_type`, `enforcement_action`"
+
+// described is a metric as its collector describes it.
+type described struct {
+	name, help string
+	labels     []string
 }
 
-func countDescribed(collector prometheus.Collector) int {
+// descriptionParts finds the parts of a description, which has no other access.
+var descriptionParts = regexp.MustCompile(`^Desc\{fqName: "(.*?)", help: "(.*?)"(?:, unit: ".*?")?, constLabels: \{.*?\}, variableLabels: \{(.*?)\}(?:, .*)?\}$`)
+
+func describe(collector prometheus.Collector) ([]described, error) {
 	descriptions := make(chan *prometheus.Desc)
 	go func() {
 		defer close(descriptions)
 		collector.Describe(descriptions)
 	}()
-	count := 0
-	for range descriptions {
-		count++
+	var found []described
+	for description := range descriptions {
+		parts := descriptionParts.FindStringSubmatch(description.String())
+		if parts == nil {
+			return nil, fmt.Errorf("a description in another form: %s", description)
+		}
+		metric := described{name: parts[1], help: strings.ReplaceAll(parts[2], `\"`, `"`)}
+		for label := range strings.SplitSeq(parts[3], ",") {
+			if label != "" {
+				metric.labels = append(metric.labels, "`"+label+"`")
+			}
+		}
+		found = append(found, metric)
 	}
-	return count
+	return found, nil
 }
 
-// oneServer is a cache with one object, so that every metric has a series.
-type oneServer struct{ client.Reader }
+func (d described) row() string {
+	return fmt.Sprintf("| `%s` | %s | %s |\n", d.name, strings.Join(d.labels, ", "), cell(d.help))
+}
 
-// List returns one MCPServer that is held, and no other kind.
-func (oneServer) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
-	servers, ok := list.(*v1beta1.MCPServerList)
-	if !ok {
-		return nil
+func metricsPage() (string, error) {
+	var page strings.Builder
+	page.WriteString(metricsHead + tableHead)
+	for _, collector := range []prometheus.Collector{metrics.Collector{}, &canary.Checker{}, metrics.StoodDown{Rivals: &condition.Rivals{}}} {
+		own, err := describe(collector)
+		if err != nil {
+			return "", err
+		}
+		for _, metric := range own {
+			page.WriteString(metric.row())
+		}
 	}
-	servers.Items = make([]v1beta1.MCPServer, 1)
-	servers.Items[0].Status.Conditions = []metav1.Condition{
-		{Type: v1alpha1.ConditionBaselineScopesValid, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonBaselineScopeNotSupported},
-		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonBaselineScopeNotSupported},
+	asked, err := askedFor()
+	if err != nil {
+		return "", err
+	}
+	page.WriteString(standardHead + tableHead)
+	standard, err := describe(runtimemetrics.Registry.(prometheus.Collector))
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(standard, func(a, b described) int { return strings.Compare(a.name, b.name) })
+	for _, metric := range standard {
+		if asked[metric.name] {
+			page.WriteString(metric.row())
+			delete(asked, metric.name)
+		}
+	}
+	page.WriteString(apiServerHead)
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		if strings.HasPrefix(name, "apiserver_") {
+			fmt.Fprintf(&page, "| `%s` | %s |\n", name, apiServerLabels)
+		} else if !strings.HasPrefix(name, "scopegate_") {
+			return "", fmt.Errorf("an alert or the dashboard asks for %s, which nobody here serves", name)
+		}
+	}
+	page.WriteString(objectsHead)
+	if err := writeObjectMetrics(&page); err != nil {
+		return "", err
+	}
+	return page.String(), nil
+}
+
+// selector finds the name of a metric in a query, where every one has a matcher.
+var selector = regexp.MustCompile(`([a-z_]+)\{`)
+
+// askedFor returns the metrics that the alerts and the dashboard ask for.
+func askedFor() (map[string]bool, error) {
+	asked := map[string]bool{}
+	for _, path := range []string{"config/monitoring/prometheusrule.yaml", "config/monitoring/grafana/scopegate.json"} {
+		text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
+		if err != nil {
+			return nil, err
+		}
+		for _, match := range selector.FindAllStringSubmatch(string(text), -1) {
+			asked[strings.TrimSuffix(match[1], "_bucket")] = true
+		}
+	}
+	return asked, nil
+}
+
+// writeObjectMetrics lists the metrics that kube-state-metrics is configured for.
+func writeObjectMetrics(page *strings.Builder) error {
+	text, err := os.ReadFile("config/monitoring/kube-state-metrics/config.yaml")
+	if err != nil {
+		return err
+	}
+	var config struct {
+		Spec struct {
+			Resources []struct {
+				GroupVersionKind struct{ Kind string }
+				MetricNamePrefix string
+				Metrics          []struct{ Name string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	kinds := map[string][]string{}
+	for _, resource := range config.Spec.Resources {
+		for _, metric := range resource.Metrics {
+			name := resource.MetricNamePrefix + "_" + metric.Name
+			kinds[name] = append(kinds[name], resource.GroupVersionKind.Kind)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		fmt.Fprintf(page, "| `%s` | %s | `namespace`, `name`, `status`, `reason`, `customresource_kind` |\n", name, strings.Join(kinds[name], ", "))
 	}
 	return nil
 }

@@ -101,12 +101,15 @@ func (r Report) WriteText(out io.Writer) error {
 }
 
 func (g Guard) String() string {
-	switch {
-	case len(g.Policies) == 0:
+	text := fmt.Sprintf("%d policies", len(g.Policies))
+	switch len(g.Policies) {
+	case 0:
 		return "no policies"
-	case g.Mode == "":
-		return fmt.Sprintf("%d policies", len(g.Policies))
-	default:
-		return fmt.Sprintf("%d policies, by default in mode %s", len(g.Policies), g.Mode)
+	case 1:
+		text = "1 policy"
 	}
+	if g.Mode != "" {
+		text += ", by default in mode " + g.Mode
+	}
+	return text
 }

@@ -11,11 +11,13 @@
 //     and aliases are bounded. Lists are unpacked, and other kinds skipped
 //     (object.go).
 //  4. check (check.go, schema.go): each object goes through the steps of the API
-//     server, by its own packages, with the schemas of the embedded CRDs: unknown
-//     fields, defaults, metadata, schema, list types and CEL under the real cost
-//     limits. With the stored version of an object (--old) these are the steps of
-//     an update, transition rules and ratcheting included. A kind's schema is
-//     compiled when the first of its objects comes.
+//     server, by its own packages, with the schemas of the CRDs: unknown fields,
+//     defaults, metadata, schema, list types and CEL under the real cost limits.
+//     With the stored version of an object (--old) these are the steps of an
+//     update, transition rules and ratcheting included. What takes long is done
+//     when it is needed first and with no more of a schema than can matter:
+//     narrow.go leaves out fields that no object has, evaluate.go compiles a rule
+//     when an object has what it is about.
 //  5. resolve (pairs.go): configs and consumers of the input meet in
 //     internal/resolve, the code of the controllers, and verdicts become findings.
 //  6. locate (locate.go): a field's path becomes a line and a column. Nodes are

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
@@ -129,10 +129,10 @@ func reaches(value any, path []string) bool {
 
 // partFor returns of a schema what is on the path to a rule, and there what the
 // rule can read.
-func partFor(rule apiextensions.ValidationRule, s *structural.Structural, path []string) *structural.Structural {
+func partFor(rule apiextensionsv1.ValidationRule, s *structural.Structural, path []string) *structural.Structural {
 	if len(path) == 0 {
 		part := readable(s, namesIn(rule.Rule, rule.MessageExpression))
-		part.XValidations = apiextensions.ValidationRules{rule}
+		part.XValidations = apiextensionsv1.ValidationRules{rule}
 		return part
 	}
 	part := *s

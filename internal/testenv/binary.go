@@ -20,28 +20,35 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
+// Output keeps what a process prints.
+type Output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(text []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(text)
+}
+
+// String returns what was printed so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
 // Process is the built manager, running.
 type Process struct {
 	command *exec.Cmd
 	ended   chan error
-
-	mu   sync.Mutex
-	logs bytes.Buffer
-}
-
-// Write keeps what the process prints.
-func (p *Process) Write(text []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.logs.Write(text)
+	output  Output
 }
 
 // Logs returns what the process has printed so far.
-func (p *Process) Logs() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.logs.String()
-}
+func (p *Process) Logs() string { return p.output.String() }
 
 // Stop sends SIGTERM and returns how the process ended.
 func (p *Process) Stop() error {
@@ -70,8 +77,8 @@ func BuildManager(t testing.TB) string {
 // StartProcess runs the built manager until the test ends or it is stopped.
 func StartProcess(t testing.TB, manager string, arguments ...string) *Process {
 	t.Helper()
-	process := &Process{command: exec.Command(manager, arguments...), ended: make(chan error, 1)} //nolint:gosec // Our own binary.
-	process.command.Stdout, process.command.Stderr = process, process
+	process := &Process{command: exec.Command(manager, arguments...), ended: make(chan error, 1)}
+	process.command.Stdout, process.command.Stderr = &process.output, &process.output
 	if err := process.command.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,9 @@ var benchmarks = []struct {
 	name string
 	run  func(context.Context, options) error
 }{
-	{"lint", lintBench},
+	{"lint", lintBench(many)},
+	{"lint-pairs", lintBench(across)},
+	{"lint-document", lintBench(single)},
 	{"coldstart", coldStartBench},
 }
 

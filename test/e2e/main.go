@@ -22,7 +22,8 @@ import (
 // timeout bounds a whole run.
 const timeout = 20 * time.Minute
 
-// scenario is one of what is shown. Those of whole mode need the first.
+// scenario is one of what is shown. Those of whole mode need the first, and the
+// others a cluster without whole mode: the eighth, or none before them.
 type scenario struct {
 	name string
 	run  func(*suite)
@@ -38,15 +39,30 @@ var scenarios = []scenario{
 	{"7-faults", faults},
 	{"8-uninstall", uninstall},
 	{"9-toolhive-alone", toolHiveAlone},
+	{"10-guard", guard},
 }
+
+// wholeMode is how many scenarios are of whole mode: from the installation to its
+// end.
+const wholeMode = 8
 
 func main() {
 	options := options{}
 	flag.StringVar(&options.images, "images", "bin/images", "the `folder` into which make image has put manager.tar and authserver.tar")
 	flag.StringVar(&options.manifest, "manifest", "dist/install.yaml", "the manifest of whole mode, a `file` or a kustomize folder")
+	flag.StringVar(&options.guard, "guard", "dist/guard.yaml", "the manifest of the guard, a `file`")
+	flag.StringVar(&options.cleanup, "guard-cleanup", "dist/guard-cleanup.yaml", "the manifest of the guard's cleanup, a `file`")
 	flag.BoolVar(&options.keep, "keep", false, "when a scenario fails, keep the cluster until Ctrl-C")
-	pattern := flag.String("run", "", "only the scenarios whose name matches this `regexp`, and 1-install if one of whole mode does")
+	pattern := flag.String("run", "", "only the scenarios whose name matches this `regexp`, and what they need before them")
+	check := flag.Bool("check", false, "only tell whether this machine can run a cluster, and what it lacks")
 	flag.Parse()
+	if *check {
+		if err := node.CheckMachine(); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	only, err := regexp.Compile(*pattern)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: --run:", err)
@@ -68,8 +84,8 @@ func start(options options, only *regexp.Regexp) error {
 }
 
 type options struct {
-	images, manifest string
-	keep             bool
+	images, manifest, guard, cleanup string
+	keep                             bool
 }
 
 // run starts the cluster, runs the scenarios on it, and ends it.
@@ -95,17 +111,28 @@ func run(ctx context.Context, options options, only *regexp.Regexp) (err error) 
 	return failed
 }
 
+// selected are the scenarios to run, with what they need before them.
 func selected(only *regexp.Regexp) []scenario {
-	var chosen []scenario
-	for _, scenario := range scenarios[1:] {
-		if only.MatchString(scenario.name) {
-			chosen = append(chosen, scenario)
+	var whole, toolHive []scenario
+	for i, scenario := range scenarios {
+		switch {
+		case !only.MatchString(scenario.name):
+		case i < wholeMode:
+			whole = append(whole, scenario)
+		default:
+			toolHive = append(toolHive, scenario)
 		}
 	}
-	if len(chosen) == 1 && chosen[0].name == "9-toolhive-alone" {
-		return chosen
+	if len(whole) == 0 {
+		return toolHive
 	}
-	return append(scenarios[:1:1], chosen...)
+	if whole[0].name != scenarios[0].name {
+		whole = append(scenarios[:1:1], whole...)
+	}
+	if last := scenarios[wholeMode-1]; len(toolHive) > 0 && whole[len(whole)-1].name != last.name {
+		whole = append(whole, last)
+	}
+	return append(whole, toolHive...)
 }
 
 // testdata is the path of a file of the scenarios.

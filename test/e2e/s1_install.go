@@ -6,13 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
-
-	"github.com/scopegate/scopegate/test/e2e/node"
 )
 
 const (
@@ -24,10 +21,8 @@ const (
 func install(s *suite) {
 	s.before = s.everything()
 	manifest := s.manifest()
-	for archive, image := range s.imagesIn(manifest) {
-		begin := time.Now()
-		s.must(s.cluster.Import(s.ctx, node.Image{Name: image, Archive: filepath.Join(s.options.images, archive)}))
-		s.cluster.Timed(begin, "the node has the image "+image)
+	if images := s.importImages(manifest); len(images) != len([]string{"the manager's", "the auth server's"}) {
+		s.fail("%s names the images %v, want one of the manager and one in AUTH_SERVER_IMAGE", s.options.manifest, images)
 	}
 	s.kubectl("apply", "--server-side", "--filename", s.manifestFile(manifest))
 	s.await("both replicas are Ready", func() string {
@@ -42,6 +37,9 @@ func install(s *suite) {
 	s.kubectl("--namespace", ownNamespace, "get", "pods,leases")
 	s.kubectl("get", "namespace", ownNamespace, "--show-labels")
 }
+
+// archive is the path of an archive of make image.
+func (s *suite) archive(name string) string { return filepath.Join(s.options.images, name) }
 
 // manifest is the text of the manifest: a file, or what kustomize makes of a
 // folder.
@@ -91,9 +89,6 @@ func (s *suite) imagesIn(manifest string) map[string]string {
 				}
 			}
 		}
-	}
-	if len(found) != len([]string{"manager.tar", "authserver.tar"}) {
-		s.fail("%s names the images %v, want one of the manager and one in AUTH_SERVER_IMAGE", s.options.manifest, found)
 	}
 	return found
 }

@@ -22,17 +22,13 @@ var workloads = []string{"mcpserver/weather", "mcpremoteproxy/tickets", "virtual
 // toolHiveAlone shows what there is without scopegate: ToolHive's own operator
 // on the very same manifests.
 func toolHiveAlone(s *suite) {
-	s.must(toolhive.Install(s.ctx, s.cluster))
+	s.toolHive()
 	s.say("Three workloads whose baseline has %s, which none of their auth servers supports.", badScope)
 	s.applyToolHive(badScope)
 	s.crashLoops()
 
 	s.say("The baseline is repaired, and the workloads become Ready.")
-	s.applyToolHive("")
-	for _, object := range workloads {
-		s.kubectl("--namespace", demoNamespace, "wait", "--for=condition=Ready", object, "--timeout=2m")
-	}
-	s.await("only good pods are left", func() string { return s.endingPods(demoNamespace) })
+	s.goodToolHive()
 	s.kubectl("--namespace", demoNamespace, "get", "pods")
 
 	s.say("The same mistake as an edit of what runs.")
@@ -40,14 +36,33 @@ func toolHiveAlone(s *suite) {
 	s.crashLoops()
 }
 
+// toolHive installs ToolHive's operator, once.
+func (s *suite) toolHive() {
+	if !s.hasToolHive {
+		s.must(toolhive.Install(s.ctx, s.cluster))
+		s.hasToolHive = true
+	}
+}
+
+// goodToolHive applies the manifests as they are, and waits until all that runs
+// is what they say.
+func (s *suite) goodToolHive() {
+	s.applyToolHive("")
+	for _, object := range workloads {
+		_, deployment, _ := strings.Cut(object, "/")
+		s.await("pods of "+deployment+" are Ready, and no others there", func() string { return s.notReplaced(deployment, nil) })
+		s.kubectl("--namespace", demoNamespace, "wait", "--for=condition=Ready", object, "--timeout=2m")
+	}
+}
+
 // applyToolHive applies the manifests as a user does, with one more scope in each
-// baseline if it is not empty.
-func (s *suite) applyToolHive(scope string) {
+// baseline if it is not empty, and returns what kubectl says.
+func (s *suite) applyToolHive(scope string) string {
 	folder := testdata("toolhive")
 	if scope != "" {
 		folder = s.folderWith(folder, baseline, baseline+", "+scope)
 	}
-	s.kubectl("apply", "--filename", folder)
+	return s.kubectl("apply", "--filename", folder)
 }
 
 // folderWith is a copy of a folder with something replaced in its files.

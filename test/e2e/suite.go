@@ -33,6 +33,8 @@ type suite struct {
 	options options
 	// before is what the cluster had before anything was installed.
 	before map[string]bool
+	// hasToolHive is true when ToolHive's operator runs.
+	hasToolHive bool
 }
 
 // failure is what a step panics with, so that a scenario reads as its steps.
@@ -60,6 +62,9 @@ func (s *suite) runAll(chosen []scenario) error {
 		begin := time.Now()
 		fmt.Printf("\n=== %s\n", scenario.name)
 		if err := s.runOne(scenario); err != nil {
+			if s.ctx.Err() != nil {
+				return fmt.Errorf("ended in scenario %s: %w", scenario.name, context.Cause(s.ctx))
+			}
 			s.diagnose()
 			fmt.Printf("\n--- FAIL %s (%.1fs)\n%v\n\n%d passed, 1 failed\n", scenario.name, time.Since(begin).Seconds(), err, i)
 			return fmt.Errorf("scenario %s failed: %w", scenario.name, err)
@@ -86,9 +91,9 @@ func (s *suite) runOne(scenario scenario) (err error) {
 
 // diagnose shows what tells most about a failure.
 func (s *suite) diagnose() {
-	// Also when the run was interrupted; what cannot be shown is not there.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
 	defer cancel()
+	// What cannot be shown is not there.
 	_, _ = s.cluster.Kubectl(ctx, nil, "get", "pods", "--all-namespaces")
 	_, _ = s.cluster.Kubectl(ctx, nil, "get", "events", "--all-namespaces", "--field-selector", "type=Warning")
 	_, _ = s.cluster.Kubectl(ctx, nil, "--namespace", ownNamespace, "logs", "--selector", ownPods, "--tail", "20", "--prefix")

@@ -1,5 +1,5 @@
-// The health checks of config/gitops, run by the libraries of Argo CD and Flux: a
-// module of its own, so that nobody else has to have these.
+// What other tools read of config, given to their own libraries (Argo CD, Flux, the
+// Prometheus Operator): a module of its own, so that nobody else has to have these.
 module github.com/scopegate/scopegate/test/gitops
 
 go 1.26.0
@@ -11,6 +11,7 @@ require (
 	github.com/fluxcd/pkg/apis/kustomize v1.19.2
 	github.com/fluxcd/pkg/runtime v0.110.3
 	github.com/google/go-cmp v0.7.0
+	github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.94.1
 	github.com/scopegate/scopegate v0.0.0-00010101000000-000000000000
 	github.com/yuin/gopher-lua v1.1.1
 	k8s.io/apimachinery v0.37.2

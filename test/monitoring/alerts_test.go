@@ -22,7 +22,7 @@ type alertTests struct {
 func promtool(t *testing.T, alert string, groups []group) (string, error) {
 	t.Helper()
 	work := t.TempDir()
-	tests, err := os.ReadFile(filepath.Join("testdata/alerts", alert+".yaml"))
+	tests, err := os.ReadFile(filepath.Join("testdata/alerts", alert+".yaml")) //nolint:gosec // A file of this repository.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,10 @@ func TestAlerts(t *testing.T) {
 		t.Fatalf("promtool check rules: %v\n%s", err, output)
 	}
 	mutants := map[string]func(*rule){
-		"never":    func(r *rule) { r.Expr = "(" + r.Expr + ") unless on() vector(0)" },
-		"always":   func(r *rule) { r.Expr = strings.NewReplacer("> 0", ">= 0", "== 0", ">= 0", "> 40", "> 0").Replace(r.Expr) },
+		"never": func(r *rule) { r.Expr = "(" + r.Expr + ") unless on() vector(0)" },
+		"always": func(r *rule) {
+			r.Expr = strings.NewReplacer("> 0", ">= 0", "== 0", ">= 0", "> 40", "> 0").Replace(r.Expr)
+		},
 		"at once":  func(r *rule) { r.For = "" },
 		"unlinked": func(r *rule) { r.Annotations = nil },
 	}

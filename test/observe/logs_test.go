@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testenv"
 )
 
@@ -75,6 +76,8 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	address := testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
+		// With a lease, the client libraries have something to log too.
+		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-bind-address", address, "--health-probe-bind-address", "0")
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))

@@ -74,7 +74,7 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 		token string
 		want  int
 	}{
-		"no token":                  {"", http.StatusUnauthorized},
+		"no token": {"", http.StatusUnauthorized},
 		// Not 401: so controller-runtime's filter tells of any error.
 		"a token that is not one":   {"nonsense", http.StatusInternalServerError},
 		"a token without the right": {token("nobody"), http.StatusForbidden},

@@ -209,7 +209,7 @@ func TestWholeUpgradesCRDs(t *testing.T) {
 			if replaced != string(text) {
 				changed++
 			}
-			return os.WriteFile(file, []byte(replaced), 0o600) //nolint:gosec // As above.
+			return os.WriteFile(file, []byte(replaced), 0o600)
 		})
 		if err != nil || changed == 0 {
 			t.Fatalf("%d files changed: %v", changed, err)

@@ -91,14 +91,3 @@ func decode(t *testing.T, text []byte, err error) []*unstructured.Unstructured {
 func name(object *unstructured.Unstructured) string {
 	return strings.Join([]string{object.GetAPIVersion(), object.GetKind(), object.GetNamespace(), object.GetName()}, " ")
 }
-
-// find returns the objects of a kind.
-func find(objects []*unstructured.Unstructured, kind string) []*unstructured.Unstructured {
-	var found []*unstructured.Unstructured
-	for _, object := range objects {
-		if object.GetKind() == kind {
-			found = append(found, object)
-		}
-	}
-	return found
-}

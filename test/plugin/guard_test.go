@@ -20,9 +20,9 @@ import (
 // is there and with it. The ConfigMaps and Deployments are as ToolHive's operator
 // makes them.
 func TestGuard(t *testing.T) {
-	create(t, toolhive, objects()...)
+	create(t, guarded, objects()...)
 	c := "team-c"
-	create(t, toolhive, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
+	create(t, guarded, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
 		testenv.Config(c, "shared", "admin"),
 		testenv.Server(c, "fresh", testenv.AuthServerRef("shared", "admin")),
 		testenv.Server(c, "off", testenv.AuthServerRef("shared")),
@@ -36,42 +36,42 @@ func TestGuard(t *testing.T) {
 	artefacts(t, "team-b", "VirtualMCPServer", "hub", map[string]string{"authserver-config.yaml": "issuer: https://auth.example.com\n"}, 0)
 	artefacts(t, c, "MCPServer", "off", map[string]string{"runconfig.json": bad}, 1)
 
-	golden(t, "toolhive.txt", succeed(t, toolhive, "tree", "-A"))
-	before := kubectl(t.Context(), toolhive, "guard", "check", "-A")
+	golden(t, "toolhive.txt", succeed(t, guarded, "tree", "-A"))
+	before := kubectl(t.Context(), guarded, "guard", "check", "-A")
 	if before.code != 1 || before.stderr != "" {
 		t.Errorf("got %+v, want exit status 1", before)
 	}
 	golden(t, "guard-before.txt", before.stdout)
 
 	install(t)
-	golden(t, "toolhive-held.txt", succeed(t, toolhive, "tree", "-n", "team-a"))
-	after := kubectl(t.Context(), toolhive, "guard", "check", "-A")
+	golden(t, "toolhive-held.txt", succeed(t, guarded, "tree", "-n", "team-a"))
+	after := kubectl(t.Context(), guarded, "guard", "check", "-A")
 	if after.code != 1 || after.stderr != "" {
 		t.Errorf("got %+v, want exit status 1", after)
 	}
 	golden(t, "guard-after.txt", after.stdout)
-	golden(t, "guard-after.json", kubectl(t.Context(), toolhive, "guard", "check", "-n", "team-a", "-o", "json").stdout)
+	golden(t, "guard-after.json", kubectl(t.Context(), guarded, "guard", "check", "-n", "team-a", "-o", "json").stdout)
 
-	if got := kubectl(t.Context(), toolhive, "guard", "check", "-n", "default", "--strict"); got.code != 0 {
+	if got := kubectl(t.Context(), guarded, "guard", "check", "-n", "default", "--strict"); got.code != 0 {
 		t.Errorf("a namespace without findings: got %+v, want exit status 0", got)
 	}
 }
 
-// install installs what users apply, holds a workload as the lock does, and
+// install installs one of the guard's policies, holds a workload as the lock does, and
 // exempts others.
 func install(t *testing.T) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), toolhive.KubectlPath, "apply", "-f", "../../config/guard/policies") //nolint:gosec // The pinned binary.
-	command.Env = environment(toolhive)
+	command := exec.CommandContext(t.Context(), guarded.KubectlPath, "apply", "-f", "../../config/guard/policies/scopegate-consumers.yaml") //nolint:gosec // The pinned binary.
+	command.Env = environment(guarded)
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	create(t, toolhive, &corev1.ConfigMap{
+	create(t, guarded, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "scopegate-system", Name: "scopegate-guard"},
 		Data:       map[string]string{"mode": "warn", "exempt": "VirtualMCPServer/team-b/defaults\nMCPServer/team-b/gone\nnonsense\n"},
 	})
 	held := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "bad-config"}}
-	if err := toolhive.Client.Patch(t.Context(), held, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/held":"true"}}}`))); err != nil {
+	if err := guarded.Client.Patch(t.Context(), held, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/held":"true"}}}`))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -94,7 +94,7 @@ func artefacts(t *testing.T, namespace, kind, name string, data map[string]strin
 	case "VirtualMCPServer":
 		owner, component = testenv.Virtual(namespace, name, nil), "vmcp-config"
 	}
-	if err := toolhive.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner); err != nil {
+	if err := guarded.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner); err != nil {
 		t.Fatal(err)
 	}
 	gvk, err := apiutil.GVKForObject(owner, operator.Scheme)
@@ -113,7 +113,7 @@ func artefacts(t *testing.T, namespace, kind, name string, data map[string]strin
 			},
 		},
 	}
-	create(t, toolhive, deployment, &corev1.ConfigMap{
+	create(t, guarded, deployment, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name + "-config", OwnerReferences: owners,
 			Labels: map[string]string{"toolhive.stacklok.io/component": component, "toolhive.stacklok.io/managed-by": "toolhive-operator"},
@@ -121,7 +121,7 @@ func artefacts(t *testing.T, namespace, kind, name string, data map[string]strin
 		Data: data,
 	})
 	deployment.Status = appsv1.DeploymentStatus{ObservedGeneration: deployment.Generation, Replicas: running, UpdatedReplicas: running, ReadyReplicas: running, AvailableReplicas: running}
-	if err := toolhive.Client.Status().Update(t.Context(), deployment); err != nil {
+	if err := guarded.Client.Status().Update(t.Context(), deployment); err != nil {
 		t.Fatal(err)
 	}
 }

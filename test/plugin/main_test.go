@@ -29,8 +29,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 var (
-	// whole has scopegate's CRDs and its manager, toolhive ToolHive's CRDs.
-	whole, toolhive *testenv.Cluster
+	// whole has scopegate's CRDs and its manager, guarded ToolHive's CRDs.
+	whole, guarded *testenv.Cluster
 	// plugin is the path of the built plugin.
 	plugin string
 )
@@ -61,11 +61,11 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, whole.Stop()) }()
 	// What the plugin says of a cluster without any CRDs is tested first.
-	if toolhive, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
+	if guarded, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, toolhive.Stop()) }()
-	answer := kubectl(ctx, toolhive, "tree")
+	defer func() { err = errors.Join(err, guarded.Stop()) }()
+	answer := kubectl(ctx, guarded, "tree")
 	if want := "neither ToolHive's nor scopegate's CRDs are installed"; answer.code != 3 || !bytes.Contains([]byte(answer.stderr), []byte(want)) {
 		return 1, fmt.Errorf("without CRDs: got %+v, want exit status 3 and %q", answer, want)
 	}
@@ -88,7 +88,7 @@ func installToolHive(ctx context.Context) error {
 	if err := json.Unmarshal(output, &module); err != nil {
 		return err
 	}
-	_, err = envtest.InstallCRDs(toolhive.Config, envtest.CRDInstallOptions{
+	_, err = envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{
 		Paths: []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}, ErrorIfPathMissing: true,
 	})
 	return err

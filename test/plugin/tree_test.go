@@ -118,7 +118,8 @@ func TestWatch(t *testing.T) {
 	}
 	await("NotSupported")
 	stop()
-	for lines.Scan() { //nolint:revive // What was printed until the end does not matter.
+	for lines.Scan() {
+		// What was printed until the end does not matter.
 	}
 	if err := command.Wait(); err != nil && command.ProcessState.ExitCode() != 0 {
 		t.Errorf("interrupted, the watch ended with %v, want exit status 0; stderr: %s", err, &stderr)
@@ -127,8 +128,8 @@ func TestWatch(t *testing.T) {
 
 // TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
 func TestWithoutRights(t *testing.T) {
-	namespace := toolhive.Namespace(t)
-	create(t, toolhive,
+	namespace := guarded.Namespace(t)
+	create(t, guarded,
 		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
 			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
@@ -137,14 +138,14 @@ func TestWithoutRights(t *testing.T) {
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "viewer"},
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "viewer"}}},
 	)
-	got := succeed(t, toolhive, "tree", "-n", namespace, "--as", "viewer")
+	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
 	for _, want := range []string{"NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("want %q in:\n%s", want, got)
 		}
 	}
 	for _, arguments := range [][]string{{"tree", "-A", "--as", "viewer"}, {"guard", "check", "-n", namespace, "--as", "viewer"}} {
-		if got := kubectl(t.Context(), toolhive, arguments...); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
+		if got := kubectl(t.Context(), guarded, arguments...); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
 			t.Errorf("%v: got %+v, want exit status 3 and forbidden", arguments, got)
 		}
 	}

@@ -26,6 +26,8 @@ type situation struct {
 	// the configs. A VirtualMCPServer is then left out.
 	references func(*v1alpha1.AuthReferences) []*v1beta1.MCPExternalAuthConfig
 	noOIDC     bool
+	// none leaves the auth server away.
+	none bool
 	// after are the conditions of a rollout that is let through.
 	after   func(resolve.Pair) []metav1.Condition
 	kstatus status.Status
@@ -82,10 +84,7 @@ func situations() []situation {
 			r.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "second"}
 			return []*v1beta1.MCPExternalAuthConfig{testenv.Config(Namespace, "second")}
 		}, kstatus: status.FailedStatus, health: Degraded},
-		{name: "no auth server", references: func(r *v1alpha1.AuthReferences) []*v1beta1.MCPExternalAuthConfig {
-			*r = v1alpha1.AuthReferences{}
-			return nil
-		}, kstatus: status.CurrentStatus, health: Healthy},
+		{name: "no auth server", none: true, kstatus: status.CurrentStatus, health: Healthy},
 	}
 }
 
@@ -95,6 +94,10 @@ func (s situation) consumer(kind string) (scopegate.Object, []*v1beta1.MCPExtern
 	refs := testenv.AuthServerRef("auth", "openid")
 	if s.edit != nil {
 		s.edit(config.Spec.EmbeddedAuthServer, &refs.OIDCConfigRef)
+	}
+	if s.none {
+		refs = v1alpha1.AuthReferences{}
+		config.Spec.EmbeddedAuthServer = nil
 	}
 	configs := []*v1beta1.MCPExternalAuthConfig{config}
 	if s.references != nil {

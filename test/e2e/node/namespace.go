@@ -133,6 +133,15 @@ func freeAddresses() (addresses, error) {
 	return addresses{}, errors.New("every link scopegate0 to scopegate199 exists; remove those that no cluster uses with ip link delete")
 }
 
+// unlink removes the link. It would go with the namespaces, a moment later.
+func (a addresses) unlink() error {
+	output, err := exec.Command("ip", "link", "delete", a.Link).CombinedOutput() //nolint:gosec // Our own link.
+	if _, there := os.Stat(filepath.Join("/sys/class/net", a.Link)); err != nil && there == nil {
+		return fmt.Errorf("removing the link %s: %w: %s", a.Link, err, output)
+	}
+	return nil
+}
+
 // link makes the link between the machine and the node.
 func (a addresses) link(ctx context.Context, pid int) error {
 	inside := strconv.Itoa(pid)

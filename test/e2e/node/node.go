@@ -56,7 +56,7 @@ type Cluster struct {
 // also after ctx is done; a process that is killed takes its cluster with it,
 // and the next start removes the files that it left.
 func Start(ctx context.Context, options Options) (started *Cluster, err error) {
-	assets, err := Check()
+	assets, err := check()
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (c *Cluster) Stop() error {
 		c.stopDNS()
 	}
 	if c.space != nil {
-		errs = append(errs, c.space.stop())
+		errs = append(errs, c.space.stop(), c.address.unlink())
 	}
 	errs = append(errs, removeCgroups(cgroupName(c.Folder)), os.RemoveAll(c.Folder))
 	if c.lock != nil {

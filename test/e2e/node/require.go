@@ -1,7 +1,6 @@
 package node
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +20,7 @@ const (
 const packages = "containerd runc containernetworking-plugins iptables iproute2 util-linux"
 
 // tools are the commands of the machine that are used, and cniPlugins the files
-// in cniFolder.
+// in one of cniFolders.
 var (
 	tools      = []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc", "iptables", "ip", "unshare", "nsenter", "mount"}
 	cniFolders = []string{"/usr/lib/cni", "/opt/cni/bin"}
@@ -39,14 +38,31 @@ func (a assets) binary(name string) string { return filepath.Join(a.node, "bin",
 // Assets is the folder of what tools/node/build.sh has built.
 func Assets() string { return os.Getenv(AssetsVariable) }
 
-// errMissing is what Check's errors are: the machine cannot run a node.
-var errMissing = errors.New("this machine cannot run a node")
+// CheckMachine tells everything at once that this machine lacks to run a
+// cluster, besides what is built here.
+func CheckMachine() error { return lacking(missingOfMachine()) }
 
-// Check tells everything at once that this machine lacks to run a cluster.
-func Check() (assets, error) {
-	found := assets{node: os.Getenv(AssetsVariable), controlPlane: os.Getenv(ControlPlaneVariable)}
+// check also looks for what is built here.
+func check() (assets, error) {
+	found := assets{node: os.Getenv(AssetsVariable), controlPlane: os.Getenv(ControlPlaneVariable), cni: cniFolder()}
+	missing := missingOfMachine()
+	missing = append(missing, missingFiles(ControlPlaneVariable, "tools/controlplane/build.sh", found.controlPlane,
+		"kube-apiserver", "kube-controller-manager", "etcd", "kubectl")...)
+	missing = append(missing, missingFiles(AssetsVariable, "tools/node/build.sh", found.node,
+		"bin/kubelet", "bin/kube-scheduler", "bin/kube-proxy", "images/pause.tar")...)
+	return found, lacking(missing)
+}
+
+func lacking(missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("this machine cannot run a cluster; it lacks\n  - %s", strings.Join(missing, "\n  - "))
+}
+
+func missingOfMachine() []string {
 	if runtime.GOOS != "linux" {
-		return found, fmt.Errorf("%w: it needs Linux, and this is %s", errMissing, runtime.GOOS)
+		return []string{"Linux: this is " + runtime.GOOS}
 	}
 	var missing []string
 	if os.Geteuid() != 0 {
@@ -58,20 +74,13 @@ func Check() (assets, error) {
 			commands = append(commands, tool)
 		}
 	}
-	if found.cni = cniFolder(); found.cni == "" {
+	if cniFolder() == "" {
 		commands = append(commands, "the CNI plugins "+strings.Join(cniPlugins, ", ")+" in "+strings.Join(cniFolders, " or "))
 	}
 	if len(commands) > 0 {
 		missing = append(missing, strings.Join(commands, ", ")+": on Debian or Ubuntu, apt-get install --no-install-recommends "+packages)
 	}
-	missing = append(missing, missingFiles(ControlPlaneVariable, "tools/controlplane/build.sh", found.controlPlane,
-		"kube-apiserver", "kube-controller-manager", "etcd", "kubectl")...)
-	missing = append(missing, missingFiles(AssetsVariable, "tools/node/build.sh", found.node,
-		"bin/kubelet", "bin/kube-scheduler", "bin/kube-proxy", "images/pause.tar")...)
-	if len(missing) > 0 {
-		return found, fmt.Errorf("%w; it lacks\n  - %s", errMissing, strings.Join(missing, "\n  - "))
-	}
-	return found, nil
+	return missing
 }
 
 func cniFolder() string {

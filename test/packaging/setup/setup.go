@@ -40,7 +40,7 @@ func Dist(ctx context.Context, folder string) error {
 }
 
 func run(ctx context.Context, environment []string, name string, arguments ...string) ([]byte, error) {
-	command := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // Our own tools.
+	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = Root
 	command.Env = append(os.Environ(), environment...)
 	var stdout, stderr bytes.Buffer

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Compares the CRDs of the last release, the last commit that is tagged as one,
+# with those of config/crd, and fails where stored objects or clients would break.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! release=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); then
+  echo "crdify: no commit is tagged as a release yet, so there is nothing to compare with"
+  exit 0
+fi
+old=$(mktemp -d)
+trap 'rm -rf "$old"' EXIT
+
+failed=
+for file in $(git ls-tree --name-only "$release" config/crd/ | grep '\.yaml$'); do
+  if [[ ! -e "$file" ]]; then
+    echo "crdify: $file of $release is gone: deleting a CRD deletes every object of its kind" >&2
+    failed=yes
+    continue
+  fi
+  git show "$release:$file" >"$old/crd.yaml"
+  # A file has no status, where crdify looks for the versions that have to stay:
+  # here all of them, since clients name them.
+  versions=$(sed -n 's/^    name: \(v[0-9].*\)$/\1/p' "$old/crd.yaml" | paste -sd,)
+  echo "status: {storedVersions: [$versions]}" >>"$old/crd.yaml"
+  if ! report=$(go tool -modfile=tools/crdify/go.mod crdify --config hack/crdify.yaml "file://$old/crd.yaml" "file://$PWD/$file" 2>&1); then
+    echo "crdify: $file breaks what $release stores or serves:" >&2
+    grep -v ' ✓$' <<<"$report" >&2
+    failed=yes
+  fi
+done
+if [[ -n "$failed" ]]; then
+  exit 1
+fi
+echo "crdify: the CRDs take what $release stores and serves"

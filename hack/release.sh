@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds a release into dist: binaries, images, SBOMs, manifests, chart, krew
+# manifest and checksums. It takes what is committed and nothing else of this
+# machine, so that two runs give the same checksums.
+#
+# VERSION is by default the tag of this commit, REGISTRY stands before the names
+# of the images, URL is where the files will be, OUT the folder instead of dist.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+version=${VERSION:-$(git describe --tags --always --dirty)}
+revision=$(git rev-parse HEAD)
+epoch=$(git log -1 --format=%ct)
+mkdir -p "${OUT:-dist}"
+out=$(cd "${OUT:-dist}" && pwd)
+export VERSION=$version REGISTRY=${REGISTRY:-} OUT=$out LC_ALL=C TZ=UTC
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rm -rf "${out:?}"/*
+
+say() { echo "release: $*" >&2; }
+
+# archive FILE FOLDER NAME... packs files so that only their content matters.
+archive() {
+  local file=$1 folder=$2
+  shift 2
+  tar --create --directory="$folder" --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --format=gnu "$@" | gzip -9n >"$file"
+}
+
+for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
+  name=${platform/\//_}
+  say "binaries for $platform"
+  # Go takes the version that they tell from the commit and its tag.
+  CGO_ENABLED=0 GOFLAGS= GOOS=${platform%/*} GOARCH=${platform#*/} \
+    go build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" -o "$work/$name/" ./cmd/manager ./cmd/kubectl-scopegate
+  cp LICENSE "$work/$name/"
+  archive "$out/kubectl-scopegate_$name.tar.gz" "$work/$name" LICENSE kubectl-scopegate
+  archive "$out/manager_$name.tar.gz" "$work/$name" LICENSE manager
+done
+
+say "images and SBOMs"
+(cd tools/image && go run . --out "$out" --licence "$root/LICENSE" --version "$version" --revision "$revision" --epoch "$epoch" \
+  "manager=$root/cmd/manager" "authserver=$root/authserver") >"$work/digests"
+sed "s#^$out/##" "$work/digests" >"$out/images.txt"
+
+say "manifests"
+hack/dist.sh
+
+say "chart"
+# A version of a chart is a semantic one, without the v.
+chart=${version#v}
+[[ "$chart" =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || chart="0.0.0-$chart"
+cp -rL charts/scopegate "$work/scopegate"
+find "$work/scopegate" -name Kustomization -delete
+sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
+if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: $REGISTRY#" "$work/scopegate/values.yaml"; fi
+go tool -modfile=tools/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
+# Not by helm package, which writes the time of packing into the archive.
+archive "$out/scopegate-$chart.tgz" "$work" scopegate
+
+checksums() { (cd "$out" && find . -type f ! -name checksums.txt -printf '%P\n' | sort | xargs sha256sum) >"$work/checksums"; }
+say "krew manifest"
+checksums
+go run ./hack/krew -version "$version" -checksums "$work/checksums" -url "${URL:-https://github.com/scopegate/scopegate/releases/download/$version}" >"$out/scopegate.yaml"
+checksums
+mv "$work/checksums" "$out/checksums.txt"
+say "$(wc -l <"$out/checksums.txt") files in $out"

@@ -1,0 +1,264 @@
+// Package leastprivilege_test runs the built manager as it is shipped, with the
+// flags of its Deployment and as its own ServiceAccount, and holds from the API
+// server's audit log that every right which it is granted was used, that nothing
+// it asked for was refused, and that it read no Secret.
+package leastprivilege_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/ptr"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/packaging/setup"
+)
+
+var (
+	// binary is the path of the built manager, dist a folder with the files of
+	// `make dist`.
+	binary, dist string
+)
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	folder, err := os.MkdirTemp("", "scopegate-leastprivilege-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
+	binary, dist = filepath.Join(folder, "manager"), folder
+	if output, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary, setup.Root+"/cmd/manager").CombinedOutput(); err != nil { //nolint:gosec // Our own package.
+		return 1, fmt.Errorf("building the manager: %w\n%s", err, output)
+	}
+	if err := setup.Dist(context.Background(), dist); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// auditPolicy logs every request, whoever makes it.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+`
+
+// installed is a cluster on which a manifest was applied.
+type installed struct {
+	*testenv.Cluster
+	auditLog string
+	objects  []*unstructured.Unstructured
+	// deployment is that of the manager, in the manifest.
+	deployment *appsv1.Deployment
+	kubeconfig string
+	// scraper is the token of who may read the metrics.
+	scraper string
+	// scraper is the token of who may read the metrics.
+}
+
+// install starts an API server with an audit log and applies a manifest to it.
+func install(t *testing.T, toolhive bool, manifest string) *installed {
+	t.Helper()
+	folder := t.TempDir()
+	policy, log := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
+	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+		"audit-policy-file": policy, "audit-log-path": log,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	i := &installed{Cluster: cluster, auditLog: log}
+	if toolhive {
+		crds, err := setup.ToolHiveCRDs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.apply(t, crds)
+	}
+	for _, namespace := range []string{"team-a", "team-b", "team-c"} {
+		create(t, cluster, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	}
+	i.apply(t, manifest)
+	if i.objects, err = setup.DecodeFile(manifest); err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range i.objects {
+		if object.GetKind() == "Deployment" {
+			i.deployment = &appsv1.Deployment{}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i.deployment); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	i.kubeconfig = filepath.Join(folder, "kubeconfig")
+	i.writeKubeconfig(t)
+	return i
+}
+
+func (i *installed) apply(t *testing.T, path string) {
+	t.Helper()
+	if _, err := setup.Kubectl(t.Context(), i.ControlPlane, "apply", "--server-side", "-f", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// account is the ServiceAccount of the manager's pods.
+func (i *installed) account() string { return i.deployment.Spec.Template.Spec.ServiceAccountName }
+
+// token is one as the kubelet puts it into a pod.
+func (i *installed) token(t *testing.T, namespace, account string) string {
+	t.Helper()
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](3600)}}
+	object := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
+	if err := i.Client.SubResource("token").Create(t.Context(), object, request); err != nil {
+		t.Fatal(err)
+	}
+	return request.Status.Token
+}
+
+func (i *installed) writeKubeconfig(t *testing.T) {
+	t.Helper()
+	kubeconfig := clientcmdapi.NewConfig()
+	kubeconfig.Clusters["cluster"] = &clientcmdapi.Cluster{Server: i.Config.Host, CertificateAuthorityData: i.Config.CAData}
+	kubeconfig.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: i.token(t, controlplane.Namespace, i.account())}
+	kubeconfig.Contexts["context"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "user"}
+	kubeconfig.CurrentContext = "context"
+	if err := clientcmd.WriteToFile(*kubeconfig, i.kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// process is a running manager.
+type process struct {
+	command *exec.Cmd
+	logs    bytes.Buffer
+	metrics string
+	ended   chan error
+}
+
+// variable is how a container's arguments name one of its environment.
+var variable = regexp.MustCompile(`\$\(([A-Z_]+)\)`)
+
+// manager starts the manager with the flags of its Deployment, and an environment
+// beside that of the test. Beyond them are the flags that a process outside of a
+// cluster needs.
+func (i *installed) manager(t *testing.T, more ...string) *process {
+	t.Helper()
+	container := i.deployment.Spec.Template.Spec.Containers[0]
+	environment := map[string]string{}
+	for _, env := range container.Env {
+		environment[env.Name] = env.Value
+	}
+	p := &process{metrics: freeAddress(t), ended: make(chan error, 1)}
+	var arguments []string
+	for _, argument := range container.Args {
+		arguments = append(arguments, variable.ReplaceAllStringFunc(argument, func(name string) string { return environment[name[2:len(name)-1]] }))
+	}
+	arguments = append(arguments, "--kubeconfig="+i.kubeconfig, "--leader-election-namespace="+controlplane.Namespace,
+		"--metrics-bind-address="+p.metrics, "--health-probe-bind-address=0")
+	p.command = i.command(arguments...)
+	p.command.Env = append(p.command.Env, more...)
+	p.command.Stdout, p.command.Stderr = &p.logs, &p.logs
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.command.Wait() }()
+	t.Cleanup(func() {
+		_ = p.command.Process.Kill()
+		if t.Failed() {
+			t.Logf("the end of the manager's log:\n%s", p.logs.Bytes()[max(0, p.logs.Len()-10_000):])
+		}
+	})
+	return p
+}
+
+func (i *installed) command(arguments ...string) *exec.Cmd {
+	command := exec.Command(binary, arguments...) //nolint:gosec // Just built.
+	command.Env = append(os.Environ(), "POD_NAMESPACE="+controlplane.Namespace)
+	return command
+}
+
+// listing makes client-go list and watch, as it does where the API server can't
+// answer a list by a watch.
+const listing = "KUBE_FEATURE_WatchListClient=false"
+
+// stop ends a manager as the kubelet does.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			t.Fatalf("the manager ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("the manager does not end")
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// scrape gets the metrics with a token and returns the HTTP status.
+func (p *process) scrape(t *testing.T, token string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+p.metrics+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := insecure.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	return response.StatusCode
+}

@@ -1,0 +1,139 @@
+package monitoring_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// emptyUnless is how the description of a panel begins that shows nothing when
+// all is well.
+const emptyUnless = "Empty unless "
+
+// panel is what is read of a panel of the dashboard.
+type panel struct {
+	Title       string `json:"title"`
+	Type        string `json:"type"`
+	Description string `json:"description"`
+	Targets     []struct {
+		Expr string `json:"expr"`
+	} `json:"targets"`
+}
+
+// interval stands for Grafana's own variable: four scrapes, as Grafana has it.
+var interval = strings.NewReplacer("$__rate_interval", "4s")
+
+// TestDashboard scrapes a guard that works, the API server and
+// kube-state-metrics, and asks every query of the dashboard.
+func TestDashboard(t *testing.T) {
+	prometheus := startEverything(t)
+	var dashboard struct {
+		Panels []panel `json:"panels"`
+	}
+	readLoosely(t, filepath.Join(folder, "grafana/scopegate.json"), &dashboard)
+	queries := 0
+	for _, panel := range dashboard.Panels {
+		if panel.Type == "row" {
+			continue
+		}
+		if panel.Description == "" || len(panel.Targets) == 0 {
+			t.Errorf("panel %q has no description or no query", panel.Title)
+		}
+		for _, target := range panel.Targets {
+			queries++
+			t.Run(panel.Title, func(t *testing.T) {
+				answers := prometheus.awaitAnswers(t, target.Expr, !strings.HasPrefix(panel.Description, emptyUnless))
+				if strings.HasPrefix(panel.Description, emptyUnless) && answers != 0 {
+					t.Errorf("%d series, where all is well: %s", answers, target.Expr)
+				}
+			})
+		}
+	}
+	if queries == 0 {
+		t.Error("the dashboard has no queries")
+	}
+	t.Run("a metric that nobody has", func(t *testing.T) {
+		if count, err := prometheus.query(t.Context(), "scopegate_no_such_metric"); err != nil || count != 0 {
+			t.Errorf("got %d series (%v), want none: no answer could be trusted", count, err)
+		}
+	})
+	t.Run("alerts", func(t *testing.T) { prometheus.checkAlerts(t) })
+	t.Run("objects", func(t *testing.T) { checkObjects(t, prometheus) })
+}
+
+// checkObjects finds the conditions of single objects as kube-state-metrics has
+// them.
+func checkObjects(t *testing.T, prometheus *server) {
+	t.Helper()
+	for _, want := range []string{
+		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPExternalAuthConfig", name="shared", status="False", reason="BaselineScopeNotSupported"}`,
+		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPServer", name="bad", status="False", reason="BaselineScopeNotSupported"}`,
+		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True"}`,
+		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPRemoteProxy", name="later", status="Unknown", reason="ScopesNotResolved"}`,
+		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="VirtualMCPServer", name="own", status="True"}`,
+		// ToolHive's operator is played by the test.
+		`scopegate_object_ready_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True"} > 1700000000`,
+	} {
+		prometheus.awaitAnswers(t, want, true)
+	}
+}
+
+// checkAlerts finds every alert of the PrometheusRule loaded and evaluated, and
+// of those the one pending that the objects are a reason for.
+func (s *server) checkAlerts(t *testing.T) {
+	t.Helper()
+	var answer struct {
+		Data struct {
+			Groups []struct {
+				Rules []struct {
+					Name, Health, LastError, State string
+				}
+			}
+		}
+	}
+	pending := map[string]string{}
+	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		if err := s.get(ctx, "/api/v1/rules", &answer); err != nil {
+			return false, err
+		}
+		clear(pending)
+		for _, group := range answer.Data.Groups {
+			for _, rule := range group.Rules {
+				if rule.LastError != "" {
+					return false, fmt.Errorf("%s: %s", rule.Name, rule.LastError)
+				}
+				if rule.Health == "ok" {
+					pending[rule.Name] = rule.State
+				}
+			}
+		}
+		return pending["ScopegateBaselineInvalid"] == "pending", nil
+	})
+	if err != nil {
+		t.Errorf("ScopegateBaselineInvalid does not get pending: %v; %v", err, pending)
+	}
+	for _, group := range groups(t) {
+		for _, rule := range group.Rules {
+			state, loaded := pending[rule.Alert]
+			if want := rule.Alert == "ScopegateBaselineInvalid"; !loaded || (state != "inactive") != want {
+				t.Errorf("%s: loaded: %t, state %s", rule.Alert, loaded, state)
+			}
+		}
+	}
+}
+
+// writeConfig writes Prometheus's configuration and returns its path.
+func writeConfig(t *testing.T, config string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "prometheus.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,141 @@
+package plugin_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+// hook is what pre-commit reads of .pre-commit-hooks.yaml.
+type hook struct {
+	ID, Name, Description, Language, Entry, Files string
+
+	Args          []string
+	PassFilenames *bool `json:"pass_filenames"`
+	RequireSerial bool  `json:"require_serial"`
+}
+
+// TestHook runs the hook of .pre-commit-hooks.yaml as pre-commit does: the words
+// of the entry, then the arguments, in the root of the repository, with the
+// program in the PATH. Fields that pre-commit does not have are refused.
+func TestHook(t *testing.T) {
+	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hooks []hook
+	if err := yaml.UnmarshalStrict(text, &hooks); err != nil || len(hooks) != 2 {
+		t.Fatalf("%d hooks, %v", len(hooks), err)
+	}
+	lint, build := hooks[0], hooks[1]
+	if lint.ID != "scopegate-lint" || lint.PassFilenames == nil || *lint.PassFilenames {
+		t.Errorf("the hook has to judge folders, not files: %+v", lint)
+	}
+	build.ID, build.Description, build.Language = lint.ID, lint.Description, lint.Language
+	if diff := cmp.Diff(lint, build); diff != "" {
+		t.Errorf("the hooks differ in more than how they get the plugin:\n%s", diff)
+	}
+	for name, c := range map[string]struct {
+		sample string
+		code   int
+	}{
+		"good": {"30-auth-config.yaml", 0},
+		"bad":  {"mistakes/baseline-not-in-scopes-supported.yaml", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			repository := repository(t, c.sample)
+			words := append(strings.Fields(lint.Entry), lint.Args...)
+			command := exec.CommandContext(t.Context(), words[0], words[1:]...) //nolint:gosec // The entry of our own hook.
+			command.Path = filepath.Join(filepath.Dir(plugin), words[0])
+			command.Err, command.Dir = nil, repository
+			output, err := command.CombinedOutput()
+			var exit *exec.ExitError
+			if err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if code := command.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(output), "in 1 object") {
+				t.Errorf("exit status %d, want %d: %s", code, c.code, output)
+			}
+		})
+	}
+}
+
+// TestPreCommit runs pre-commit itself, where it is installed: it refuses a bad
+// manifest and lets a good one pass.
+func TestPreCommit(t *testing.T) {
+	program, err := exec.LookPath("pre-commit")
+	if err != nil {
+		t.Skip("pre-commit is not installed")
+	}
+	for name, c := range map[string]struct {
+		sample string
+		passes bool
+	}{
+		"good": {"30-auth-config.yaml", true},
+		"bad":  {"mistakes/baseline-not-in-scopes-supported.yaml", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			repository := repository(t, c.sample)
+			if err := os.WriteFile(filepath.Join(repository, ".pre-commit-config.yaml"), []byte(localHooks(t)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			git(t, repository, "add", "--all")
+			command := exec.CommandContext(t.Context(), program, "run", "--verbose") //nolint:gosec // The program that was looked up.
+			command.Dir = repository
+			command.Env = append(os.Environ(), "PATH="+filepath.Dir(plugin)+":"+os.Getenv("PATH"), "PRE_COMMIT_HOME="+t.TempDir())
+			output, err := command.CombinedOutput()
+			if (err == nil) != c.passes || !strings.Contains(string(output), "in 1 object") {
+				t.Errorf("%v: %s", err, output)
+			}
+		})
+	}
+}
+
+// localHooks is a configuration with the hook as it is written. Of another
+// repository, pre-commit would take it by a commit.
+func localHooks(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "- id: scopegate-lint-build")
+	lines := []string{"repos:", "- repo: local", "  hooks:"}
+	for line := range strings.Lines(first) {
+		lines = append(lines, "  "+strings.TrimRight(line, "\n"))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// repository makes a repository with a sample.
+func repository(t *testing.T, sample string) string {
+	t.Helper()
+	folder := t.TempDir()
+	text, err := os.ReadFile(filepath.Join("../../config/samples", sample)) //nolint:gosec // A file of this repository.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "manifest.yaml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	git(t, folder, "init", "--quiet")
+	return folder
+}
+
+func git(t *testing.T, folder string, arguments ...string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "git", arguments...)
+	command.Dir = folder
+	// Nothing of a repository around the test, and nothing of the user.
+	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }), "HOME="+folder)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("git %v: %v: %s", arguments, err, output)
+	}
+}

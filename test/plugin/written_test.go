@@ -1,0 +1,47 @@
+package plugin_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shown are the blocks of a page with a command, its output, and the golden file
+// that holds it.
+var shown = regexp.MustCompile("(?m)^<!-- (test/plugin/testdata/\\S+) -->\n```console\n(\\$ .*\n)((?s:.*?))```$")
+
+// TestDocumentedOutput holds the outputs in docs/tree.md to the golden files;
+// -update writes them into the page, once the tests of the files before this one
+// have written them.
+func TestDocumentedOutput(t *testing.T) {
+	const name = "../../docs/tree.md"
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	current := shown.ReplaceAllFunc(page, func(block []byte) []byte {
+		parts := shown.FindSubmatch(block)
+		output, err := os.ReadFile(filepath.Join("../..", string(parts[1])))
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks++
+		return []byte("<!-- " + string(parts[1]) + " -->\n```console\n" + string(parts[2]) + string(output) + "```")
+	})
+	if blocks < 3 {
+		t.Fatalf("%s shows %d commands, want at least 3", name, blocks)
+	}
+	if *update {
+		if err := os.WriteFile(name, current, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(current), string(page)); diff != "" {
+		t.Errorf("%s (-real +documented):\n%s", name, diff)
+	}
+}
