@@ -37,7 +37,28 @@ run: ## Show the main job on a real control plane, then stay up. ARGS=--exit end
 test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
 	@$(ASSETS)
 	go test -p 2 $(TESTFLAGS) ./...
-	for module in authserver tools/image; do (cd $$module && go test -p 2 $(TESTFLAGS) ./...); done
+	for module in authserver test/gitops tools/image; do (cd $$module && go test -p 2 $(TESTFLAGS) ./...); done
+
+.PHONY: monitoring
+monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first time builds it, in minutes.
+	@$(ASSETS)
+	SCOPEGATE_MONITORING="$$(tools/monitoring/build.sh)"; export SCOPEGATE_MONITORING
+	go test $(TESTFLAGS) ./test/monitoring
+
+.PHONY: e2e
+e2e: image dist ## Run scopegate on a real kubelet, beside ToolHive's operator too. Linux and root; ARGS=--run=REGEXP chooses.
+	@$(ASSETS)
+	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+	# Not by go run, which passes on no signals.
+	go build -o bin/ ./test/e2e
+	exec bin/e2e $(ARGS)
+
+.PHONY: quiet
+quiet: ## Measure what ToolHive's operator does while the guard holds what runs. Takes 20 minutes, as e2e does.
+	@$(ASSETS)
+	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+	go build -o bin/ ./test/e2e/quiet
+	exec bin/quiet $(ARGS)
 
 .PHONY: image
 image: ## Build OCI archives of the manager and the auth server, for amd64 and arm64, into bin/images.
@@ -87,7 +108,7 @@ format: ## Format the code.
 lint: ## Check the code, and the API types against the conventions of Kubernetes.
 	$(TOOL) golangci-lint-kube-api-linter run
 	root="$$PWD"
-	for module in authserver tools/image; do
+	for module in authserver test/gitops tools/image; do
 	  (cd $$module && go tool -modfile="$$root/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
 	done
 

@@ -1,6 +1,6 @@
 // Package monitoring_test gives the alerts, the dashboard and the configuration of
 // kube-state-metrics to the real Prometheus, promtool and kube-state-metrics.
-// `make test` builds them once and says where they are.
+// `make monitoring` builds them once and says where they are.
 package monitoring_test
 
 import (
@@ -24,7 +24,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	assets := os.Getenv(assetsVariable)
 	if assets == "" {
-		t.Fatalf("%s is not set: set it to the folder that tools/monitoring/build.sh prints, as `make test` does", assetsVariable)
+		t.Skipf("%s is not set: `make monitoring` builds Prometheus and sets it", assetsVariable)
 	}
 	return filepath.Join(assets, name)
 }
