@@ -15,7 +15,7 @@ CASES ?= 1000000
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/manager and bin/kubectl-scopegate.
@@ -53,6 +53,13 @@ e2e: image dist ## Run scopegate on a real kubelet, beside ToolHive's operator t
 	go build -o bin/ ./test/e2e
 	exec bin/e2e $(ARGS)
 
+.PHONY: e2e-up
+e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive installs ToolHive's operator.
+	@$(ASSETS)
+	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+	go build -o bin/ ./test/e2e/cluster
+	exec bin/cluster $(ARGS)
+
 .PHONY: quiet
 quiet: ## Measure what ToolHive's operator does while the guard holds what runs. Takes 20 minutes, as e2e does.
 	@$(ASSETS)
@@ -83,9 +90,9 @@ guard-equivalence: ## Compare the guard's policies with the verdict in 10,000 ra
 	SCOPEGATE_GUARD_CASES=$(if $(filter file,$(origin CASES)),10000,$(CASES)) go test -count=1 -timeout=2h -v -run 'Equivalence|Latency|Shipped' ./test/guard -long | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
 
 .PHONY: bench
-bench: ## Measure, and print the tables of docs/benchmarks.md. It takes minutes.
+bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.
 	@$(ASSETS)
-	go run ./test/bench
+	go run ./test/bench $(BENCH)
 
 .PHONY: controlplane
 controlplane: ## Build kube-apiserver, kube-controller-manager, etcd and kubectl once, and print their folder.
@@ -98,6 +105,7 @@ generate: ## Regenerate deepcopy, CRDs, RBAC and the generated docs.
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 	go run ./hack/guard
+	go run ./hack/schemas
 	go run ./hack/docs
 
 .PHONY: format

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -37,6 +38,15 @@ const DefaultConcurrency = 16
 const (
 	WholeLease = "scopegate.toolhive.stacklok.dev"
 	GuardLease = "scopegate-guard.toolhive.stacklok.dev"
+)
+
+// A leader that can't renew its lease ends. It outlasts an API server that is
+// away for a minute. A leader that is stopped releases its lease, and the other
+// takes over within retryPeriod.
+const (
+	leaseDuration = 90 * time.Second
+	renewDeadline = 75 * time.Second
+	retryPeriod   = 5 * time.Second
 )
 
 // Scheme knows every kind that the operator reads or writes.
@@ -157,6 +167,9 @@ func managerOptions(options Options) ctrl.Options {
 		LeaderElectionID:              lease,
 		LeaderElectionNamespace:       options.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 ptr.To(leaseDuration),
+		RenewDeadline:                 ptr.To(renewDeadline),
+		RetryPeriod:                   ptr.To(retryPeriod),
 		Controller: config.Controller{
 			MaxConcurrentReconciles: options.Concurrency,
 			SkipNameValidation:      ptr.To(options.Embedded),
