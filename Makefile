@@ -60,6 +60,14 @@ e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive instal
 	go build -o bin/ ./test/e2e/cluster
 	exec bin/cluster $(ARGS)
 
+.PHONY: beside
+beside: ## Show on a real cluster that the guard and ToolHive's operator do not disturb each other. Takes minutes, and what e2e takes.
+	@$(ASSETS)
+	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+	go build -o bin/ ./test/e2e/beside
+	toolhive="$$(cd authserver && go list -m -f '{{.Dir}}' github.com/stacklok/toolhive)"
+	exec bin/beside --examples="$$toolhive/examples/operator" $(ARGS)
+
 .PHONY: quiet
 quiet: ## Measure what ToolHive's operator does while the guard holds what runs. Takes 20 minutes, as e2e does.
 	@$(ASSETS)

@@ -74,48 +74,34 @@ func (r random) edit(a artefact) string {
 		}
 	}
 	i, j := at(), at()
-	switch r.IntN(14) {
-	case 13:
-		// Lines that are no structure, but part of a text over lines.
-		if first, last := min(i, j), max(i, j); a.key == yamlKey {
-			around := pick(r, [2]string{"x: \"", "  \""}, [2]string{"x: '", "  '"}, [2]string{"x: [", "]"}, [2]string{"x:\n    - \"", "      \""}, [2]string{"x: |", "y: 1"}, [2]string{"? \"", "\"\n: x"})
-			lines = slices.Insert(slices.Insert(lines, last, around[1]), first, around[0])
-		}
+	if r.one(2) {
+		lines = r.editLines(a.key, lines, min(i, j), max(i, j))
+	} else {
+		lines[i] = r.editLine(a.key, lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// editLines changes lines from i to j, or makes more or fewer of them.
+func (r random) editLines(key string, lines []string, i, j int) []string {
+	switch r.IntN(7) {
 	case 0:
-		lines = slices.Delete(lines, i, i+1)
+		return slices.Delete(lines, i, i+1)
 	case 1:
-		lines = slices.Insert(lines, i, lines[j])
+		return slices.Insert(lines, i, lines[j])
 	case 2:
 		lines[i], lines[j] = lines[j], lines[i]
 	case 3:
-		lines[i] = strings.Repeat(" ", r.IntN(9)) + strings.TrimLeft(lines[i], " ")
+		return slices.Insert(lines, i, r.line(key))
 	case 4:
-		lines[i] = strings.Replace(lines[i], "  ", "\t", 1)
-	case 5:
-		lines = slices.Insert(lines, i, r.line(a.key))
-	case 6:
-		lines[i] = strings.Repeat(" ", len(lines[i])-len(strings.TrimLeft(lines[i], " "))) + strings.TrimLeft(r.line(a.key), " ")
-	case 7:
 		if i+1 < len(lines) {
 			lines[i] += pick(r, "", " ", "  ") + strings.TrimLeft(lines[i+1], " ")
-			lines = slices.Delete(lines, i+1, i+2)
+			return slices.Delete(lines, i+1, i+2)
 		}
-	case 8:
-		if cut := r.IntN(len(lines[i]) + 1); cut > 0 {
-			lines[i] = lines[i][:cut] + pick(r, "\n", "\n  ", "\n    ", "\r\n", "\u2028") + lines[i][cut:]
-		}
-	case 9:
-		lines[i] += pick(r, " ", " # a", "\r", ",", ":", "\"", "'", " {", "[", "}", "]", " |-", " &a", "\t", "\\")
-	case 10:
-		for _, key := range []string{"baseline_client_scopes", "scopes_supported", "embedded_auth_server_config", "schema_version"} {
-			if strings.Contains(lines[i], key) {
-				lines[i] = strings.Replace(lines[i], key, r.spell(key), 1)
-			}
-		}
-	case 11:
+	case 5:
 		// A block out of its parent, or deeper.
 		shift := pick(r, "  ", "    ", " ")
-		for k := min(i, j); k <= max(i, j); k++ {
+		for k := i; k <= j; k++ {
 			if r.one(2) {
 				lines[k] = shift + lines[k]
 			} else {
@@ -123,12 +109,44 @@ func (r random) edit(a artefact) string {
 			}
 		}
 	default:
-		if len(lines[i]) > 0 {
-			cut := r.IntN(len(lines[i]))
-			lines[i] = lines[i][:cut] + pick(r, "", "\"", "'", ":", "-", "{", "}", "[", "]", ",", " ", "#", "\\", "|", "é") + lines[i][cut+r.IntN(2):]
+		// Lines that are no structure, but part of a text over lines.
+		if key == yamlKey {
+			// Mostly all of a list.
+			if k := slices.Index(lines, pick(r, "baseline_client_scopes:", "scopes_supported:")); k >= 0 && !r.one(4) {
+				for i, j = k, k+1; j < len(lines)-1 && strings.HasPrefix(lines[j], " "); j++ {
+				}
+			}
+			around := pick(r, [2]string{"x: \"", "  \""}, [2]string{"x: '", "  '"}, [2]string{"x: [", "]"}, [2]string{"x:\n    - \"", "      \""},
+				[2]string{"x: |", "y: 1"}, [2]string{"? \"", "\"\n: x"})
+			return slices.Insert(slices.Insert(lines, j, around[1]), i, around[0])
 		}
 	}
-	return strings.Join(lines, "\n")
+	return lines
+}
+
+// editLine changes a line, or makes two of it.
+func (r random) editLine(key, line string) string {
+	text := strings.TrimLeft(line, " ")
+	cut := r.IntN(len(line) + 1)
+	switch r.IntN(7) {
+	case 0:
+		return strings.Repeat(" ", r.IntN(9)) + text
+	case 1:
+		return strings.Replace(line, "  ", "\t", 1)
+	case 2:
+		return line[:len(line)-len(text)] + strings.TrimLeft(r.line(key), " ")
+	case 3:
+		return line[:cut] + pick(r, "\n", "\n  ", "\n    ", "\r\n", "\u2028") + line[cut:]
+	case 4:
+		return line + pick(r, " ", " # a", "\r", ",", ":", "\"", "'", " {", "[", "}", "]", " |-", " &a", "\t", "\\")
+	case 5:
+		for _, name := range []string{"baseline_client_scopes", "scopes_supported", "embedded_auth_server_config", "schema_version"} {
+			line = strings.Replace(line, name, r.spell(name), 1)
+		}
+		return line
+	default:
+		return line[:cut] + pick(r, "", "\"", "'", ":", "-", "{", "}", "[", "]", ",", " ", "#", "\\", "|", "é") + line[min(cut+r.IntN(2), len(line)):]
+	}
 }
 
 // spell writes a key otherwise.

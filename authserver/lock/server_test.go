@@ -11,9 +11,9 @@ import (
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
@@ -85,9 +85,10 @@ func install(t *testing.T, c client.Client) {
 	objects := []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guard.ParametersNamespace}}, params}
 	for _, object := range append(objects, guard.Lock()...) {
 		if policy, ok := object.(*admissionv1.ValidatingAdmissionPolicy); ok {
-			policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
+			fail := admissionv1.Fail
+			policy.Spec.FailurePolicy = &fail
 		}
-		if err := c.Create(t.Context(), object); err != nil {
+		if err := c.Create(t.Context(), object); err != nil && !apierrors.IsAlreadyExists(err) {
 			t.Fatal(err)
 		}
 	}

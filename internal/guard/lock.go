@@ -57,9 +57,9 @@ func Lock() []client.Object {
 		lockBinding(LockWarn, warn),
 		holdPolicy(),
 		mutatingBinding(LockHold, parametersRef()),
-		keepPolicy(LockHoldDeployments, "The pods of a workload whose ConfigMap is held stay as they are.", "apps", "deployments", unchangedTemplate, keptTemplate),
-		mutatingBinding(LockHoldDeployments, heldRef()),
-		keepPolicy(LockHoldServices, "The Service of a workload whose ConfigMap is held stays as it is.", "", "services", unchangedService, keptService),
+		keepPolicy(LockHoldDeployments, "The pods of a workload whose ConfigMap is held stay as they are.", "apps", "deployments", keptTemplate()),
+		mutatingBinding(LockHoldDeployments, artefactsRef()),
+		keepPolicy(LockHoldServices, "The Service of a workload whose ConfigMap is held stays as it is.", "", "services", keptService),
 		mutatingBinding(LockHoldServices, heldRef()),
 		refuseKept(),
 		&admissionv1.ValidatingAdmissionPolicyBinding{
@@ -131,6 +131,11 @@ size(variables.missing) == 0 ? '' :
 (size(variables.jsonMissing) > 0 && size(variables.jsonScopes) == 0 || size(variables.yamlMissing) > 0 && size(variables.yamlScopes) == 0 ? ', whose defaults apply' : '') +
 ': add it to the scopes of the workload\'s oidcConfigRef, or remove it from baselineClientScopes'`
 
+// componentLabel is what ToolHive's operator labels its ConfigMaps with.
+const componentLabel = "toolhive.stacklok.io/component"
+
+var components = []string{"run-config", "vmcp-config"}
+
 // lockConditions are what makes a ConfigMap one that is judged, in the order of
 // their cost: it has a config by one of the keys, and it is ToolHive's. The owner
 // alone would miss one that somebody made in advance, the label alone one
@@ -140,9 +145,8 @@ func lockConditions() []admissionv1.MatchCondition {
 		return "has(object." + field + ") && ('" + jsonKey + "' in object." + field + " || '" + yamlKey + "' in object." + field + ")"
 	}
 	owned := func(object string) string {
-		const label = "toolhive.stacklok.io/component"
-		return has(object, "metadata", "labels") + " && '" + label + "' in " + object + ".metadata.labels && " +
-			object + ".metadata.labels['" + label + "'] in ['run-config', 'vmcp-config'] ||\n" +
+		return has(object, "metadata", "labels") + " && '" + componentLabel + "' in " + object + ".metadata.labels && " +
+			object + ".metadata.labels['" + componentLabel + "'] in ['" + strings.Join(components, "', '") + "'] ||\n" +
 			"size(" + ownersOf(object) + ") > 0"
 	}
 	return []admissionv1.MatchCondition{

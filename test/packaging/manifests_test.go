@@ -16,7 +16,7 @@ import (
 // install is left out of what users install.
 func TestDistHoldsEveryManifest(t *testing.T) {
 	for mode, folders := range map[string][]string{
-		"guard": {"guard/rbac", "guard/policies"},
+		"guard": {"guard/manager", "guard/rbac", "guard/policies", "guard/lock"},
 		"whole": {"crd", "rbac"},
 	} {
 		t.Run(mode, func(t *testing.T) {

@@ -99,6 +99,10 @@ func (o *Outcome) applyFile(ctx context.Context, c client.Client, path, name, na
 		case len(object.Object) == 0 || object.GetKind() == "Namespace":
 			continue
 		}
+		if namespaced, err := c.IsObjectNamespaced(object); err == nil && !namespaced {
+			// It would be there already the second time, and is not ToolHive's.
+			continue
+		}
 		object.SetNamespace(namespace)
 		o.Accepted[fmt.Sprintf("%s: %s %s", name, object.GetKind(), object.GetName())] = answer(c.Create(ctx, object))
 	}

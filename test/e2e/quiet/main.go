@@ -28,10 +28,11 @@ const limit = 1.0
 func main() {
 	duration := flag.Duration("for", 5*time.Minute, "how long each of the edits is held")
 	rounds := flag.Int("races", 20, "how often the environment and the baseline are edited at once, to see whether a Deployment slips through")
+	only := flag.String("only", "", "the one edit to hold, instead of all")
 	kubeconfig := flag.String("kubeconfig", "", "of a cluster that runs ToolHive's operator already; none starts one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *kubeconfig, *duration, *rounds)
+	err := run(ctx, *kubeconfig, *only, *duration, *rounds)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quiet:", err)
@@ -39,7 +40,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, kubeconfig string, duration time.Duration, rounds int) (err error) {
+func run(ctx context.Context, kubeconfig, only string, duration time.Duration, rounds int) (err error) {
 	var cfg *rest.Config
 	if kubeconfig != "" {
 		if cfg, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
@@ -67,6 +68,9 @@ func run(ctx context.Context, kubeconfig string, duration time.Duration, rounds 
 	fmt.Printf("In a minute, over %s for each edit:\n%-24s %-16s %8s %8s %8s %8s %8s %8s\n", duration, "edit", "kind", "failed", "requeued", "requests", "stored", "held", "as it was")
 	failed := false
 	for _, edit := range edits {
+		if only != "" && edit.name != only {
+			continue
+		}
 		ok, err := b.hold(ctx, edit, duration)
 		if err != nil {
 			return fmt.Errorf("%s: %w", edit.name, err)
