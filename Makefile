@@ -97,6 +97,12 @@ guard-equivalence: ## Compare the guard's policies with the verdict in 10,000 ra
 	@$(ASSETS)
 	SCOPEGATE_GUARD_CASES=$(if $(filter file,$(origin CASES)),10000,$(CASES)) go test -count=1 -timeout=2h -v -run 'Equivalence|Latency|Shipped' ./test/guard -long | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
 
+.PHONY: lock-equivalence
+lock-equivalence: ## Compare the guard's lock with ToolHive's own decoders on 100,000 run configs. CASES sets how many.
+	@$(ASSETS)
+	cd authserver
+	SCOPEGATE_LOCK_CASES=$(if $(filter file,$(origin CASES)),100000,$(CASES)) go test -count=1 -timeout=2h -v ./lock | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
+
 .PHONY: bench
 bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.
 	@$(ASSETS)

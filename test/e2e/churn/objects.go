@@ -52,7 +52,7 @@ func wrong(ctx context.Context, c client.Client, namespace string) ([]string, er
 	if err := c.List(ctx, configs, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
-	find := func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+	find := func(name string) (*v1beta1.MCPExternalAuthConfig, error) { //nolint:unparam // resolve.Configs.
 		for i := range configs.Items {
 			if configs.Items[i].Name == name {
 				return &configs.Items[i], nil

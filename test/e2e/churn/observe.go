@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -166,10 +167,8 @@ func (o *observer) reportObject(name string, past []revision, result *Result) {
 	for i := 1; i < len(past); i++ {
 		before, after := past[i-1].object, past[i].object
 		was, is := entry(before), entry(after)
-		if o.wire.made(after.GetResourceVersion()) {
-			if !reflect.DeepEqual(was, is) {
-				result.EntryChanges++
-			}
+		if o.byGuard(before, after) {
+			result.EntryChanges++
 			if !reflect.DeepEqual(withoutEntry(before), withoutEntry(after)) {
 				result.Touched = append(result.Touched, fmt.Sprintf("%s at %s", name, after.GetResourceVersion()))
 			}
@@ -180,11 +179,29 @@ func (o *observer) reportObject(name string, past []revision, result *Result) {
 			}
 		}
 		// It is back where it is what it was, or a newer one of the guard's.
-		if lost != nil && (reflect.DeepEqual(lost, is) || is != nil && o.wire.made(after.GetResourceVersion())) {
+		if lost != nil && (reflect.DeepEqual(lost, is) || is != nil && o.byGuard(before, after)) {
 			result.Back = append(result.Back, past[i].at.Sub(lostAt))
 			lost = nil
 		}
 	}
+}
+
+// byGuard tells whether the guard made a revision. The API server answers a write
+// that changes nothing with the revision that there is, so that its number alone
+// does not tell: somebody else may have made it.
+func (o *observer) byGuard(before, after *unstructured.Unstructured) bool {
+	return o.wire.made(after.GetResourceVersion()) && !reflect.DeepEqual(entry(before), entry(after)) && !othersWrote(before, after)
+}
+
+// othersWrote tells by the times in the records of who owns which fields whether
+// somebody else made a revision. A write of the guard's takes fields out of other
+// records, and leaves their times.
+func othersWrote(before, after *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(after.GetManagedFields(), func(record metav1.ManagedFieldsEntry) bool {
+		return record.Manager != condition.FieldManager && !slices.ContainsFunc(before.GetManagedFields(), func(old metav1.ManagedFieldsEntry) bool {
+			return old.Manager == record.Manager && old.Operation == record.Operation && old.Subresource == record.Subresource && old.Time.Equal(record.Time)
+		})
+	})
 }
 
 func conditions(object *unstructured.Unstructured) []any {

@@ -28,7 +28,7 @@ const limit = 1.0
 func main() {
 	duration := flag.Duration("for", 5*time.Minute, "how long each of the edits is held")
 	rounds := flag.Int("races", 20, "how often the environment and the baseline are edited at once, to see whether a Deployment slips through")
-	only := flag.String("only", "", "the one edit to hold, instead of all")
+	only := flag.String("only", "", "the one edit to hold, instead of all; \"none\" goes first in any case")
 	kubeconfig := flag.String("kubeconfig", "", "of a cluster that runs ToolHive's operator already; none starts one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -68,7 +68,7 @@ func run(ctx context.Context, kubeconfig, only string, duration time.Duration, r
 	fmt.Printf("In a minute, over %s for each edit:\n%-24s %-16s %8s %8s %8s %8s %8s %8s\n", duration, "edit", "kind", "failed", "requeued", "requests", "stored", "held", "as it was")
 	failed := false
 	for _, edit := range edits {
-		if only != "" && edit.name != only {
+		if only != "" && edit.name != only && edit.name != atRest {
 			continue
 		}
 		ok, err := b.hold(ctx, edit, duration)
