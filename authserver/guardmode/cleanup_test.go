@@ -45,7 +45,7 @@ func TestCleanup(t *testing.T) {
 	if err := manager.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	stale := append([]metav1.Condition{condition("Ready", "True", "Running")}, judged.Status.Conditions...)
+	stale := append([]metav1.Condition{condition("Ready", "Running")}, judged.Status.Conditions...)
 
 	var output strings.Builder
 	done := make(chan error, 1)

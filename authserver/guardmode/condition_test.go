@@ -84,7 +84,7 @@ func assertTells(t *testing.T, object status.Object) {
 			continue
 		}
 		var fields map[string]map[string]map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			t.Fatal(err)
 		}
 		var owned []string
@@ -92,7 +92,7 @@ func assertTells(t *testing.T, object status.Object) {
 			owned = append(owned, key)
 		}
 		if diff := cmp.Diff([]string{`k:{"type":"BaselineScopesValid"}`}, owned); diff != "" || len(fields["f:status"]) != 1 {
-			t.Errorf("the guard owns more than its condition: %s\n%s", entry.FieldsV1.Raw, diff)
+			t.Errorf("the guard owns more than its condition: %s\n%s", entry.FieldsV1.GetRawString(), diff)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	judged := await(t, config, "is judged", is("False", notSupported))
 	old := testenv.Condition(judged.Status.Conditions, "BaselineScopesValid")
 
-	valid := condition("Valid", "True", "ValidationSucceeded")
+	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, valid)
 	await(t, config, "has the entry back", is("False", notSupported))
 	old.Status, old.Reason, old.Message = "Unknown", "NotReferenced", "an old text"
@@ -126,7 +126,7 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config)
 	judged := await(t, config, "is judged", is("Unknown", "NotReferenced"))
-	valid := condition("Valid", "True", "ValidationSucceeded")
+	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, append([]metav1.Condition{valid}, judged.Status.Conditions...)...)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))

@@ -90,10 +90,10 @@ func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition
 	}
 }
 
-// condition returns a condition as ToolHive's operator may write one.
-func condition(conditionType, conditionStatus, reason string) metav1.Condition {
+// condition returns a condition that is True, as ToolHive's operator may write one.
+func condition(conditionType, reason string) metav1.Condition {
 	return metav1.Condition{
-		Type: conditionType, Status: metav1.ConditionStatus(conditionStatus), Reason: reason, Message: "by ToolHive", LastTransitionTime: metav1.Now(),
+		Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: "by ToolHive", LastTransitionTime: metav1.Now(),
 	}
 }
 

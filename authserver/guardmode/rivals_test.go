@@ -44,9 +44,9 @@ func TestStandsDown(t *testing.T) {
 		text   func(round int) metav1.Condition
 		rounds int
 	}{
-		"another reason": {func(int) metav1.Condition { return condition("BaselineScopesValid", "True", "AllGood") }, 1},
+		"another reason": {func(int) metav1.Condition { return condition("BaselineScopesValid", "AllGood") }, 1},
 		"again and again": {func(round int) metav1.Condition {
-			other := condition("BaselineScopesValid", "True", "BaselineScopesSupported")
+			other := condition("BaselineScopesValid", "BaselineScopesSupported")
 			other.Message = fmt.Sprintf("by somebody else, %d", round)
 			return other
 		}, 3},
