@@ -1,7 +1,6 @@
 package packaging_test
 
 import (
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,7 +126,6 @@ var (
 // TestWholeRefusesToolHive holds that whole mode changes nothing of a cluster
 // with ToolHive's CRDs, however they got there.
 func TestWholeRefusesToolHive(t *testing.T) {
-	cluster := startBare(t)
 	for title, arguments := range map[string][]string{
 		"by Helm":           {"apply", "--server-side", "--field-manager=helm"},
 		"by kubectl":        {"apply", "--server-side"},
@@ -135,6 +133,8 @@ func TestWholeRefusesToolHive(t *testing.T) {
 		"by Argo CD":        {"apply", "--server-side", "--field-manager=argocd-controller"},
 	} {
 		t.Run(title, func(t *testing.T) {
+			// Each its own cluster: deleting ToolHive's CRDs takes longer.
+			cluster := startBare(t)
 			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
 			before := specs(t, cluster)
 			// As documented: the second only if the first succeeds.
@@ -155,11 +155,10 @@ func TestWholeRefusesToolHive(t *testing.T) {
 			if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
 				t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
 			}
-			kubectl(t, cluster, append([]string{"delete", "crd"}, slices.Sorted(maps.Keys(before))...)...)
 		})
 	}
-	// Last, since it leaves a namespace behind.
 	t.Run("without the preflight", func(t *testing.T) {
+		cluster := startBare(t)
 		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 		before := specs(t, cluster)
 		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("whole"))
