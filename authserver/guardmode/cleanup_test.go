@@ -37,7 +37,7 @@ func TestCleanup(t *testing.T) {
 	proxy := testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid"))
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
 	create(t, config, server, proxy, virtual)
-	manager := startGuard(t)
+	manager := cluster.StartGuard(t)
 	await(t, config, "is judged", is("False", notSupported))
 	await(t, server, "is judged", is("False", notSupported))
 	await(t, proxy, "is judged", is("False", notSupported))

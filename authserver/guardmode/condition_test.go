@@ -32,7 +32,7 @@ func TestConditionOfEachKind(t *testing.T) {
 	waiting := testenv.Server(namespace, "waiting", testenv.AuthServerRef("missing"))
 	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
 	create(t, config, server, proxy, virtual, waiting, outgoing)
-	startGuard(t)
+	cluster.StartGuard(t)
 
 	for name, object := range map[string]status.Object{"MCPExternalAuthConfig": config, "MCPServer": server, "MCPRemoteProxy": proxy, "VirtualMCPServer": virtual} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func assertTells(t *testing.T, object status.Object) {
 // TestToolHivesConditionsStay lets ToolHive write its list from an old copy,
 // without the guard's entry and with an old one.
 func TestToolHivesConditionsStay(t *testing.T) {
-	startGuard(t)
+	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
@@ -121,7 +121,7 @@ func TestToolHivesConditionsStay(t *testing.T) {
 // TestConditionIsRemovedThoughToolHiveWroteItBack makes ToolHive a co-owner of
 // the entry, so that an apply without it would not remove it.
 func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
-	startGuard(t)
+	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config)
@@ -142,7 +142,7 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 // TestHeldSince tells of a ConfigMap that the lock holds, from when its pair is
 // not supported.
 func TestHeldSince(t *testing.T) {
-	startGuard(t)
+	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
 	create(t, testenv.Config(namespace, "shared", "admin"), server)

@@ -52,21 +52,6 @@ func run(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// startGuard runs the guard's manager until the test ends.
-func startGuard(t *testing.T) *testenv.Manager {
-	t.Helper()
-	manager, err := cluster.RunGuard(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := manager.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return manager
-}
-
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {

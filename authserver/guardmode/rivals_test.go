@@ -52,7 +52,7 @@ func TestStandsDown(t *testing.T) {
 		}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			startGuard(t)
+			cluster.StartGuard(t)
 			namespace := cluster.Namespace(t)
 			config := testenv.Config(namespace, "shared", "admin")
 			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))

@@ -77,7 +77,13 @@ func BuildManager(t testing.TB) string {
 // StartProcess runs the built manager until the test ends or it is stopped.
 func StartProcess(t testing.TB, manager string, arguments ...string) *Process {
 	t.Helper()
-	process := &Process{command: exec.Command(manager, arguments...), ended: make(chan error, 1)}
+	return StartCommand(t, exec.Command(manager, arguments...))
+}
+
+// StartCommand is StartProcess for a command that has more than arguments.
+func StartCommand(t testing.TB, command *exec.Cmd) *Process {
+	t.Helper()
+	process := &Process{command: command, ended: make(chan error, 1)}
 	process.command.Stdout, process.command.Stderr = &process.output, &process.output
 	if err := process.command.Start(); err != nil {
 		t.Fatal(err)

@@ -177,6 +177,18 @@ func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Ma
 func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
 	t.Helper()
 	manager, err := c.RunManager(t.Context(), wrap)
+	return stopAtEnd(t, manager, err)
+}
+
+// StartGuard is RunGuard until the test ends.
+func (c *Cluster) StartGuard(t testing.TB) *Manager {
+	t.Helper()
+	manager, err := c.RunGuard(t.Context(), nil)
+	return stopAtEnd(t, manager, err)
+}
+
+func stopAtEnd(t testing.TB, manager *Manager, err error) *Manager {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,7 +134,11 @@ func scraper(t *testing.T, i *installed, role string) string {
 			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name}},
 		})
 	}
-	return i.token(t, account.Namespace, account.Name)
+	token, err := i.Token(t.Context(), account.Namespace, account.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 // scrapeMetrics holds that the metrics are for those who may read them.

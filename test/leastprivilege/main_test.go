@@ -5,28 +5,20 @@
 package leastprivilege_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/utils/ptr"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testenv"
@@ -82,7 +74,6 @@ type installed struct {
 	kubeconfig string
 	// scraper is the token of who may read the metrics.
 	scraper string
-	// scraper is the token of who may read the metrics.
 }
 
 // install starts an API server with an audit log and applies a manifest to it.
@@ -127,8 +118,7 @@ func install(t *testing.T, toolhive bool, manifest string) *installed {
 			}
 		}
 	}
-	i.kubeconfig = filepath.Join(folder, "kubeconfig")
-	i.writeKubeconfig(t)
+	i.kubeconfig = i.KubeconfigOf(t, controlplane.Namespace, i.account())
 	return i
 }
 
@@ -142,35 +132,10 @@ func (i *installed) apply(t *testing.T, path string) {
 // account is the ServiceAccount of the manager's pods.
 func (i *installed) account() string { return i.deployment.Spec.Template.Spec.ServiceAccountName }
 
-// token is one as the kubelet puts it into a pod.
-func (i *installed) token(t *testing.T, namespace, account string) string {
-	t.Helper()
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](3600)}}
-	object := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
-	if err := i.Client.SubResource("token").Create(t.Context(), object, request); err != nil {
-		t.Fatal(err)
-	}
-	return request.Status.Token
-}
-
-func (i *installed) writeKubeconfig(t *testing.T) {
-	t.Helper()
-	kubeconfig := clientcmdapi.NewConfig()
-	kubeconfig.Clusters["cluster"] = &clientcmdapi.Cluster{Server: i.Config.Host, CertificateAuthorityData: i.Config.CAData}
-	kubeconfig.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: i.token(t, controlplane.Namespace, i.account())}
-	kubeconfig.Contexts["context"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "user"}
-	kubeconfig.CurrentContext = "context"
-	if err := clientcmd.WriteToFile(*kubeconfig, i.kubeconfig); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // process is a running manager.
 type process struct {
-	command *exec.Cmd
-	logs    bytes.Buffer
+	*testenv.Process
 	metrics string
-	ended   chan error
 }
 
 // variable is how a container's arguments name one of its environment.
@@ -186,27 +151,16 @@ func (i *installed) manager(t *testing.T, more ...string) *process {
 	for _, env := range container.Env {
 		environment[env.Name] = env.Value
 	}
-	p := &process{metrics: freeAddress(t), ended: make(chan error, 1)}
+	metrics := testenv.FreeAddress(t)
 	var arguments []string
 	for _, argument := range container.Args {
 		arguments = append(arguments, variable.ReplaceAllStringFunc(argument, func(name string) string { return environment[name[2:len(name)-1]] }))
 	}
 	arguments = append(arguments, "--kubeconfig="+i.kubeconfig, "--leader-election-namespace="+controlplane.Namespace,
-		"--metrics-bind-address="+p.metrics, "--health-probe-bind-address=0")
-	p.command = i.command(arguments...)
-	p.command.Env = append(p.command.Env, more...)
-	p.command.Stdout, p.command.Stderr = &p.logs, &p.logs
-	if err := p.command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { p.ended <- p.command.Wait() }()
-	t.Cleanup(func() {
-		_ = p.command.Process.Kill()
-		if t.Failed() {
-			t.Logf("the end of the manager's log:\n%s", p.logs.Bytes()[max(0, p.logs.Len()-10_000):])
-		}
-	})
-	return p
+		"--metrics-bind-address="+metrics, "--health-probe-bind-address=0")
+	command := i.command(arguments...)
+	command.Env = append(command.Env, more...)
+	return &process{testenv.StartCommand(t, command), metrics}
 }
 
 func (i *installed) command(arguments ...string) *exec.Cmd {
@@ -222,27 +176,9 @@ const listing = "KUBE_FEATURE_WatchListClient=false"
 // stop ends a manager as the kubelet does.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-p.ended:
-		if err != nil {
-			t.Fatalf("the manager ended with %v", err)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("the manager does not end")
-	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // scrape gets the metrics with a token and returns the HTTP status.

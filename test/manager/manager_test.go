@@ -3,17 +3,13 @@
 package manager_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,28 +25,6 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
-
-// binary builds the manager.
-func binary(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "manager")
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/manager").CombinedOutput() //nolint:gosec // Our own package.
-	if err != nil {
-		t.Fatalf("building the manager: %v\n%s", err, output)
-	}
-	return path
-}
-
-// freeAddress returns a loopback address that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
-}
 
 // awaitAnswer waits until a URL answers with 200 and a body that contains want.
 // The manager counts what its cache holds, which lags behind the API server.
@@ -84,17 +58,9 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	metrics, probes := freeAddress(t), freeAddress(t)
-	var logs bytes.Buffer
-	command := exec.Command(binary(t), "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics, //nolint:gosec // Our own binary.
+	metrics, probes := testenv.FreeAddress(t), testenv.FreeAddress(t)
+	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,
 		"--health-probe-bind-address", probes, "--leader-elect", "--leader-election-namespace", controlplane.Namespace)
-	command.Stdout, command.Stderr = &logs, &logs
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	t.Cleanup(func() { _ = command.Process.Kill() })
 
 	awaitAnswer(t, fmt.Sprintf("http://%s/readyz", probes), "ok")
 	awaitAnswer(t, fmt.Sprintf("http://%s/healthz", probes), "ok")
@@ -104,21 +70,13 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 	awaitAnswer(t, fmt.Sprintf("http://%s/metrics", metrics),
 		`scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1`)
 
-	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("the manager ended with %v:\n%s", err, logs.String())
-		}
-	case <-time.After(30 * time.Second):
-		t.Error("the manager does not end on SIGTERM")
+	if err := manager.Stop(); err != nil {
+		t.Error(err)
 	}
 }
 
 func TestManagerRefuses(t *testing.T) {
-	manager := binary(t)
+	manager := testenv.BuildManager(t)
 	for name, tc := range map[string]struct {
 		arguments []string
 		want      string
@@ -168,7 +126,7 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 	if err != nil {
 		t.Fatalf("waiting until the field is gone: %v", err)
 	}
-	command := exec.CommandContext(t.Context(), binary(t), "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
+	command := exec.CommandContext(t.Context(), testenv.BuildManager(t), "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
 	output, err := command.CombinedOutput()
 	for _, want := range []string{"MCPExternalAuthConfig is not scopegate's own", "--guard"} {
 		if err == nil || !strings.Contains(string(output), want) {
