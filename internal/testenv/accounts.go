@@ -1,0 +1,58 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Token returns a token of a service account.
+func (c *Cluster) Token(ctx context.Context, namespace, name string) (string, error) {
+	request := &authenticationv1.TokenRequest{}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	if err := c.Client.SubResource("token").Create(ctx, account, request); err != nil {
+		return "", fmt.Errorf("asking for a token of service account %s/%s: %w", namespace, name, err)
+	}
+	return request.Status.Token, nil
+}
+
+// KubeconfigOf writes a kubeconfig that is a service account's, as a pod has it.
+func (c *Cluster) KubeconfigOf(t testing.TB, namespace, name string) string {
+	t.Helper()
+	token, err := c.Token(t.Context(), namespace, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["it"] = &clientcmdapi.Cluster{Server: c.Config.Host, CertificateAuthorityData: c.Config.CAData}
+	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: token}
+	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
+	config.CurrentContext = "it"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// AdminFiles writes the certificate and the key of an administrator, for those
+// that take files, and returns their paths.
+func (c *Cluster) AdminFiles(t testing.TB) (certificate, key string) {
+	t.Helper()
+	folder := t.TempDir()
+	certificate, key = filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
+	for path, data := range map[string][]byte{certificate: c.Config.CertData, key: c.Config.KeyData} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certificate, key
+}
