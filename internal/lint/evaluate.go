@@ -3,16 +3,13 @@ package lint
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
-	apicel "k8s.io/apiserver/pkg/cel"
 )
 
 // eachItem and eachEntry are the steps of a path into a list and into a map.
@@ -21,44 +18,41 @@ const (
 	eachEntry = "{}"
 )
 
-// compiledRule is a rule of a schema with validators of the API server for it
-// alone, for two reasons. The evaluator lists all fields of an object each time
-// that a rule reads one, which with the whole schema is a third of what a lint
-// takes: here the schema has no more than the rule can read. And compiling takes
-// half a millisecond, which most runs need for few rules, and for the expressions
-// of messages only where a rule is broken.
-type compiledRule struct {
+// rule is a CEL rule of a schema. Most rules hold on most objects, and an
+// expression tells that in a tenth of the time that the API server's validator
+// takes: so the validator is asked, and made, only for a rule that may be broken.
+type rule struct {
 	id, message string
 	path        []string
 
-	// judging is without the expression of the message, and telling with it.
-	judging, telling lazyValidator
+	expression lazy[expression]
+	validator  lazy[cel.Validator]
 }
 
-// lazyValidator is compiled when it is needed first.
-type lazyValidator struct {
-	schema   func() *structural.Structural
-	once     sync.Once
-	compiled atomic.Pointer[cel.Validator]
+// lazy is a value that is made when it is needed first.
+type lazy[T any] struct {
+	make func() *T
+	once sync.Once
+	made atomic.Pointer[T]
 }
 
-func (l *lazyValidator) get() *cel.Validator {
-	l.once.Do(func() { l.compiled.Store(cel.NewValidator(l.schema(), true, celconfig.PerCallLimit)) })
-	return l.compiled.Load()
+func (l *lazy[T]) get() *T {
+	l.once.Do(func() { l.made.Store(l.make()) })
+	return l.made.Load()
 }
 
 // rulesOf returns the rules of a schema and of those below it, in order.
-func rulesOf(root *structural.Structural) []*compiledRule {
-	var rules []*compiledRule
+func rulesOf(root *structural.Structural) []*rule {
+	var rules []*rule
 	var visit func(s *structural.Structural, path []string)
 	visit = func(s *structural.Structural, path []string) {
-		for _, rule := range s.XValidations {
-			quiet := rule
-			quiet.MessageExpression = ""
-			rules = append(rules, &compiledRule{
-				id: ruleIDs[rule.Message], message: rule.Message, path: path,
-				judging: lazyValidator{schema: func() *structural.Structural { return partFor(quiet, root, path) }},
-				telling: lazyValidator{schema: func() *structural.Structural { return partFor(rule, root, path) }},
+		for _, written := range s.XValidations {
+			rules = append(rules, &rule{
+				id: ruleIDs[written.Message], message: written.Message, path: path,
+				expression: lazy[expression]{make: func() *expression { return newExpression(written.Rule) }},
+				validator: lazy[cel.Validator]{make: func() *cel.Validator {
+					return cel.NewValidator(partFor(written, root, path), true, celconfig.PerCallLimit)
+				}},
 			})
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
@@ -76,112 +70,62 @@ func rulesOf(root *structural.Structural) []*compiledRule {
 	return rules
 }
 
-// evaluate evaluates the rules that stand at a value of the object, within the
-// API server's budget for all of them.
+// evaluate evaluates the rules that stand at a value of the object. What they
+// cost needs no count: all of them together stay far within what the API server
+// allows for one, which a test holds.
 func (k *kind) evaluate(ctx context.Context, object map[string]any, old any, options ...cel.Option) []violation {
+	parse(object, k.rules)
 	var violations []violation
-	applying := slices.DeleteFunc(slices.Clone(k.rules), func(r *compiledRule) bool { return !reaches(object, r.path) })
-	compile(applying)
-	budget := int64(celconfig.RuntimeCELCostBudget)
-	for _, rule := range applying {
-		errs, rest := rule.judging.get().Validate(ctx, nil, nil, object, old, budget, options...)
-		if len(errs) > 0 {
-			errs, rest = rule.telling.get().Validate(ctx, nil, nil, object, old, budget, options...)
+	for _, rule := range k.rules {
+		holds := func(value any) bool { return rule.expression.get().holds(value) }
+		if everyAt(object, rule.path, holds) {
+			continue
 		}
+		errs, _ := rule.validator.get().Validate(ctx, nil, nil, object, old, celconfig.RuntimeCELCostBudget, options...)
 		for _, err := range errs {
 			violations = append(violations, violation{rule.id, err})
-		}
-		if budget = rest; budget < 0 {
-			break
 		}
 	}
 	return violations
 }
 
-// compile compiles the rules that are not compiled yet, on all processors.
-func compile(rules []*compiledRule) {
+// parse parses the expressions that the object needs and that are not parsed
+// yet, on all processors.
+func parse(object map[string]any, rules []*rule) {
 	var group sync.WaitGroup
 	for _, rule := range rules {
-		if rule.judging.compiled.Load() == nil {
-			group.Go(func() { rule.judging.get() })
+		absent := func(any) bool { return false }
+		if rule.expression.made.Load() == nil && !everyAt(object, rule.path, absent) {
+			group.Go(func() { rule.expression.get() })
 		}
 	}
 	group.Wait()
 }
 
-// reaches tells whether a value has something at a path.
-func reaches(value any, path []string) bool {
+// everyAt tells whether all that a value has at a path fulfils a condition.
+func everyAt(value any, path []string, fulfils func(any) bool) bool {
+	if value == nil {
+		return true
+	}
 	if len(path) == 0 {
-		return value != nil
+		return fulfils(value)
 	}
 	switch value := value.(type) {
 	case map[string]any:
-		if path[0] == eachEntry {
-			return slices.ContainsFunc(slices.Collect(maps.Values(value)), func(entry any) bool { return reaches(entry, path[1:]) })
+		if path[0] != eachEntry {
+			return everyAt(value[path[0]], path[1:], fulfils)
 		}
-		return reaches(value[path[0]], path[1:])
+		for _, entry := range value {
+			if !everyAt(entry, path[1:], fulfils) {
+				return false
+			}
+		}
 	case []any:
-		return slices.ContainsFunc(value, func(item any) bool { return reaches(item, path[1:]) })
-	default:
-		return false
-	}
-}
-
-// partFor returns of a schema what is on the path to a rule, and there what the
-// rule can read.
-func partFor(rule apiextensionsv1.ValidationRule, s *structural.Structural, path []string) *structural.Structural {
-	if len(path) == 0 {
-		part := readable(s, namesIn(rule.Rule, rule.MessageExpression))
-		part.XValidations = apiextensionsv1.ValidationRules{rule}
-		return part
-	}
-	part := *s
-	part.XValidations, part.Items, part.AdditionalProperties = nil, nil, nil
-	switch path[0] {
-	case eachItem:
-		part.Items = partFor(rule, s.Items, path[1:])
-	case eachEntry:
-		part.AdditionalProperties = &structural.StructuralOrBool{Structural: partFor(rule, s.AdditionalProperties.Structural, path[1:])}
-	default:
-		property := s.Properties[path[0]]
-		part.Properties = map[string]structural.Structural{path[0]: *partFor(rule, &property, path[1:])}
-	}
-	return &part
-}
-
-// readable returns a schema without rules and without the fields, at any depth,
-// that have none of the given names. A rule can't see the difference: whatever it
-// reads it names, and no rule compares objects as a whole, which a test holds.
-func readable(s *structural.Structural, names map[string]bool) *structural.Structural {
-	part := *s
-	part.XValidations = nil
-	if s.Items != nil {
-		part.Items = readable(s.Items, names)
-	}
-	if s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil {
-		part.AdditionalProperties = &structural.StructuralOrBool{Structural: readable(s.AdditionalProperties.Structural, names)}
-	}
-	if s.Properties != nil {
-		part.Properties = map[string]structural.Structural{}
-	}
-	for name, property := range s.Properties {
-		if escaped, ok := apicel.Escape(name); ok && names[escaped] {
-			part.Properties[name] = *readable(&property, names)
+		for _, item := range value {
+			if !everyAt(item, path[1:], fulfils) {
+				return false
+			}
 		}
 	}
-	return &part
-}
-
-var identifier = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
-
-// namesIn returns the identifiers in CEL expressions, among them the names of all
-// fields that they read.
-func namesIn(expressions ...string) map[string]bool {
-	names := map[string]bool{}
-	for _, expression := range expressions {
-		for _, name := range identifier.FindAllString(expression, -1) {
-			names[name] = true
-		}
-	}
-	return names
+	return true
 }

@@ -40,7 +40,7 @@ type kind struct {
 
 	structural *structural.Structural
 	schema     narrowSchema
-	rules      []*compiledRule
+	rules      []*rule
 }
 
 // load decodes the schema of a kind.

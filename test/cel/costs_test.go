@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"k8s.io/apimachinery/pkg/util/version"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/scopegate/scopegate/test/corpus"
 )
@@ -26,12 +27,21 @@ func TestCosts(t *testing.T) {
 		id := strings.Join(tested.IDs(), ",")
 		row(tested.Kind, tested.Path, id, expression, fmt.Sprint(cost), fmt.Sprintf("%.6f", share(cost)))
 	}
+	together := map[string]uint64{}
 	row("KIND", "PATH", "RULE", "EXPRESSION", "COST", "SHARE")
 	for _, tested := range loadMutations(t) {
 		checkCost(t, tested.Rule)
+		together[tested.Kind] += tested.Cost + tested.MessageCost
 		priced(tested, "rule", tested.Cost)
 		if tested.MessageExpression != "" {
 			priced(tested, "messageExpression", tested.MessageCost)
+		}
+	}
+	// The linter does not count what evaluating costs, since no object can use up
+	// what the API server allows even for one expression.
+	for kind, cost := range together {
+		if cost > celconfig.PerCallLimit {
+			t.Errorf("the expressions of %s cost %d together, %d at most are allowed", kind, cost, celconfig.PerCallLimit)
 		}
 	}
 	_ = table.Flush()
