@@ -1,6 +1,6 @@
-// Command schemas generates internal/lint/schemas from config/crd: the schema of
-// each kind in JSON, without descriptions. The linter starts with them several
-// times as fast as with the CRDs.
+// Command schemas generates internal/lint/schemas from config/crd: for each kind
+// its schema without descriptions, and its rules parsed. The linter starts with
+// them several times as fast as with the CRDs.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/lint"
 )
 
 func main() {
@@ -38,10 +39,14 @@ func run(folder string) error {
 		}
 		schema := crd.Spec.Versions[at].Schema.OpenAPIV3Schema
 		undescribe(schema)
+		expressions := map[string][]byte{}
+		if err := addParsed(expressions, schema); err != nil {
+			return err
+		}
 		var text bytes.Buffer
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(schema); err != nil {
+		if err := encoder.Encode(lint.Prepared{Schema: schema, Expressions: expressions}); err != nil {
 			return err
 		}
 		if err := os.WriteFile(filepath.Join(folder, crd.Spec.Names.Kind+".json"), text.Bytes(), 0o600); err != nil {

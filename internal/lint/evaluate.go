@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
@@ -25,34 +24,26 @@ type rule struct {
 	id, message string
 	path        []string
 
-	expression lazy[expression]
-	validator  lazy[cel.Validator]
+	expression func() expression
+	validator  func() *cel.Validator
 }
 
-// lazy is a value that is made when it is needed first.
-type lazy[T any] struct {
-	make func() *T
-	once sync.Once
-	made atomic.Pointer[T]
-}
+// holds tells whether the rule holds at a value for sure.
+func (r *rule) holds(self any) bool { return r.expression().holds(self) }
 
-func (l *lazy[T]) get() *T {
-	l.once.Do(func() { l.made.Store(l.make()) })
-	return l.made.Load()
-}
-
-// rulesOf returns the rules of a schema and of those below it, in order.
-func rulesOf(root *structural.Structural) []*rule {
+// rulesOf returns the rules of a schema and of those below it, in order. parsed
+// has their expressions, see Prepared.
+func rulesOf(root *structural.Structural, parsed map[string][]byte) []*rule {
 	var rules []*rule
 	var visit func(s *structural.Structural, path []string)
 	visit = func(s *structural.Structural, path []string) {
 		for _, written := range s.XValidations {
 			rules = append(rules, &rule{
 				id: ruleIDs[written.Message], message: written.Message, path: path,
-				expression: lazy[expression]{make: func() *expression { return newExpression(written.Rule) }},
-				validator: lazy[cel.Validator]{make: func() *cel.Validator {
+				expression: sync.OnceValue(func() expression { return newExpression(parsed[written.Rule]) }),
+				validator: sync.OnceValue(func() *cel.Validator {
 					return cel.NewValidator(partFor(written, root, path), true, celconfig.PerCallLimit)
-				}},
+				}),
 			})
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
@@ -74,32 +65,17 @@ func rulesOf(root *structural.Structural) []*rule {
 // cost needs no count: all of them together stay far within what the API server
 // allows for one, which a test holds.
 func (k *kind) evaluate(ctx context.Context, object map[string]any, old any, options ...cel.Option) []violation {
-	parse(object, k.rules)
 	var violations []violation
 	for _, rule := range k.rules {
-		holds := func(value any) bool { return rule.expression.get().holds(value) }
-		if everyAt(object, rule.path, holds) {
+		if everyAt(object, rule.path, rule.holds) {
 			continue
 		}
-		errs, _ := rule.validator.get().Validate(ctx, nil, nil, object, old, celconfig.RuntimeCELCostBudget, options...)
+		errs, _ := rule.validator().Validate(ctx, nil, nil, object, old, celconfig.RuntimeCELCostBudget, options...)
 		for _, err := range errs {
 			violations = append(violations, violation{rule.id, err})
 		}
 	}
 	return violations
-}
-
-// parse parses the expressions that the object needs and that are not parsed
-// yet, on all processors.
-func parse(object map[string]any, rules []*rule) {
-	var group sync.WaitGroup
-	for _, rule := range rules {
-		absent := func(any) bool { return false }
-		if rule.expression.made.Load() == nil && !everyAt(object, rule.path, absent) {
-			group.Go(func() { rule.expression.get() })
-		}
-	}
-	group.Wait()
 }
 
 // everyAt tells whether all that a value has at a path fulfils a condition.

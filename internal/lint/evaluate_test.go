@@ -25,7 +25,13 @@ func TestEveryRule(t *testing.T) {
 	}
 	rules := 0
 	for _, s := range schemas {
-		if err := lint.EachRule(s.Kind, func(string, string) { rules++ }); err != nil {
+		count := func(id, _ string, decoded bool) {
+			rules++
+			if !decoded {
+				t.Errorf("%s: the expression of %s can't be decoded", s.Kind, id)
+			}
+		}
+		if err := lint.EachRule(s.Kind, count); err != nil {
 			t.Fatal(err)
 		}
 	}

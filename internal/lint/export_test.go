@@ -1,12 +1,13 @@
 package lint
 
-// EachRule calls visit for every CEL rule of a kind with its id.
-func EachRule(name string, visit func(id, message string)) error {
+// EachRule calls visit for every CEL rule of a kind with its id, and tells whether
+// its expression could be decoded.
+func EachRule(name string, visit func(id, message string, decoded bool)) error {
 	if err := kinds[name].load(); err != nil {
 		return err
 	}
 	for _, rule := range kinds[name].rules {
-		visit(rule.id, rule.message)
+		visit(rule.id, rule.message, rule.expression().program != nil)
 	}
 	return nil
 }

@@ -3,36 +3,38 @@ package lint
 import (
 	"sync"
 
-	celgo "github.com/google/cel-go/cel"
+	"github.com/google/cel-go/cel"
+	exprpb "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
+	"google.golang.org/protobuf/proto"
 	"k8s.io/apiserver/pkg/cel/environment"
 )
 
 // expression is a CEL expression of a rule, without types and without a stored
 // version of the object.
-type expression struct{ program celgo.Program }
+type expression struct{ program cel.Program }
 
-var environmentOfRules = sync.OnceValue(func() *celgo.Env {
+var environmentOfRules = sync.OnceValue(func() *cel.Env {
 	return environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).StoredExpressionsEnv()
 })
 
-// newExpression parses an expression. One that can't be parsed never holds, so
-// that the API server's validator tells why.
-func newExpression(text string) *expression {
-	parsed, issues := environmentOfRules().Parse(text)
-	if issues.Err() != nil {
-		return &expression{}
+// newExpression decodes a parsed expression. One that can't be decoded never
+// holds for sure.
+func newExpression(parsed []byte) expression {
+	message := &exprpb.ParsedExpr{}
+	if err := proto.Unmarshal(parsed, message); err != nil {
+		return expression{}
 	}
-	program, err := environmentOfRules().Program(parsed)
+	program, err := environmentOfRules().Program(cel.ParsedExprToAst(message))
 	if err != nil {
-		return &expression{}
+		return expression{}
 	}
-	return &expression{program}
+	return expression{program}
 }
 
 // holds tells whether a rule holds for sure: on self alone, whatever the stored
 // version is. oldSelf is not bound, so that an expression which depends on it has
 // no value, and one such as self.x || oldSelf.y holds by its left side alone.
-func (e *expression) holds(self any) bool {
+func (e expression) holds(self any) bool {
 	if e.program == nil {
 		return false
 	}

@@ -60,7 +60,7 @@ func TestRules(t *testing.T) {
 	}
 	messages := map[string]bool{}
 	for _, schema := range schemas {
-		if err := lint.EachRule(schema.Kind, func(id, message string) {
+		if err := lint.EachRule(schema.Kind, func(id, message string, _ bool) {
 			messages[id] = true
 			if !strings.HasPrefix(id, "rule/") {
 				t.Errorf("%s has no id for the rule with the message %q", schema.Kind, message)

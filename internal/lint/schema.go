@@ -18,8 +18,15 @@ const (
 	deprecatedVersion = "v1alpha1"
 )
 
-// schemas are those of the CRDs, in JSON.
-//
+// Prepared is a file of schemas, which hack/schemas makes of the CRDs: what takes
+// time to make of them each time.
+type Prepared struct {
+	Schema *apiextensionsv1.JSONSchemaProps `json:"schema"`
+	// Expressions are the rules of the schema and of those below it, each with its
+	// parsed expression (google.api.expr.v1alpha1.ParsedExpr) in protobuf's encoding.
+	Expressions map[string][]byte `json:"expressions"`
+}
+
 //go:embed schemas/*.json
 var schemas embed.FS
 
@@ -54,17 +61,17 @@ func (k *kind) decode() error {
 	if err != nil {
 		return err
 	}
-	external := &apiextensionsv1.JSONSchemaProps{}
-	if err := json.Unmarshal(text, external); err != nil {
+	var prepared Prepared
+	if err := json.Unmarshal(text, &prepared); err != nil {
 		return fmt.Errorf("decoding the schema of %s: %w", k.name, err)
 	}
 	schema := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(external, schema, nil); err != nil {
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(prepared.Schema, schema, nil); err != nil {
 		return err
 	}
 	if k.structural, err = structural.NewStructural(schema); err != nil {
 		return err
 	}
-	k.rules = rulesOf(k.structural)
+	k.rules = rulesOf(k.structural, prepared.Expressions)
 	return k.schema.load(schema)
 }
