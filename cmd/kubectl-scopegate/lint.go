@@ -101,8 +101,8 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 }
 
 // manyBytes is the size of an input for which the collector works less often: on
-// 1000 documents that saves a third of the CPU time, and takes twice the memory.
-// With less it works more often, for a run is over before it gains by waiting.
+// 1000 documents that saves a quarter of the CPU time, for half as much memory
+// again.
 const manyBytes = 1 << 17
 
 func trade(sources []lint.Source) {
@@ -112,8 +112,6 @@ func trade(sources []lint.Source) {
 	}
 	if size >= manyBytes {
 		debug.SetGCPercent(400)
-	} else {
-		debug.SetGCPercent(50)
 	}
 }
 

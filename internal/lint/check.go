@@ -45,10 +45,10 @@ type checked struct {
 // check takes an object through the steps of a create, or with a stored version
 // through those of an update. It changes the object as the API server would:
 // unknown fields go, defaults come. stored must have been through admit.
-func (k *kind) check(ctx context.Context, object, stored map[string]any) checked {
+func (k *kind) check(ctx context.Context, object, stored map[string]any) (checked, error) {
 	meta, unknown, err := k.admit(object)
 	if err != nil {
-		return checked{malformed: err}
+		return checked{malformed: err}, nil
 	}
 	// A client can't set the status: a create drops it, an update keeps it.
 	delete(object, "status")
@@ -59,7 +59,8 @@ func (k *kind) check(ctx context.Context, object, stored map[string]any) checked
 	for _, err := range k.checkMetadata(ctx, meta) {
 		violations = append(violations, violation{ruleMetadata, err})
 	}
-	return checked{unknown: unknown, violations: k.checkSchema(ctx, object, stored, violations)}
+	violations, err = k.checkSchema(ctx, object, stored, violations)
+	return checked{unknown: unknown, violations: violations}, err
 }
 
 // admit decodes an object as the API server does before it looks at it: fields
@@ -96,29 +97,46 @@ func (k *kind) checkMetadata(ctx context.Context, meta *metav1.ObjectMeta) field
 
 // checkSchema appends the violations of the schema and of the list types and,
 // unless the violations so far would mislead them, those of the rules.
-func (k *kind) checkSchema(ctx context.Context, object, stored map[string]any, violations []violation) []violation {
+func (k *kind) checkSchema(ctx context.Context, object, stored map[string]any, violations []violation) ([]violation, error) {
+	var correlated *common.CorrelatedObject
 	var celOptions []cel.Option
-	var errs field.ErrorList
-	lists := listtype.ValidateListSetsAndMaps(nil, k.structural, object)
 	var old any
-	if stored == nil {
-		errs = validation.ValidateCustomResource(nil, object, k.schema.validator(object))
-	} else {
-		old = stored
-		correlated := common.NewCorrelatedObject(object, stored, &model.Structural{Structural: k.structural})
-		errs = validation.ValidateCustomResourceUpdate(nil, object, stored, k.schema.validator(object), validation.WithRatcheting(correlated))
+	if stored != nil {
+		correlated = common.NewCorrelatedObject(object, stored, &model.Structural{Structural: k.structural})
 		celOptions = append(celOptions, cel.WithRatcheting(correlated))
-		if len(listtype.ValidateListSetsAndMaps(nil, k.structural, stored)) > 0 {
-			lists = nil
-		}
+		old = stored
+	}
+	errs, err := k.validate(object, old, correlated)
+	if err != nil {
+		return nil, err
+	}
+	lists := listtype.ValidateListSetsAndMaps(nil, k.structural, object)
+	if len(lists) > 0 && stored != nil && len(listtype.ValidateListSetsAndMaps(nil, k.structural, stored)) > 0 {
+		lists = nil
 	}
 	for _, err := range append(errs, lists...) {
 		violations = append(violations, violation{schemaRule(err), err})
 	}
 	if hides(violations) {
-		return append(violations, violation{ruleNotChecked, field.Invalid(nil, nil, notChecked)})
+		return append(violations, violation{ruleNotChecked, field.Invalid(nil, nil, notChecked)}), nil
 	}
-	return append(violations, k.evaluate(ctx, object, old, celOptions...)...)
+	return append(violations, k.evaluate(ctx, object, old, celOptions...)...), nil
+}
+
+// validate validates an object by its schema; with a stored version, by what the
+// update changes.
+func (k *kind) validate(object, old any, correlated *common.CorrelatedObject) (field.ErrorList, error) {
+	if fulfils(k.structural, object) {
+		return nil, nil
+	}
+	validator, err := k.validator()
+	if err != nil {
+		return nil, err
+	}
+	if correlated == nil {
+		return validation.ValidateCustomResource(nil, object, validator), nil
+	}
+	return validation.ValidateCustomResourceUpdate(nil, object, old, validator, validation.WithRatcheting(correlated)), nil
 }
 
 // notChecked is what the API server says in place of what its rules would.

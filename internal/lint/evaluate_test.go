@@ -53,8 +53,9 @@ func TestEveryRule(t *testing.T) {
 	}
 }
 
-// TestRulesCompareNoObjects holds what the schema of a rule by itself relies on:
-// that no rule compares objects as a whole, with all their fields.
+// TestRulesCompareNoObjects holds what expressions without types and the schema of
+// a rule by itself rely on: that no rule compares objects as a whole, with all
+// their fields.
 func TestRulesCompareNoObjects(t *testing.T) {
 	schemas, err := corpus.Schemas()
 	if err != nil {
@@ -155,26 +156,6 @@ func (c *comparisons) schemaOf(e ast.Expr) *schema.Structural {
 		}
 	}
 	return nil
-}
-
-// TestFieldsThatComeLater lints objects with fields that those before them did
-// not have: each field must be validated, in any order of the objects.
-func TestFieldsThatComeLater(t *testing.T) {
-	const plain = "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata:\n  name: a\nspec:\n  image: a\n"
-	for name, wrong := range map[string]string{
-		"a field of an object": "  proxyPort: -1\n",
-		"an item of a list":    "  oidcConfigRef:\n    name: a\n    audience: b\n    scopes: [\"a b\"]\n",
-		"a nested field":       "  oidcConfigRef:\n    name: a\n    audience: 1\n",
-	} {
-		t.Run(name, func(t *testing.T) {
-			for _, text := range []string{plain + wrong, plain + "---\n" + plain + wrong} {
-				found := lintOne(t, text, lint.Options{})
-				if found.Count(lint.Error) == 0 {
-					t.Errorf("no error in:\n%s", text)
-				}
-			}
-		})
-	}
 }
 
 // TestSchemasAreThere tells of a schema that the kinds lack.

@@ -6,25 +6,27 @@ import (
 	"github.com/google/cel-go/cel"
 	exprpb "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 	"google.golang.org/protobuf/proto"
-	"k8s.io/apiserver/pkg/cel/environment"
 )
 
 // expression is a CEL expression of a rule, without types and without a stored
 // version of the object.
 type expression struct{ program cel.Program }
 
-var environmentOfRules = sync.OnceValue(func() *cel.Env {
-	return environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).StoredExpressionsEnv()
-})
+// standardFunctions are those that expressions can call.
+var standardFunctions = sync.OnceValues(func() (*cel.Env, error) { return cel.NewEnv() })
 
-// newExpression decodes a parsed expression. One that can't be decoded never
-// holds for sure.
+// newExpression decodes a parsed expression. One that can't be decoded, or calls
+// another function, never holds for sure.
 func newExpression(parsed []byte) expression {
 	message := &exprpb.ParsedExpr{}
 	if err := proto.Unmarshal(parsed, message); err != nil {
 		return expression{}
 	}
-	program, err := environmentOfRules().Program(cel.ParsedExprToAst(message))
+	env, err := standardFunctions()
+	if err != nil {
+		return expression{}
+	}
+	program, err := env.Program(cel.ParsedExprToAst(message))
 	if err != nil {
 		return expression{}
 	}

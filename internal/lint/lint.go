@@ -126,17 +126,6 @@ type judge struct {
 	stored    map[Object]map[string]any
 }
 
-// member is an object that takes part in the judgement of all together.
-type member struct {
-	id   Object
-	item item
-	// object is complete with its defaults; nil where it is too broken to be
-	// decoded.
-	object map[string]any
-	// refuted tells that the API server rejects the baseline already.
-	refuted bool
-}
-
 func (j judge) document(ctx context.Context, d document) (result, error) {
 	var found result
 	if d.isBlank() {
@@ -189,12 +178,13 @@ func (j judge) item(ctx context.Context, at item, found *result) error {
 		return err
 	}
 	at.inNamespace(id.Namespace)
-	found.members = append(found.members, j.object(ctx, at, id, kind, found))
-	return nil
+	m, err := j.object(ctx, at, id, kind, found)
+	found.members = append(found.members, m)
+	return err
 }
 
 // object checks an object and reports what the API server says to it.
-func (j judge) object(ctx context.Context, at item, id Object, kind *kind, found *result) *member {
+func (j judge) object(ctx context.Context, at item, id Object, kind *kind, found *result) (*member, error) {
 	for _, d := range at.duplicates {
 		if found.full() {
 			continue
@@ -202,26 +192,34 @@ func (j judge) object(ctx context.Context, at item, id Object, kind *kind, found
 		message := fmt.Sprintf("field %q is set twice", d.path)
 		found.findings = append(found.findings, about(newFinding(ruleDuplicateKey, at.document.place(d.node), message), id, d.path))
 	}
-	checked := kind.check(ctx, at.object, j.stored[key(id)])
+	checked, err := kind.check(ctx, at.object, j.stored[key(id)])
+	if err != nil {
+		return nil, err
+	}
 	if checked.malformed != nil {
 		found.add(at, id, ruleMetadata, "metadata", malformedMessage(checked.malformed))
-		return &member{id: id, item: at}
+		return &member{id: id, item: at}, nil
 	}
 	for _, path := range checked.unknown {
 		found.unknown(at, id, kind, path)
 	}
-	m := &member{id: id, item: at, object: at.object}
+	m, broken := &member{id: id, item: at}, false
 	for _, v := range checked.violations {
 		found.violation(at, id, v)
 		switch v.rule {
 		case rulePrefix + "baseline-in-advertised-scopes", rulePrefix + "baseline-in-scopes-supported":
 			m.refuted = true
 		case ruleType, ruleNotChecked:
-			m.object = nil
+			broken = true
+		}
+	}
+	if !broken {
+		if err := m.decode(at.object); err != nil {
+			found.add(at, id, ruleInvalid, "", "the controllers can't decode the object: "+err.Error())
 		}
 	}
 	m.item.object, m.item.node, m.item.duplicates = nil, nil, nil
-	return m
+	return m, nil
 }
 
 // inNamespace sets the namespace, as kubectl does by the path of its request.

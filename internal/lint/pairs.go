@@ -3,8 +3,6 @@ package lint
 import (
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
@@ -21,7 +19,6 @@ const (
 // together is the input as the controllers would see it in a cluster.
 type together struct {
 	members map[Object]*member
-	configs map[Object]*v1beta1.MCPExternalAuthConfig
 	// used are the configs that a consumer of the input runs an auth server from,
 	// or would if it were not broken.
 	used     map[Object]bool
@@ -33,9 +30,7 @@ type together struct {
 
 // judgeTogether resolves the consumers and the configs of the input.
 func judgeTogether(members []*member) ([]Finding, error) {
-	t := together{members: map[Object]*member{}, configs: map[Object]*v1beta1.MCPExternalAuthConfig{}, used: map[Object]bool{}, counts: map[*byte]int{}}
-	var consumers []resolve.Consumer
-	var owners []*member
+	t := together{members: map[Object]*member{}, used: map[Object]bool{}, counts: map[*byte]int{}}
 	for _, m := range members {
 		if earlier := t.members[key(m.id)]; earlier != nil && m.id.Name != "" {
 			t.twice(earlier, m)
@@ -43,23 +38,10 @@ func judgeTogether(members []*member) ([]Finding, error) {
 		t.members[key(m.id)] = m
 	}
 	for _, m := range members {
-		if t.members[key(m.id)] != m || m.object == nil {
+		if m.consumer == nil || t.members[key(m.id)] != m {
 			continue
 		}
-		switch m.id.Kind {
-		case resolve.KindMCPExternalAuthConfig:
-			config := &v1beta1.MCPExternalAuthConfig{}
-			if t.convert(m, config) {
-				t.configs[key(m.id)] = config
-			}
-		default:
-			if consumer, ok := t.consumer(m); ok {
-				consumers, owners = append(consumers, consumer), append(owners, m)
-			}
-		}
-	}
-	for i, consumer := range consumers {
-		if err := t.pair(owners[i], consumer); err != nil {
+		if err := t.pair(m, *m.consumer); err != nil {
 			return nil, err
 		}
 	}
@@ -67,46 +49,20 @@ func judgeTogether(members []*member) ([]Finding, error) {
 	return t.findings, nil
 }
 
-// convert decodes an object into its Go type, as the controllers do. What the
-// schema accepts but Go's type can't hold is reported.
-func (t *together) convert(m *member, into any) bool {
-	err := runtime.DefaultUnstructuredConverter.FromUnstructured(m.object, into)
-	m.object = nil
-	if err != nil {
-		t.add(m, ruleInvalid, "", "the controllers can't decode the object: "+err.Error(), "")
-	}
-	return err == nil
-}
-
-func (t *together) consumer(m *member) (resolve.Consumer, bool) {
-	var object any
-	switch m.id.Kind {
-	case resolve.KindMCPServer:
-		object = &v1beta1.MCPServer{}
-	case resolve.KindMCPRemoteProxy:
-		object = &v1beta1.MCPRemoteProxy{}
-	case resolve.KindVirtualMCPServer:
-		object = &v1beta1.VirtualMCPServer{}
-	default:
-		return resolve.Consumer{}, false
-	}
-	if !t.convert(m, object) {
-		return resolve.Consumer{}, false
-	}
-	return resolve.Of(object)
-}
-
 // pair reports the verdict on a consumer.
 func (t *together) pair(owner *member, consumer resolve.Consumer) error {
 	for _, name := range consumer.ConfigNames() {
 		id := t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)
 		t.used[id] = true
-		if broken := t.members[id]; broken != nil && t.configs[id] == nil {
+		if named := t.members[id]; named != nil && named.config == nil {
 			return nil
 		}
 	}
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		return t.configs[t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)], nil
+		if named := t.members[t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)]; named != nil {
+			return named.config, nil
+		}
+		return nil, nil
 	})
 	if err != nil {
 		return err
@@ -187,11 +143,10 @@ func (t *together) oidcConfig(owner *member, consumer resolve.Consumer) {
 // notReferenced tells of the baselines that could not be judged.
 func (t *together) notReferenced(members []*member) {
 	for _, m := range members {
-		config := t.configs[key(m.id)]
-		if config == nil || t.members[key(m.id)] != m || t.used[key(m.id)] {
+		if m.config == nil || t.members[key(m.id)] != m || t.used[key(m.id)] {
 			continue
 		}
-		if condition := words.ForConfig(config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
+		if condition := words.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
 			t.add(m, ruleNotReferenced, sharedBaseline, fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
 				"so its baseline could not be judged", m.id.Kind, m.id.Name), "")
 		}

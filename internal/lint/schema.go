@@ -9,6 +9,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 )
 
 // The versions of the API. Both have the same schema.
@@ -46,8 +47,9 @@ type kind struct {
 	err  error
 
 	structural *structural.Structural
-	schema     narrowSchema
 	rules      []*rule
+	// validator is the API server's for the schema without the rules.
+	validator func() (validation.SchemaValidator, error)
 }
 
 // load decodes the schema of a kind.
@@ -73,5 +75,9 @@ func (k *kind) decode() error {
 		return err
 	}
 	k.rules = rulesOf(k.structural, prepared.Expressions)
-	return k.schema.load(schema)
+	k.validator = sync.OnceValues(func() (validation.SchemaValidator, error) {
+		validator, _, err := validation.NewSchemaValidator(schema)
+		return validator, err
+	})
+	return nil
 }
