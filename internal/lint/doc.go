@@ -12,13 +12,14 @@
 //     (object.go).
 //  4. check (check.go, schema.go): each object goes through the steps of the API
 //     server, by its own packages, with the schemas of the CRDs: unknown fields,
-//     defaults, metadata, schema, list types and CEL under the real cost limits.
-//     With the stored version of an object (--old) these are the steps of an
-//     update, transition rules and ratcheting included. What takes long is done
-//     when it is needed first and with no more of a schema than can matter:
-//     narrow.go leaves out fields that no object has, evaluate.go compiles a rule
-//     when an object has what it is about.
-//  5. resolve (pairs.go): configs and consumers of the input meet in
+//     defaults, metadata, schema, list types and CEL. With the stored version of
+//     an object (--old) these are the steps of an update, transition rules and
+//     ratcheting included. Most objects are right, and the dear steps are spared
+//     where that can be told for sure: of the schema by fulfils.go, of a rule by
+//     its expression alone (evaluate.go, expression.go). What may be wrong goes to
+//     the API server's validators, which are made when they are needed first, a
+//     rule's with the part of the schema that it can read (part.go).
+//  5. resolve (member.go, pairs.go): configs and consumers of the input meet in
 //     internal/resolve, the code of the controllers, and verdicts become findings.
 //  6. locate (locate.go): a field's path becomes a line and a column. Nodes are
 //     not kept: the document of a finding is decoded again.
