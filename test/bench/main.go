@@ -35,6 +35,7 @@ var benchmarks = []struct {
 	{"lint-pairs", lintBench(across)},
 	{"lint-document", lintBench(single)},
 	{"coldstart", coldStartBench},
+	{"create", createBench},
 }
 
 func main() {

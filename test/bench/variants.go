@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/cert"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/scopes"
+)
+
+// The groups that have one and the same kind, MCPExternalAuthConfig.
+const (
+	// withRules is scopegate's own.
+	withRules = "toolhive.stacklok.dev"
+	// withoutRules has the schema without a CEL rule.
+	withoutRules = "without-rules.bench.scopegate.dev"
+	// withOneRule has of the rules only that on the baseline.
+	withOneRule = "with-one-rule.bench.scopegate.dev"
+	// withWebhook has no CEL rule but a webhook that checks the baseline.
+	withWebhook = "with-webhook.bench.scopegate.dev"
+)
+
+// subsetRule is how the message of the rule on the baseline begins.
+const subsetRule = "every scope of baselineClientScopes"
+
+// variant returns a CRD for another group with those of the rules that keep
+// tells.
+func variant(crd *apiextensionsv1.CustomResourceDefinition, group string, keep func(apiextensionsv1.ValidationRule) bool) *apiextensionsv1.CustomResourceDefinition {
+	changed := crd.DeepCopy()
+	changed.Spec.Group = group
+	changed.Name = changed.Spec.Names.Plural + "." + group
+	changed.Spec.Names.ShortNames, changed.Spec.Names.Categories = nil, nil
+	for i := range changed.Spec.Versions {
+		keepRules(changed.Spec.Versions[i].Schema.OpenAPIV3Schema, keep)
+	}
+	return changed
+}
+
+func keepRules(schema *apiextensionsv1.JSONSchemaProps, keep func(apiextensionsv1.ValidationRule) bool) {
+	var kept apiextensionsv1.ValidationRules
+	for _, rule := range schema.XValidations {
+		if keep(rule) {
+			kept = append(kept, rule)
+		}
+	}
+	schema.XValidations = kept
+	for name, property := range schema.Properties {
+		keepRules(&property, keep)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		keepRules(schema.Items.Schema, keep)
+	}
+	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
+		keepRules(schema.AdditionalProperties.Schema, keep)
+	}
+}
+
+func noRule(apiextensionsv1.ValidationRule) bool { return false }
+
+func onBaseline(rule apiextensionsv1.ValidationRule) bool {
+	return strings.HasPrefix(rule.Message, subsetRule)
+}
+
+// checkBaseline is what the webhook does.
+type checkBaseline struct{ decoder admission.Decoder }
+
+func (c checkBaseline) Handle(_ context.Context, request admission.Request) admission.Response {
+	config := &v1beta1.MCPExternalAuthConfig{}
+	if err := c.decoder.DecodeRaw(request.Object, config); err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	auth := config.Spec.EmbeddedAuthServer
+	if len(auth.ScopesSupported) > 0 && len(scopes.Missing(auth.BaselineClientScopes, auth.ScopesSupported)) > 0 {
+		return admission.Denied(subsetRule + " must be in scopesSupported")
+	}
+	return admission.Allowed("")
+}
+
+// serveWebhook serves the webhook by TLS on the loopback, as controller-runtime
+// does, and registers it with the API server.
+func serveWebhook(ctx context.Context, admin client.Client) (stop func() error, err error) {
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypes(schema.GroupVersion{Group: withWebhook, Version: v1beta1.GroupVersion.Version}, &v1beta1.MCPExternalAuthConfig{})
+	handler := &admission.Webhook{Handler: checkBaseline{admission.NewDecoder(scheme)}}
+	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	registered := &admissionregistrationv1.ValidatingWebhookConfiguration{
+		ObjectMeta: metav1.ObjectMeta{Name: withWebhook},
+		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
+			Name:                    withWebhook,
+			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://" + listener.Addr().String()), CABundle: certificate},
+			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
+			AdmissionReviewVersions: []string{"v1"},
+			Rules: []admissionregistrationv1.RuleWithOperations{{
+				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
+				Rule:       admissionregistrationv1.Rule{APIGroups: []string{withWebhook}, APIVersions: []string{"*"}, Resources: []string{"*"}},
+			}},
+		}},
+	}
+	return server.Close, admin.Create(ctx, registered)
+}
