@@ -22,8 +22,9 @@ const maxNoteBytes = 1024
 
 // keeper writes conditions in the way of its mode.
 type keeper interface {
-	// Write makes object say conditions and tells whether there was anything to
-	// write.
+	// Write makes object say conditions and tells whether it wrote. It writes only
+	// if object, which comes from the cache, is what the API server still has: so
+	// the change from what object says is made once.
 	Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error)
 	// Forget drops what is known of an object that is gone.
 	Forget(kind string, key client.ObjectKey)
@@ -46,8 +47,9 @@ type writer struct {
 	recorder events.EventRecorder
 }
 
-// write makes object say conditions. An event and one line of the log follow
-// the write of each transition.
+// write makes object say conditions. One event and one line of the log follow
+// the write of each transition, also where the cache lags and shows an object
+// once more as it was before: see keeper.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
 	changed, err := w.keeper.Write(ctx, object, conditions)
 	if err != nil {

@@ -1,6 +1,7 @@
 package status_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -44,5 +45,17 @@ func TestSet(t *testing.T) {
 	status.Set(&got, 3)
 	if diff := cmp.Diff(v1alpha1.Status{ObservedGeneration: 3}, got); diff != "" {
 		t.Errorf("with no conditions (-want +got):\n%s", diff)
+	}
+}
+
+// TestAPatchHasEveryField is a reminder for whoever adds a field: mergePatch has
+// to send it.
+func TestAPatchHasEveryField(t *testing.T) {
+	var fields []string
+	for field := range reflect.TypeFor[v1alpha1.Status]().Fields() {
+		fields = append(fields, field.Name)
+	}
+	if diff := cmp.Diff([]string{"Conditions", "ObservedGeneration"}, fields); diff != "" {
+		t.Errorf("fields of a status (-want +got):\n%s", diff)
 	}
 }

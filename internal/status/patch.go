@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,16 +31,16 @@ type Object interface {
 //   - mutate decides the whole of conditions: its writer is their sole owner. No
 //     other writer may touch that array, for a merge patch replaces it whole.
 //   - What is sent is one JSON merge patch (RFC 7386) of the status subresource
-//     with the fields that mutate changed and no others, so that somebody who
-//     writes another field of the status loses nothing.
+//     with the fields that mutate changed and no others.
 //   - When mutate changes nothing, nothing is sent.
-//   - There is no precondition on the resource version: a cache that lags makes
-//     the patch stale for a moment, and the event that the cache then delivers
-//     makes the next reconcile repair it. That is why a reconciler must not
+//   - The API server takes the patch only for the version that was read. So a
+//     change is written once, however long the cache shows the object as it was
+//     before that write, or before somebody else's. The event that the cache
+//     then delivers makes the next reconcile. That is why a reconciler must not
 //     filter the status events of its own kind.
 //
 // An error is the API server's, unwrapped so that callers can tell which; that
-// of an object that is gone is not an error.
+// of an object that is gone or newer than cached is not an error.
 func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Object, mutate func(*v1alpha1.Status)) (bool, error) {
 	before := cached.GetStatus()
 	after := before.DeepCopy()
@@ -48,7 +48,7 @@ func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Obje
 	if equality.Semantic.DeepEqual(before, after) {
 		return false, nil
 	}
-	patch, err := mergePatch(before, after)
+	patch, err := mergePatch(cached.GetResourceVersion(), before, after)
 	if err != nil {
 		return false, err
 	}
@@ -61,24 +61,24 @@ func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Obje
 	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: cached.GetNamespace(), Name: cached.GetName()}}
 	target.SetGroupVersionKind(gvk)
 	err = writer.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
-	return err == nil, client.IgnoreNotFound(err)
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-func mergePatch(before, after *v1alpha1.Status) ([]byte, error) {
-	type body struct {
-		Status *v1alpha1.Status `json:"status"`
+// mergePatch changes before to after in that version of an object.
+func mergePatch(version string, before, after *v1alpha1.Status) ([]byte, error) {
+	change := map[string]any{}
+	if !equality.Semantic.DeepEqual(before.Conditions, after.Conditions) {
+		change["conditions"] = after.Conditions
 	}
-	old, err := json.Marshal(body{before})
-	if err != nil {
-		return nil, fmt.Errorf("encoding the old status: %w", err)
+	if before.ObservedGeneration != after.ObservedGeneration {
+		change["observedGeneration"] = after.ObservedGeneration
 	}
-	updated, err := json.Marshal(body{after})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]string{"resourceVersion": version}, "status": change})
 	if err != nil {
-		return nil, fmt.Errorf("encoding the new status: %w", err)
-	}
-	patch, err := jsonpatch.CreateMergePatch(old, updated)
-	if err != nil {
-		return nil, fmt.Errorf("comparing the old status with the new: %w", err)
+		return nil, fmt.Errorf("encoding the patch: %w", err)
 	}
 	return patch, nil
 }

@@ -48,13 +48,13 @@ func condition(conditionType string, status metav1.ConditionStatus, reason strin
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason}
 }
 
-func stored(t *testing.T, of *v1beta1.MCPExternalAuthConfig) v1alpha1.Status {
+func live(t *testing.T, of *v1beta1.MCPExternalAuthConfig) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	live := &v1beta1.MCPExternalAuthConfig{}
 	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(of), live); err != nil {
 		t.Fatal(err)
 	}
-	return live.Status
+	return live
 }
 
 // TestMutateAndPatchStatus holds the contract of its doc comment, on the wire.
@@ -73,17 +73,19 @@ func TestMutateAndPatchStatus(t *testing.T) {
 	}
 
 	changed, err = status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.ObservedGeneration = 7 })
-	if diff := cmp.Diff([]string{path + `{"status":{"observedGeneration":7}}`}, wire.take("P", "GET /apis/toolhive")); err != nil || !changed || diff != "" {
+	want := path + `{"metadata":{"resourceVersion":"` + cached.ResourceVersion + `"},"status":{"observedGeneration":7}}`
+	if diff := cmp.Diff([]string{want}, wire.take("P", "GET /apis/toolhive")); err != nil || !changed || diff != "" {
 		t.Errorf("a change of one field: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}
 
+	seen := live(t, cached)
 	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	_, err = status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) {
+	changed, err = status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
 		s.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Test", LastTransitionTime: at}}
 	})
-	want := path + `{"status":{"conditions":[{"lastTransitionTime":"2026-01-02T03:04:05Z","message":"","reason":"Test","status":"True","type":"Ready"}]}}`
-	if diff := cmp.Diff([]string{want}, wire.take("P", "GET /apis/toolhive")); err != nil || diff != "" {
-		t.Errorf("a change of conditions replaces them whole: error %v, sent (-want +got):\n%s", err, diff)
+	want = path + `{"metadata":{"resourceVersion":"` + seen.ResourceVersion + `"},"status":{"conditions":[{"lastTransitionTime":"2026-01-02T03:04:05Z","message":"","reason":"Test","status":"True","type":"Ready"}]}}`
+	if diff := cmp.Diff([]string{want}, wire.take("P", "GET /apis/toolhive")); err != nil || !changed || diff != "" {
+		t.Errorf("a change of conditions replaces them whole: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}
 
 	if diff := cmp.Diff(original, cached); diff != "" {
@@ -92,7 +94,7 @@ func TestMutateAndPatchStatus(t *testing.T) {
 }
 
 // TestAnotherWriterSurvives lets somebody write another field of the status
-// between the read and the patch.
+// between the read and the patch, which the next read then makes.
 func TestAnotherWriterSurvives(t *testing.T) {
 	c, _ := managerOnWire(t)
 	cached := judged(t)
@@ -101,12 +103,19 @@ func TestAnotherWriterSurvives(t *testing.T) {
 	if err := cluster.Client.Status().Update(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) {
-		s.Conditions[0].Reason = "Patched"
-	}); err != nil {
-		t.Fatal(err)
+	patched := func(seen *v1beta1.MCPExternalAuthConfig, want bool) {
+		t.Helper()
+		changed, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "Patched" })
+		if err != nil || changed != want {
+			t.Errorf("changed %v, error %v, want changed %v", changed, err, want)
+		}
 	}
-	if got := stored(t, cached); got.ObservedGeneration != 42 || got.Conditions[0].Reason != "Patched" {
+	patched(cached, false)
+	if got := live(t, cached); got.ResourceVersion != other.ResourceVersion {
+		t.Errorf("a patch of what is no more was taken: %+v", got.Status)
+	}
+	patched(live(t, cached), true)
+	if got := live(t, cached).Status; got.ObservedGeneration != 42 || got.Conditions[0].Reason != "Patched" {
 		t.Errorf("stored %+v, want the other's observedGeneration 42 and the reason Patched", got)
 	}
 }
@@ -128,24 +137,24 @@ func TestErrorsAreTheServers(t *testing.T) {
 	}
 }
 
-// TestALaggingCacheHeals patches from an old read beside a running manager, as
-// a reconcile does whose cache lags: the event of that very write makes the
+// TestAWrongStatusHeals patches beside a running manager what a reconcile may
+// decide that looked up something old: the event of that very write makes the
 // manager repair it.
-func TestALaggingCacheHeals(t *testing.T) {
+func TestAWrongStatusHeals(t *testing.T) {
 	cluster.StartManager(t, nil)
 	c, _ := managerOnWire(t)
-	stale := judged(t)
+	config := judged(t)
 	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
 		valid := testenv.Condition(config.Status.Conditions, "BaselineScopesValid")
 		return valid.Reason == "NotReferenced" && valid.Message != ""
 	}
-	stale = testenv.Await(t, cluster.Client, stale, "is judged", isRight)
-	if _, err := status.MutateAndPatchStatus(t.Context(), c, stale, func(s *v1alpha1.Status) {
+	seen := testenv.Await(t, cluster.Client, config, "is judged", isRight)
+	if _, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
 		status.Set(s, 0, condition("BaselineScopesValid", "True", "Stale"))
 	}); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Await(t, cluster.Client, stale, "is repaired", func(config *v1beta1.MCPExternalAuthConfig) bool {
-		return isRight(config) && config.ResourceVersion != stale.ResourceVersion && config.Status.ObservedGeneration == 1
+	testenv.Await(t, cluster.Client, seen, "is repaired", func(config *v1beta1.MCPExternalAuthConfig) bool {
+		return isRight(config) && config.ResourceVersion != seen.ResourceVersion && config.Status.ObservedGeneration == 1
 	})
 }

@@ -40,7 +40,9 @@ type Keeper struct {
 // What is sent is a server-side apply of the one entry: no other condition is
 // read or written. It is forced, because ToolHive's operator writes back the
 // whole list and so becomes an owner of what it never decided. Such a list may
-// be older than what stands there; the event of that write repairs it.
+// be older than what stands there; the event of that write repairs it. And it
+// is refused, which is not an error, where there is a newer version of object
+// than the cache holds: that version has an event of its own.
 func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
 	gvk, err := k.Client.GroupVersionKindFor(object)
 	if err != nil {
@@ -57,9 +59,6 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 	if wanted == nil {
 		return Remove(ctx, k.Client, object)
 	}
-	if k.Rivals.JustWrote(gvk.Kind, object, wanted) {
-		return false, nil
-	}
 	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
 	if err != nil {
 		return false, fmt.Errorf("encoding the condition: %w", err)
@@ -68,8 +67,8 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 	patch.SetGroupVersionKind(gvk)
 	patch.SetNamespace(object.GetNamespace())
 	patch.SetName(object.GetName())
-	// Not to a namesake that took its place.
-	patch.SetUID(object.GetUID())
+	// Forced ownership does not override this. It keeps off a namesake too.
+	patch.SetResourceVersion(object.GetResourceVersion())
 	err = k.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch), client.FieldOwner(FieldManager), client.ForceOwnership)
 	switch {
 	case apierrors.IsNotFound(err) || apierrors.IsConflict(err):

@@ -61,8 +61,6 @@ type history struct {
 	strikes []time.Time
 	// version is that of the last strike: a cache that lags shows it again.
 	version string
-	// basis is the version of the object that the last write was decided on.
-	basis string
 }
 
 var seed = maphash.MakeSeed()
@@ -119,22 +117,11 @@ func (r *Rivals) isRival(key objectKey, version string, found *metav1.Condition)
 	return len(past.strikes) >= maxStrikes
 }
 
-// Wrote remembers what scopegate wrote, having seen object.
+// Wrote remembers what scopegate wrote to an object.
 func (r *Rivals) Wrote(kind string, object client.Object, written *metav1.Condition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := objectKey{kind, client.ObjectKeyFromObject(object)}
-	r.learn(key, written)
-	r.objects[key].basis = object.GetResourceVersion()
-}
-
-// JustWrote tells whether scopegate wrote this when it saw the very same object:
-// the cache does not show it yet, and will.
-func (r *Rivals) JustWrote(kind string, object client.Object, wanted *metav1.Condition) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	past := r.objects[objectKey{kind, client.ObjectKeyFromObject(object)}]
-	return past != nil && past.basis == object.GetResourceVersion() && past.known[len(past.known)-1] == fingerprint(wanted)
+	r.learn(objectKey{kind, client.ObjectKeyFromObject(object)}, written)
 }
 
 func (r *Rivals) learn(key objectKey, c *metav1.Condition) {
