@@ -37,6 +37,9 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, keeper *condition.Keeper,
 	if err := mgr.GetFieldIndexer().IndexField(ctx, configMap(), byOwner, owners); err != nil {
 		return fmt.Errorf("indexing held ConfigMaps: %w", err)
 	}
+	if err := watchFromStart(ctx, mgr.GetCache(), &v1beta1.MCPExternalAuthConfig{}); err != nil {
+		return err
+	}
 	lookup := lookup{Reader: mgr.GetCache(), defaults: defaults}
 	writer := writer{keeper: keeper, recorder: mgr.GetEventRecorder(condition.FieldManager)}
 	configs := &configReconciler{lookup: lookup, writer: writer}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
@@ -14,6 +17,9 @@ import (
 func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error {
 	fields := []string{byConfig, byOIDCConfig, byChild}
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), fields...); err != nil {
+		return err
+	}
+	if err := watchFromStart(ctx, mgr.GetCache(), &v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPOIDCConfig{}, &appsv1.Deployment{}, &corev1.Service{}); err != nil {
 		return err
 	}
 	lookup := lookup{Reader: mgr.GetCache()}

@@ -2,8 +2,10 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -21,6 +23,18 @@ var specChanged = predicate.GenerationChangedPredicate{}
 
 // comesOrGoes lets an object through of which only its existence is read.
 var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+
+// watchFromStart watches kinds as soon as the cache starts, as it does those
+// with an index. A controller would do so only when all of those are listed, and
+// a list takes the API server a second whatever its length.
+func watchFromStart(ctx context.Context, informers cache.Informers, objects ...client.Object) error {
+	for _, object := range objects {
+		if _, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watching %T: %w", object, err)
+		}
+	}
+	return nil
+}
 
 // toConfigs maps a consumer to the configs that it references. Both the old and
 // the new object of an update are mapped, so a moved reference wakes both ends.
