@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -17,7 +18,19 @@ type statusPatch struct {
 	body []byte
 }
 
-// wire counts the writes that go through it and keeps the status patches.
+// replayable is the patch without the version that it is for.
+func (p statusPatch) replayable() (statusPatch, error) {
+	body := map[string]json.RawMessage{}
+	if err := json.Unmarshal(p.body, &body); err != nil {
+		return statusPatch{}, err
+	}
+	delete(body, "metadata")
+	text, err := json.Marshal(body)
+	return statusPatch{path: p.path, body: text}, err
+}
+
+// wire counts the writes that go through it and keeps the status patches that
+// were taken.
 type wire struct {
 	next http.RoundTripper
 
@@ -52,7 +65,8 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if request.Method == http.MethodPatch && strings.HasSuffix(request.URL.Path, "/status") {
+	taken := err == nil && response.StatusCode == http.StatusOK
+	if taken && request.Method == http.MethodPatch && strings.HasSuffix(request.URL.Path, "/status") {
 		w.patches = append(w.patches, statusPatch{path: request.URL.Path, body: body})
 		w.last = time.Now()
 		select {

@@ -83,7 +83,7 @@ func TestMutateAndPatchStatus(t *testing.T) {
 	changed, err = status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
 		s.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Test", LastTransitionTime: at}}
 	})
-	want = path + `{"metadata":{"resourceVersion":"` + seen.ResourceVersion + `"},"status":{"conditions":[{"lastTransitionTime":"2026-01-02T03:04:05Z","message":"","reason":"Test","status":"True","type":"Ready"}]}}`
+	want = path + `{"metadata":{"resourceVersion":"` + seen.ResourceVersion + `"},"status":{"conditions":[{"type":"Ready","status":"True","lastTransitionTime":"2026-01-02T03:04:05Z","reason":"Test","message":""}]}}`
 	if diff := cmp.Diff([]string{want}, wire.take("P", "GET /apis/toolhive")); err != nil || !changed || diff != "" {
 		t.Errorf("a change of conditions replaces them whole: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}

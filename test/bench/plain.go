@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
+)
+
+// replay sends patches as a plain client does.
+func (b *coldStart) replay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	plain, err := b.plain()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range clients {
+		group.Go(func() error {
+			for i := next.Add(1) - 1; int(i) < len(patches); i = next.Add(1) - 1 {
+				patch := patches[i]
+				if err := plain.Patch(types.MergePatchType).AbsPath(patch.path).Body(patch.body).Do(ctx).Error(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return time.Since(begin), err
+}
+
+// watchAndReplay is replay by a client that lists the objects first and then
+// watches them, as every controller must. It does nothing with what it sees.
+func (b *coldStart) watchAndReplay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	cfg := b.plane.ManagerConfig()
+	cfg.QPS = -1
+	watched, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme, DefaultTransform: cache.TransformStripManagedFields()})
+	if err != nil {
+		return 0, err
+	}
+	for _, object := range []client.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}} {
+		if _, err := watched.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return 0, err
+		}
+	}
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	begin := time.Now()
+	go func() { done <- watched.Start(running) }()
+	if !watched.WaitForCacheSync(running) {
+		return 0, errors.New("the cache does not sync")
+	}
+	if _, err := b.replay(ctx, patches); err != nil {
+		return 0, err
+	}
+	took := time.Since(begin)
+	stop()
+	return took, <-done
+}
+
+func (b *coldStart) plain() (rest.Interface, error) {
+	cfg := b.plane.ManagerConfig()
+	cfg.QPS = -1
+	client, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	gvk, err := apiutil.GVKForObject(&v1beta1.MCPServer{}, operator.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	return apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client)
+}
+
+// reset takes every status back to what it was before the first judgement.
+func (b *coldStart) reset(ctx context.Context, patches []statusPatch) error {
+	progress("resetting %d statuses", len(patches))
+	undo := make([]statusPatch, len(patches))
+	for i, patch := range patches {
+		undo[i] = statusPatch{path: patch.path, body: []byte(`{"status":{"conditions":null,"observedGeneration":-1}}`)}
+	}
+	_, err := b.replay(ctx, undo)
+	return err
+}
