@@ -9,34 +9,12 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
-
-	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
-)
-
-const (
-	namespace = "bench"
-	// clients is how many requests the plain client has under way, as many as the
-	// manager's controllers that have work here.
-	clients = 2 * operator.DefaultConcurrency
-	// oneBadIn is how rare a baseline is that is not supported.
-	oneBadIn = 100
-	// quiet is how long no patch must follow for the manager to have ended.
-	quiet = 3 * time.Second
 )
 
 // coldStart is target P7: a manager comes up over many objects that were never
 // judged, against a plain client that sends the very same status patches.
 type coldStart struct {
-	plane              *controlplane.ControlPlane
-	admin              client.Client
-	configs, consumers int
+	*fleet
 
 	// patches are those of the manager's last start, and again is its start over
 	// objects that were all judged.
@@ -44,33 +22,13 @@ type coldStart struct {
 	again   *result
 }
 
-func (b *coldStart) objects() int { return b.configs + b.consumers }
-
-// fill creates the objects. There is no MCPOIDCConfig, so that nothing rolls
-// out and every write is one of a status.
-func (b *coldStart) fill(ctx context.Context) error {
-	progress("creating %d configs and %d consumers", b.configs, b.consumers)
-	if err := b.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+func coldStartBench(ctx context.Context, o options) (err error) {
+	fleet, err := startFleet(ctx, o.configs, o.consumers)
+	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(clients)
-	for i := range b.configs {
-		group.Go(func() error {
-			baseline := []string{"openid", "offline_access"}
-			if i%oneBadIn == 0 {
-				baseline = append(baseline, "admin")
-			}
-			return b.admin.Create(ctx, testenv.Config(namespace, fmt.Sprintf("config-%d", i), baseline...))
-		})
-	}
-	for i := range b.consumers {
-		group.Go(func() error {
-			config := fmt.Sprintf("config-%d", i%b.configs)
-			return b.admin.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef(config)))
-		})
-	}
-	return group.Wait()
+	defer func() { err = errors.Join(err, fleet.plane.Stop()) }()
+	return (&coldStart{fleet: fleet}).measure(ctx, o.rounds)
 }
 
 // result is what one start of the manager was like.
@@ -81,50 +39,22 @@ type result struct {
 	heap     int64
 }
 
-// start runs a manager until it has written at least want statuses and then
-// nothing for a while, and has looked at every object.
+// start runs a manager until it has looked at every object, and has written at
+// least want statuses.
 func (b *coldStart) start(ctx context.Context, want int) (result, error) {
-	cfg := b.plane.ManagerConfig()
-	wire := newWire(cfg)
 	before := heap()
-	mgr, err := operator.New(ctx, cfg, operator.Options{
-		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: testenv.AuthServerImage, Embedded: true,
-	})
+	manager, err := b.manage(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan error, 1)
-	begin := time.Now()
-	go func() { done <- mgr.Start(running) }()
-	if !mgr.GetCache().WaitForCacheSync(running) {
-		return result{}, errors.New("the cache does not sync")
-	}
-	for ended := false; !ended; {
-		select {
-		case <-wire.changed:
-		case <-time.After(quiet):
-			patches, _, _ := wire.count()
-			ended = patches >= want
-		case err := <-done:
-			return result{}, fmt.Errorf("the manager ended: %w", err)
-		}
-	}
-	_, others, last := wire.count()
-	measured := result{others: others, duration: last.Sub(begin), heap: heap() - before}
-	stop()
-	if err := <-done; err != nil {
+	err = manager.settle(want)
+	_, others, last := manager.wire.count()
+	measured := result{others: others, duration: last.Sub(manager.begin), heap: heap() - before}
+	if err := errors.Join(err, manager.stop()); err != nil {
 		return result{}, err
 	}
-	for _, patch := range wire.patches {
-		replayable, err := patch.replayable()
-		if err != nil {
-			return result{}, err
-		}
-		measured.patches = append(measured.patches, replayable)
-	}
-	return measured, nil
+	measured.patches, err = manager.written()
+	return measured, err
 }
 
 func heap() int64 {

@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,10 +16,6 @@ import (
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/operator"
 )
 
 // options are how much is measured.
@@ -36,6 +31,7 @@ var benchmarks = []struct {
 	{"lint-document", lintBench(single)},
 	{"coldstart", coldStartBench},
 	{"create", createBench},
+	{"fanout", fanOutBench},
 }
 
 func main() {
@@ -72,23 +68,6 @@ func run(ctx context.Context, names []string, o options) error {
 		}
 	}
 	return nil
-}
-
-func coldStartBench(ctx context.Context, o options) (err error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
-	admin, err := client.New(plane.Config, client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		return err
-	}
-	bench := &coldStart{plane: plane, admin: admin, configs: o.configs, consumers: o.consumers}
-	if err := bench.fill(ctx); err != nil {
-		return err
-	}
-	return bench.measure(ctx, o.rounds)
 }
 
 // progress tells on standard error what takes long.

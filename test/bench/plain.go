@@ -19,8 +19,8 @@ import (
 )
 
 // replay sends patches as a plain client does.
-func (b *coldStart) replay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
-	plain, err := b.plain()
+func (f *fleet) replay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	plain, err := f.plain()
 	if err != nil {
 		return 0, err
 	}
@@ -44,8 +44,8 @@ func (b *coldStart) replay(ctx context.Context, patches []statusPatch) (time.Dur
 
 // watchAndReplay is replay by a client that lists the objects first and then
 // watches them, as every controller must. It does nothing with what it sees.
-func (b *coldStart) watchAndReplay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
-	cfg := b.plane.ManagerConfig()
+func (f *fleet) watchAndReplay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	cfg := f.plane.ManagerConfig()
 	cfg.QPS = -1
 	watched, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme, DefaultTransform: cache.TransformStripManagedFields()})
 	if err != nil {
@@ -64,7 +64,7 @@ func (b *coldStart) watchAndReplay(ctx context.Context, patches []statusPatch) (
 	if !watched.WaitForCacheSync(running) {
 		return 0, errors.New("the cache does not sync")
 	}
-	if _, err := b.replay(ctx, patches); err != nil {
+	if _, err := f.replay(ctx, patches); err != nil {
 		return 0, err
 	}
 	took := time.Since(begin)
@@ -72,8 +72,8 @@ func (b *coldStart) watchAndReplay(ctx context.Context, patches []statusPatch) (
 	return took, <-done
 }
 
-func (b *coldStart) plain() (rest.Interface, error) {
-	cfg := b.plane.ManagerConfig()
+func (f *fleet) plain() (rest.Interface, error) {
+	cfg := f.plane.ManagerConfig()
 	cfg.QPS = -1
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
@@ -87,12 +87,12 @@ func (b *coldStart) plain() (rest.Interface, error) {
 }
 
 // reset takes every status back to what it was before the first judgement.
-func (b *coldStart) reset(ctx context.Context, patches []statusPatch) error {
+func (f *fleet) reset(ctx context.Context, patches []statusPatch) error {
 	progress("resetting %d statuses", len(patches))
 	undo := make([]statusPatch, len(patches))
 	for i, patch := range patches {
 		undo[i] = statusPatch{path: patch.path, body: []byte(`{"status":{"conditions":null,"observedGeneration":-1}}`)}
 	}
-	_, err := b.replay(ctx, undo)
+	_, err := f.replay(ctx, undo)
 	return err
 }
