@@ -49,6 +49,8 @@ type Options struct {
 	// ControllerManager starts kube-controller-manager too, for ReplicaSets, Pods
 	// and garbage collection.
 	ControllerManager bool
+	// GarbageCollector starts kube-controller-manager with that controller alone.
+	GarbageCollector bool
 	// Guard installs what guard mode needs, and its policies, instead of whole
 	// mode's.
 	Guard bool
@@ -85,7 +87,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder that it prints last", AssetsVariable)
 	}
 	binaries := []string{"kube-apiserver", "etcd", "kubectl"}
-	if options.ControllerManager {
+	if options.ControllerManager || options.GarbageCollector {
 		binaries = append(binaries, "kube-controller-manager")
 	}
 	for _, name := range binaries {
@@ -141,8 +143,12 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 			return nil, err
 		}
 	}
-	if options.ControllerManager {
-		if err := c.startControllerManager(assets, options.Output); err != nil {
+	if options.ControllerManager || options.GarbageCollector {
+		controllers := "garbage-collector-controller"
+		if options.ControllerManager {
+			controllers += ",deployment-controller,replicaset-controller"
+		}
+		if err := c.startControllerManager(assets, controllers, options.Output); err != nil {
 			return nil, err
 		}
 	}
@@ -170,13 +176,15 @@ func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	return nil
 }
 
-func (c *ControlPlane) startControllerManager(assets string, output io.Writer) error {
+func (c *ControlPlane) startControllerManager(assets, controllers string, output io.Writer) error {
 	c.manager = exec.Command(filepath.Join(assets, "kube-controller-manager"), //nolint:gosec // The pinned binary.
 		"--kubeconfig="+c.Kubeconfig,
-		"--controllers=deployment-controller,replicaset-controller,garbage-collector-controller",
+		"--controllers="+controllers,
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--concurrent-gc-syncs=4",
+		// As everywhere here, API Priority and Fairness is the limit.
+		"--kube-api-qps=-1",
 	)
 	c.manager.Stdout, c.manager.Stderr = output, output
 	c.manager.SysProcAttr = ownGroup

@@ -135,27 +135,35 @@ func (c *Cluster) Namespace(t testing.TB) string {
 
 // Manager is a running manager.
 type Manager struct {
-	stop context.CancelFunc
-	done chan error
+	stop    context.CancelFunc
+	elected <-chan struct{}
+	done    chan error
 }
+
+// Ready is closed when the manager's caches are filled and it reconciles.
+func (m *Manager) Ready() <-chan struct{} { return m.elected }
+
+// Done is what the manager ended with; it is closed then.
+func (m *Manager) Done() <-chan error { return m.done }
 
 // RunManager starts a manager under scopegate's own RBAC, until Stop. wrap, if
 // not nil, sees its configuration first, to see each of its requests.
 func (c *Cluster) RunManager(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
+	return c.RunWith(ctx, wrap, operator.Options{AuthServerImage: AuthServerImage})
+}
+
+// RunWith is RunManager with options.
+func (c *Cluster) RunWith(ctx context.Context, wrap func(*rest.Config), options operator.Options) (*Manager, error) {
 	cfg := c.ManagerConfig()
 	if wrap != nil {
 		wrap(cfg)
 	}
-	return start(ctx, cfg, operator.Options{AuthServerImage: AuthServerImage})
+	return start(ctx, cfg, options)
 }
 
 // RunGuard is RunManager in guard mode, on a control plane for it.
 func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
-	cfg := c.ManagerConfig()
-	if wrap != nil {
-		wrap(cfg)
-	}
-	return start(ctx, cfg, operator.Options{Guard: true, OwnNamespace: controlplane.Namespace})
+	return c.RunWith(ctx, wrap, operator.Options{Guard: true, OwnNamespace: controlplane.Namespace})
 }
 
 func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Manager, error) {
@@ -165,7 +173,7 @@ func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Ma
 		return nil, fmt.Errorf("making a manager: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	manager := &Manager{stop: stop, done: make(chan error, 1)}
+	manager := &Manager{stop: stop, elected: mgr.Elected(), done: make(chan error, 1)}
 	go func() {
 		manager.done <- mgr.Start(ctx)
 		close(manager.done)
@@ -202,11 +210,19 @@ func stopAtEnd(t testing.TB, manager *Manager, err error) *Manager {
 
 // Stop ends a manager and waits until it has ended. A second call does nothing.
 func (m *Manager) Stop() error {
+	timeout := time.After(time.Minute)
+	select {
+	// A manager that is stopped before its caches are filled spins and never ends
+	// (controller-runtime v0.25.2, runnableGroup.Start).
+	case <-m.elected:
+	case <-m.done:
+	case <-timeout:
+	}
 	m.stop()
 	select {
 	case err := <-m.done:
 		return err
-	case <-time.After(time.Minute):
+	case <-timeout:
 		return errors.New("the manager does not end")
 	}
 }

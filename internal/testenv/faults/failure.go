@@ -1,0 +1,78 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"syscall"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/endpoints/request"
+)
+
+// failure is a request that fails: with a status of the API server, or with an
+// error of the network before or after the API server has done it.
+type failure struct {
+	status *metav1.Status
+	err    error
+	sent   bool
+}
+
+// timeoutError is what a client gets whose request takes too long.
+type timeoutError struct{}
+
+func (timeoutError) Error() string   { return "timed out on purpose" }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
+
+// failure decides whether a request fails, and how. A conflict is an answer to
+// writes alone.
+func (l *Link) failure(info *request.RequestInfo) *failure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rate == 0 || l.random.Float64() >= l.rate {
+		return nil
+	}
+	l.failed++
+	resource := schema.GroupResource{Group: info.APIGroup, Resource: info.Resource}
+	ways := []func() *failure{
+		func() *failure { return refused(apierrors.NewTooManyRequests("too many on purpose", 0)) },
+		func() *failure { return refused(apierrors.NewInternalError(errors.New("on purpose"))) },
+		func() *failure { return refused(apierrors.NewServiceUnavailable("unavailable on purpose")) },
+		func() *failure { return refused(apierrors.NewTimeoutError("timed out on purpose", 0)) },
+		func() *failure { return &failure{err: timeoutError{}} },
+		func() *failure { return &failure{err: timeoutError{}, sent: true} },
+		func() *failure { return &failure{err: syscall.ECONNRESET} },
+		func() *failure { return &failure{err: io.ErrUnexpectedEOF, sent: true} },
+	}
+	if isWrite(info) {
+		ways = append(ways, func() *failure {
+			return refused(apierrors.NewConflict(resource, info.Name, errors.New("on purpose")))
+		})
+	}
+	return ways[l.random.Intn(len(ways))]()
+}
+
+func refused(err *apierrors.StatusError) *failure {
+	status := err.Status()
+	status.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
+	return &failure{status: &status}
+}
+
+func (f *failure) answer(r *http.Request) *http.Response { return statusResponse(r, f.status) }
+
+func statusResponse(r *http.Request, status *metav1.Status) *http.Response {
+	body, err := json.Marshal(status)
+	if err != nil {
+		panic(err) // A Status can be encoded.
+	}
+	return &http.Response{
+		StatusCode: int(status.Code), Status: http.StatusText(int(status.Code)), Request: r,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
+}

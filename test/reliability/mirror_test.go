@@ -1,0 +1,101 @@
+package reliability_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
+)
+
+// convergence bounds the wait for what takes milliseconds, or seconds where
+// watches and requests back off.
+const convergence = 90 * time.Second
+
+// mirror follows all objects of the API server, over a connection that nothing
+// disturbs.
+type mirror struct {
+	cache.Cache
+	mu      sync.Mutex
+	changed map[string]chan struct{}
+}
+
+func newMirror(ctx context.Context) (*mirror, error) {
+	objects, err := cache.New(cluster.Config, cache.Options{Scheme: operator.Scheme})
+	if err != nil {
+		return nil, err
+	}
+	m := &mirror{Cache: objects, changed: map[string]chan struct{}{}}
+	notify := toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { m.notify(object) },
+		UpdateFunc: func(_, object any) { m.notify(object) },
+		DeleteFunc: m.notify,
+	}
+	for _, kind := range []client.Object{
+		&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{},
+		&appsv1.Deployment{}, &corev1.Service{},
+	} {
+		informer, err := objects.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := informer.AddEventHandler(notify); err != nil {
+			return nil, err
+		}
+	}
+	go func() { _ = objects.Start(ctx) }()
+	if !objects.WaitForCacheSync(ctx) {
+		return nil, ctx.Err()
+	}
+	return m, nil
+}
+
+func (m *mirror) notify(object any) {
+	if tombstone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+		object = tombstone.Obj
+	}
+	namespace := object.(client.Object).GetNamespace()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if changed, ok := m.changed[namespace]; ok {
+		close(changed)
+		delete(m.changed, namespace)
+	}
+}
+
+// next is closed when something of a namespace changes.
+func (m *mirror) next(namespace string) <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.changed[namespace] == nil {
+		m.changed[namespace] = make(chan struct{})
+	}
+	return m.changed[namespace]
+}
+
+// await asks after each change of a namespace what is still wrong, until nothing
+// is.
+func (m *mirror) await(ctx context.Context, namespace string, wrong func() string) error {
+	ctx, cancel := context.WithTimeout(ctx, convergence)
+	defer cancel()
+	for {
+		changed := m.next(namespace)
+		text := wrong()
+		if text == "" {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s", ctx.Err(), text)
+		}
+	}
+}

@@ -1,0 +1,433 @@
+package reliability_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apiserver/pkg/endpoints/request"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testenv/faults"
+)
+
+// keeper runs a manager for one namespace, and starts another when it has
+// crashed, as kubelet does.
+type keeper struct {
+	world       *world
+	concurrency int
+
+	mu      sync.Mutex
+	link    *faults.Link
+	manager *testenv.Manager
+	arrived <-chan struct{}
+	lives   int
+	sent    []string
+	failed  int
+	// next is how the next life starts.
+	next  start
+	wrong []string
+	// changed is closed, and made anew, when a life begins.
+	changed chan struct{}
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// start is how a life of the manager starts: on lists, or with some resources as
+// they were.
+type start struct {
+	listOnly bool
+	past     map[string]string
+}
+
+// keep starts a keeper.
+func keep(ctx context.Context, w *world, concurrency int, first start) *keeper {
+	ctx, stop := context.WithCancel(ctx)
+	k := &keeper{world: w, concurrency: concurrency, next: first, changed: make(chan struct{}), stop: stop, stopped: make(chan struct{})}
+	go func() {
+		defer close(k.stopped)
+		for ctx.Err() == nil {
+			k.live(ctx)
+		}
+	}()
+	return k
+}
+
+// live is one life of the manager.
+func (k *keeper) live(ctx context.Context) {
+	link := faults.NewLink()
+	link.BeforeWrite = func(info *request.RequestInfo) { k.judge(link, info) }
+	k.mu.Lock()
+	link.ListOnly = k.next.listOnly
+	arrived := link.Travel(k.next.past)
+	k.next.past = nil
+	k.mu.Unlock()
+	manager, err := cluster.RunWith(ctx, link.Wrap, operator.Options{
+		AuthServerImage: testenv.AuthServerImage, Namespaces: []string{k.world.namespace}, Concurrency: k.concurrency,
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			k.blame("the manager does not start: %v", err)
+			k.stop()
+		}
+		return
+	}
+	k.mu.Lock()
+	k.link, k.manager, k.arrived = link, manager, arrived
+	k.lives++
+	close(k.changed)
+	k.changed = make(chan struct{})
+	k.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		err = manager.Stop()
+	case <-link.Dead():
+		_ = manager.Stop()
+		err = nil
+	case err = <-manager.Done():
+		err = errors.Join(errors.New("it ended by itself"), err)
+	}
+	k.mu.Lock()
+	k.sent = append(k.sent, link.Writes()...)
+	k.failed += link.Failed()
+	k.mu.Unlock()
+	if err != nil {
+		k.blame("the manager: %v", err)
+		k.stop()
+	}
+}
+
+func (k *keeper) blame(format string, args ...any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wrong = append(k.wrong, fmt.Sprintf(format, args...))
+}
+
+// judge calls it unsafe to delete the child of a consumer that asks for an auth
+// server, unless the API server said otherwise when the manager asked.
+func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
+	if info.Verb != "delete" || info.Resource != "deployments" && info.Resource != "services" {
+		return
+	}
+	for _, key := range consumerKeys {
+		if childOf(k.world.namespace, key) != info.Name {
+			continue
+		}
+		object := seeds(k.world.namespace)[key]
+		resource := map[string]string{"proxy": "mcpremoteproxies", "virtual": "virtualmcpservers"}[key]
+		if resource == "" {
+			resource = "mcpservers"
+		}
+		text := link.LastRead(resource, object.GetName())
+		if text == nil {
+			k.blame("%s %s was deleted without asking whether %s is still to have it", info.Resource, info.Name, key)
+			return
+		}
+		switch key {
+		case "proxy":
+			object = &v1beta1.MCPRemoteProxy{}
+		case "virtual":
+			object = &v1beta1.VirtualMCPServer{}
+		default:
+			object = &v1beta1.MCPServer{}
+		}
+		if err := yaml.Unmarshal(text, object); err != nil {
+			k.blame("reading %s: %v", key, err)
+		}
+		if consumer, _ := resolve.Of(object); consumer.References() {
+			k.blame("%s %s was deleted, and %s is to have it", info.Resource, info.Name, key)
+		}
+	}
+}
+
+// current is the link of this life, when it has begun.
+func (k *keeper) current() *faults.Link {
+	for {
+		k.mu.Lock()
+		link, changed := k.link, k.changed
+		k.mu.Unlock()
+		dead := false
+		if link != nil {
+			select {
+			case <-link.Dead():
+				dead = true
+			default:
+			}
+		}
+		if link != nil && !dead {
+			return link
+		}
+		select {
+		case <-changed:
+		case <-k.stopped:
+			return faults.NewLink()
+		}
+	}
+}
+
+// restart kills the manager, and returns when the next one has listed the past.
+func (k *keeper) restart(ctx context.Context, past map[string]string) {
+	old := k.current()
+	k.mu.Lock()
+	manager := k.manager
+	k.mu.Unlock()
+	select {
+	// See testenv.Manager.Stop.
+	case <-manager.Ready():
+	case <-old.Dead():
+	case <-k.stopped:
+		return
+	}
+	k.mu.Lock()
+	k.next.past = maps.Clone(past)
+	k.mu.Unlock()
+	old.Kill()
+	k.current()
+	k.mu.Lock()
+	arrived := k.arrived
+	k.mu.Unlock()
+	select {
+	case <-arrived:
+	case <-k.stopped:
+	case <-ctx.Done():
+	}
+}
+
+// end stops the manager and returns what was wrong.
+func (k *keeper) end() error {
+	k.stop()
+	<-k.stopped
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.wrong) > 0 {
+		return errors.New(strings.Join(k.wrong, "\n"))
+	}
+	return nil
+}
+
+// resources are those that the manager watches.
+var resources = []string{
+	"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
+}
+
+// step is some edits, and what goes wrong meanwhile.
+type step struct {
+	edits []edit
+	// past restarts the manager, and shows it some resources as they were after an
+	// earlier step.
+	restart bool
+	past    map[string]int
+	// held are not seen by the manager until the edits are made.
+	held   []string
+	ending faults.Ending
+	// crash ends the manager at this write from the first edit on.
+	crash int
+	sent  bool
+	// user makes all edits but the first right before this write.
+	user int
+	// rate is the share of requests that fail.
+	rate float64
+	seed int64
+	// settle, if not nil, waits until the manager has done what it can while it
+	// sees the past.
+	settle func() error
+}
+
+func (s step) String() string {
+	var parts []string
+	add := func(is bool, format string, args ...any) {
+		if is {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(s.restart, "restart, with %v steps back", s.past)
+	add(len(s.held) > 0, "hold %v, then %v", s.held, s.ending)
+	add(s.crash > 0, "crash at write %d (sent: %t)", s.crash, s.sent)
+	add(s.user > 0, "from the second edit on before write %d", s.user)
+	add(s.rate > 0, "%.0f %% of all requests fail (seed %d)", 100*s.rate, s.seed)
+	return fmt.Sprintf("%s [%s]", describe(s.edits), strings.Join(parts, "; "))
+}
+
+// exact tells whether what the step leaves is a function of its edits.
+func (s step) exact() bool { return len(s.edits) <= 1 && len(s.past) == 0 }
+
+// schedule is what is played in one namespace.
+type schedule struct {
+	name        string
+	concurrency int
+	listOnly    bool
+	steps       []step
+}
+
+func (s schedule) String() string {
+	lines := []string{fmt.Sprintf("schedule %s (concurrency %d, lists only: %t):", s.name, s.concurrency, s.listOnly)}
+	for i, step := range s.steps {
+		lines = append(lines, fmt.Sprintf("  %d. %v", i, step))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// outcome is what a schedule led to.
+type outcome struct {
+	writes []string
+	failed int
+	lives  int
+}
+
+// play plays a schedule, and fails where the manager does what it must not, or
+// not what it must.
+func play(ctx context.Context, s schedule) (outcome, error) {
+	o, err := playIt(ctx, s)
+	if err != nil {
+		err = fmt.Errorf("%w\n%v", err, s)
+	}
+	return o, err
+}
+
+func playIt(ctx context.Context, s schedule) (o outcome, err error) {
+	w, err := newWorld(ctx, s.name)
+	if err != nil {
+		return o, err
+	}
+	w.model.follow(w.objects, true)
+	k := keep(ctx, w, s.concurrency, start{listOnly: s.listOnly})
+	defer func() {
+		err = errors.Join(err, k.end())
+		o.writes, o.lives, o.failed = k.sent, k.lives, k.failed
+	}()
+	p := &player{world: w, keeper: k}
+	if err := p.await(ctx); err != nil {
+		return o, fmt.Errorf("at the start: %w", err)
+	}
+	for i, step := range s.steps {
+		p.versions = append(p.versions, w.version)
+		if err := p.step(ctx, step); err != nil {
+			return o, fmt.Errorf("step %d: %w", i, err)
+		}
+	}
+	return o, p.nudge(ctx)
+}
+
+// player plays the steps of a schedule.
+type player struct {
+	world  *world
+	keeper *keeper
+	// versions are the resource versions before each step.
+	versions []string
+}
+
+func (p *player) await(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.keeper.stopped:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return seen.await(ctx, p.world.namespace, p.world.wrong)
+}
+
+func (p *player) step(ctx context.Context, s step) error {
+	link := p.keeper.current()
+	held := slices.Clone(s.held)
+	if s.restart {
+		past := map[string]string{}
+		for resource, back := range s.past {
+			past[resource] = p.versions[max(0, len(p.versions)-1-back)]
+			held = append(held, resource)
+		}
+		p.keeper.restart(ctx, past)
+		link = p.keeper.current()
+	}
+	for _, resource := range s.held {
+		link.Hold(resource)
+	}
+	if s.rate > 0 {
+		link.Fail(s.rate, s.seed)
+	}
+	if s.crash > 0 {
+		link.Crash(s.crash, s.sent)
+	}
+	if err := p.edit(ctx, link, s); err != nil {
+		return err
+	}
+	if s.settle != nil {
+		if err := s.settle(); err != nil {
+			return err
+		}
+	}
+	// A crash may have come: what is held is so in the old life alone.
+	for _, resource := range held {
+		link.Release(resource, s.ending)
+	}
+	if err := p.await(ctx); err != nil {
+		return err
+	}
+	link.Fail(0, 0)
+	link.Crash(-1000, false)
+	return nil
+}
+
+// nudge edits every object once more, and awaits that: a manager that has seen
+// it has seen all that came before, and what it wrote for something older, if
+// anything, it has mended.
+func (p *player) nudge(ctx context.Context) error {
+	for _, key := range allKeys {
+		if err := p.world.do(ctx, nudge(key), true); err != nil {
+			return err
+		}
+	}
+	if err := p.await(ctx); err != nil {
+		return fmt.Errorf("at the end: %w", err)
+	}
+	return nil
+}
+
+// edit makes the edits of a step.
+func (p *player) edit(ctx context.Context, link *faults.Link, s step) error {
+	if s.user == 0 || len(s.edits) < 2 {
+		for _, e := range s.edits {
+			if err := p.world.do(ctx, e, s.exact()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var failed error
+	done := make(chan struct{})
+	rest := func() {
+		defer close(done)
+		for _, e := range s.edits[1:] {
+			failed = errors.Join(failed, p.world.do(ctx, e, false))
+		}
+	}
+	link.User(s.user, rest)
+	if err := p.world.do(ctx, s.edits[0], false); err != nil {
+		return err
+	}
+	// The write may never be: then the rest comes when all is done.
+	err := seen.await(ctx, p.world.namespace, func() string {
+		select {
+		case <-done:
+			return ""
+		default:
+			return p.world.wrong()
+		}
+	})
+	if link.NoUser() {
+		rest()
+	}
+	<-done
+	return errors.Join(err, failed)
+}

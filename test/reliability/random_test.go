@@ -1,0 +1,85 @@
+package reliability_test
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/scopegate/scopegate/internal/testenv/faults"
+)
+
+// schedulesOfMakeTest is how many random schedules `make test` plays.
+const schedulesOfMakeTest = 60
+
+// randomSchedule is the schedule of a seed: a few steps, each of a few edits and
+// one thing that goes wrong.
+func randomSchedule(seed int64) schedule {
+	random := rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
+	s := schedule{
+		name: fmt.Sprintf("random-%d", seed), concurrency: pick(random, []int{1, 4, 16}), listOnly: random.Intn(2) == 0,
+	}
+	for i := range 3 + random.Intn(3) {
+		s.steps = append(s.steps, randomStep(random, i))
+	}
+	return s
+}
+
+func randomStep(random *rand.Rand, i int) step {
+	var s step
+	for range 1 + random.Intn(3) {
+		s.edits = append(s.edits, anEdit(random))
+	}
+	switch random.Intn(6) {
+	case 0:
+		s.crash, s.sent = 1+random.Intn(4), random.Intn(2) == 0
+	case 1:
+		s.restart, s.past = true, map[string]int{}
+		for _, resource := range some(random) {
+			s.past[resource] = 1 + random.Intn(i+1)
+		}
+	case 2:
+		s.held, s.ending = some(random), pick(random, []faults.Ending{faults.Deliver, faults.Cut, faults.Gone})
+	case 3:
+		s.user = 1 + random.Intn(3)
+	case 4:
+		s.rate, s.seed = 0.1+0.4*random.Float64(), random.Int63()
+	default:
+		// Nothing goes wrong but the race with the user.
+	}
+	return s
+}
+
+// some are a few of the resources.
+func some(random *rand.Rand) []string {
+	var few []string
+	for _, i := range random.Perm(len(resources))[:1+random.Intn(3)] {
+		few = append(few, resources[i])
+	}
+	return few
+}
+
+// TestRandomSchedules plays random edits among random faults. Whatever goes
+// wrong, no revision of a Deployment ever has a run config that its auth server
+// refuses, nothing is deleted or overwritten that must not be, and in the end
+// everything is as the model says.
+func TestRandomSchedules(t *testing.T) {
+	n := schedulesOfMakeTest
+	if full() > 0 {
+		n = full()
+	}
+	begin, before := time.Now(), cluster.Rollouts.Seen()
+	var total tally
+	each(t, n, func(i int) error {
+		o, err := play(t.Context(), randomSchedule(*firstSeed+int64(i)))
+		total.add(o)
+		return err
+	})
+	violations := cluster.Rollouts.Violations()
+	for _, violation := range violations {
+		t.Error(violation)
+	}
+	fmt.Fprintf(os.Stderr, "R1 | seeds %d to %d | %d revisions seen | %d invalid | %v | %s\n",
+		*firstSeed, *firstSeed+int64(n)-1, cluster.Rollouts.Seen()-before, len(violations), &total, time.Since(begin).Round(time.Second))
+}
