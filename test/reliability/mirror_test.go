@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -15,10 +14,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
 )
-
-// convergence bounds the wait for what takes milliseconds, or seconds where
-// watches and requests back off.
-const convergence = 90 * time.Second
 
 // mirror follows all objects of the API server, over a connection that nothing
 // disturbs.
@@ -84,7 +79,7 @@ func (m *mirror) next(namespace string) <-chan struct{} {
 // await asks after each change of a namespace what is still wrong, until nothing
 // is.
 func (m *mirror) await(ctx context.Context, namespace string, wrong func() string) error {
-	ctx, cancel := context.WithTimeout(ctx, convergence)
+	ctx, cancel := context.WithTimeout(ctx, *patience)
 	defer cancel()
 	for {
 		changed := m.next(namespace)

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiserver/pkg/endpoints/request"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -47,6 +49,8 @@ type keeper struct {
 type start struct {
 	listOnly bool
 	past     map[string]string
+	crash    int
+	sent     bool
 }
 
 // keep starts a keeper.
@@ -69,7 +73,10 @@ func (k *keeper) live(ctx context.Context) {
 	k.mu.Lock()
 	link.ListOnly = k.next.listOnly
 	arrived := link.Travel(k.next.past)
-	k.next.past = nil
+	if k.next.crash > 0 {
+		link.Crash(k.next.crash, k.next.sent)
+	}
+	k.next.past, k.next.crash = nil, 0
 	k.mu.Unlock()
 	manager, err := cluster.RunWith(ctx, link.Wrap, operator.Options{
 		AuthServerImage: testenv.AuthServerImage, Namespaces: []string{k.world.namespace}, Concurrency: k.concurrency,
@@ -123,11 +130,7 @@ func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
 			continue
 		}
 		object := seeds(k.world.namespace)[key]
-		resource := map[string]string{"proxy": "mcpremoteproxies", "virtual": "virtualmcpservers"}[key]
-		if resource == "" {
-			resource = "mcpservers"
-		}
-		text := link.LastRead(resource, object.GetName())
+		text := link.LastRead(resourceOf[key], object.GetName())
 		if text == nil {
 			k.blame("%s %s was deleted without asking whether %s is still to have it", info.Resource, info.Name, key)
 			return
@@ -219,6 +222,12 @@ var resources = []string{
 	"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
 }
 
+// resourceOf are those of the user's objects.
+var resourceOf = map[string]string{
+	"oidc": "mcpoidcconfigs", "a": "mcpexternalauthconfigs", "b": "mcpexternalauthconfigs",
+	"web": "mcpservers", "api": "mcpservers", "proxy": "mcpremoteproxies", "virtual": "virtualmcpservers",
+}
+
 // step is some edits, and what goes wrong meanwhile.
 type step struct {
 	edits []edit
@@ -237,9 +246,9 @@ type step struct {
 	// rate is the share of requests that fail.
 	rate float64
 	seed int64
-	// settle, if not nil, waits until the manager has done what it can while it
-	// sees the past.
-	settle func() error
+	// settle, if not nil, waits until as many objects as the manager sees at first
+	// are reconciled.
+	settle func(ctx context.Context, objects int, restart func()) error
 }
 
 func (s step) String() string {
@@ -266,10 +275,16 @@ type schedule struct {
 	concurrency int
 	listOnly    bool
 	steps       []step
+	// crash ends the first life of the manager at this write.
+	crash int
+	sent  bool
+	// end, if not empty, is the snapshot that the schedule has to end as.
+	end string
 }
 
 func (s schedule) String() string {
-	lines := []string{fmt.Sprintf("schedule %s (concurrency %d, lists only: %t):", s.name, s.concurrency, s.listOnly)}
+	lines := []string{fmt.Sprintf("schedule %s (concurrency %d, lists only: %t, crash at write %d, sent: %t):",
+		s.name, s.concurrency, s.listOnly, s.crash, s.sent)}
 	for i, step := range s.steps {
 		lines = append(lines, fmt.Sprintf("  %d. %v", i, step))
 	}
@@ -281,6 +296,7 @@ type outcome struct {
 	writes []string
 	failed int
 	lives  int
+	end    string
 }
 
 // play plays a schedule, and fails where the manager does what it must not, or
@@ -299,7 +315,7 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 		return o, err
 	}
 	w.model.follow(w.objects, true)
-	k := keep(ctx, w, s.concurrency, start{listOnly: s.listOnly})
+	k := keep(ctx, w, s.concurrency, start{listOnly: s.listOnly, crash: s.crash, sent: s.sent})
 	defer func() {
 		err = errors.Join(err, k.end())
 		o.writes, o.lives, o.failed = k.sent, k.lives, k.failed
@@ -309,20 +325,50 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 		return o, fmt.Errorf("at the start: %w", err)
 	}
 	for i, step := range s.steps {
-		p.versions = append(p.versions, w.version)
 		if err := p.step(ctx, step); err != nil {
 			return o, fmt.Errorf("step %d: %w", i, err)
 		}
 	}
-	return o, p.nudge(ctx)
+	if err := p.nudge(ctx); err != nil {
+		return o, err
+	}
+	return o, seen.await(ctx, w.namespace, func() string {
+		if o.end, err = snapshot(ctx, w.namespace); err != nil {
+			return err.Error()
+		}
+		if s.end == "" {
+			return ""
+		}
+		return cmp.Diff(s.end, o.end)
+	})
 }
 
 // player plays the steps of a schedule.
 type player struct {
 	world  *world
 	keeper *keeper
-	// versions are the resource versions before each step.
-	versions []string
+	// past is what was before each step.
+	past []moment
+}
+
+// moment is a resource version, and the keys of the objects that were then.
+type moment struct {
+	version string
+	keys    []string
+}
+
+// remember keeps what there is.
+func (p *player) remember(ctx context.Context) error {
+	list := &v1beta1.MCPOIDCConfigList{}
+	if err := cluster.Client.List(ctx, list, client.InNamespace(p.world.namespace)); err != nil {
+		return err
+	}
+	now := moment{version: list.ResourceVersion}
+	for key := range p.world.objects {
+		now.keys = append(now.keys, key)
+	}
+	p.past = append(p.past, now)
+	return nil
 }
 
 func (p *player) await(ctx context.Context) error {
@@ -339,15 +385,16 @@ func (p *player) await(ctx context.Context) error {
 }
 
 func (p *player) step(ctx context.Context, s step) error {
+	if err := p.remember(ctx); err != nil {
+		return err
+	}
 	link := p.keeper.current()
 	held := slices.Clone(s.held)
 	if s.restart {
-		past := map[string]string{}
-		for resource, back := range s.past {
-			past[resource] = p.versions[max(0, len(p.versions)-1-back)]
-			held = append(held, resource)
+		held = slices.AppendSeq(held, maps.Keys(s.past))
+		if err := p.restart(ctx, s); err != nil {
+			return err
 		}
-		p.keeper.restart(ctx, past)
 		link = p.keeper.current()
 	}
 	for _, resource := range s.held {
@@ -362,11 +409,6 @@ func (p *player) step(ctx context.Context, s step) error {
 	if err := p.edit(ctx, link, s); err != nil {
 		return err
 	}
-	if s.settle != nil {
-		if err := s.settle(); err != nil {
-			return err
-		}
-	}
 	// A crash may have come: what is held is so in the old life alone.
 	for _, resource := range held {
 		link.Release(resource, s.ending)
@@ -375,8 +417,33 @@ func (p *player) step(ctx context.Context, s step) error {
 		return err
 	}
 	link.Fail(0, 0)
-	link.Crash(-1000, false)
+	if s.crash > 0 {
+		link.NoCrash()
+	}
 	return nil
+}
+
+// restart restarts the manager in the past.
+func (p *player) restart(ctx context.Context, s step) error {
+	p.world.follow(s.exact())
+	versions, objects := map[string]string{}, 0
+	for _, resource := range resources {
+		back, travels := s.past[resource]
+		then := p.past[max(0, len(p.past)-1-back)]
+		if travels {
+			versions[resource] = then.version
+		}
+		for _, key := range then.keys {
+			if resourceOf[key] == resource && key != "oidc" {
+				objects++
+			}
+		}
+	}
+	if s.settle == nil {
+		p.keeper.restart(ctx, versions)
+		return nil
+	}
+	return s.settle(ctx, objects, func() { p.keeper.restart(ctx, versions) })
 }
 
 // nudge edits every object once more, and awaits that: a manager that has seen

@@ -3,7 +3,6 @@ package reliability_test
 import (
 	"fmt"
 	"math/rand"
-	"os"
 	"testing"
 	"time"
 
@@ -11,12 +10,16 @@ import (
 )
 
 // schedulesOfMakeTest is how many random schedules `make test` plays.
-const schedulesOfMakeTest = 60
+const schedulesOfMakeTest = 30
+
+func newRandom(seed int64) *rand.Rand {
+	return rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
+}
 
 // randomSchedule is the schedule of a seed: a few steps, each of a few edits and
 // one thing that goes wrong.
 func randomSchedule(seed int64) schedule {
-	random := rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
+	random := newRandom(seed)
 	s := schedule{
 		name: fmt.Sprintf("random-%d", seed), concurrency: pick(random, []int{1, 4, 16}), listOnly: random.Intn(2) == 0,
 	}
@@ -80,6 +83,6 @@ func TestRandomSchedules(t *testing.T) {
 	for _, violation := range violations {
 		t.Error(violation)
 	}
-	fmt.Fprintf(os.Stderr, "R1 | seeds %d to %d | %d revisions seen | %d invalid | %v | %s\n",
+	report("R1 | seeds %d to %d | %d revisions seen | %d invalid | %v | %s",
 		*firstSeed, *firstSeed+int64(n)-1, cluster.Rollouts.Seen()-before, len(violations), &total, time.Since(begin).Round(time.Second))
 }

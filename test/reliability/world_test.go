@@ -29,8 +29,6 @@ type world struct {
 	mu sync.Mutex
 	// objects are as the API server answered the user's last edit.
 	objects map[string]client.Object
-	// version is the resource version of the last edit.
-	version string
 	// deleted are the children that the user deleted.
 	deleted map[types.UID]bool
 	model   model
@@ -82,7 +80,7 @@ func (w *world) create(ctx context.Context, key string) error {
 	if err := cluster.Client.Create(ctx, object); err != nil {
 		return fmt.Errorf("creating %s: %w", key, err)
 	}
-	w.objects[key], w.version = object, object.GetResourceVersion()
+	w.objects[key] = object
 	return nil
 }
 
@@ -112,7 +110,7 @@ func change[T client.Object](ctx context.Context, w *world, key string, mutate f
 	if err != nil {
 		return fmt.Errorf("editing %s: %w", key, err)
 	}
-	w.objects[key], w.version = after, after.GetResourceVersion()
+	w.objects[key] = after
 	return nil
 }
 
@@ -134,6 +132,13 @@ func (w *world) do(ctx context.Context, e edit, exact bool) error {
 	}
 	w.model.follow(w.objects, exact)
 	return nil
+}
+
+// follow lets what is held be anything from now on, if not exact.
+func (w *world) follow(exact bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.model.follow(w.objects, exact)
 }
 
 func (w *world) wrong() string {

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/status"
@@ -24,19 +23,9 @@ import (
 // many objects are queued or being reconciled.
 func reconciles(t *testing.T) (ended, pending float64) {
 	t.Helper()
-	families, err := metrics.Registry.Gather()
+	ended, pending, err := testenv.Reconciles()
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, family := range families {
-		for _, metric := range family.Metric {
-			switch family.GetName() {
-			case "controller_runtime_reconcile_total":
-				ended += metric.GetCounter().GetValue()
-			case "workqueue_depth", "controller_runtime_active_workers":
-				pending += metric.GetGauge().GetValue()
-			}
-		}
 	}
 	return ended, pending
 }

@@ -103,6 +103,13 @@ func (l *Link) Crash(n int, sent bool) {
 	l.crash = moment{at: l.asked + n, sent: sent}
 }
 
+// NoCrash takes a Crash back that has not come.
+func (l *Link) NoCrash() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.crash = moment{}
+}
+
 // User does what a user does right before the n-th write from now is sent.
 func (l *Link) User(n int, do func()) {
 	l.mu.Lock()

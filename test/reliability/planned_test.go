@@ -1,0 +1,256 @@
+package reliability_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testenv/faults"
+)
+
+// story is a user's day: each edit changes a verdict, a rollout or both, from
+// another direction.
+func story() []edit {
+	return []edit{
+		setBaseline("a", []string{"openid", "admin"}, nil), // web and proxy are held
+		setScopes("web", []string{"openid", "admin"}),      // web rolls
+		setReference("proxy", false, "b"),                  // proxy moves, and is held
+		setBaseline("b", []string{"openid"}, nil),          // proxy and api roll
+		setReference("api", true, ""),                      // api loses its children
+		setReference("api", true, "b"),                     // and has them again
+		setInline(true, []string{"admin"}),                 // virtual is held
+		setInline(false, nil),                              // virtual loses its children
+		setType("b"),                                       // api and proxy are held, or have none
+		toggle("b"), toggle("b"),                           // it goes, and comes
+		replaceChild("web", true, true),                        // somebody else's Deployment
+		setScopes("web", []string{"openid", "admin", "email"}), // is not touched
+		replaceChild("web", true, false),                       // it goes
+		recreate("web"),                                        // the same name, another object
+		toggle("oidc"), toggle("oidc"),
+		setReference("web", true, "none"), // no such config
+		toggle("a"),
+	}
+}
+
+// scenarios are the story, and in a full run some random ones.
+func scenarios() [][]edit {
+	all := [][]edit{story()}
+	if full() > 0 {
+		for seed := range int64(4) {
+			var edits []edit
+			random := newRandom(*firstSeed + seed)
+			for range 12 {
+				edits = append(edits, anEdit(random))
+			}
+			all = append(all, edits)
+		}
+	}
+	return all
+}
+
+// plan makes a schedule of edits, one a step.
+func plan(name string, edits []edit, each func(i int, s *step)) schedule {
+	s := schedule{name: name, concurrency: 4}
+	for i, e := range edits {
+		one := step{edits: []edit{e}}
+		if each != nil {
+			each(i, &one)
+		}
+		s.steps = append(s.steps, one)
+	}
+	return s
+}
+
+// undisturbed plays edits without a fault: what the others have to end as.
+func undisturbed(t *testing.T, name string, edits []edit) outcome {
+	t.Helper()
+	o, err := play(t.Context(), plan(name, edits, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// sparse leaves one in n of many, but of a full run none.
+func sparse[T any](all []T, n int) []T {
+	if full() > 0 {
+		return all
+	}
+	var some []T
+	for i := range all {
+		if i%n == 0 {
+			some = append(some, all[i])
+		}
+	}
+	return some
+}
+
+// report prints a line of the table of docs/reliability.md.
+func report(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// TestCrashes ends the manager before and after each of its writes. The next one
+// ends at the same state, and no write is done much more often.
+func TestCrashes(t *testing.T) {
+	begin := time.Now()
+	var total tally
+	reference := 0
+	for n, edits := range scenarios() {
+		calm := undisturbed(t, fmt.Sprintf("crash-%d", n), edits)
+		var schedules []schedule
+		for write := range len(calm.writes) {
+			for _, sent := range []bool{false, true} {
+				s := plan(fmt.Sprintf("crash-%d-%d-%t", n, write+1, sent), edits, nil)
+				s.crash, s.sent, s.end = write+1, sent, calm.end
+				schedules = append(schedules, s)
+			}
+		}
+		schedules = sparse(schedules, 11)
+		reference += len(schedules) * len(calm.writes)
+		each(t, len(schedules), func(i int) error {
+			o, err := play(t.Context(), schedules[i])
+			total.add(o)
+			if more := float64(len(o.writes)) / float64(len(calm.writes)); err == nil && more > 1.5 {
+				err = fmt.Errorf("%d writes, %d without the crash:\n%s", len(o.writes), len(calm.writes), strings.Join(o.writes, "\n"))
+			}
+			return err
+		})
+	}
+	report("R2 | %v | %.3f of the writes without crashes | %s", &total, float64(total.writes)/float64(reference), time.Since(begin).Round(time.Second))
+}
+
+// TestThePast restarts the manager against an API server that shows some of the
+// objects as they were, lets it do all that it then does, and only then goes on.
+func TestThePast(t *testing.T) {
+	begin := time.Now()
+	var total tally
+	for n, edits := range scenarios() {
+		var schedules []schedule
+		for _, listOnly := range []bool{false, true} {
+			// A step of the user is followed by one of the restart.
+			for back := 1; back <= 5; back += 2 {
+				for _, which := range append([][]string{resources}, single(resources)...) {
+					past := map[string]int{}
+					for _, resource := range which {
+						past[resource] = back
+					}
+					s := plan(fmt.Sprintf("past-%d-%d-%d-%t", n, len(schedules), back, listOnly), edits, nil)
+					s.listOnly = listOnly
+					var steps []step
+					for _, one := range s.steps {
+						steps = append(steps, one, step{restart: true, past: past, settle: awaitReconciles})
+					}
+					s.steps = steps
+					schedules = append(schedules, s)
+				}
+			}
+		}
+		for _, s := range sparse(schedules, 25) {
+			// One at a time: what is reconciled is counted for the whole process.
+			o, err := play(t.Context(), s)
+			total.add(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	report("R3 | %v | 0 unsafe actions | %s", &total, time.Since(begin).Round(time.Second))
+}
+
+func single(all []string) [][]string {
+	var singles [][]string
+	for _, one := range all {
+		singles = append(singles, []string{one})
+	}
+	return singles
+}
+
+// quiet is how long nothing is reconciled until all is done that was to be. Were
+// it too short, a schedule would be less hard, and no test fail.
+const quiet = 50 * time.Millisecond
+
+// awaitReconciles waits until what a restart shows is reconciled, and what that
+// leads to.
+func awaitReconciles(ctx context.Context, objects int, restart func()) error {
+	before, _, err := testenv.Reconciles()
+	if err != nil {
+		return err
+	}
+	restart()
+	last, since := before, time.Now()
+	return wait.PollUntilContextTimeout(ctx, quiet/10, *patience, true, func(context.Context) (bool, error) {
+		ended, _, err := testenv.Reconciles()
+		if ended != last {
+			last, since = ended, time.Now()
+		}
+		return ended-before >= float64(objects) && time.Since(since) > quiet, err
+	})
+}
+
+// faultEvery is the distance of two faults of a schedule: a client that is told
+// again and again that its watch is gone waits longer each time, up to a minute.
+const faultEvery = 7
+
+// TestMissedEvents holds back what the manager watches while the user edits, and
+// then delivers it late, breaks the watches, or says that it is gone.
+func TestMissedEvents(t *testing.T) {
+	begin := time.Now()
+	var total tally
+	for n, edits := range scenarios() {
+		calm := undisturbed(t, fmt.Sprintf("missed-%d", n), edits)
+		var schedules []schedule
+		for _, listOnly := range []bool{false, true} {
+			for _, ending := range []faults.Ending{faults.Gone, faults.Cut, faults.Deliver} {
+				for _, which := range append([][]string{resources}, single(resources)...) {
+					for first := range faultEvery {
+						s := plan(fmt.Sprintf("missed-%d-%d-%v", n, len(schedules), ending), edits, func(i int, s *step) {
+							if i%faultEvery == first {
+								s.held, s.ending = which, ending
+							}
+						})
+						s.listOnly, s.end = listOnly, calm.end
+						schedules = append(schedules, s)
+					}
+				}
+			}
+		}
+		schedules = sparse(schedules, 25)
+		each(t, len(schedules), func(i int) error {
+			o, err := play(t.Context(), schedules[i])
+			total.add(o)
+			return err
+		})
+	}
+	report("R4 | %v | %s", &total, time.Since(begin).Round(time.Second))
+}
+
+// TestFailingRequests lets a quarter and a half of all requests fail.
+func TestFailingRequests(t *testing.T) {
+	begin := time.Now()
+	var total tally
+	for n, edits := range scenarios() {
+		calm := undisturbed(t, fmt.Sprintf("failing-%d", n), edits)
+		var schedules []schedule
+		for i := range 20 {
+			for _, rate := range []float64{0.25, 0.5} {
+				s := plan(fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
+					s.rate, s.seed = rate, *firstSeed+int64(100*i+j)
+				})
+				s.end = calm.end
+				schedules = append(schedules, s)
+			}
+		}
+		schedules = sparse(schedules, 9)
+		each(t, len(schedules), func(i int) error {
+			o, err := play(t.Context(), schedules[i])
+			total.add(o)
+			return err
+		})
+	}
+	report("R5 | %v | %s", &total, time.Since(begin).Round(time.Second))
+}
