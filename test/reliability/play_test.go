@@ -303,6 +303,11 @@ type outcome struct {
 // not what it must.
 func play(ctx context.Context, s schedule) (outcome, error) {
 	o, err := playIt(ctx, s)
+	for _, violation := range cluster.Rollouts.Violations() {
+		if strings.Contains(violation, " "+s.name+"/") {
+			err = errors.Join(err, errors.New(violation))
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("%w\n%v", err, s)
 	}

@@ -1,0 +1,96 @@
+package reliability_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+const (
+	costConsumers = 200
+	costRounds    = 20
+)
+
+// TestFailingRequestsCost measures how much longer one edit of a config with many
+// consumers takes until the last condition is right, where a share of the
+// requests fails. It is for the table alone.
+func TestFailingRequestsCost(t *testing.T) {
+	if full() == 0 {
+		t.Skip("only in a full run")
+	}
+	ctx := t.Context()
+	w, err := newWorld(ctx, "cost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	for _, name := range testenv.Many("many", costConsumers) {
+		server := testenv.Server(w.namespace, name, testenv.AuthServerRef("a", "openid"))
+		// There is none, so statuses are all there is to write.
+		server.Spec.OIDCConfigRef.Name = "none"
+		if err := cluster.Client.Create(ctx, server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := keep(ctx, w, 16, start{})
+	rates := []float64{0, 0.25, 0.5}
+	took := map[float64][]time.Duration{}
+	for round := range costRounds {
+		for i, rate := range rates {
+			link := k.current()
+			link.Fail(rate, int64(round))
+			scopes, want := []string{"openid"}, metav1.ConditionTrue
+			if (round*len(rates)+i)%2 == 1 {
+				scopes, want = []string{"openid", "admin"}, metav1.ConditionFalse
+			}
+			begin := time.Now()
+			w.mu.Lock()
+			err := setBaseline("a", scopes, nil).do(ctx, w)
+			w.mu.Unlock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := seen.await(ctx, w.namespace, func() string { return notAll(ctx, w.namespace, want) }); err != nil {
+				t.Fatal(err)
+			}
+			took[rate] = append(took[rate], time.Since(begin))
+		}
+	}
+	if err := k.end(); err != nil {
+		t.Error(err)
+	}
+	median := func(rate float64) time.Duration {
+		slices.Sort(took[rate])
+		return took[rate][len(took[rate])/2]
+	}
+	for _, rate := range rates[1:] {
+		report("R5 | %.0f %% fail, one edit, %d consumers, median of %d | %s | without failures %s | ratio %.2f", 100*rate, costConsumers, costRounds,
+			median(rate).Round(time.Millisecond), median(0).Round(time.Millisecond), float64(median(rate))/float64(median(0)))
+	}
+}
+
+// notAll tells of a server that does not say want yet.
+func notAll(ctx context.Context, namespace string, want metav1.ConditionStatus) string {
+	list := &v1beta1.MCPServerList{}
+	if err := seen.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return err.Error()
+	}
+	for i := range list.Items {
+		server := &list.Items[i]
+		if server.Spec.AuthServerRef == nil || server.Spec.AuthServerRef.Name != "a" || server.Name == "web" {
+			continue
+		}
+		if got := testenv.Condition(server.Status.Conditions, "BaselineScopesValid").Status; got != want {
+			return fmt.Sprintf("%s says %s, want %s", server.Name, got, want)
+		}
+	}
+	return ""
+}

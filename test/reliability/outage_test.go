@@ -1,0 +1,72 @@
+package reliability_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testenv/faults"
+)
+
+// TestOutage takes the API server away from the manager, run as it is shipped: a
+// process that has to renew a lease. Users edit meanwhile. The process goes on,
+// and then does what it has missed.
+func TestOutage(t *testing.T) {
+	lengths := []time.Duration{time.Second}
+	if full() > 0 {
+		lengths = []time.Duration{5 * time.Second, 15 * time.Second, 60 * time.Second}
+	}
+	w, err := newWorld(t.Context(), "outage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	target, err := url.Parse(cluster.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := target.Host
+	if host == "" {
+		host = cluster.Config.Host
+	}
+	proxy, err := faults.NewProxy(t.Context(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Away()
+	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(cluster.Config)}, Client: cluster.Client}
+	through.Config.Host = "https://" + proxy.Address()
+	process := testenv.StartProcess(t, testenv.BuildManager(t),
+		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
+		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
+		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--auth-server-image", testenv.AuthServerImage)
+	if err := seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
+	}
+	edits := story()
+	for _, length := range lengths {
+		proxy.Away()
+		for _, e := range edits[:3] {
+			if err := w.do(t.Context(), e, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		edits = edits[3:]
+		<-time.After(length)
+		if err := proxy.Back(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if err := seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+			t.Fatal(err)
+		}
+		report("R6 | away for %s, with three edits meanwhile | 0 exits | recovered in %s", length, time.Since(begin).Round(100*time.Millisecond))
+	}
+	if err := process.Stop(); err != nil {
+		t.Errorf("the manager did not outlast the outages: %v", err)
+	}
+}
