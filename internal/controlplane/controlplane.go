@@ -64,6 +64,18 @@ type Options struct {
 	Output io.Writer
 }
 
+// controllers are those of kube-controller-manager that are started.
+func (o Options) controllers() string {
+	switch {
+	case o.ControllerManager:
+		return "deployment-controller,replicaset-controller,garbage-collector-controller"
+	case o.GarbageCollector:
+		return "garbage-collector-controller"
+	default:
+		return ""
+	}
+}
+
 // ControlPlane is a running control plane.
 type ControlPlane struct {
 	// Config reaches it as an administrator.
@@ -87,7 +99,8 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder that it prints last", AssetsVariable)
 	}
 	binaries := []string{"kube-apiserver", "etcd", "kubectl"}
-	if options.ControllerManager || options.GarbageCollector {
+	controllers := options.controllers()
+	if controllers != "" {
 		binaries = append(binaries, "kube-controller-manager")
 	}
 	for _, name := range binaries {
@@ -143,11 +156,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 			return nil, err
 		}
 	}
-	if options.ControllerManager || options.GarbageCollector {
-		controllers := "garbage-collector-controller"
-		if options.ControllerManager {
-			controllers += ",deployment-controller,replicaset-controller"
-		}
+	if controllers != "" {
 		if err := c.startControllerManager(assets, controllers, options.Output); err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ func TestFailingRequestsCost(t *testing.T) {
 	if full() == 0 {
 		t.Skip("only in a full run")
 	}
-	ctx := t.Context()
+	ctx, started := t.Context(), time.Now()
 	w, err := newWorld(ctx, "cost")
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,8 @@ func TestFailingRequestsCost(t *testing.T) {
 		return took[rate][len(took[rate])/2]
 	}
 	for _, rate := range rates[1:] {
-		report("R5 | %.0f %% fail, one edit, %d consumers, median of %d | %s | without failures %s | ratio %.2f", 100*rate, costConsumers, costRounds,
+		report("R5", started, fmt.Sprintf("one edit of a config with %d consumers, %d rounds, %.0f %% of all requests fail", costConsumers, costRounds, 100*rate),
+			"median %s, without failures %s: ratio %.2f",
 			median(rate).Round(time.Millisecond), median(0).Round(time.Millisecond), float64(median(rate))/float64(median(0)))
 	}
 }

@@ -1,6 +1,7 @@
 package reliability_test
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 	"time"
@@ -64,7 +65,8 @@ func TestOutage(t *testing.T) {
 		if err := seen.await(t.Context(), w.namespace, w.wrong); err != nil {
 			t.Fatal(err)
 		}
-		report("R6 | away for %s, with three edits meanwhile | 0 exits | recovered in %s", length, time.Since(begin).Round(100*time.Millisecond))
+		report("R6", begin, fmt.Sprintf("the API server is away for %s, with three edits meanwhile", length), "0 exits, recovered in %s",
+			time.Since(begin).Round(100*time.Millisecond))
 	}
 	if err := process.Stop(); err != nil {
 		t.Errorf("the manager did not outlast the outages: %v", err)

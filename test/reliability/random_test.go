@@ -79,6 +79,6 @@ func TestRandomSchedules(t *testing.T) {
 		total.add(o)
 		return err
 	})
-	report("R1 | seeds %d to %d | %d revisions seen | %d invalid | %v | %s",
-		*firstSeed, *firstSeed+int64(n)-1, cluster.Rollouts.Seen()-before, len(cluster.Rollouts.Violations()), &total, time.Since(begin).Round(time.Second))
+	report("R1", begin, &total, "seeds %d to %d: %d revisions, %d invalid",
+		*firstSeed, *firstSeed+int64(n)-1, cluster.Rollouts.Seen()-before, len(cluster.Rollouts.Violations()))
 }

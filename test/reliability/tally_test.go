@@ -7,8 +7,8 @@ import (
 
 // tally sums up outcomes.
 type tally struct {
-	mu                                      sync.Mutex
-	schedules, writes, lives, failed, worst int
+	mu                               sync.Mutex
+	schedules, writes, lives, failed int
 }
 
 func (t *tally) add(o outcome) {
@@ -23,5 +23,5 @@ func (t *tally) add(o outcome) {
 func (t *tally) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return fmt.Sprintf("%d schedules, %d writes, %d crashes, %d failed requests", t.schedules, t.writes, t.lives-t.schedules, t.failed)
+	return fmt.Sprintf("%d schedules, %d writes, %d restarts, %d failed requests", t.schedules, t.writes, t.lives-t.schedules, t.failed)
 }
