@@ -106,7 +106,7 @@ lock-equivalence: ## Compare the guard's lock with ToolHive's own decoders on 10
 .PHONY: reliability
 reliability: ## Play 5,000 random schedules of faults, and all planned ones; print the table of docs/reliability.md. CASES sets how many.
 	@$(ASSETS)
-	SCOPEGATE_RELIABILITY_SCHEDULES=$(if $(filter file,$(origin CASES)),5000,$(CASES)) go test -count=1 -timeout=6h -v $(TESTFLAGS) ./test/reliability | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
+	SCOPEGATE_RELIABILITY_SCHEDULES=$(if $(filter file,$(origin CASES)),5000,$(CASES)) go test -count=1 -timeout=6h -v ./test/reliability $(TESTFLAGS) | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
 
 .PHONY: bench
 bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.

@@ -106,6 +106,8 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	if err := checkCRDs(ctx, cfg, options.Guard); err != nil {
 		return nil, err
 	}
+	// Not before: an address where nobody listens is to be told of at once.
+	bePatient(cfg)
 	mgr, err := ctrl.NewManager(cfg, managerOptions(options))
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)

@@ -9,6 +9,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -25,6 +27,8 @@ type Recorder struct {
 	mu         sync.Mutex
 	seen       int
 	violations []string
+	// generations are the last ones that were seen: each is one revision.
+	generations map[types.UID]int64
 }
 
 // Record starts a recorder; it has seen all that exists when it returns.
@@ -34,11 +38,11 @@ func Record(ctx context.Context, cfg *rest.Config) (*Recorder, error) {
 		return nil, fmt.Errorf("watching rollouts: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	recorder := &Recorder{stop: stop}
+	recorder := &Recorder{stop: stop, generations: map[types.UID]int64{}}
 	factory := informers.NewSharedInformerFactory(clientset, 0)
-	handler := cache.ResourceEventHandlerFuncs{
+	handler := cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc:    recorder.observe,
-		UpdateFunc: func(_, updated any) { recorder.observe(updated) },
+		UpdateFunc: func(_, updated any) { recorder.observe(updated, false) },
 	}
 	for _, informer := range []cache.SharedIndexInformer{
 		factory.Apps().V1().Deployments().Informer(), factory.Apps().V1().ReplicaSets().Informer(),
@@ -73,13 +77,29 @@ func (r *Recorder) Seen() int {
 	return r.seen
 }
 
-func (r *Recorder) observe(object any) {
+func (r *Recorder) observe(object any, existed bool) {
 	switch object := object.(type) {
 	case *appsv1.Deployment:
-		r.check(fmt.Sprintf("Deployment %s/%s", object.Namespace, object.Name), object.Spec.Template)
+		name := fmt.Sprintf("Deployment %s/%s", object.Namespace, object.Name)
+		r.follow(name, object, existed)
+		r.check(name, object.Spec.Template)
 	case *appsv1.ReplicaSet:
-		r.check(fmt.Sprintf("ReplicaSet %s/%s", object.Namespace, object.Name), object.Spec.Template)
+		name := fmt.Sprintf("ReplicaSet %s/%s", object.Namespace, object.Name)
+		r.follow(name, object, existed)
+		r.check(name, object.Spec.Template)
 	}
+}
+
+// follow holds that no revision was missed: of what did not exist before the
+// recorder, it sees every generation.
+func (r *Recorder) follow(name string, object metav1.Object, existed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, known := r.generations[object.GetUID()]
+	if generation := object.GetGeneration(); (known || !existed) && generation > last+1 {
+		r.violations = append(r.violations, fmt.Sprintf("%s: between generations %d and %d nobody looked", name, last, generation))
+	}
+	r.generations[object.GetUID()] = object.GetGeneration()
 }
 
 func (r *Recorder) check(name string, template corev1.PodTemplateSpec) {

@@ -179,12 +179,12 @@ func TestTheUserIsQuicker(t *testing.T) {
 		s := schedule{name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
 		for round := range 2 {
 			for write := 1; write <= 6; write++ {
-				baseline := [][]string{{"openid", "email"}, {"openid"}}[(write+round)%2]
+				port := int32(9000 + 100*round + 10*write)
 				s.steps = append(s.steps,
-					step{edits: []edit{setBaseline("a", baseline, nil), replaceChild("web", kinds[i], true)}, user: write},
-					step{edits: []edit{replaceChild("web", kinds[i], false)}},
-					// What is created has to be applied once, so that all writes are met.
-					step{edits: []edit{setBaseline("a", []string{"profile"}, nil)}})
+					// Both children are created, then applied, then applied once more.
+					step{edits: []edit{setPort("web", port)}},
+					step{edits: []edit{setPort("web", port+1), replaceChild("web", kinds[i], true)}, user: write},
+					step{edits: []edit{replaceChild("web", kinds[i], false)}})
 			}
 		}
 		o, err := play(t.Context(), s)

@@ -224,6 +224,13 @@ func setReference(key string, authServer bool, name string) edit {
 	}}
 }
 
+// setPort changes both children.
+func setPort(key string, port int32) edit {
+	return edit{fmt.Sprintf("proxyPort of %s: %d", key, port), func(ctx context.Context, w *world) error {
+		return change(ctx, w, key, func(s *v1beta1.MCPServer) { s.Spec.ProxyPort = port })
+	}}
+}
+
 func setInline(set bool, baseline []string) edit {
 	return edit{fmt.Sprintf("inline config of virtual: %t %v", set, baseline), func(ctx context.Context, w *world) error {
 		return change(ctx, w, "virtual", func(v *v1beta1.VirtualMCPServer) {
