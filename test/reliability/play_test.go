@@ -10,6 +10,12 @@ import (
 	"sync"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -70,6 +76,7 @@ func keep(ctx context.Context, w *world, concurrency int, first start) *keeper {
 func (k *keeper) live(ctx context.Context) {
 	link := faults.NewLink()
 	link.BeforeWrite = func(info *request.RequestInfo) { k.judge(link, info) }
+	link.Touch = func(info *request.RequestInfo) { k.touch(ctx, info) }
 	k.mu.Lock()
 	link.ListOnly = k.next.listOnly
 	arrived := link.Travel(k.next.past)
@@ -150,6 +157,27 @@ func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
 			k.blame("%s %s was deleted, and %s is to have it", info.Resource, info.Name, key)
 		}
 	}
+}
+
+// touch annotates an object, which no verdict reads.
+func (k *keeper) touch(ctx context.Context, info *request.RequestInfo) {
+	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: info.Namespace, Name: info.Name}}
+	object.SetGroupVersionKind(kindOf[info.Resource])
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, uuid.NewUUID())
+	err := cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
+	if client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
+		k.blame("touching %s %s: %v", info.Resource, info.Name, err)
+	}
+}
+
+// kindOf is the kind of what the manager writes.
+var kindOf = map[string]schema.GroupVersionKind{
+	"mcpexternalauthconfigs": v1beta1.GroupVersion.WithKind("MCPExternalAuthConfig"),
+	"mcpservers":             v1beta1.GroupVersion.WithKind("MCPServer"),
+	"mcpremoteproxies":       v1beta1.GroupVersion.WithKind("MCPRemoteProxy"),
+	"virtualmcpservers":      v1beta1.GroupVersion.WithKind("VirtualMCPServer"),
+	"deployments":            appsv1.SchemeGroupVersion.WithKind("Deployment"),
+	"services":               corev1.SchemeGroupVersion.WithKind("Service"),
 }
 
 // current is the link of this life, when it has begun.

@@ -10,16 +10,17 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/endpoints/request"
 )
 
-// failure is a request that fails: with a status of the API server, or with an
-// error of the network before or after the API server has done it.
+// failure is a request that fails: with a status of the API server, with an error
+// of the network before or after the API server has done it, or, if touched, by
+// the API server's own judgement after somebody else has written the object.
 type failure struct {
-	status *metav1.Status
-	err    error
-	sent   bool
+	status  *metav1.Status
+	err     error
+	sent    bool
+	touched bool
 }
 
 // timeoutError is what a client gets whose request takes too long.
@@ -29,8 +30,7 @@ func (timeoutError) Error() string   { return "timed out on purpose" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// failure decides whether a request fails, and how. A conflict is an answer to
-// writes alone.
+// failure decides whether a request fails, and how.
 func (l *Link) failure(info *request.RequestInfo) *failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -38,7 +38,6 @@ func (l *Link) failure(info *request.RequestInfo) *failure {
 		return nil
 	}
 	l.failed++
-	resource := schema.GroupResource{Group: info.APIGroup, Resource: info.Resource}
 	ways := []func() *failure{
 		func() *failure { return refused(apierrors.NewTooManyRequests("too many on purpose", 0)) },
 		func() *failure { return refused(apierrors.NewInternalError(errors.New("on purpose"))) },
@@ -49,10 +48,10 @@ func (l *Link) failure(info *request.RequestInfo) *failure {
 		func() *failure { return &failure{err: syscall.ECONNRESET} },
 		func() *failure { return &failure{err: io.ErrUnexpectedEOF, sent: true} },
 	}
-	if isWrite(info) {
-		ways = append(ways, func() *failure {
-			return refused(apierrors.NewConflict(resource, info.Name, errors.New("on purpose")))
-		})
+	if l.Touch != nil && isWrite(info) && info.Verb != "create" {
+		// A 409 that is made up would promise an event of the other's write.
+		touched := func() *failure { return &failure{touched: true} }
+		ways = append(ways, touched, touched)
 	}
 	return ways[l.random.Intn(len(ways))]()
 }

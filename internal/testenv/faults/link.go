@@ -31,6 +31,8 @@ var infos = request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"
 type Link struct {
 	// BeforeWrite, if not nil, sees each write that is about to be sent.
 	BeforeWrite func(*request.RequestInfo)
+	// Touch, if not nil, writes an object as somebody else.
+	Touch func(*request.RequestInfo)
 	// ListOnly refuses watch-lists, as an API server does that has none.
 	ListOnly bool
 
@@ -218,6 +220,9 @@ func (l *Link) send(info *request.RequestInfo, r *http.Request) (*http.Response,
 	failure := l.failure(info)
 	switch {
 	case failure == nil:
+	case failure.touched:
+		l.Touch(info)
+		failure = nil
 	case failure.status != nil:
 		return failure.answer(r), closeBody(r, nil)
 	case !failure.sent:
