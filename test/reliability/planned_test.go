@@ -24,10 +24,13 @@ func story() []edit {
 		setBaseline("b", []string{"openid"}, nil),          // proxy and api roll
 		setReference("api", true, ""),                      // api loses its children
 		setReference("api", true, "b"),                     // and has them again
-		setInline(true, []string{"admin"}),                 // virtual is held
-		setInline(false, nil),                              // virtual loses its children
-		setType("b"),                                       // api and proxy are held, or have none
-		toggle("b"), toggle("b"),                           // it goes, and comes
+		setReference("api", false, "a"),                    // it names two auth servers: held, and told on both configs
+		setType("a"), setType("a"),                         // one is none any more, and is again
+		setReference("api", false, ""),
+		setInline(true, []string{"admin"}), // virtual is held
+		setInline(false, nil),              // virtual loses its children
+		setType("b"),                       // api and proxy are held, or have none
+		toggle("b"), toggle("b"),           // it goes, and comes
 		replaceChild("web", true, true),                        // somebody else's Deployment
 		setScopes("web", []string{"openid", "admin", "email"}), // is not touched
 		replaceChild("web", true, false),                       // it goes
