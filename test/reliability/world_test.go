@@ -345,7 +345,9 @@ func foreignChild(namespace, name string, deployment bool) client.Object {
 	labels := map[string]string{"app": "theirs"}
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	if !deployment {
-		return &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80}}}}
+		// The port has a name, so that another one could be added.
+		ports := []corev1.ServicePort{{Name: "theirs", Port: 80}}
+		return &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: labels, Ports: ports}}
 	}
 	return &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
 		Selector: &metav1.LabelSelector{MatchLabels: labels},
