@@ -26,6 +26,7 @@ func (r *configReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1beta1.MCPServer{}, toConfigs(), builder.WithPredicates(specChanged)).
 		Watches(&v1beta1.MCPRemoteProxy{}, toConfigs(), builder.WithPredicates(specChanged)).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toPeers(), builder.WithPredicates(specChanged)).
+		WithOptions(retrying()).
 		Complete(r)
 }
 

@@ -38,6 +38,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(comesOrGoes)).
 		Watches(&appsv1.Deployment{}, r.toConsumers(r.kind, byChild)).
 		Watches(&corev1.Service{}, r.toConsumers(r.kind, byChild)).
+		WithOptions(retrying()).
 		Complete(r)
 }
 

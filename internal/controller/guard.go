@@ -67,6 +67,7 @@ func (r *judgeReconciler) setup(mgr ctrl.Manager) error {
 		For(r.kind.new()).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
 		WatchesMetadata(&corev1.ConfigMap{}, toOwners(r.kind)).
+		WithOptions(retrying()).
 		Complete(r)
 }
 

@@ -3,10 +3,14 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/rollout"
@@ -36,4 +40,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error 
 		}
 	}
 	return nil
+}
+
+// longestRetry is how long a reconcile that fails again and again waits at most:
+// once what made it fail is over, nobody waits longer for it.
+const longestRetry = 30 * time.Second
+
+// retrying are the options of every controller: the default's first wait, but not
+// its last, of a quarter of an hour.
+func retrying() controller.Options {
+	return controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, longestRetry)}
 }

@@ -122,7 +122,7 @@ func compareCreates(ctx context.Context, admin client.Client, load workload, cou
 	return nil
 }
 
-// creates creates so many objects in each group, in turn, and returns how long
+// creates makes so many objects in each group, in turn, and returns how long
 // each took, in milliseconds.
 func creates(ctx context.Context, c client.Client, load workload, count int, groups []string) (map[string][]float64, error) {
 	took := map[string][]float64{}

@@ -1,0 +1,255 @@
+package reliability_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testenv/faults"
+)
+
+// keeper runs a manager for one namespace, and starts another when it has
+// crashed, as kubelet does.
+type keeper struct {
+	world       *world
+	concurrency int
+
+	mu      sync.Mutex
+	link    *faults.Link
+	manager *testenv.Manager
+	arrived <-chan struct{}
+	lives   int
+	sent    []string
+	failed  int
+	// next is how the next life starts.
+	next  start
+	wrong []string
+	// changed is closed, and made anew, when a life begins.
+	changed chan struct{}
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// start is how a life of the manager starts: on lists, or with some resources as
+// they were.
+type start struct {
+	listOnly bool
+	past     map[string]string
+	crash    int
+	sent     bool
+}
+
+// keep starts a keeper.
+func keep(ctx context.Context, w *world, concurrency int, first start) *keeper {
+	ctx, stop := context.WithCancel(ctx)
+	k := &keeper{world: w, concurrency: concurrency, next: first, changed: make(chan struct{}), stop: stop, stopped: make(chan struct{})}
+	go func() {
+		defer close(k.stopped)
+		for ctx.Err() == nil {
+			k.live(ctx)
+		}
+	}()
+	return k
+}
+
+// live is one life of the manager.
+func (k *keeper) live(ctx context.Context) {
+	link := faults.NewLink()
+	link.BeforeWrite = func(info *request.RequestInfo) { k.judge(link, info) }
+	link.Touch = func(info *request.RequestInfo) { k.touch(ctx, info) }
+	k.mu.Lock()
+	link.ListOnly = k.next.listOnly
+	arrived := link.Travel(k.next.past)
+	if k.next.crash > 0 {
+		link.Crash(k.next.crash, k.next.sent)
+	}
+	k.next.past, k.next.crash = nil, 0
+	k.mu.Unlock()
+	manager, err := cluster.RunWith(ctx, link.Wrap, operator.Options{
+		AuthServerImage: testenv.AuthServerImage, Namespaces: []string{k.world.namespace}, Concurrency: k.concurrency,
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			k.blame("the manager does not start: %v", err)
+			k.stop()
+		}
+		return
+	}
+	k.mu.Lock()
+	k.link, k.manager, k.arrived = link, manager, arrived
+	k.lives++
+	close(k.changed)
+	k.changed = make(chan struct{})
+	k.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		err = manager.Stop()
+	case <-link.Dead():
+		_ = manager.Stop()
+		err = nil
+	case err = <-manager.Done():
+		err = errors.Join(errors.New("it ended by itself"), err)
+	}
+	k.mu.Lock()
+	k.sent = append(k.sent, link.Writes()...)
+	k.failed += link.Failed()
+	k.mu.Unlock()
+	if err != nil {
+		k.blame("the manager: %v", err)
+		k.stop()
+	}
+}
+
+func (k *keeper) blame(format string, args ...any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wrong = append(k.wrong, fmt.Sprintf(format, args...))
+}
+
+// judge calls it unsafe to delete the child of a consumer that asks for an auth
+// server, unless the API server said otherwise when the manager asked.
+func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
+	if info.Verb != "delete" || info.Resource != "deployments" && info.Resource != "services" {
+		return
+	}
+	for _, key := range consumerKeys {
+		if childOf(k.world.namespace, key) != info.Name {
+			continue
+		}
+		object := seeds(k.world.namespace)[key]
+		text := link.LastRead(resourceOf[key], object.GetName())
+		if text == nil {
+			k.blame("%s %s was deleted without asking whether %s is still to have it", info.Resource, info.Name, key)
+			return
+		}
+		switch key {
+		case "proxy":
+			object = &v1beta1.MCPRemoteProxy{}
+		case "virtual":
+			object = &v1beta1.VirtualMCPServer{}
+		default:
+			object = &v1beta1.MCPServer{}
+		}
+		if err := yaml.Unmarshal(text, object); err != nil {
+			k.blame("reading %s: %v", key, err)
+		}
+		if consumer, _ := resolve.Of(object); consumer.References() {
+			k.blame("%s %s was deleted, and %s is to have it", info.Resource, info.Name, key)
+		}
+	}
+}
+
+// touch annotates an object, which no verdict reads.
+func (k *keeper) touch(ctx context.Context, info *request.RequestInfo) {
+	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: info.Namespace, Name: info.Name}}
+	object.SetGroupVersionKind(kindOf[info.Resource])
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, uuid.NewUUID())
+	err := cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
+	if client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
+		k.blame("touching %s %s: %v", info.Resource, info.Name, err)
+	}
+}
+
+// kindOf is the kind of what the manager writes.
+var kindOf = map[string]schema.GroupVersionKind{
+	"mcpexternalauthconfigs": v1beta1.GroupVersion.WithKind("MCPExternalAuthConfig"),
+	"mcpservers":             v1beta1.GroupVersion.WithKind("MCPServer"),
+	"mcpremoteproxies":       v1beta1.GroupVersion.WithKind("MCPRemoteProxy"),
+	"virtualmcpservers":      v1beta1.GroupVersion.WithKind("VirtualMCPServer"),
+	"deployments":            appsv1.SchemeGroupVersion.WithKind("Deployment"),
+	"services":               corev1.SchemeGroupVersion.WithKind("Service"),
+}
+
+// current is the link of this life, when it has begun.
+func (k *keeper) current() *faults.Link {
+	for {
+		k.mu.Lock()
+		link, changed := k.link, k.changed
+		k.mu.Unlock()
+		dead := false
+		if link != nil {
+			select {
+			case <-link.Dead():
+				dead = true
+			default:
+			}
+		}
+		if link != nil && !dead {
+			return link
+		}
+		select {
+		case <-changed:
+		case <-k.stopped:
+			return faults.NewLink()
+		}
+	}
+}
+
+// restart kills the manager, and returns when the next one has listed the past.
+func (k *keeper) restart(ctx context.Context, past map[string]string) {
+	old := k.current()
+	k.mu.Lock()
+	manager := k.manager
+	k.mu.Unlock()
+	select {
+	// See testenv.Manager.Stop.
+	case <-manager.Ready():
+	case <-old.Dead():
+	case <-k.stopped:
+		return
+	}
+	k.mu.Lock()
+	k.next.past = maps.Clone(past)
+	k.mu.Unlock()
+	old.Kill()
+	k.current()
+	k.mu.Lock()
+	arrived := k.arrived
+	k.mu.Unlock()
+	select {
+	case <-arrived:
+	case <-k.stopped:
+	case <-ctx.Done():
+	}
+}
+
+// end stops the manager and returns what was wrong.
+func (k *keeper) end() error {
+	k.stop()
+	<-k.stopped
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.wrong) > 0 {
+		return errors.New(strings.Join(k.wrong, "\n"))
+	}
+	return nil
+}
+
+// resources are those that the manager watches.
+var resources = []string{
+	"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
+}
+
+// resourceOf are those of the user's objects.
+var resourceOf = map[string]string{
+	"oidc": "mcpoidcconfigs", "a": "mcpexternalauthconfigs", "b": "mcpexternalauthconfigs",
+	"web": "mcpservers", "api": "mcpservers", "proxy": "mcpremoteproxies", "virtual": "virtualmcpservers",
+}
