@@ -68,3 +68,19 @@ func Objects(folder string) ([]*unstructured.Unstructured, error) {
 	}
 	return objects, nil
 }
+
+// EachSchema calls visit for a schema and for those below it, which visit may
+// change.
+func EachSchema(schema *apiextensionsv1.JSONSchemaProps, visit func(*apiextensionsv1.JSONSchemaProps)) {
+	visit(schema)
+	for name, property := range schema.Properties {
+		EachSchema(&property, visit)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		EachSchema(schema.Items.Schema, visit)
+	}
+	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
+		EachSchema(schema.AdditionalProperties.Schema, visit)
+	}
+}

@@ -1,38 +1,31 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/google/cel-go/cel"
 	"google.golang.org/protobuf/proto"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiserver/pkg/cel/environment"
+
+	"github.com/scopegate/scopegate/config"
 )
 
-// addParsed adds the rules of a schema and of those below it, each with what it
+// parsed returns the rules of a schema and of those below it, each with what it
 // is parsed to.
-func addParsed(expressions map[string][]byte, schema *apiextensionsv1.JSONSchemaProps) error {
-	for _, rule := range schema.XValidations {
-		parsed, err := parse(rule.Rule)
-		if err != nil {
-			return fmt.Errorf("parsing the rule %q: %w", rule.Rule, err)
+func parsed(schema *apiextensionsv1.JSONSchemaProps) (map[string][]byte, error) {
+	expressions, errs := map[string][]byte{}, []error(nil)
+	config.EachSchema(schema, func(s *apiextensionsv1.JSONSchemaProps) {
+		for _, rule := range s.XValidations {
+			expression, err := parse(rule.Rule)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("parsing the rule %q: %w", rule.Rule, err))
+			}
+			expressions[rule.Rule] = expression
 		}
-		expressions[rule.Rule] = parsed
-	}
-	for _, property := range schema.Properties {
-		if err := addParsed(expressions, &property); err != nil {
-			return err
-		}
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		if err := addParsed(expressions, schema.Items.Schema); err != nil {
-			return err
-		}
-	}
-	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
-		return addParsed(expressions, schema.AdditionalProperties.Schema)
-	}
-	return nil
+	})
+	return expressions, errors.Join(errs...)
 }
 
 // parse returns the encoding of an expression without its source.

@@ -38,9 +38,9 @@ func run(folder string) error {
 			return fmt.Errorf("CustomResourceDefinition %s has no version %s", crd.Name, v1beta1.GroupVersion.Version)
 		}
 		schema := crd.Spec.Versions[at].Schema.OpenAPIV3Schema
-		undescribe(schema)
-		expressions := map[string][]byte{}
-		if err := addParsed(expressions, schema); err != nil {
+		config.EachSchema(schema, func(s *apiextensionsv1.JSONSchemaProps) { s.Description = "" })
+		expressions, err := parsed(schema)
+		if err != nil {
 			return err
 		}
 		var text bytes.Buffer
@@ -54,18 +54,4 @@ func run(folder string) error {
 		}
 	}
 	return nil
-}
-
-func undescribe(schema *apiextensionsv1.JSONSchemaProps) {
-	schema.Description = ""
-	for name, property := range schema.Properties {
-		undescribe(&property)
-		schema.Properties[name] = property
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		undescribe(schema.Items.Schema)
-	}
-	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
-		undescribe(schema.AdditionalProperties.Schema)
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
@@ -45,29 +47,11 @@ func variant(crd *apiextensionsv1.CustomResourceDefinition, group string, keep f
 	changed.Name = changed.Spec.Names.Plural + "." + group
 	changed.Spec.Names.ShortNames, changed.Spec.Names.Categories = nil, nil
 	for i := range changed.Spec.Versions {
-		keepRules(changed.Spec.Versions[i].Schema.OpenAPIV3Schema, keep)
+		config.EachSchema(changed.Spec.Versions[i].Schema.OpenAPIV3Schema, func(schema *apiextensionsv1.JSONSchemaProps) {
+			schema.XValidations = slices.DeleteFunc(schema.XValidations, func(rule apiextensionsv1.ValidationRule) bool { return !keep(rule) })
+		})
 	}
 	return changed
-}
-
-func keepRules(schema *apiextensionsv1.JSONSchemaProps, keep func(apiextensionsv1.ValidationRule) bool) {
-	var kept apiextensionsv1.ValidationRules
-	for _, rule := range schema.XValidations {
-		if keep(rule) {
-			kept = append(kept, rule)
-		}
-	}
-	schema.XValidations = kept
-	for name, property := range schema.Properties {
-		keepRules(&property, keep)
-		schema.Properties[name] = property
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		keepRules(schema.Items.Schema, keep)
-	}
-	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
-		keepRules(schema.AdditionalProperties.Schema, keep)
-	}
 }
 
 func noRule(apiextensionsv1.ValidationRule) bool { return false }
@@ -80,11 +64,11 @@ func onBaseline(rule apiextensionsv1.ValidationRule) bool {
 type checkBaseline struct{ decoder admission.Decoder }
 
 func (c checkBaseline) Handle(_ context.Context, request admission.Request) admission.Response {
-	config := &v1beta1.MCPExternalAuthConfig{}
-	if err := c.decoder.DecodeRaw(request.Object, config); err != nil {
+	created := &v1beta1.MCPExternalAuthConfig{}
+	if err := c.decoder.DecodeRaw(request.Object, created); err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	auth := config.Spec.EmbeddedAuthServer
+	auth := created.Spec.EmbeddedAuthServer
 	if len(auth.ScopesSupported) > 0 && len(scopes.Missing(auth.BaselineClientScopes, auth.ScopesSupported)) > 0 {
 		return admission.Denied(subsetRule + " must be in scopesSupported")
 	}

@@ -28,7 +28,7 @@ const fullVariable = "SCOPEGATE_RELIABILITY_SCHEDULES"
 
 var (
 	firstSeed = flag.Int64("seed", 1, "seed of the first schedule")
-	patience  = flag.Duration("patience", 90*time.Second, "how long to wait for what takes milliseconds, or seconds where watches and requests back off")
+	patience  = flag.Duration("patience", 3*time.Minute, "how long to wait for what takes milliseconds, or seconds where watches and requests back off")
 	parallel  = flag.Int("schedules-at-a-time", 12, "how many schedules are played at a time")
 )
 
