@@ -11,9 +11,9 @@ import (
 var noValidation = &structural.ValueValidation{}
 
 // fulfils tells whether a value fulfils a schema for sure. The API server's
-// validator makes seven validators for each value, which is a third of what a lint
-// takes; so it is asked only where this can't tell, and it alone says what is
-// wrong. Keywords that are not looked at here are left to it.
+// validator makes several validators for each value, which took a third of a lint;
+// so it is asked only where this can't tell, and it alone says what is wrong.
+// Keywords that are not looked at here are left to it.
 func fulfils(s *structural.Structural, value any) bool {
 	asked := s.ValueValidation
 	if asked == nil {
