@@ -46,7 +46,7 @@ func TestFailingRequestsCost(t *testing.T) {
 	for round := range costRounds {
 		for i, rate := range rates {
 			link := k.current()
-			link.Fail(rate, int64(round))
+			link.Fail(rate, int64(round), -1)
 			scopes, want := []string{"openid"}, metav1.ConditionTrue
 			if (round*len(rates)+i)%2 == 1 {
 				scopes, want = []string{"openid", "admin"}, metav1.ConditionFalse

@@ -15,6 +15,11 @@ import (
 	"github.com/scopegate/scopegate/internal/testenv/faults"
 )
 
+// mostFailures is how many requests fail in a step. What takes several requests
+// might never come while half of them fail, and a manager that was refused as
+// often as this comes back after half a minute.
+const mostFailures = 16
+
 // step is some edits, and what goes wrong meanwhile.
 type step struct {
 	edits []edit
@@ -193,7 +198,7 @@ func (p *player) step(ctx context.Context, s step) error {
 		link.Hold(resource)
 	}
 	if s.rate > 0 {
-		link.Fail(s.rate, s.seed)
+		link.Fail(s.rate, s.seed, mostFailures)
 	}
 	if s.crash > 0 {
 		link.Crash(s.crash, s.sent)
@@ -208,7 +213,7 @@ func (p *player) step(ctx context.Context, s step) error {
 	if err := p.await(ctx); err != nil {
 		return err
 	}
-	link.Fail(0, 0)
+	link.Fail(0, 0, 0)
 	if s.crash > 0 {
 		link.NoCrash()
 	}

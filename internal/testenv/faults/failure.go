@@ -34,10 +34,11 @@ func (timeoutError) Temporary() bool { return true }
 func (l *Link) failure(info *request.RequestInfo) *failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.rate == 0 || l.random.Float64() >= l.rate {
+	if l.rate == 0 || l.left == 0 || l.random.Float64() >= l.rate {
 		return nil
 	}
 	l.failed++
+	l.left--
 	ways := []func() *failure{
 		func() *failure { return refused(apierrors.NewTooManyRequests("too many on purpose", 0)) },
 		func() *failure { return refused(apierrors.NewInternalError(errors.New("on purpose"))) },

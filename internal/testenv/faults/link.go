@@ -46,6 +46,7 @@ type Link struct {
 	crash  moment
 	user   moment
 	rate   float64
+	left   int
 	random *rand.Rand
 	failed int
 
@@ -128,11 +129,13 @@ func (l *Link) NoUser() bool {
 	return waiting
 }
 
-// Fail makes a share of all requests fail; 0 ends that.
-func (l *Link) Fail(rate float64, seed int64) {
+// Fail makes a share of all requests fail, until so many have; where most is
+// negative, without end. 0 ends it.
+func (l *Link) Fail(rate float64, seed int64, most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rate, l.random = rate, rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
+	l.rate, l.left = rate, most
+	l.random = rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
 }
 
 // Failed returns how many requests were made to fail.
