@@ -3,6 +3,7 @@ package writes_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,21 +45,23 @@ func awaitReconciles(t *testing.T, before float64, n int) {
 	}
 }
 
-// awaitRollouts waits until every auth server that rolls in a namespace is as
-// far as it gets without a kubelet.
-func awaitRollouts(t *testing.T, namespace string) {
+// awaitSettled waits until every object of a namespace is judged as it is, and
+// every auth server that rolls is as far as it gets without a kubelet.
+func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
-	rolling := -1
+	unsettled := -1
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		rolling = 0
-		for _, list := range []client.ObjectList{&v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
+		unsettled = 0
+		for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
 			if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 				return false, err
 			}
 			err := meta.EachListItem(list, func(item runtime.Object) error {
-				ready := testenv.Condition(item.(status.Object).GetStatus().Conditions, "Ready")
-				if ready.Reason == "RollingOut" && !strings.HasSuffix(ready.Message, "0 of 1 updated pods available") {
-					rolling++
+				object := item.(status.Object)
+				ready := testenv.Condition(object.GetStatus().Conditions, "Ready")
+				rolling := ready.Reason == "RollingOut" && !strings.HasSuffix(ready.Message, "0 of 1 updated pods available")
+				if object.GetStatus().ObservedGeneration != object.GetGeneration() || rolling {
+					unsettled++
 				}
 				return nil
 			})
@@ -66,10 +69,21 @@ func awaitRollouts(t *testing.T, namespace string) {
 				return false, err
 			}
 		}
-		return rolling == 0, nil
+		return unsettled == 0, nil
 	})
 	if err != nil {
-		t.Fatalf("%d rollouts do not settle: %v", rolling, err)
+		t.Fatalf("%d objects do not settle: %v", unsettled, err)
+	}
+}
+
+// settle runs a manager until the objects of a namespace are settled: the cache
+// of the next one shows them so from its start.
+func settle(t *testing.T, namespace string) {
+	t.Helper()
+	manager := cluster.StartManager(t, nil)
+	awaitSettled(t, namespace)
+	if err := manager.Stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -90,16 +104,10 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 			testenv.Proxy(namespace, name, testenv.ExternalAuthConfigRef(name)),
 			testenv.Virtual(namespace, name, testenv.AuthServer(baseline...)))
 	}
-	before, _ := reconciles(t)
-	first := cluster.StartManager(t, nil)
-	awaitReconciles(t, before, objects)
-	awaitRollouts(t, namespace)
-	if err := first.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	settle(t, namespace)
 
 	wire := &wire{}
-	before, _ = reconciles(t)
+	before, _ := reconciles(t)
 	second := cluster.StartManager(t, wire.wrap)
 	awaitReconciles(t, before, objects)
 	if err := second.Stop(); err != nil {
@@ -117,16 +125,15 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
 	create(t, config)
-	var last *v1beta1.MCPServer
 	for i, name := range testenv.Many("web", consumers) {
 		scopes := []string{"openid", "admin"}
 		if i < changing {
 			scopes = []string{"openid"}
 		}
 		// Without the MCPOIDCConfig nothing rolls, so statuses are all there is.
-		last = testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...))
-		create(t, last)
+		create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
 	}
+	settle(t, namespace)
 	wire := &wire{}
 	before, _ := reconciles(t)
 	manager := cluster.StartManager(t, wire.wrap)
@@ -134,17 +141,24 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	wire.take()
 
 	before, _ = reconciles(t)
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config); err != nil {
+		t.Fatal(err)
+	}
 	patch := client.MergeFrom(config.DeepCopy())
 	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
 	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
 		t.Fatal(err)
 	}
+	// Each consumer and the config turn to False, and Ready, which was waiting
+	// before, is Stalled. An event follows the write that it tells of.
+	const events = 2*changing + 1
+	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
 	awaitReconciles(t, before, consumers+1)
 	if err := manager.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	counts := map[string]int{}
-	for _, request := range wire.take(writes...) {
+	for _, request := range wire.takeWritten() {
 		switch {
 		case strings.Contains(request, "/mcpexternalauthconfigs/shared/status"):
 			counts["config"]++
@@ -156,16 +170,29 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 			counts[request]++
 		}
 	}
-	// Each consumer and the config turned to False, and Ready, which was waiting
-	// before, is Stalled. Events are sent in the background, so that the last may
-	// not have been when the manager ended.
-	if events := counts["events"]; events == 0 || events > 2*changing+1 {
-		t.Errorf("%d events, want at most %d", events, 2*changing+1)
-	}
-	delete(counts, "events")
-	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing}, counts); diff != "" {
+	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing, "events": events}, counts); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
+}
+
+// awaitEvents waits until a namespace has at least n events of scopegate about
+// objects of the kinds, and returns them.
+func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []eventsv1.Event {
+	t.Helper()
+	list := &eventsv1.EventList{}
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return false, err
+		}
+		list.Items = slices.DeleteFunc(list.Items, func(event eventsv1.Event) bool { 
+			return event.ReportingController != "scopegate" || !slices.Contains(kinds, event.Regarding.Kind)
+		})
+		return len(list.Items) >= n, nil
+	})
+	if err != nil {
+		t.Errorf("%d events, want %d: %v", len(list.Items), n, err)
+	}
+	return list.Items
 }
 
 // TestEventsOnTransitions follows the events of a consumer through its life.
@@ -199,21 +226,8 @@ func TestEventsOnTransitions(t *testing.T) {
 	// The first judgement is no transition, and a change of the message neither.
 	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
 	var got []string
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-		list := &eventsv1.EventList{}
-		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return false, err
-		}
-		got = nil
-		for _, event := range list.Items {
-			if event.Regarding.Kind == "MCPExternalAuthConfig" && event.ReportingController == "scopegate" {
-				got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
-			}
-		}
-		return len(got) >= len(want), nil
-	})
-	if err != nil {
-		t.Log(err)
+	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {
+		got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
 	}
 	if diff := cmp.Diff(want, sorted(got)); diff != "" {
 		t.Errorf("events of the config (-want +got):\n%s", diff)
