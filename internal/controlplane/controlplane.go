@@ -128,7 +128,8 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 			UseExistingCluster: ptr.To(false),
 		},
 	}
-	arguments := c.environment.ControlPlane.GetAPIServer().Configure()
+	// envtest's own range has 254 addresses: Services of a run would use them up.
+	arguments := c.environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.16.0.0/12")
 	for name, value := range options.APIServerArgs {
 		arguments.Set(name, value)
 	}

@@ -50,9 +50,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	// Thousands of namespaces have more Services than the default range has addresses.
-	addresses := map[string]string{"service-cluster-ip-range": "10.16.0.0/12"}
-	if cluster, err = testenv.Start(ctx, controlplane.Options{GarbageCollector: true, APIServerArgs: addresses}); err != nil {
+	if cluster, err = testenv.Start(ctx, controlplane.Options{GarbageCollector: true}); err != nil {
 		return 1, err
 	}
 	defer func() {

@@ -20,28 +20,32 @@ import (
 	"github.com/scopegate/scopegate/internal/testenv"
 )
 
-// reconciles returns how many reconciles have ended in this process, and how
-// many objects are queued or being reconciled.
-func reconciles(t *testing.T) (ended, pending float64) {
+// reconciles are how many reconciles have ended in this process, and how many
+// objects are queued or being reconciled. Managers that have stopped are part of
+// it, with what they left in their queues.
+type reconciles struct{ ended, pending float64 }
+
+func countReconciles(t *testing.T) reconciles {
 	t.Helper()
 	ended, pending, err := testenv.Reconciles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ended, pending
+	return reconciles{ended, pending}
 }
 
 // awaitReconciles waits until at least n more reconciles than before have ended
-// and none is left.
-func awaitReconciles(t *testing.T, before float64, n int) {
+// and none is left. Before the one manager that runs was started, idle was the
+// count.
+func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	t.Helper()
+	var now reconciles
 	err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		ended, pending := reconciles(t)
-		return ended-before >= float64(n) && pending == 0, nil
+		now = countReconciles(t)
+		return now.ended-before.ended >= float64(n) && now.pending == idle.pending, nil
 	})
 	if err != nil {
-		ended, pending := reconciles(t)
-		t.Fatalf("%v of %d reconciles, %v pending: %v", ended-before, n, pending, err)
+		t.Fatalf("%v of %d reconciles, %v pending: %v", now.ended-before.ended, n, now.pending-idle.pending, err)
 	}
 }
 
@@ -107,9 +111,9 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 	settle(t, namespace)
 
 	wire := &wire{}
-	before, _ := reconciles(t)
+	idle := countReconciles(t)
 	second := cluster.StartManager(t, wire.wrap)
-	awaitReconciles(t, before, objects)
+	awaitReconciles(t, idle, idle, objects)
 	if err := second.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -135,12 +139,12 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	}
 	settle(t, namespace)
 	wire := &wire{}
-	before, _ := reconciles(t)
+	idle := countReconciles(t)
 	manager := cluster.StartManager(t, wire.wrap)
-	awaitReconciles(t, before, consumers+1)
+	awaitReconciles(t, idle, idle, consumers+1)
 	wire.take()
 
-	before, _ = reconciles(t)
+	before := countReconciles(t)
 	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +157,7 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	// before, is Stalled. An event follows the write that it tells of.
 	const events = 2*changing + 1
 	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
-	awaitReconciles(t, before, consumers+1)
+	awaitReconciles(t, idle, before, consumers+1)
 	if err := manager.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +188,7 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return false, err
 		}
-		list.Items = slices.DeleteFunc(list.Items, func(event eventsv1.Event) bool { 
+		list.Items = slices.DeleteFunc(list.Items, func(event eventsv1.Event) bool {
 			return event.ReportingController != "scopegate" || !slices.Contains(kinds, event.Regarding.Kind)
 		})
 		return len(list.Items) >= n, nil
