@@ -19,8 +19,8 @@ What the API server itself rejects, whether scopegate's manager runs or not: the
 is the name of its folder of examples, ` + "`test/testdata/<kind>/<id>`" + `: what it accepts, and what it rejects with which causes. All are held to compile on Kubernetes %s and later.
 
 A rule does not lock an object that was stored before it: such an object can be edited until one of the values that the rule reads is touched. Rules that read ` + "`oldSelf`" + ` see to
-that themselves. The others are ratcheted by the API server: they let an edit pass that leaves the object at which the rule stands, ` + "`self`" + `, as it was. There is one limit: the
-API server takes no object for unchanged that holds content of which the schema says nothing, so the rules on an upstream provider with ` + "`dcrConfig`" + ` apply to every edit.
+that themselves. The others are ratcheted by the API server: they let an edit pass that leaves the object at which the rule stands, ` + "`self`" + `, as it was. It can't tell so
+of an object that holds content of which the schema says nothing: every rule on such an object is of the first sort.
 
 The cost is what the API server estimates for the worst case, and its share of the 10,000,000 that it allows an expression; in a list, for as many entries as it may have.
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/ext"
 	exprpb "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 	"google.golang.org/protobuf/proto"
 )
@@ -12,8 +13,8 @@ import (
 // version of the object.
 type expression struct{ program cel.Program }
 
-// standardFunctions are those that expressions can call.
-var standardFunctions = sync.OnceValues(func() (*cel.Env, error) { return cel.NewEnv() })
+// functions has those of the API server's that expressions call.
+var functions = sync.OnceValues(func() (*cel.Env, error) { return cel.NewEnv(cel.OptionalTypes(), ext.Sets()) })
 
 // newExpression decodes a parsed expression. One that can't be decoded, or calls
 // another function, never holds for sure.
@@ -22,7 +23,7 @@ func newExpression(parsed []byte) expression {
 	if err := proto.Unmarshal(parsed, message); err != nil {
 		return expression{}
 	}
-	env, err := standardFunctions()
+	env, err := functions()
 	if err != nil {
 		return expression{}
 	}
