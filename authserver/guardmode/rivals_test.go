@@ -43,20 +43,26 @@ func TestStandsDown(t *testing.T) {
 	for name, rival := range map[string]struct {
 		text   func(round int) metav1.Condition
 		rounds int
+		// first tells whether it wrote before scopegate came.
+		first bool
 	}{
-		"another reason": {func(int) metav1.Condition { return condition("BaselineScopesValid", "AllGood") }, 1},
-		"again and again": {func(round int) metav1.Condition {
+		"another reason": {text: func(int) metav1.Condition { return condition("BaselineScopesValid", "AllGood") }, rounds: 1},
+		"again and again": {text: func(round int) metav1.Condition {
 			other := condition("BaselineScopesValid", "BaselineScopesSupported")
 			other.Message = fmt.Sprintf("by somebody else, %d", round)
 			return other
-		}, 3},
+		}, rounds: 3},
+		"with what was there before": {text: func(int) metav1.Condition { return condition("BaselineScopesValid", "BaselineScopesSupported") }, rounds: 100, first: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cluster.StartGuard(t)
 			namespace := cluster.Namespace(t)
 			config := testenv.Config(namespace, "shared", "admin")
 			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
 			create(t, config, server)
+			if rival.first {
+				writeAll(t, config, rival.text(0))
+			}
+			cluster.StartGuard(t)
 			t.Cleanup(func() {
 				// Else the next manager stands down at its sight.
 				if err := cluster.Client.Delete(context.Background(), config); err != nil {

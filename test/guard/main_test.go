@@ -8,13 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
@@ -35,7 +32,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	setup.Quiet()
 	ctx := context.Background()
-	crds, err := likeToolHive()
+	crds, err := setup.LikeToolHive()
 	if err != nil {
 		return 1, err
 	}
@@ -54,42 +51,6 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	return m.Run(), nil
-}
-
-// likeToolHive returns scopegate's CRDs without what ToolHive's do not have: the
-// field scopesSupported, the rules on the baseline and the bound of a list.
-func likeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	crds, err := config.CRDs()
-	if err != nil {
-		return nil, err
-	}
-	for _, crd := range crds {
-		for i := range crd.Spec.Versions {
-			strip(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
-		}
-	}
-	return crds, nil
-}
-
-func strip(schema *apiextensionsv1.JSONSchemaProps) {
-	var kept apiextensionsv1.ValidationRules
-	for _, rule := range schema.XValidations {
-		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") {
-			kept = append(kept, rule)
-		}
-	}
-	schema.XValidations = kept
-	delete(schema.Properties, "scopesSupported")
-	for name, property := range schema.Properties {
-		if name == "scopes" {
-			property.MaxItems = nil
-		}
-		strip(&property)
-		schema.Properties[name] = property
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		strip(schema.Items.Schema)
-	}
 }
 
 // namespace makes a namespace in a mode that holds when it returns.

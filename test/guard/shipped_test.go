@@ -23,7 +23,7 @@ import (
 // once the files are deleted nothing does. With -long it also waits until the
 // policy that lacked its kind bites, some half a minute after its CRD is there.
 func TestShipped(t *testing.T) {
-	all, err := likeToolHive()
+	all, err := setup.LikeToolHive()
 	if err != nil {
 		t.Fatal(err)
 	}

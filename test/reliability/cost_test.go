@@ -27,7 +27,7 @@ func TestFailingRequestsCost(t *testing.T) {
 		t.Skip("only in a full run")
 	}
 	ctx, started := t.Context(), time.Now()
-	w, err := newWorld(ctx, "cost")
+	w, err := newWorld(ctx, whole, "cost")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestFailingRequestsCost(t *testing.T) {
 		server := testenv.Server(w.namespace, name, testenv.AuthServerRef("a", "openid"))
 		// There is none, so statuses are all there is to write.
 		server.Spec.OIDCConfigRef.Name = "none"
-		if err := cluster.Client.Create(ctx, server); err != nil {
+		if err := w.Client.Create(ctx, server); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestFailingRequestsCost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := seen.await(ctx, w.namespace, func() string { return notAll(ctx, w.namespace, want) }); err != nil {
+			if err := w.seen.await(ctx, w.namespace, func() string { return notAll(ctx, w, want) }); err != nil {
 				t.Fatal(err)
 			}
 			took[rate] = append(took[rate], time.Since(begin))
@@ -79,9 +79,9 @@ func TestFailingRequestsCost(t *testing.T) {
 }
 
 // notAll tells of a server that does not say want yet.
-func notAll(ctx context.Context, namespace string, want metav1.ConditionStatus) string {
+func notAll(ctx context.Context, w *world, want metav1.ConditionStatus) string {
 	list := &v1beta1.MCPServerList{}
-	if err := seen.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := w.seen.List(ctx, list, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return err.Error()
 	}
 	for i := range list.Items {

@@ -19,7 +19,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testenv"
 	"github.com/scopegate/scopegate/internal/testenv/faults"
@@ -83,9 +82,9 @@ func (k *keeper) live(ctx context.Context) {
 	}
 	k.next.past, k.next.crash = nil, 0
 	k.mu.Unlock()
-	manager, err := cluster.RunWith(ctx, link.Wrap, operator.Options{
-		AuthServerImage: testenv.AuthServerImage, Namespaces: []string{k.world.namespace}, Concurrency: k.concurrency,
-	})
+	options := k.world.manager
+	options.Namespaces, options.Concurrency = []string{k.world.namespace}, k.concurrency
+	manager, err := k.world.RunWith(ctx, link.Wrap, options)
 	if err != nil {
 		if ctx.Err() == nil {
 			k.blame("the manager does not start: %v", err)
@@ -162,7 +161,7 @@ func (k *keeper) touch(ctx context.Context, info *request.RequestInfo) {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: info.Namespace, Name: info.Name}}
 	object.SetGroupVersionKind(kindOf[info.Resource])
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, uuid.NewUUID())
-	err := cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
+	err := k.world.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
 	if client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
 		k.blame("touching %s %s: %v", info.Resource, info.Name, err)
 	}
@@ -243,10 +242,13 @@ func (k *keeper) end() error {
 	return nil
 }
 
-// resources are those that the manager watches.
-var resources = []string{
-	"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
-}
+// The resources that a manager watches.
+var (
+	wholeResources = []string{
+		"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
+	}
+	guardResources = []string{"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "configmaps"}
+)
 
 // resourceOf are those of the user's objects.
 var resourceOf = map[string]string{

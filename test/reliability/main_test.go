@@ -5,8 +5,10 @@ package reliability_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"math/rand"
 	"os"
 	"strconv"
 	"strings"
@@ -19,7 +21,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 // fullVariable makes the suites play as many schedules as `make reliability`
@@ -32,10 +36,22 @@ var (
 	parallel  = flag.Int("schedules-at-a-time", 12, "how many schedules are played at a time")
 )
 
-var (
-	cluster *testenv.Cluster
-	seen    *mirror
-)
+// plane is a control plane of a mode, and what is seen of it.
+type plane struct {
+	*testenv.Cluster
+	seen *mirror
+	// manager are the options of the managers that run on it.
+	manager operator.Options
+	// resources are those that a manager watches.
+	resources []string
+	// edit is a random edit.
+	edit func(*rand.Rand) edit
+	// wrong names the first thing that is not yet as it has to be, or "".
+	wrong func(*world) string
+}
+
+// whole is the plane of whole mode, and guarded that of guard mode.
+var whole, guarded *plane
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -50,23 +66,43 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if cluster, err = testenv.Start(ctx, controlplane.Options{GarbageCollector: true}); err != nil {
+	started := func(p *plane, options controlplane.Options) (*plane, error) {
+		if p.Cluster, err = testenv.Start(ctx, options); err != nil {
+			return nil, err
+		}
+		p.seen, err = newMirror(ctx, p.Config)
+		return p, err
+	}
+	stop := func(p *plane) {
+		cancel()
+		if p != nil && p.Cluster != nil {
+			err = errors.Join(err, p.Stop())
+		}
+	}
+	whole, err = started(&plane{
+		manager: operator.Options{AuthServerImage: testenv.AuthServerImage}, resources: wholeResources,
+		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
+	}, controlplane.Options{GarbageCollector: true})
+	defer func() { stop(whole) }()
+	if err != nil {
 		return 1, err
 	}
-	defer func() {
-		cancel()
-		if stopped := cluster.Stop(); err == nil {
-			err = stopped
-		}
-	}()
+	crds, err := setup.LikeToolHive()
+	if err != nil {
+		return 1, err
+	}
+	guarded, err = started(&plane{
+		manager: operator.Options{Guard: true}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
+	}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
+	defer func() { stop(guarded) }()
+	if err != nil {
+		return 1, err
+	}
 	if !testing.Verbose() || full() > 0 {
 		ctrl.SetLogger(logr.Discard())
 	}
-	if seen, err = newMirror(ctx); err != nil {
-		return 1, err
-	}
 	code = m.Run()
-	if violations := cluster.Rollouts.Stop(); len(violations) > 0 {
+	if violations := whole.Rollouts.Stop(); len(violations) > 0 {
 		return 1, fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
 	}
 	return code, nil

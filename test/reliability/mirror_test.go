@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,8 +24,8 @@ type mirror struct {
 	changed map[string]chan struct{}
 }
 
-func newMirror(ctx context.Context) (*mirror, error) {
-	objects, err := cache.New(cluster.Config, cache.Options{Scheme: operator.Scheme})
+func newMirror(ctx context.Context, cfg *rest.Config) (*mirror, error) {
+	objects, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme})
 	if err != nil {
 		return nil, err
 	}

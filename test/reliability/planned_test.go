@@ -49,7 +49,7 @@ func scenarios() [][]edit {
 			var edits []edit
 			random := newRandom(*firstSeed + seed)
 			for range 12 {
-				edits = append(edits, anEdit(random))
+				edits = append(edits, whole.edit(random))
 			}
 			all = append(all, edits)
 		}
@@ -58,8 +58,8 @@ func scenarios() [][]edit {
 }
 
 // plan makes a schedule of edits, one a step.
-func plan(name string, edits []edit, each func(i int, s *step)) schedule {
-	s := schedule{name: name, concurrency: 4}
+func plan(p *plane, name string, edits []edit, each func(i int, s *step)) schedule {
+	s := schedule{plane: p, name: name, concurrency: 4}
 	for i, e := range edits {
 		one := step{edits: []edit{e}}
 		if each != nil {
@@ -71,9 +71,9 @@ func plan(name string, edits []edit, each func(i int, s *step)) schedule {
 }
 
 // undisturbed plays edits without a fault: what the others have to end as.
-func undisturbed(t *testing.T, name string, edits []edit) outcome {
+func undisturbed(t *testing.T, p *plane, name string, edits []edit) outcome {
 	t.Helper()
-	o, err := play(t.Context(), plan(name, edits, nil))
+	o, err := play(t.Context(), plan(p, name, edits, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,21 +101,25 @@ func report(target string, begin time.Time, played any, came string, values ...a
 
 // TestCrashes ends the manager before and after each of its writes. The next one
 // ends at the same state, and no write is done much more often.
-func TestCrashes(t *testing.T) {
+func TestCrashes(t *testing.T) { crashes(t, whole, "R2", scenarios(), 41) }
+
+// crashes plays one in every n crashes, and all of a full run.
+func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every int) {
+	t.Helper()
 	begin := time.Now()
 	var total tally
 	reference, worst := 0, 0.0
-	for n, edits := range scenarios() {
-		calm := undisturbed(t, fmt.Sprintf("crash-%d", n), edits)
+	for n, edits := range scenarios {
+		calm := undisturbed(t, p, fmt.Sprintf("crash-%d", n), edits)
 		var schedules []schedule
 		for write := range len(calm.writes) {
 			for _, sent := range []bool{false, true} {
-				s := plan(fmt.Sprintf("crash-%d-%d-%t", n, write+1, sent), edits, nil)
+				s := plan(p, fmt.Sprintf("crash-%d-%d-%t", n, write+1, sent), edits, nil)
 				s.crash, s.sent, s.end = write+1, sent, calm.end
 				schedules = append(schedules, s)
 			}
 		}
-		schedules = sparse(schedules, 41)
+		schedules = sparse(schedules, every)
 		reference += len(schedules) * len(calm.writes)
 		each(t, len(schedules), func(i int) error {
 			o, err := play(t.Context(), schedules[i])
@@ -130,7 +134,7 @@ func TestCrashes(t *testing.T) {
 			return err
 		})
 	}
-	report("R2", begin, &total, "all end as undisturbed; %.3f of the writes without crashes, at most %.2f", float64(total.writes)/float64(reference), worst)
+	report(target, begin, &total, "all end as undisturbed; %.3f of the writes without crashes, at most %.2f", float64(total.writes)/float64(reference), worst)
 }
 
 // TestThePast restarts the manager against an API server that shows some of the
@@ -143,12 +147,12 @@ func TestThePast(t *testing.T) {
 		for _, listOnly := range []bool{false, true} {
 			// A step of the user is followed by one of the restart.
 			for back := 1; back <= 5; back += 2 {
-				for _, which := range append([][]string{resources}, single(resources)...) {
+				for _, which := range append([][]string{wholeResources}, single(wholeResources)...) {
 					past := map[string]int{}
 					for _, resource := range which {
 						past[resource] = back
 					}
-					s := plan(fmt.Sprintf("past-%d-%d-%d-%t", n, len(schedules), back, listOnly), edits, nil)
+					s := plan(whole, fmt.Sprintf("past-%d-%d-%d-%t", n, len(schedules), back, listOnly), edits, nil)
 					s.listOnly = listOnly
 					var steps []step
 					for i, one := range s.steps {
@@ -183,7 +187,7 @@ func TestTheUserIsQuicker(t *testing.T) {
 	var total tally
 	kinds := []bool{true, false}
 	each(t, len(kinds), func(i int) error {
-		s := schedule{name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
+		s := schedule{plane: whole, name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
 		for round := range 2 {
 			for write := 1 + round%2; write <= 6; write += 2 {
 				port := int32(9000 + 100*round + 10*write)
@@ -241,13 +245,13 @@ func TestMissedEvents(t *testing.T) {
 	begin := time.Now()
 	var total tally
 	for n, edits := range scenarios() {
-		calm := undisturbed(t, fmt.Sprintf("missed-%d", n), edits)
+		calm := undisturbed(t, whole, fmt.Sprintf("missed-%d", n), edits)
 		var schedules []schedule
 		for _, listOnly := range []bool{false, true} {
 			for _, ending := range []faults.Ending{faults.Gone, faults.Cut, faults.Deliver} {
-				for _, which := range append([][]string{resources}, single(resources)...) {
+				for _, which := range append([][]string{wholeResources}, single(wholeResources)...) {
 					for first := range faultEvery {
-						s := plan(fmt.Sprintf("missed-%d-%d-%v", n, len(schedules), ending), edits, func(i int, s *step) {
+						s := plan(whole, fmt.Sprintf("missed-%d-%d-%v", n, len(schedules), ending), edits, func(i int, s *step) {
 							if i%faultEvery == first {
 								s.held, s.ending = which, ending
 							}
@@ -273,11 +277,11 @@ func TestFailingRequests(t *testing.T) {
 	begin := time.Now()
 	var total tally
 	for n, edits := range scenarios() {
-		calm := undisturbed(t, fmt.Sprintf("failing-%d", n), edits)
+		calm := undisturbed(t, whole, fmt.Sprintf("failing-%d", n), edits)
 		var schedules []schedule
 		for i := range 20 {
 			for _, rate := range []float64{0.25, 0.5} {
-				s := plan(fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
+				s := plan(whole, fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
 					s.rate, s.seed = rate, *firstSeed+int64(100*i+j)
 				})
 				s.end = calm.end

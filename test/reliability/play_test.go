@@ -63,6 +63,7 @@ func (s step) exact() bool { return len(s.edits) <= 1 && len(s.past) == 0 }
 
 // schedule is what is played in one namespace.
 type schedule struct {
+	plane       *plane
 	name        string
 	concurrency int
 	listOnly    bool
@@ -95,7 +96,7 @@ type outcome struct {
 // not what it must.
 func play(ctx context.Context, s schedule) (outcome, error) {
 	o, err := playIt(ctx, s)
-	for _, violation := range cluster.Rollouts.Violations() {
+	for _, violation := range s.plane.Rollouts.Violations() {
 		if strings.Contains(violation, " "+s.name+"/") {
 			err = errors.Join(err, errors.New(violation))
 		}
@@ -107,7 +108,7 @@ func play(ctx context.Context, s schedule) (outcome, error) {
 }
 
 func playIt(ctx context.Context, s schedule) (o outcome, err error) {
-	w, err := newWorld(ctx, s.name)
+	w, err := newWorld(ctx, s.plane, s.name)
 	if err != nil {
 		return o, err
 	}
@@ -129,8 +130,8 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 	if err := p.nudge(ctx); err != nil {
 		return o, err
 	}
-	return o, seen.await(ctx, w.namespace, func() string {
-		if o.end, err = snapshot(ctx, w.namespace); err != nil {
+	return o, w.seen.await(ctx, w.namespace, func() string {
+		if o.end, err = snapshot(ctx, w); err != nil {
 			return err.Error()
 		}
 		if s.end == "" {
@@ -157,7 +158,7 @@ type moment struct {
 // remember keeps what there is.
 func (p *player) remember(ctx context.Context) error {
 	list := &v1beta1.MCPOIDCConfigList{}
-	if err := cluster.Client.List(ctx, list, client.InNamespace(p.world.namespace)); err != nil {
+	if err := p.world.Client.List(ctx, list, client.InNamespace(p.world.namespace)); err != nil {
 		return err
 	}
 	now := moment{version: list.ResourceVersion}
@@ -178,7 +179,7 @@ func (p *player) await(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	return seen.await(ctx, p.world.namespace, p.world.wrong)
+	return p.world.seen.await(ctx, p.world.namespace, p.world.wrong)
 }
 
 func (p *player) step(ctx context.Context, s step) error {
@@ -224,7 +225,7 @@ func (p *player) step(ctx context.Context, s step) error {
 func (p *player) restart(ctx context.Context, s step) error {
 	p.world.follow(s.exact())
 	versions, objects := map[string]string{}, 0
-	for _, resource := range resources {
+	for _, resource := range p.world.resources {
 		back, travels := s.past[resource]
 		then := p.past[max(0, len(p.past)-1-back)]
 		if travels {
@@ -281,7 +282,7 @@ func (p *player) edit(ctx context.Context, link *faults.Link, s step) error {
 		return err
 	}
 	// The write may never be: then the rest comes when all is done.
-	err := seen.await(ctx, p.world.namespace, func() string {
+	err := p.world.seen.await(ctx, p.world.namespace, func() string {
 		select {
 		case <-done:
 			return ""

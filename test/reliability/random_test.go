@@ -18,32 +18,32 @@ func newRandom(seed int64) *rand.Rand {
 
 // randomSchedule is the schedule of a seed: a few steps, each of a few edits and
 // one thing that goes wrong.
-func randomSchedule(seed int64) schedule {
+func randomSchedule(p *plane, seed int64) schedule {
 	random := newRandom(seed)
 	s := schedule{
-		name: fmt.Sprintf("random-%d", seed), concurrency: pick(random, []int{1, 4, 16}), listOnly: random.Intn(2) == 0,
+		plane: p, name: fmt.Sprintf("random-%d", seed), concurrency: pick(random, []int{1, 4, 16}), listOnly: random.Intn(2) == 0,
 	}
 	for i := range 3 + random.Intn(3) {
-		s.steps = append(s.steps, randomStep(random, i))
+		s.steps = append(s.steps, randomStep(p, random, i))
 	}
 	return s
 }
 
-func randomStep(random *rand.Rand, i int) step {
+func randomStep(p *plane, random *rand.Rand, i int) step {
 	var s step
 	for range 1 + random.Intn(3) {
-		s.edits = append(s.edits, anEdit(random))
+		s.edits = append(s.edits, p.edit(random))
 	}
 	switch random.Intn(6) {
 	case 0:
 		s.crash, s.sent = 1+random.Intn(4), random.Intn(2) == 0
 	case 1:
 		s.restart, s.past = true, map[string]int{}
-		for _, resource := range some(random) {
+		for _, resource := range some(random, p.resources) {
 			s.past[resource] = 1 + random.Intn(i+1)
 		}
 	case 2:
-		s.held, s.ending = some(random), pick(random, []faults.Ending{faults.Deliver, faults.Cut, faults.Gone})
+		s.held, s.ending = some(random, p.resources), pick(random, []faults.Ending{faults.Deliver, faults.Cut, faults.Gone})
 	case 3:
 		s.user = 1 + random.Intn(3)
 	case 4:
@@ -55,7 +55,7 @@ func randomStep(random *rand.Rand, i int) step {
 }
 
 // some are a few of the resources.
-func some(random *rand.Rand) []string {
+func some(random *rand.Rand, resources []string) []string {
 	var few []string
 	for _, i := range random.Perm(len(resources))[:1+random.Intn(3)] {
 		few = append(few, resources[i])
@@ -72,13 +72,13 @@ func TestRandomSchedules(t *testing.T) {
 	if full() > 0 {
 		n = full()
 	}
-	begin, before := time.Now(), cluster.Rollouts.Seen()
+	begin, before := time.Now(), whole.Rollouts.Seen()
 	var total tally
 	each(t, n, func(i int) error {
-		o, err := play(t.Context(), randomSchedule(*firstSeed+int64(i)))
+		o, err := play(t.Context(), randomSchedule(whole, *firstSeed+int64(i)))
 		total.add(o)
 		return err
 	})
 	report("R1", begin, &total, "seeds %d to %d: %d revisions, %d invalid",
-		*firstSeed, *firstSeed+int64(n)-1, cluster.Rollouts.Seen()-before, len(cluster.Rollouts.Violations()))
+		*firstSeed, *firstSeed+int64(n)-1, whole.Rollouts.Seen()-before, len(whole.Rollouts.Violations()))
 }

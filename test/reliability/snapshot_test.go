@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,15 +19,17 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 )
 
+var heldSince = regexp.MustCompile(`held since [-:0-9TZ]+`)
+
 // snapshot is all that a namespace ended as, but for what differs between two
 // runs of the same: names of namespaces, times, and what the API server counts.
-func snapshot(ctx context.Context, namespace string) (string, error) {
+func snapshot(ctx context.Context, w *world) (string, error) {
 	var lines []string
 	for _, list := range []client.ObjectList{
 		&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{},
 		&appsv1.DeploymentList{}, &corev1.ServiceList{},
 	} {
-		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		if err := w.Client.List(ctx, list, client.InNamespace(w.namespace)); err != nil {
 			return "", err
 		}
 		err := meta.EachListItem(list, func(item runtime.Object) error {
@@ -44,7 +47,7 @@ func snapshot(ctx context.Context, namespace string) (string, error) {
 		}
 	}
 	slices.Sort(lines)
-	return strings.ReplaceAll(strings.Join(lines, "\n"), namespace, "NAMESPACE"), nil
+	return heldSince.ReplaceAllString(strings.ReplaceAll(strings.Join(lines, "\n"), w.namespace, "NAMESPACE"), "held since TIME"), nil
 }
 
 // content is what is compared of an object.

@@ -24,6 +24,7 @@ import (
 
 // world is what the user has made in a namespace.
 type world struct {
+	*plane
 	namespace string
 
 	mu sync.Mutex
@@ -32,6 +33,8 @@ type world struct {
 	// deleted are the children that the user deleted.
 	deleted map[types.UID]bool
 	model   model
+	// toolHive is what ToolHive's operator has done, in guard mode.
+	toolHive toolHive
 }
 
 // edit is something that a user does. It is made of names alone, so that it can
@@ -61,12 +64,12 @@ var (
 	allKeys      = append([]string{"oidc"}, append(configKeys, consumerKeys...)...)
 )
 
-func newWorld(ctx context.Context, namespace string) (*world, error) {
-	err := cluster.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+func newWorld(ctx context.Context, p *plane, namespace string) (*world, error) {
+	err := p.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	if err != nil {
 		return nil, fmt.Errorf("creating a namespace: %w", err)
 	}
-	w := &world{namespace: namespace, objects: map[string]client.Object{}, deleted: map[types.UID]bool{}, model: model{}}
+	w := &world{plane: p, namespace: namespace, objects: map[string]client.Object{}, deleted: map[types.UID]bool{}, model: model{}, toolHive: newToolHive()}
 	for _, key := range allKeys {
 		if err := w.create(ctx, key); err != nil {
 			return nil, err
@@ -77,7 +80,7 @@ func newWorld(ctx context.Context, namespace string) (*world, error) {
 
 func (w *world) create(ctx context.Context, key string) error {
 	object := seeds(w.namespace)[key]
-	if err := cluster.Client.Create(ctx, object); err != nil {
+	if err := w.Client.Create(ctx, object); err != nil {
 		return fmt.Errorf("creating %s: %w", key, err)
 	}
 	w.objects[key] = object
@@ -86,7 +89,7 @@ func (w *world) create(ctx context.Context, key string) error {
 
 // remove deletes an object, and garbage collection what it owns.
 func (w *world) remove(ctx context.Context, key string) error {
-	if err := cluster.Client.Delete(ctx, w.objects[key]); err != nil {
+	if err := w.Client.Delete(ctx, w.objects[key]); err != nil {
 		return fmt.Errorf("deleting %s: %w", key, err)
 	}
 	delete(w.objects, key)
@@ -103,7 +106,7 @@ func change[T client.Object](ctx context.Context, w *world, key string, mutate f
 	}
 	after := before.DeepCopyObject().(T)
 	mutate(after)
-	err := cluster.Client.Patch(ctx, after, client.MergeFrom(before))
+	err := w.Client.Patch(ctx, after, client.MergeFrom(before))
 	if apierrors.IsInvalid(err) {
 		return nil
 	}
@@ -144,20 +147,23 @@ func (w *world) follow(exact bool) {
 func (w *world) wrong() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.model.wrong(w)
+	return w.plane.wrong(w)
 }
 
 func pick[T any](random *rand.Rand, from []T) T { return from[random.Intn(len(from))] }
 
-// anEdit is a random one, made of what a user may do.
-func anEdit(random *rand.Rand) edit {
+// weighted is a kind of edits, and how often it is drawn.
+type weighted struct {
+	weight int
+	edit   func() edit
+}
+
+// edits are what a user may do to the objects that have a verdict.
+func edits(random *rand.Rand) []weighted {
 	scopes := func() []string {
 		return pick(random, [][]string{nil, {"openid"}, {"openid", "email"}, {"admin"}, {"openid", "admin"}})
 	}
-	weighted := []struct {
-		weight int
-		edit   func() edit
-	}{
+	return []weighted{
 		{6, func() edit { return setBaseline(pick(random, configKeys), scopes(), nil) }},
 		{1, func() edit {
 			supported := []string{"openid", "admin"}
@@ -170,16 +176,23 @@ func anEdit(random *rand.Rand) edit {
 		{2, func() edit { return setInline(random.Intn(4) > 0, scopes()) }},
 		{1, func() edit { return setType(pick(random, configKeys)) }},
 		{2, func() edit { return toggle(pick(random, allKeys)) }},
-		{1, func() edit {
-			return replaceChild(pick(random, consumerKeys), random.Intn(2) == 0, random.Intn(2) == 0)
-		}},
 	}
+}
+
+// anEdit is a random one.
+func anEdit(random *rand.Rand) edit {
+	return oneOf(random, append(edits(random), weighted{1, func() edit {
+		return replaceChild(pick(random, consumerKeys), random.Intn(2) == 0, random.Intn(2) == 0)
+	}}))
+}
+
+func oneOf(random *rand.Rand, from []weighted) edit {
 	total := 0
-	for _, w := range weighted {
+	for _, w := range from {
 		total += w.weight
 	}
 	n := random.Intn(total)
-	for _, w := range weighted {
+	for _, w := range from {
 		if n -= w.weight; n < 0 {
 			return w.edit()
 		}
@@ -285,9 +298,9 @@ func replaceChild(key string, deployment, foreign bool) edit {
 		child := foreignChild(w.namespace, name, deployment)
 		for range 20 {
 			old := child.DeepCopyObject().(client.Object)
-			err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(old), old)
+			err := w.Client.Get(ctx, client.ObjectKeyFromObject(old), old)
 			if err == nil {
-				err = cluster.Client.Delete(ctx, old, client.Preconditions{UID: ptr.To(old.GetUID())})
+				err = w.Client.Delete(ctx, old, client.Preconditions{UID: ptr.To(old.GetUID())})
 			}
 			if client.IgnoreNotFound(err) != nil {
 				return err
@@ -298,7 +311,7 @@ func replaceChild(key string, deployment, foreign bool) edit {
 				return nil
 			}
 			theirs := child.DeepCopyObject().(client.Object)
-			err = cluster.Client.Create(ctx, theirs)
+			err = w.Client.Create(ctx, theirs)
 			if err == nil {
 				w.model.set(kind, name, foreignPrefix+string(theirs.GetUID()))
 				return nil

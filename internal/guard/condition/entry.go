@@ -49,10 +49,10 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 		return false, fmt.Errorf("finding the kind of %T: %w", object, err)
 	}
 	old := meta.FindStatusCondition(object.GetStatus().Conditions, Type)
-	if k.Rivals.Yield(ctx, gvk.Kind, object, old) {
+	wanted := entry(object, old, conditions)
+	if k.Rivals.Yield(ctx, gvk.Kind, object, old, wanted) {
 		return false, nil
 	}
-	wanted := entry(object, old, conditions)
 	if equality.Semantic.DeepEqual(old, wanted) {
 		return false, nil
 	}
@@ -69,6 +69,7 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 	patch.SetName(object.GetName())
 	// Forced ownership does not override this. It keeps off a namesake too.
 	patch.SetResourceVersion(object.GetResourceVersion())
+	k.Rivals.Writes(gvk.Kind, object, wanted)
 	err = k.Client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch), client.FieldOwner(FieldManager), client.ForceOwnership)
 	switch {
 	case apierrors.IsNotFound(err) || apierrors.IsConflict(err):
@@ -76,7 +77,7 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 	case err != nil:
 		return false, err
 	}
-	k.Rivals.Wrote(gvk.Kind, object, wanted)
+	k.Rivals.Wrote(gvk.Kind, object)
 	return true, nil
 }
 

@@ -22,8 +22,12 @@ const (
 	// maxStrikes is how often the entry of one object is overwritten with what
 	// scopegate did not write until that counts as somebody else's.
 	maxStrikes = 3
-	// strikeWindow is within which time.
-	strikeWindow = 10 * time.Minute
+	// maxReplaced is the same for any text, also one that scopegate wrote before:
+	// ToolHive's operator overwrites an object a few times a minute while users
+	// edit it, and somebody who answers each write does so many times a second.
+	maxReplaced = 100
+	// window is within which time.
+	window = 10 * time.Minute
 	// maxKnown is how many texts of an object's entry are remembered.
 	maxKnown = 8
 )
@@ -40,7 +44,8 @@ var reasons = []string{
 // Somebody else's is an entry with a reason that scopegate does not have, or
 // one that replaces scopegate's own again and again. ToolHive's operator writes
 // back lists that are a little old, so a text that the entry had before is
-// nobody's.
+// nobody's, unless it never ends. Nor is what a manager finds until it has written
+// an entry itself: that may be of another life of it, late.
 type Rivals struct {
 	// Tell is called once for each kind, with the object that showed it.
 	Tell func(kind string, object client.Object, found metav1.Condition)
@@ -57,10 +62,13 @@ type objectKey struct {
 
 // history is what is known of one object's entry.
 type history struct {
-	known   []uint64
-	strikes []time.Time
-	// version is that of the last strike: a cache that lags shows it again.
-	version string
+	known []uint64
+	// wrote tells whether the API server has taken an entry of this process.
+	wrote bool
+	// version is the last that was counted or written over: a cache that lags shows
+	// it again.
+	version           string
+	replaced, strikes []time.Time
 }
 
 var seed = maphash.MakeSeed()
@@ -77,14 +85,14 @@ func (r *Rivals) StoodDown(kind string) bool {
 }
 
 // Yield tells whether to leave the entry of an object alone. found is the entry
-// that the object has, or nil.
-func (r *Rivals) Yield(ctx context.Context, kind string, object client.Object, found *metav1.Condition) bool {
+// that the object has, and wanted the one that scopegate is to write, or nil.
+func (r *Rivals) Yield(ctx context.Context, kind string, object client.Object, found, wanted *metav1.Condition) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stoodDown[kind] {
 		return true
 	}
-	if found == nil || !r.isRival(objectKey{kind, client.ObjectKeyFromObject(object)}, object.GetResourceVersion(), found) {
+	if found == nil || !r.isRival(objectKey{kind, client.ObjectKeyFromObject(object)}, object.GetResourceVersion(), found, wanted) {
 		return false
 	}
 	if r.stoodDown == nil {
@@ -99,44 +107,65 @@ func (r *Rivals) Yield(ctx context.Context, kind string, object client.Object, f
 	return true
 }
 
-func (r *Rivals) isRival(key objectKey, version string, found *metav1.Condition) bool {
+func (r *Rivals) isRival(key objectKey, version string, found, wanted *metav1.Condition) bool {
 	if !slices.Contains(reasons, found.Reason) {
 		return true
 	}
-	past := r.objects[key]
-	if past == nil {
-		r.learn(key, found)
+	past := r.of(key)
+	switch {
+	case wanted != nil && fingerprint(found) == fingerprint(wanted):
+		return false
+	case !past.wrote:
+		past.learn(found)
+		return false
+	case past.version == version:
 		return false
 	}
-	if slices.Contains(past.known, fingerprint(found)) || past.version == version {
-		return false
-	}
-	now := time.Now()
 	past.version = version
-	past.strikes = append(slices.DeleteFunc(past.strikes, func(t time.Time) bool { return now.Sub(t) > strikeWindow }), now)
-	return len(past.strikes) >= maxStrikes
+	if count(&past.replaced) >= maxReplaced {
+		return true
+	}
+	return !slices.Contains(past.known, fingerprint(found)) && count(&past.strikes) >= maxStrikes
 }
 
-// Wrote remembers what scopegate wrote to an object.
-func (r *Rivals) Wrote(kind string, object client.Object, written *metav1.Condition) {
+// count adds now, and returns how many there are within the window.
+func count(times *[]time.Time) int {
+	now := time.Now()
+	*times = append(slices.DeleteFunc(*times, func(t time.Time) bool { return now.Sub(t) > window }), now)
+	return len(*times)
+}
+
+// Writes remembers what scopegate is about to write to an object: of an answer
+// that is lost nobody knows whether it was.
+func (r *Rivals) Writes(kind string, object client.Object, wanted *metav1.Condition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.learn(objectKey{kind, client.ObjectKeyFromObject(object)}, written)
+	r.of(objectKey{kind, client.ObjectKeyFromObject(object)}).learn(wanted)
 }
 
-func (r *Rivals) learn(key objectKey, c *metav1.Condition) {
+// Wrote remembers that the API server took what was written over an object.
+func (r *Rivals) Wrote(kind string, object client.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	past := r.of(objectKey{kind, client.ObjectKeyFromObject(object)})
+	past.wrote, past.version = true, object.GetResourceVersion()
+}
+
+func (r *Rivals) of(key objectKey) *history {
 	if r.objects == nil {
 		r.objects = map[objectKey]*history{}
 	}
-	past := r.objects[key]
-	if past == nil {
-		past = &history{}
-		r.objects[key] = past
+	if r.objects[key] == nil {
+		r.objects[key] = &history{}
 	}
+	return r.objects[key]
+}
+
+func (h *history) learn(c *metav1.Condition) {
 	print := fingerprint(c)
-	past.known = append(slices.DeleteFunc(past.known, func(old uint64) bool { return old == print }), print)
-	if len(past.known) > maxKnown {
-		past.known = past.known[1:]
+	h.known = append(slices.DeleteFunc(h.known, func(old uint64) bool { return old == print }), print)
+	if len(h.known) > maxKnown {
+		h.known = h.known[1:]
 	}
 }
 

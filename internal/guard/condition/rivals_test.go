@@ -1,0 +1,99 @@
+package condition
+
+import (
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+)
+
+// TestRivals plays what a manager sees of an object's entry and writes to it.
+// Nothing of what a predecessor wrote, what an answer was lost of, or what a cache
+// shows late is somebody else's.
+func TestRivals(t *testing.T) {
+	const kind = "MCPServer"
+	type player struct {
+		sees func(version int, found, wanted string) bool
+		// sends writes; the answer may be lost.
+		sends func(version int, text string, answered bool)
+	}
+	for name, tc := range map[string]struct {
+		play func(p player) bool
+		want bool
+	}{
+		"a predecessor's, seen late one after the other": {play: func(p player) bool {
+			p.sends(1, "new", false)
+			return p.sees(2, "a", "new") || p.sees(3, "b", "new") || p.sees(4, "c", "new") || p.sees(5, "d", "new")
+		}},
+		"its own, whose answer was lost": {play: func(p player) bool {
+			p.sends(1, "first", true)
+			p.sends(2, "second", false)
+			return p.sees(3, "second", "third") || p.sees(4, "second", "third") || p.sees(5, "second", "third")
+		}},
+		"what is wanted, by whomever": {play: func(p player) bool {
+			p.sends(1, "first", true)
+			return p.sees(2, "same", "same") || p.sees(3, "same", "same") || p.sees(4, "same", "same")
+		}},
+		"what was there before, a few times": {play: func(p player) bool {
+			p.sees(1, "before", "new")
+			p.sends(1, "new", true)
+			return p.sees(2, "before", "new") || p.sees(3, "before", "new") || p.sees(4, "before", "new")
+		}},
+		"what was written over, seen again late": {play: func(p player) bool {
+			for version := 1; version < 2*maxStrikes; version++ {
+				p.sends(version, "new", true)
+				if p.sees(version, "other", "new") || p.sees(version, "other", "new") {
+					return true
+				}
+			}
+			return false
+		}},
+		"another text, three times": {want: true, play: func(p player) bool {
+			p.sends(1, "new", true)
+			if p.sees(2, "other", "new") || p.sees(3, "other", "new") {
+				return false
+			}
+			return p.sees(4, "other", "new")
+		}},
+		"what was there before, without end": {want: true, play: func(p player) bool {
+			p.sees(1, "before", "new")
+			for version := 1; version < 2*maxReplaced; version += 2 {
+				p.sends(version, "new", true)
+				if p.sees(version+2, "before", "new") {
+					return true
+				}
+			}
+			return false
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := 0
+			rivals := &Rivals{Tell: func(string, client.Object, metav1.Condition) { told++ }}
+			at := func(version int) *v1beta1.MCPServer {
+				return &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "web", ResourceVersion: fmt.Sprint(version)}}
+			}
+			entry := func(text string) *metav1.Condition {
+				return &metav1.Condition{Type: Type, Reason: v1alpha1.ReasonBaselineScopesSupported, Message: text}
+			}
+			got := tc.play(player{
+				sees: func(version int, found, wanted string) bool {
+					return rivals.Yield(t.Context(), kind, at(version), entry(found), entry(wanted))
+				},
+				sends: func(version int, text string, answered bool) {
+					rivals.Writes(kind, at(version), entry(text))
+					if answered {
+						rivals.Wrote(kind, at(version))
+					}
+				},
+			})
+			if got != tc.want || rivals.StoodDown(kind) != tc.want || told != map[bool]int{true: 1}[tc.want] {
+				t.Errorf("stands down: %t, %t, told %d times; want %t", got, rivals.StoodDown(kind), told, tc.want)
+			}
+		})
+	}
+}

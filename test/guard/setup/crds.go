@@ -1,0 +1,45 @@
+package setup
+
+import (
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
+	"github.com/scopegate/scopegate/config"
+)
+
+// LikeToolHive returns scopegate's CRDs without what ToolHive's do not have: the
+// field scopesSupported, the rules on the baseline and the bound of a list.
+func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	crds, err := config.CRDs()
+	if err != nil {
+		return nil, err
+	}
+	for _, crd := range crds {
+		for i := range crd.Spec.Versions {
+			strip(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
+		}
+	}
+	return crds, nil
+}
+
+func strip(schema *apiextensionsv1.JSONSchemaProps) {
+	var kept apiextensionsv1.ValidationRules
+	for _, rule := range schema.XValidations {
+		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") {
+			kept = append(kept, rule)
+		}
+	}
+	schema.XValidations = kept
+	delete(schema.Properties, "scopesSupported")
+	for name, property := range schema.Properties {
+		if name == "scopes" {
+			property.MaxItems = nil
+		}
+		strip(&property)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		strip(schema.Items.Schema)
+	}
+}

@@ -1,0 +1,219 @@
+package reliability_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// toolHive is ToolHive's operator, as far as the guard sees it: it keeps a
+// condition of its own beside scopegate's, and scopegate's policies let it hold
+// ConfigMaps.
+type toolHive struct {
+	writes int
+	// ready is what its condition says last, by the object.
+	ready map[types.UID]string
+	// read are the conditions that its cache has of an object.
+	read map[types.UID][]metav1.Condition
+	// late is how often it wrote what its cache had.
+	late map[types.UID]int
+	// held are the consumers whose ConfigMap is held.
+	held map[types.UID]bool
+}
+
+func newToolHive() toolHive {
+	return toolHive{
+		ready: map[types.UID]string{}, read: map[types.UID][]metav1.Condition{}, late: map[types.UID]int{}, held: map[types.UID]bool{},
+	}
+}
+
+// mostLateWrites is how often ToolHive's operator writes back an old text of
+// scopegate's over a newer one of one object: the third within ten minutes would be
+// taken for somebody else's. See internal/guard/condition.
+const mostLateWrites = 2
+
+// writesStatus is a write of ToolHive's operator, with the conditions that its
+// cache has: those of now, or those that it wrote on last.
+func writesStatus(key string, late bool) edit {
+	return edit{fmt.Sprintf("ToolHive's operator writes the status of %s (cache is late: %t)", key, late), func(ctx context.Context, w *world) error {
+		if w.objects[key] == nil || key == "oidc" {
+			return nil
+		}
+		for {
+			now := w.objects[key].DeepCopyObject().(status.Object)
+			if err := w.Client.Get(ctx, client.ObjectKeyFromObject(now), now); err != nil {
+				return err
+			}
+			err := w.toolHive.write(ctx, w.Client, now, key, late)
+			if !apierrors.IsConflict(err) {
+				return err
+			}
+		}
+	}}
+}
+
+func (t *toolHive) write(ctx context.Context, c client.Client, now status.Object, key string, late bool) error {
+	uid, conditions := now.GetUID(), now.GetStatus().DeepCopy().Conditions
+	// A full update is refused where the cache is late; a merge patch is not.
+	patches := key == "a" || key == "b" || key == "virtual"
+	if old, known := t.read[uid]; late && patches && known && t.late[uid] < mostLateWrites {
+		t.late[uid]++
+		conditions = old
+	}
+	t.read[uid] = now.GetStatus().DeepCopy().Conditions
+	t.writes++
+	said := fmt.Sprintf("written %d times", t.writes)
+	meta.SetStatusCondition(&conditions, metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: "Ready", Message: said})
+	if !patches {
+		now.GetStatus().Conditions = conditions
+		err := c.Status().Update(ctx, now, client.FieldOwner("thv-operator"))
+		if err == nil {
+			t.ready[uid] = said
+		}
+		return err
+	}
+	t.ready[uid] = said
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
+	if err != nil {
+		return err
+	}
+	return c.Status().Patch(ctx, now, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator"))
+}
+
+// holds lets the ConfigMap of a consumer be held, or no longer.
+func holds(key string) edit {
+	return edit{"the ConfigMap of " + key + " is held, or no longer", func(ctx context.Context, w *world) error {
+		owner := w.objects[key]
+		if owner == nil {
+			return nil
+		}
+		uid := owner.GetUID()
+		gvk, err := w.Client.GroupVersionKindFor(owner)
+		if err != nil {
+			return err
+		}
+		configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
+			Namespace: w.namespace, Name: string(uid), Labels: map[string]string{guard.HeldLabel: "true"},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, gvk)},
+		}}
+		if w.toolHive.held[uid] {
+			delete(w.toolHive.held, uid)
+			return w.Client.Delete(ctx, configMap)
+		}
+		w.toolHive.held[uid] = true
+		return w.Client.Create(ctx, configMap)
+	}}
+}
+
+// anEditBesideToolHive is a random edit of a user, or a write of ToolHive's
+// operator.
+func anEditBesideToolHive(random *rand.Rand) edit {
+	return oneOf(random, append(edits(random),
+		weighted{8, func() edit { return writesStatus(pick(random, allKeys), random.Intn(2) == 0) }},
+		weighted{3, func() edit { return holds(pick(random, consumerKeys)) }}))
+}
+
+// wrongEntry names the first object whose condition is not as it has to be, or on
+// which another one is not as ToolHive's operator wrote it; or "".
+func wrongEntry(w *world) string {
+	for key, object := range w.objects {
+		if key == "oidc" {
+			continue
+		}
+		got := object.DeepCopyObject().(status.Object)
+		if err := w.seen.Get(context.Background(), client.ObjectKeyFromObject(object), got); err != nil {
+			return fmt.Sprintf("%s: %v", key, err)
+		}
+		if got.GetUID() != object.GetUID() || got.GetGeneration() != object.GetGeneration() {
+			return key + " is not seen yet as it was edited last"
+		}
+		conditions := got.GetStatus().Conditions
+		if ready := testenv.Condition(conditions, v1alpha1.ConditionReady); ready.Message != w.toolHive.ready[got.GetUID()] {
+			return fmt.Sprintf("%s has the condition of ToolHive's %+v, want %q", key, ready, w.toolHive.ready[got.GetUID()])
+		}
+		entry := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
+		want := w.entry(object, entry)
+		if (want == nil) != (entry == nil) {
+			return fmt.Sprintf("%s has the condition %+v, want %+v", key, entry, want)
+		}
+		if want != nil && (entry.Status != want.Status || entry.Reason != want.Reason || entry.Message != want.Message || entry.ObservedGeneration != got.GetGeneration()) {
+			return fmt.Sprintf("%s has the condition %+v, want %+v", key, entry, want)
+		}
+	}
+	return ""
+}
+
+// entry is the condition that an object must have, if any. It is held since the
+// time that the one says which it has.
+func (w *world) entry(object client.Object, found *metav1.Condition) *metav1.Condition {
+	conditions := w.model.conditions(w.objects, object)
+	want := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
+	_, consumes := resolve.Of(object)
+	if want != nil && found != nil && consumes && want.Status == metav1.ConditionFalse && w.toolHive.held[object.GetUID()] {
+		want.LastTransitionTime = found.LastTransitionTime
+		words.Hold(want)
+	}
+	return want
+}
+
+// TestGuardRandomSchedules plays random edits and writes of ToolHive's operator
+// among random faults, in guard mode. In the end every entry is right, no
+// condition of ToolHive's is lost, and the manager has not stood down.
+func TestGuardRandomSchedules(t *testing.T) {
+	n := schedulesOfMakeTest
+	if full() > 0 {
+		n = full()
+	}
+	begin := time.Now()
+	var total tally
+	each(t, n, func(i int) error {
+		o, err := play(t.Context(), randomSchedule(guarded, *firstSeed+int64(i)))
+		total.add(o)
+		return err
+	})
+	report("R1, guard mode", begin, &total, "seeds %d to %d: all entries right in the end", *firstSeed, *firstSeed+int64(n)-1)
+}
+
+// storyBesideToolHive is the user's story, and what ToolHive's operator writes
+// meanwhile.
+func storyBesideToolHive() []edit {
+	return []edit{
+		writesStatus("a", false), writesStatus("web", false), writesStatus("virtual", false),
+		setBaseline("a", []string{"openid", "admin"}, nil), // web and proxy are not supported
+		writesStatus("a", true),                            // the entry is as before
+		holds("web"), setScopes("web", []string{"openid", "admin"}), holds("web"),
+		writesStatus("web", false),
+		setReference("proxy", false, "b"),
+		setBaseline("b", []string{"openid"}, nil),
+		setReference("api", true, ""), setReference("api", true, "b"),
+		setReference("api", false, "a"), setReference("api", false, ""),
+		setInline(true, []string{"admin"}), holds("virtual"), writesStatus("virtual", true),
+		setInline(false, nil), // no entry
+		writesStatus("virtual", true),
+		setType("b"), toggle("b"), toggle("b"),
+		recreate("web"), toggle("a"),
+	}
+}
+
+// TestGuardCrashes ends the manager before and after each of its writes, in guard
+// mode.
+func TestGuardCrashes(t *testing.T) {
+	crashes(t, guarded, "R2, guard mode", [][]edit{storyBesideToolHive()}, 9)
+}
