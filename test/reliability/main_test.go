@@ -110,9 +110,14 @@ func run(m *testing.M) (code int, err error) {
 
 // full is how many random schedules are asked for, 0 for the few of `make test`.
 func full() int {
-	n, err := strconv.Atoi(os.Getenv(fullVariable))
-	if err != nil {
+	text := os.Getenv(fullVariable)
+	if text == "" {
 		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		fmt.Fprintf(os.Stderr, "FAIL: %s=%s: set it to how many random schedules to play\n", fullVariable, text)
+		os.Exit(2)
 	}
 	return n
 }
