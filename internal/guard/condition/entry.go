@@ -57,7 +57,11 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 		return false, nil
 	}
 	if wanted == nil {
-		return Remove(ctx, k.Client, object)
+		removed, err := Remove(ctx, k.Client, object)
+		if removed {
+			k.Rivals.Wrote(gvk.Kind, object, nil)
+		}
+		return removed, err
 	}
 	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
 	if err != nil {
@@ -77,7 +81,7 @@ func (k *Keeper) Write(ctx context.Context, object status.Object, conditions []m
 	case err != nil:
 		return false, err
 	}
-	k.Rivals.Wrote(gvk.Kind, object)
+	k.Rivals.Wrote(gvk.Kind, object, wanted)
 	return true, nil
 }
 

@@ -62,9 +62,12 @@ type objectKey struct {
 
 // history is what is known of one object's entry.
 type history struct {
+	// known are texts that the entry had, or may have had.
 	known []uint64
-	// wrote tells whether the API server has taken an entry of this process.
+	// wrote tells whether the API server has taken a write of this process, and own
+	// is the entry since the last: 0 for none.
 	wrote bool
+	own   uint64
 	// version is the last that was counted or written over: a cache that lags shows
 	// it again.
 	version           string
@@ -73,8 +76,17 @@ type history struct {
 
 var seed = maphash.MakeSeed()
 
-func fingerprint(c *metav1.Condition) uint64 {
+// text is what an entry says.
+func text(c *metav1.Condition) uint64 {
 	return maphash.Comparable(seed, [3]string{string(c.Status), c.Reason, c.Message})
+}
+
+// fingerprint is that of an entry, and of which generation it says so.
+func fingerprint(c *metav1.Condition) uint64 {
+	if c == nil {
+		return 0
+	}
+	return maphash.Comparable(seed, [2]uint64{text(c), uint64(c.ObservedGeneration)}) //nolint:gosec // Of a kind, not a number.
 }
 
 // StoodDown tells whether somebody else writes the condition of a kind.
@@ -113,7 +125,7 @@ func (r *Rivals) isRival(key objectKey, version string, found, wanted *metav1.Co
 	}
 	past := r.of(key)
 	switch {
-	case wanted != nil && fingerprint(found) == fingerprint(wanted):
+	case fingerprint(found) == fingerprint(wanted) || fingerprint(found) == past.own:
 		return false
 	case !past.wrote:
 		past.learn(found)
@@ -125,7 +137,7 @@ func (r *Rivals) isRival(key objectKey, version string, found, wanted *metav1.Co
 	if count(&past.replaced) >= maxReplaced {
 		return true
 	}
-	return !slices.Contains(past.known, fingerprint(found)) && count(&past.strikes) >= maxStrikes
+	return !slices.Contains(past.known, text(found)) && count(&past.strikes) >= maxStrikes
 }
 
 // count adds now, and returns how many there are within the window.
@@ -143,12 +155,13 @@ func (r *Rivals) Writes(kind string, object client.Object, wanted *metav1.Condit
 	r.of(objectKey{kind, client.ObjectKeyFromObject(object)}).learn(wanted)
 }
 
-// Wrote remembers that the API server took what was written over an object.
-func (r *Rivals) Wrote(kind string, object client.Object) {
+// Wrote remembers what the API server took, written over an object: an entry, or
+// nil for its removal.
+func (r *Rivals) Wrote(kind string, object client.Object, written *metav1.Condition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	past := r.of(objectKey{kind, client.ObjectKeyFromObject(object)})
-	past.wrote, past.version = true, object.GetResourceVersion()
+	past.wrote, past.own, past.version = true, fingerprint(written), object.GetResourceVersion()
 }
 
 func (r *Rivals) of(key objectKey) *history {
@@ -162,7 +175,7 @@ func (r *Rivals) of(key objectKey) *history {
 }
 
 func (h *history) learn(c *metav1.Condition) {
-	print := fingerprint(c)
+	print := text(c)
 	h.known = append(slices.DeleteFunc(h.known, func(old uint64) bool { return old == print }), print)
 	if len(h.known) > maxKnown {
 		h.known = h.known[1:]

@@ -2,6 +2,7 @@ package condition
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,7 +20,7 @@ func TestRivals(t *testing.T) {
 	const kind = "MCPServer"
 	type player struct {
 		sees func(version int, found, wanted string) bool
-		// sends writes; the answer may be lost.
+		// sends writes, or removes the entry if text is empty; the answer may be lost.
 		sends func(version int, text string, answered bool)
 	}
 	for name, tc := range map[string]struct {
@@ -60,6 +61,43 @@ func TestRivals(t *testing.T) {
 			}
 			return p.sees(4, "other", "new")
 		}},
+		"its own, where another is wanted each time": {play: func(p player) bool {
+			for version := range 2 * maxReplaced {
+				p.sends(2*version, fmt.Sprint(version), true)
+				if p.sees(2*version+1, fmt.Sprint(version), fmt.Sprint(version+1)) {
+					return true
+				}
+			}
+			return false
+		}},
+		"its own, after many that were refused": {play: func(p player) bool {
+			p.sends(1, "stands", true)
+			for version := range 2 * maxKnown {
+				p.sends(version+2, fmt.Sprint(version), false)
+				if p.sees(version+2, "stands", "another") {
+					return true
+				}
+			}
+			return false
+		}},
+		"the text of before for another generation": {want: true, play: func(p player) bool {
+			for version := 1; version < 4*maxReplaced; version += 2 {
+				p.sends(version, "same", true)
+				if p.sees(version+1, "generation 7: same", "same") {
+					return true
+				}
+			}
+			return false
+		}},
+		"an entry where none is wanted, three times": {want: true, play: func(p player) bool {
+			for version := 1; version <= 2*maxStrikes; version += 2 {
+				if p.sees(version, "other", "") {
+					return version > 2*maxStrikes
+				}
+				p.sends(version, "", true)
+			}
+			return p.sees(2*maxStrikes+1, "another", "") || p.sees(2*maxStrikes+3, "another", "") || p.sees(2*maxStrikes+5, "another", "")
+		}},
 		"what was there before, without end": {want: true, play: func(p player) bool {
 			p.sees(1, "before", "new")
 			for version := 1; version < 2*maxReplaced; version += 2 {
@@ -78,16 +116,25 @@ func TestRivals(t *testing.T) {
 				return &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "web", ResourceVersion: fmt.Sprint(version)}}
 			}
 			entry := func(text string) *metav1.Condition {
-				return &metav1.Condition{Type: Type, Reason: v1alpha1.ReasonBaselineScopesSupported, Message: text}
+				if text == "" {
+					return nil
+				}
+				c := &metav1.Condition{Type: Type, Reason: v1alpha1.ReasonBaselineScopesSupported, Message: text}
+				if said, other := strings.CutPrefix(text, "generation 7: "); other {
+					c.Message, c.ObservedGeneration = said, 7
+				}
+				return c
 			}
 			got := tc.play(player{
 				sees: func(version int, found, wanted string) bool {
 					return rivals.Yield(t.Context(), kind, at(version), entry(found), entry(wanted))
 				},
 				sends: func(version int, text string, answered bool) {
-					rivals.Writes(kind, at(version), entry(text))
+					if text != "" {
+						rivals.Writes(kind, at(version), entry(text))
+					}
 					if answered {
-						rivals.Wrote(kind, at(version))
+						rivals.Wrote(kind, at(version), entry(text))
 					}
 				},
 			})
