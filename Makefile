@@ -150,7 +150,7 @@ clean: ## Remove what was built here. The control plane's cache stays.
 
 # Packaging and releases.
 .PHONY: dist
-dist: ## Write dist/guard.yaml and dist/install.yaml. VERSION is the tag of the images, REGISTRY stands before their names.
+dist: ## Write what users install, dist/guard.yaml, dist/guard-deny.yaml, dist/guard-cleanup.yaml and dist/install.yaml. VERSION is the tag of the images, REGISTRY stands before their names.
 	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" hack/dist.sh
 
 .PHONY: release

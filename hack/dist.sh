@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Writes dist/guard.yaml, dist/guard-cleanup.yaml and dist/install.yaml:
-# config/guard, config/guard/cleanup and config/default in one file each, with the
-# images of a version.
+# Writes dist/guard.yaml, dist/guard-deny.yaml, dist/guard-cleanup.yaml and
+# dist/install.yaml: config/guard, the same with config/guard/deny,
+# config/guard/cleanup and config/default in one file each, with the images of a
+# version.
 #
 # VERSION is the tag of the images, by default that of this commit. REGISTRY, if
 # set, stands before their names. OUT is the folder instead of dist.
@@ -38,6 +39,7 @@ authserver="patches:
       spec: {template: {spec: {containers: [{name: manager, env: [{name: AUTH_SERVER_IMAGE, value: '${prefix}scopegate-authserver:$version'}]}]}}}"
 
 build guard "" >"$overlay/guard.yaml"
+build examples/guard-deny "" >"$overlay/guard-deny.yaml"
 build guard/cleanup "" >"$overlay/guard-cleanup.yaml"
 build default "$authserver" >"$overlay/install.yaml"
-mv "$overlay/guard.yaml" "$overlay/guard-cleanup.yaml" "$overlay/install.yaml" "$out/"
+mv "$overlay/guard.yaml" "$overlay/guard-deny.yaml" "$overlay/guard-cleanup.yaml" "$overlay/install.yaml" "$out/"

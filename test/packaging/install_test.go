@@ -79,13 +79,29 @@ func TestGuardInstalls(t *testing.T) {
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 	before := specs(t, cluster)
 
-	for title, arguments := range map[string][]string{
-		"the first time": {"apply", "--server-side", "-f", distFile("guard")},
-		"again":          {"apply", "--server-side", "-f", distFile("guard")},
+	const actions = "jsonpath={.items[*].spec.validationActions[*]}"
+	bindings := []string{"get", "validatingadmissionpolicybindings", "-l", "scopegate.dev/guard=default", "-o", actions}
+	parameters := []string{"--namespace", "scopegate-system", "get", "configmap", "scopegate-guard", "-o", "jsonpath={.data.mode}, exempt: {.data.exempt}"}
+	// Warn, again, then refuse, again and with what an administrator exempts, and warn once more.
+	for i, step := range []struct{ file, mode, actions, exempt string }{
+		{"guard.yaml", "warn", "Audit Warn", ""}, {"guard.yaml", "warn", "Audit Warn", ""},
+		{"guard-deny.yaml", "deny", "Deny", ""},
+		{"guard-deny.yaml", "deny", "Deny", "MCPServer/team-a/web"}, {"guard.yaml", "warn", "Audit Warn", "MCPServer/team-a/web"},
 	} {
-		_, stderr, err := cluster.Kubectl(t.Context(), nil, arguments...)
+		if step.exempt != "" {
+			kubectl(t, cluster, "--namespace", "scopegate-system", "patch", "configmap", "scopegate-guard", "--type=merge", "-p", `{"data":{"exempt":"`+step.exempt+`"}}`)
+		}
+		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", filepath.Join(dist, step.file))
 		if err != nil || stderr != "" {
-			t.Fatalf("applying it %s: %v\n%s", title, err, stderr)
+			t.Fatalf("%d. applying %s: %v\n%s", i+1, step.file, err, stderr)
+		}
+		got := strings.Fields(kubectl(t, cluster, bindings...))
+		slices.Sort(got)
+		if got := strings.Join(slices.Compact(got), " "); got != step.actions {
+			t.Errorf("%d. %s: the actions of the default are %q, want %q", i+1, step.file, got, step.actions)
+		}
+		if got, want := kubectl(t, cluster, parameters...), step.mode+", exempt: "+step.exempt; got != want {
+			t.Errorf("%d. %s: the parameters are %q, want %q", i+1, step.file, got, want)
 		}
 	}
 	kubectl(t, cluster, "delete", "--wait=false", "-f", distFile("guard"))
@@ -98,8 +114,6 @@ func TestGuardInstalls(t *testing.T) {
 	if err := helm(t, cluster, slices.Concat([]string{"install"}, release)...); err != nil {
 		t.Fatal(err)
 	}
-	const actions = "jsonpath={.items[*].spec.validationActions[*]}"
-	bindings := []string{"get", "validatingadmissionpolicybindings", "-l", "scopegate.dev/guard=default", "-o", actions}
 	if got := kubectl(t, cluster, bindings...); strings.Contains(got, "Deny") || !strings.Contains(got, "Warn") {
 		t.Errorf("the default is %q, want that it warns", got)
 	}
