@@ -41,6 +41,7 @@ type lintFlags struct {
 	paths, old []string
 	recursive  bool
 	strict     bool
+	guard      bool
 	namespace  string
 	format     report.Format
 }
@@ -58,6 +59,7 @@ func newLint() *cobra.Command {
 	command.Flags().BoolVarP(&flags.recursive, "recursive", "R", false, "read folders with all below them")
 	command.Flags().StringArrayVar(&flags.old, "old", nil, "a file, a folder or - with the stored versions of the objects; can be repeated")
 	command.Flags().BoolVar(&flags.strict, "strict", false, "treat warnings as errors, for instance a reference that the input does not hold")
+	command.Flags().BoolVar(&flags.guard, "guard", false, "judge for a cluster that the guard is in, with ToolHive's CRDs: they have no scopesSupported")
 	command.Flags().StringVarP(&flags.namespace, "namespace", "n", "default", "the namespace of objects that name none")
 	command.Flags().VarP(&flags.format, "output", "o", "how to write findings: text, json, sarif, junit or github")
 	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
@@ -86,9 +88,13 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 		return &exitError{exitUnjudged, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
 	}
 	trade(sources)
-	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Old: old})
+	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old})
 	if err != nil {
 		return &exitError{exitUnjudged, err}
+	}
+	if slices.Contains(paths, lint.Stdin) && found.Objects+found.Skipped+len(found.Findings) == 0 {
+		// A pipe hides the failure of the command that was to print manifests.
+		return &exitError{exitUnjudged, errors.New("there is no object in standard input: the command that prints it may have failed")}
 	}
 	out := command.OutOrStdout()
 	if err := report.Write(out, f.format, found, report.Options{Color: colors(out), Version: version()}); err != nil {

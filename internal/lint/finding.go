@@ -3,6 +3,7 @@ package lint
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -58,13 +59,17 @@ type Finding struct {
 	Fix string `json:"fix"`
 }
 
-// Text is the message after the field that it is about, unless it names that
-// itself.
+// Text is the message after the object and the field that it is about, unless it
+// names them itself.
 func (f Finding) Text() string {
-	if f.Field == "" || (f.Cause == "" && strings.Contains(f.Message, f.Field)) {
-		return f.Message
+	text := f.Message
+	if f.Field != "" && (f.Cause != "" || !strings.Contains(f.Message, f.Field)) {
+		text = f.Field + ": " + text
 	}
-	return f.Field + ": " + f.Message
+	if f.Object != nil && !strings.Contains(f.Message, strconv.Quote(f.Object.Name)) {
+		text = f.Object.String() + ": " + text
+	}
+	return text
 }
 
 // Report is all that was found.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
@@ -21,6 +23,9 @@ type Options struct {
 	Namespace string
 	// Strict makes every warning an error.
 	Strict bool
+	// Guard is for a cluster with ToolHive's CRDs, as guard mode has it: they do not
+	// have scopesSupported.
+	Guard bool
 	// Old are the stored versions of the objects.
 	Old []Source
 }
@@ -34,7 +39,7 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 	if err != nil {
 		return Report{}, err
 	}
-	results, err := judgeAll(ctx, sources, judge{namespace: options.Namespace, stored: stored})
+	results, err := judgeAll(ctx, sources, judge{namespace: options.Namespace, guard: options.Guard, stored: stored})
 	if err != nil {
 		return Report{}, err
 	}
@@ -123,6 +128,7 @@ func judgeAll(ctx context.Context, sources []Source, j judge) ([]result, error) 
 // judge judges objects by themselves.
 type judge struct {
 	namespace string
+	guard     bool
 	stored    map[Object]map[string]any
 }
 
@@ -159,6 +165,9 @@ func (j judge) item(ctx context.Context, at item, found *result) error {
 	switch {
 	case !ok:
 		found.skipped++
+		if named, _, _ := strings.Cut(id.APIVersion, "/"); kind != nil && (named == "" || strings.Contains(named, "toolhive")) {
+			found.add(at, id, ruleGroup, "apiVersion", fmt.Sprintf("%s is a kind of %s, but apiVersion is %q: it is not judged", id.Kind, group, id.APIVersion))
+		}
 		return nil
 	case kind == nil:
 		found.skipped++
@@ -178,9 +187,25 @@ func (j judge) item(ctx context.Context, at item, found *result) error {
 		return err
 	}
 	at.inNamespace(id.Namespace)
+	if j.guard {
+		dropScopesSupported(at, id, found)
+	}
 	m, err := j.object(ctx, at, id, kind, found)
 	found.members = append(found.members, m)
 	return err
+}
+
+// dropScopesSupported does what the API server does with ToolHive's CRDs.
+func dropScopesSupported(at item, id Object, found *result) {
+	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
+		server, has, _ := unstructured.NestedMap(at.object, "spec", config)
+		if _, set := server["scopesSupported"]; !has || !set {
+			continue
+		}
+		unstructured.RemoveNestedField(at.object, "spec", config, "scopesSupported")
+		path := "spec." + config + ".scopesSupported"
+		found.unknownField(at, id, path, fmt.Sprintf("unknown field %q: ToolHive's CRDs do not have it; the auth server supports what oidcConfigRef.scopes of its consumer lists", path), "")
+	}
 }
 
 // object checks an object and reports what the API server says to it.
@@ -273,15 +298,25 @@ func (r *result) violation(at item, id Object, v violation) {
 // unknown reports a field that the schema does not have, and the one that may
 // have been meant.
 func (r *result) unknown(at item, id Object, kind *kind, path string) {
+	message, fix := fmt.Sprintf("unknown field %q", path), ""
+	if name, siblings := kind.siblings(path); name != "" {
+		if meant, ok := scopes.Suggest(name, siblings); ok {
+			message += fmt.Sprintf("; did you mean %q?", meant)
+			fix = fmt.Sprintf("Rename the field to %s.", meant)
+		}
+	}
+	r.unknownField(at, id, path, message, fix)
+}
+
+// unknownField says of a field that it is not known, at its name. fix is the rule's if
+// it is empty.
+func (r *result) unknownField(at item, id Object, path, message, fix string) {
 	if r.full() {
 		return
 	}
-	finding := about(newFinding(ruleUnknownField, at.document.place(offending(at.node, path, "", true)), fmt.Sprintf("unknown field %q", path)), id, path)
-	if name, siblings := kind.siblings(path); name != "" {
-		if meant, ok := scopes.Suggest(name, siblings); ok {
-			finding.Message += fmt.Sprintf("; did you mean %q?", meant)
-			finding.Fix = fmt.Sprintf("Rename the field to %s.", meant)
-		}
+	finding := about(newFinding(ruleUnknownField, at.document.place(offending(at.node, path, "", true)), message), id, path)
+	if fix != "" {
+		finding.Fix = fix
 	}
 	r.findings = append(r.findings, finding)
 }

@@ -133,6 +133,7 @@ func serverText(refs string) string {
 
 // TestAcrossObjects compares what several objects say together.
 func TestAcrossObjects(t *testing.T) {
+	supportedText := strings.Replace(configText, "issuer:", "scopesSupported: [openid, admin]\n    issuer:", 1)
 	const (
 		authRef = "  authServerRef: {name: login}\n"
 		one     = "  oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}\n"
@@ -160,6 +161,11 @@ func TestAcrossObjects(t *testing.T) {
 		"no auth server":       {serverText(one), lint.Options{}, nil},
 		"broken config":        {strings.Replace(configText, "issuer: https://auth.example.com", "issuer: 5", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:1:1 schema/not-checked", "f:7:13 schema/type"}},
 		"refused already":      {strings.Replace(configText, "issuer:", "scopesSupported: [openid]\n    issuer:", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:9:36 rule/baseline-in-scopes-supported"}},
+		"supported by config":  {supportedText + oidcText + serverText(authRef+one), lint.Options{}, nil},
+		"beside the guard":     {supportedText + oidcText + serverText(authRef+one), lint.Options{Guard: true}, []string{"f:7:5 schema/unknown-field", "f:9:36 baseline/not-supported"}},
+		"no apiVersion":        {"kind: MCPServer\nmetadata: {name: web}\n", lint.Options{}, []string{"f:1:1 schema/unknown-group"}},
+		"similar group":        {"apiVersion: toolhive.stacklok.io/v1\nkind: MCPServer\n", lint.Options{}, []string{"f:1:13 schema/unknown-group"}},
+		"another group":        {"apiVersion: example.com/v1\nkind: MCPServer\n", lint.Options{}, nil},
 		"the last counts":      {strings.Replace(configText, ", admin", "", 1) + configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:13:18 object/duplicate", "f:18:36 baseline/not-supported"}},
 	} {
 		t.Run(name, func(t *testing.T) {

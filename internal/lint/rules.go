@@ -31,6 +31,7 @@ const (
 	ruleMetadata      = "schema/metadata"
 	ruleVersion       = "schema/unknown-version"
 	ruleKind          = "schema/unknown-kind"
+	ruleGroup         = "schema/unknown-group"
 	ruleDeprecated    = "schema/deprecated-version"
 	ruleNotChecked    = "schema/not-checked"
 	ruleNotSupported  = "baseline/not-supported"
@@ -60,6 +61,7 @@ var ownRules = []Rule{
 	{ruleMetadata, Error, "The metadata is refused, such as a name that is no DNS name.", "Change the metadata to what the message asks for."},
 	{ruleVersion, Error, "The API server does not serve this version of the kind.", "Set apiVersion to toolhive.stacklok.dev/v1beta1."},
 	{ruleKind, Warning, "The group has no such kind that is judged, but one of a similar name.", "Correct the kind, if that is what was meant."},
+	{ruleGroup, Warning, "An object has a kind of ToolHive's, but no apiVersion or one of a similar group, and is not judged.", "Set apiVersion to toolhive.stacklok.dev/v1beta1, if that is what was meant."},
 	{ruleDeprecated, Warning, "The version is deprecated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1; nothing else differs."},
 	{ruleNotChecked, Warning, "The API server does not evaluate its rules on an object whose schema is violated.", "Correct the other errors of the object first."},
 	{ruleNotSupported, Error, "A scope of a baseline is not among the effective scopes of the auth server of a consumer, which would refuse to start.", "Add the scope to the effective scopes, or remove it from baselineClientScopes."},
