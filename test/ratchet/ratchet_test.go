@@ -220,6 +220,41 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 	})
 }
 
+// TestNothingBecomesInvalid edits what the rules accept into what they reject: no
+// rule lets through what was not so before.
+func TestNothingBecomesInvalid(t *testing.T) {
+	s := newSuite(t)
+	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
+	for _, c := range loadCases(t) {
+		by := rejects
+		if c.Accept {
+			by = accepts
+		}
+		by[path.Dir(c.Path)] = append(by[path.Dir(c.Path)], c)
+	}
+	for folder := range rejects {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			for i, valid := range accepts[folder] {
+				object := s.object(valid.Object, "v1beta1", fmt.Sprintf("valid-%s-%d", path.Base(folder), i))
+				if err := s.Create(t.Context(), object); err != nil {
+					t.Fatal(err)
+				}
+				for _, invalid := range rejects[folder] {
+					edited := object.DeepCopy()
+					edited.Object["spec"] = invalid.Object.DeepCopy().Object["spec"]
+					err := s.Update(t.Context(), edited)
+					got := causes(err)
+					corpus.Sort(got)
+					if diff := cmp.Diff(invalid.Causes, got); diff != "" {
+						t.Errorf("%s becomes %s: causes of %v (-want +got):\n%s", valid.Path, path.Base(invalid.Path), err, diff)
+					}
+				}
+			}
+		})
+	}
+}
+
 // addOpaqueContent adds content of which the schema says nothing to an auth
 // server's configuration: the API server never takes such for unchanged, so that
 // it ratchets no rule on it or above by itself. It is also a source of tokens.
