@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -47,9 +48,10 @@ type writer struct {
 	recorder events.EventRecorder
 }
 
-// write makes object say conditions. One event and one line of the log follow
-// the write of each transition, also where the cache lags and shows an object
-// once more as it was before: see keeper.
+// write makes object say conditions. One line of the log follows the write of each
+// transition, and one event, but of several with the same reason only that of the
+// first; also where the cache lags and shows an object once more as it was before:
+// see keeper.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
 	changed, err := w.keeper.Write(ctx, object, conditions)
 	if err != nil {
@@ -59,10 +61,14 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 		return nil
 	}
 	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
+	reasons := sets.New[string]()
 	for i := range conditions {
 		old := meta.FindStatusCondition(object.GetStatus().Conditions, conditions[i].Type)
 		if eventType, told := transition(old, &conditions[i], stalled); told {
-			w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", words.ClipTo(conditions[i].Message, maxNoteBytes))
+			if !reasons.Has(conditions[i].Reason) {
+				reasons.Insert(conditions[i].Reason)
+				w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", words.ClipTo(conditions[i].Message, maxNoteBytes))
+			}
 			// The logger of a reconcile names the object.
 			log.FromContext(ctx).Info("condition changed", "condition", conditions[i].Type, "status", conditions[i].Status, "reason", conditions[i].Reason)
 		}

@@ -153,9 +153,9 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
 		t.Fatal(err)
 	}
-	// Each consumer and the config turn to False, and Ready, which was waiting
-	// before, is Stalled. An event follows the write that it tells of.
-	const events = 2*changing + 1
+	// Each consumer and the config turn to False. So does Ready, for the same
+	// reason: that is no other event. An event follows the write that it tells of.
+	const events = changing + 1
 	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
 	awaitReconciles(t, idle, before, consumers+1)
 	if err := manager.Stop(); err != nil {
