@@ -27,8 +27,8 @@ type AuthServerStorageConfig struct {
 // RedisStorageConfig is a connection to Redis: one server or a cluster by addr,
 // or Sentinel by sentinelConfig.
 //
-// +kubebuilder:validation:XValidation:rule=`(self.?addr.orValue('') != '') != has(self.sentinelConfig)`,message=`exactly one of addr and sentinelConfig must be set`,reason=FieldValueInvalid,fieldPath=`.addr`
-// +kubebuilder:validation:XValidation:rule=`!self.?clusterMode.orValue(false) || self.?addr.orValue('') != ''`,message=`clusterMode needs addr: set addr to the cluster's address, or remove clusterMode`,reason=FieldValueInvalid,fieldPath=`.clusterMode`
+// +kubebuilder:validation:XValidation:rule=`(self.?addr.orValue("") != "") != has(self.sentinelConfig)`,message=`exactly one of addr and sentinelConfig must be set`,reason=FieldValueInvalid,fieldPath=`.addr`
+// +kubebuilder:validation:XValidation:rule=`!self.?clusterMode.orValue(false) || self.?addr.orValue("") != ""`,message=`clusterMode needs addr: set addr to the cluster's address, or remove clusterMode`,reason=FieldValueInvalid,fieldPath=`.clusterMode`
 type RedisStorageConfig struct {
 	// addr of the server or the cluster, as host:port.
 	// +optional

@@ -93,7 +93,7 @@ type VirtualMCPServerSpec struct {
 
 // IncomingAuthConfig is how a VirtualMCPServer authenticates its clients.
 //
-// +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || (oldSelf.?type.orValue('') == 'oidc' && !oldSelf.?oidcConfigRef.hasValue())`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || (oldSelf.?type.orValue("") == 'oidc' && !oldSelf.?oidcConfigRef.hasValue())`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
 type IncomingAuthConfig struct {
 	// type of the authentication.

@@ -86,7 +86,7 @@ func fingerprint(c *metav1.Condition) uint64 {
 	if c == nil {
 		return 0
 	}
-	return maphash.Comparable(seed, [2]uint64{text(c), uint64(c.ObservedGeneration)}) //nolint:gosec // Of a kind, not a number.
+	return maphash.Comparable(seed, [2]uint64{text(c), uint64(c.ObservedGeneration)})
 }
 
 // StoodDown tells whether somebody else writes the condition of a kind.
