@@ -198,11 +198,12 @@ func (j judge) item(ctx context.Context, at item, found *result) error {
 // dropScopesSupported does what the API server does with ToolHive's CRDs.
 func dropScopesSupported(at item, id Object, found *result) {
 	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
-		server, has, _ := unstructured.NestedMap(at.object, "spec", config)
-		if _, set := server["scopesSupported"]; !has || !set {
+		value, _, _ := unstructured.NestedFieldNoCopy(at.object, "spec", config)
+		server, _ := value.(map[string]any)
+		if _, set := server["scopesSupported"]; !set {
 			continue
 		}
-		unstructured.RemoveNestedField(at.object, "spec", config, "scopesSupported")
+		delete(server, "scopesSupported")
 		path := "spec." + config + ".scopesSupported"
 		found.unknownField(at, id, path, fmt.Sprintf("unknown field %q: ToolHive's CRDs do not have it; the auth server supports what oidcConfigRef.scopes of its consumer lists", path), "")
 	}
