@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,7 +35,10 @@ func newClusterFlags(command *cobra.Command) *clusterFlags {
 func (f *clusterFlags) connect() (*live.Cluster, string, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.loading, &f.overrides)
 	cfg, err := loader.ClientConfig()
-	if err != nil {
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return nil, "", errors.New("no cluster is configured: set --kubeconfig, KUBECONFIG or, with a kubeconfig file, --context")
+	case err != nil:
 		return nil, "", err
 	}
 	cfg.UserAgent = "kubectl-scopegate/" + version()

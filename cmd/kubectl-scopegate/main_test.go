@@ -41,6 +41,7 @@ func TestExitStatus(t *testing.T) {
 		}
 	}
 	t.Chdir(folder)
+	t.Setenv("KUBECONFIG", filepath.Join(folder, "no-such-kubeconfig"))
 	for name, c := range map[string]struct {
 		args   []string
 		stdin  io.Reader
@@ -75,6 +76,8 @@ func TestExitStatus(t *testing.T) {
 		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
 		"nothing in folder":  {args: []string{"lint", "none"}, code: exitUnjudged, stderr: "there are no manifests"},
 		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitUnjudged, stderr: "broken pipe"},
+		"no cluster":         {args: []string{"tree"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
+		"no cluster either":  {args: []string{"guard", "check"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
