@@ -3,11 +3,11 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -48,9 +48,15 @@ type writer struct {
 	recorder events.EventRecorder
 }
 
+// tiding is a condition that changed, and the type of the event that tells of it.
+type tiding struct {
+	eventType string
+	*metav1.Condition
+}
+
 // write makes object say conditions. One line of the log follows the write of each
 // transition, and one event, but of several with the same reason only that of the
-// first; also where the cache lags and shows an object once more as it was before:
+// last; also where the cache lags and shows an object once more as it was before:
 // see keeper.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
 	changed, err := w.keeper.Write(ctx, object, conditions)
@@ -61,17 +67,21 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 		return nil
 	}
 	stalled := meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionStalled)
-	reasons := sets.New[string]()
+	var tidings []tiding
 	for i := range conditions {
-		old := meta.FindStatusCondition(object.GetStatus().Conditions, conditions[i].Type)
-		if eventType, told := transition(old, &conditions[i], stalled); told {
-			if !reasons.Has(conditions[i].Reason) {
-				reasons.Insert(conditions[i].Reason)
-				w.recorder.Eventf(object, nil, eventType, conditions[i].Reason, conditions[i].Type, "%s", words.ClipTo(conditions[i].Message, maxNoteBytes))
-			}
+		condition := &conditions[i]
+		old := meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type)
+		if eventType, told := transition(old, condition, stalled); told {
+			// For the same reason, Ready says what the condition before it says, and that
+			// a rollout is held.
+			tidings = slices.DeleteFunc(tidings, func(t tiding) bool { return t.Reason == condition.Reason })
+			tidings = append(tidings, tiding{eventType, condition})
 			// The logger of a reconcile names the object.
-			log.FromContext(ctx).Info("condition changed", "condition", conditions[i].Type, "status", conditions[i].Status, "reason", conditions[i].Reason)
+			log.FromContext(ctx).Info("condition changed", "condition", condition.Type, "status", condition.Status, "reason", condition.Reason)
 		}
+	}
+	for _, t := range tidings {
+		w.recorder.Eventf(object, nil, t.eventType, t.Reason, t.Type, "%s", words.ClipTo(t.Message, maxNoteBytes))
 	}
 	return nil
 }
