@@ -55,8 +55,8 @@ type tiding struct {
 }
 
 // write makes object say conditions. One line of the log follows the write of each
-// transition, and one event, but of several with the same reason only that of the
-// last; also where the cache lags and shows an object once more as it was before:
+// transition, and one event, but of several with the same reason only that of
+// Ready; also where the cache lags and shows an object once more as it was before:
 // see keeper.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
 	changed, err := w.keeper.Write(ctx, object, conditions)
@@ -72,10 +72,15 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 		condition := &conditions[i]
 		old := meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type)
 		if eventType, told := transition(old, condition, stalled); told {
-			// For the same reason, Ready says what the condition before it says, and that
-			// a rollout is held.
-			tidings = slices.DeleteFunc(tidings, func(t tiding) bool { return t.Reason == condition.Reason })
-			tidings = append(tidings, tiding{eventType, condition})
+			// For the same reason Ready says what another condition says, and that a
+			// rollout is held.
+			same := slices.IndexFunc(tidings, func(t tiding) bool { return t.Reason == condition.Reason })
+			switch {
+			case same < 0:
+				tidings = append(tidings, tiding{eventType, condition})
+			case condition.Type == v1alpha1.ConditionReady:
+				tidings[same] = tiding{eventType, condition}
+			}
 			// The logger of a reconcile names the object.
 			log.FromContext(ctx).Info("condition changed", "condition", condition.Type, "status", condition.Status, "reason", condition.Reason)
 		}

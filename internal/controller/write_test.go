@@ -129,3 +129,32 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestOneReasonIsToldOnce writes that a rollout is held and why, in both orders: the
+// log has both, and the one event is that which says that it is held.
+func TestOneReasonIsToldOnce(t *testing.T) {
+	const reason = "BaselineScopeNotSupported"
+	why := metav1.Condition{Type: "BaselineScopesValid", Status: "False", Reason: reason, Message: "admin"}
+	held := metav1.Condition{Type: "Ready", Status: "False", Reason: reason, Message: "rollout held: admin"}
+	stalled := metav1.Condition{Type: "Stalled", Status: "True", Reason: reason, Message: "rollout held: admin"}
+	for name, conditions := range map[string][]metav1.Condition{"why first": {why, held, stalled}, "held first": {held, stalled, why}} {
+		t.Run(name, func(t *testing.T) {
+			object := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
+			if err := cluster.Client.Create(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+			recorder := events.NewFakeRecorder(10)
+			logged := 0
+			logger := funcr.New(func(string, string) { logged++ }, funcr.Options{})
+			if err := controller.WholeWrite(cluster.Client, recorder)(log.IntoContext(t.Context(), logger), object, conditions); err != nil {
+				t.Fatal(err)
+			}
+			if logged != 2 || len(recorder.Events) != 1 {
+				t.Fatalf("%d lines of the log, %d events; want 2, 1", logged, len(recorder.Events))
+			}
+			if event := <-recorder.Events; !strings.Contains(event, "rollout held") {
+				t.Errorf("the event is %q", event)
+			}
+		})
+	}
+}
