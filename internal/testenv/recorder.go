@@ -103,20 +103,29 @@ func (r *Recorder) follow(name string, object metav1.Object, existed bool) {
 }
 
 func (r *Recorder) check(name string, template corev1.PodTemplateSpec) {
-	text, ok := template.Annotations[rollout.RunConfigAnnotation]
-	if !ok {
+	refusal, carries := Refusal(template)
+	if !carries {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.seen++
-	if refusal := refusalOf(text); refusal != "" {
+	if refusal != "" {
 		r.violations = append(r.violations, name+": "+refusal)
 	}
 }
 
-// refusalOf judges a run config on its own, with no help from the code under
-// test.
+// Refusal is why an auth server would refuse the run config that a template
+// carries, empty if it would not; carries is false where there is none. It is
+// judged on its own, with no help from the code under test.
+func Refusal(template corev1.PodTemplateSpec) (refusal string, carries bool) {
+	text, carries := template.Annotations[rollout.RunConfigAnnotation]
+	if !carries {
+		return "", false
+	}
+	return refusalOf(text), true
+}
+
 func refusalOf(text string) string {
 	var config struct {
 		Supported []string `json:"scopes_supported"`

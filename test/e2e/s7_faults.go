@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testenv"
 )
 
 const edits = 100
@@ -22,9 +21,6 @@ const edits = 100
 func faults(s *suite) {
 	const weather, tickets = "mcpserver/weather", "mcpremoteproxy/tickets"
 	namespace := s.namespace("faults")
-	recorder, err := testenv.Record(s.ctx, s.cluster.Config)
-	s.must(err)
-	defer recorder.Stop()
 	s.apply(namespace, "whole/10-shared.yaml", "whole/20-config.yaml", "whole/30-weather.yaml", "whole/40-tickets.yaml")
 	s.awaitReady(namespace, weather)
 	s.awaitReady(namespace, tickets)
@@ -58,10 +54,7 @@ func faults(s *suite) {
 	s.awaitCondition(namespace, auth, "BaselineScopesValid", "True")
 	s.kubectl("--namespace", namespace, "get", "toolhive,deployments,pods")
 	s.kubectl("--namespace", ownNamespace, "get", "pods")
-	if violations := recorder.Stop(); len(violations) > 0 {
-		s.fail("run configs were rolled out that an auth server refuses: %v", violations)
-	}
-	s.say("Of %d states of Deployments and ReplicaSets that were seen, none had a run config that its auth server refuses.", recorder.Seen())
+	s.showNoneRefused(namespace)
 }
 
 // edit changes the baseline; odd edits to one that weather has not. It is tried

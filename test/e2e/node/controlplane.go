@@ -45,6 +45,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 		"--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file="+c.path("service-accounts.key"), "--service-account-signing-key-file="+c.path("service-accounts.key"),
+		"--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.AuditLog(), "--audit-log-mode=blocking",
 	); err != nil {
 		return err
 	}
