@@ -1,0 +1,134 @@
+package main
+
+// class is how a bug goes wrong.
+type class string
+
+// The classes are those in which model checkers of operators (Sieve, Acto,
+// Anvil) found most of their bugs, and what scopegate is there to prevent.
+const (
+	gate    class = "gate"              // what must not roll out does
+	stale   class = "stale reads"       // an old state is taken for the present
+	partial class = "crashes, failures" // half of the work is done, or none is tried again
+	missed  class = "missed events"     // nobody looks when something has changed
+	foreign class = "others' objects"   // what is somebody else's is written
+	told    class = "conditions"        // what is said is not so
+)
+
+// bug is one fault: in file, old is replaced, which stands there once.
+type bug struct {
+	class     class
+	name      string
+	file      string
+	old, made string
+}
+
+const (
+	consumerFile = "internal/controller/consumer.go"
+	configFile   = "internal/controller/config.go"
+	guardFile    = "internal/controller/guard.go"
+	watchFile    = "internal/controller/watch.go"
+	applyFile    = "internal/rollout/apply.go"
+	checkFile    = "internal/rollout/check.go"
+	patchFile    = "internal/status/patch.go"
+	entryFile    = "internal/guard/condition/entry.go"
+	rivalsFile   = "internal/guard/condition/rivals.go"
+	resolveFile  = "internal/resolve/resolve.go"
+	whoFile      = "internal/resolve/consumer.go"
+)
+
+var bugs = []bug{
+	{gate, "a baseline that is not supported rolls out", checkFile,
+		`return &Hold{Reason: v1alpha1.ReasonBaselineScopeNotSupported, Stalled: true}`, `return nil`},
+	{gate, "scopesSupported is not read", resolveFile,
+		`scopes.Effective(config.ScopesSupported, oidcScopes)`, `scopes.Effective(nil, oidcScopes)`},
+	{gate, "the scopes of the consumer's OIDC reference are not read", resolveFile,
+		`oidcScopes = consumer.OIDC.Scopes`, `oidcScopes = nil`},
+	{gate, "of two embedded configs the second is taken", resolveFile,
+		`case auth != "":`, `case auth != "" && external == auth:`},
+	{gate, "an anonymous VirtualMCPServer is taken for one with OIDC", whoFile,
+		`if server.Spec.IncomingAuth.Type == v1alpha1.IncomingAuthTypeOIDC {`, `if server.Spec.IncomingAuth.OIDCConfigRef != nil {`},
+	{gate, "a missing MCPOIDCConfig holds nothing", checkFile, `if !oidcConfigFound {`, `if !oidcConfigFound && pair.Consumer.OIDC == nil {`},
+	{gate, "an old pod ends before the new one is ready", "internal/rollout/workload.go",
+		`MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromInt32(1))`,
+		`MaxUnavailable: ptr.To(intstr.FromInt32(1)), MaxSurge: ptr.To(intstr.FromInt32(0))`},
+
+	{stale, "children are removed on the word of the cache", applyFile,
+		`a.Live.Get(ctx, client.ObjectKeyFromObject(owner), live)`, `a.Client.Get(ctx, client.ObjectKeyFromObject(owner), live)`},
+	{stale, "the live owner is read, and not asked", applyFile,
+		`if live.GetUID() != owner.GetUID() || !referencesGone(live) {`, `if live.GetUID() != owner.GetUID() {`},
+	{stale, "a child is deleted whatever it is by now", applyFile,
+		`err := a.Client.Delete(ctx, child, client.Preconditions{UID: &uid, ResourceVersion: &version},`, `_, _ = uid, version
+		err := a.Client.Delete(ctx, child,`},
+	{stale, "an apply is not bound to what was read", applyFile,
+		`desired.SetResourceVersion(live.GetResourceVersion())`, `desired.SetUID("")`},
+	{stale, "a status patch is not bound to what was read", patchFile,
+		`map[string]any{"metadata": map[string]string{"resourceVersion": version}, "status": change}`, `map[string]any{"status": change}`},
+	{stale, "the guard's apply is not bound to what was read", entryFile,
+		`patch.SetResourceVersion(object.GetResourceVersion())`, `patch.SetResourceVersion("")`},
+	{stale, "the guard removes whatever stands at its entry's place", entryFile,
+		`{"op": "test", "path": path + "/type", "value": Type},`, ``},
+	{stale, "the child of a namesake that is gone is taken for one's own", applyFile,
+		`case !metav1.IsControlledBy(found, owner):`, `case metav1.GetControllerOf(found) == nil || metav1.GetControllerOf(found).Name != owner.GetName():`},
+	{stale, "a status is left alone while its observedGeneration is current", "internal/controller/write.go",
+		`return status.MutateAndPatchStatus(`, `if object.GetStatus().ObservedGeneration == object.GetGeneration() {
+		return false, nil
+	}
+	return status.MutateAndPatchStatus(`},
+
+	{partial, "of the children only the Deployment is removed", applyFile,
+		`range []client.Object{&appsv1.Deployment{}, &corev1.Service{}}`, `range []client.Object{&appsv1.Deployment{}}`},
+	{partial, "a status that could not be written is not written again", consumerFile,
+		`return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))`,
+		`_ = r.write(ctx, object, conditions)
+	return reconcile.Result{}, rolloutErr`},
+	{partial, "a conflict of a rollout is not tried again", consumerFile,
+		`return status.Kept(object), err`, `return status.Kept(object), nil`},
+	{partial, "a rollout that failed is not tried again", consumerFile,
+		`	case err != nil:
+		return status.RolloutFailed(err), err`, `	case err != nil:
+		return status.RolloutFailed(err), nil`},
+	{partial, "a config's status that could not be written is not written again", configFile,
+		`return reconcile.Result{}, r.write(ctx, config, conditions)`, `_ = r.write(ctx, config, conditions)
+	return reconcile.Result{}, nil`},
+	{partial, "a Service is never repaired", applyFile,
+		`return equality.Semantic.DeepDerivative(desired.Spec, live.(*corev1.Service).Spec)`, `return true`},
+	{partial, "what a create owned stays when it is no longer wanted", applyFile, `if patch != nil {`, `if len(patch) > 1<<20 {`},
+	{partial, "the guard gives up its entry when ToolHive's operator owns it", entryFile,
+		`client.FieldOwner(FieldManager), client.ForceOwnership)`, `client.FieldOwner(FieldManager))`},
+
+	{missed, "consumers do not watch configs", consumerFile,
+		`Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).`, ``},
+	{missed, "consumers do not watch MCPOIDCConfigs", consumerFile,
+		`Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(comesOrGoes)).`, ``},
+	{missed, "nobody sees an MCPOIDCConfig go", watchFile,
+		`UpdateFunc: func(event.UpdateEvent) bool { return false }`,
+		`UpdateFunc: func(event.UpdateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false }`},
+	{missed, "consumers do not watch their Deployments", consumerFile,
+		`Watches(&appsv1.Deployment{}, r.toConsumers(r.kind, byChild)).`, `Watches(&appsv1.Deployment{}, r.toConsumers(r.kind, byConfig)).`},
+	{missed, "consumers do not watch their Services", consumerFile,
+		`Watches(&corev1.Service{}, r.toConsumers(r.kind, byChild)).`, `Watches(&corev1.Service{}, r.toConsumers(r.kind, byConfig)).`},
+	{missed, "configs do not watch MCPServers", configFile,
+		`Watches(&v1beta1.MCPServer{}, toConfigs(), builder.WithPredicates(specChanged)).`, ``},
+	{missed, "configs do not watch those that share a consumer", configFile,
+		`Watches(&v1beta1.MCPExternalAuthConfig{}, r.toPeers(), builder.WithPredicates(specChanged)).`, ``},
+	{missed, "a consumer does not see its own status change", consumerFile,
+		`For(r.kind.new()).`, `For(r.kind.new(), builder.WithPredicates(specChanged)).`},
+	{missed, "only one of two references is indexed", whoFile,
+		`names = append(names, c.ExternalAuthConfigRef)`, `names = append(names, names...)`},
+	{missed, "the guard's consumers do not see that a config is edited", guardFile,
+		`r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)`, `r.toConsumers(r.kind, byConfig), builder.WithPredicates(comesOrGoes)`},
+	{missed, "the guard does not watch what is held", guardFile,
+		`WatchesMetadata(&corev1.ConfigMap{}, toOwners(r.kind)).`, `WatchesMetadata(&corev1.ConfigMap{}, toOwners(kind{})).`},
+
+	{foreign, "an object of somebody else is taken for a child", applyFile,
+		`case !metav1.IsControlledBy(found, owner):`, `case found.GetName() == "":`},
+	{foreign, "the guard takes its own entry, late, for somebody else's", rivalsFile,
+		` || fingerprint(found) == past.own:`, `:`},
+	{foreign, "children of different kinds have the same name", "internal/rollout/names.go",
+		`consumer.Kind + "/" + consumer.Name`, `consumer.Name`},
+
+	{told, "Ready before the Deployment is observed", "internal/rollout/progress.go",
+		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},
+	{told, "a condition that no longer holds stays", "internal/status/conditions.go",
+		`return !slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return c.Type == old.Type })`, `return old.Type == ""`},
+}
