@@ -21,6 +21,8 @@ const edits = 100
 func faults(s *suite) {
 	const weather, tickets = "mcpserver/weather", "mcpremoteproxy/tickets"
 	namespace := s.namespace("faults")
+	beforehand, err := s.cluster.Revision(s.ctx)
+	s.must(err)
 	s.apply(namespace, "whole/10-shared.yaml", "whole/20-config.yaml", "whole/30-weather.yaml", "whole/40-tickets.yaml")
 	s.awaitReady(namespace, weather)
 	s.awaitReady(namespace, tickets)
@@ -54,7 +56,7 @@ func faults(s *suite) {
 	s.awaitCondition(namespace, auth, "BaselineScopesValid", "True")
 	s.kubectl("--namespace", namespace, "get", "toolhive,deployments,pods")
 	s.kubectl("--namespace", ownNamespace, "get", "pods")
-	s.showNoneRefused(namespace)
+	s.showNoneRefused(namespace, beforehand)
 }
 
 // edit changes the baseline; odd edits to one that weather has not. It is tried

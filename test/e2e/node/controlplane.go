@@ -8,12 +8,15 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
+// etcdURL is where etcd listens, in the node's network.
+const etcdURL = "http://127.0.0.1:2379"
+
 // startControlPlane starts etcd, kube-apiserver, kube-controller-manager and
 // kube-scheduler.
 func (c *Cluster) startControlPlane(ctx context.Context) error {
 	begin := time.Now()
 	if err := c.run("etcd", c.assets.plane("etcd"), "--data-dir="+c.path("etcd"), "--unsafe-no-fsync", "--logger=zap",
-		"--listen-client-urls=http://127.0.0.1:2379", "--advertise-client-urls=http://127.0.0.1:2379",
+		"--listen-client-urls="+etcdURL, "--advertise-client-urls="+etcdURL,
 		"--listen-peer-urls=http://127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -37,7 +40,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 // startAPIServer starts kube-apiserver and waits until it is ready.
 func (c *Cluster) startAPIServer(ctx context.Context) error {
 	if err := c.run("kube-apiserver", c.assets.plane("kube-apiserver"),
-		"--etcd-servers=http://127.0.0.1:2379", "--cert-dir="+c.path("api"),
+		"--etcd-servers="+etcdURL, "--cert-dir="+c.path("api"),
 		"--tls-cert-file="+c.path("api.crt"), "--tls-private-key-file="+c.path("api.key"),
 		"--bind-address=0.0.0.0", fmt.Sprintf("--secure-port=%d", apiPort), "--advertise-address="+c.address.Node,
 		"--service-cluster-ip-range="+serviceRange, "--allow-privileged=true",
@@ -45,7 +48,6 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 		"--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file="+c.path("service-accounts.key"), "--service-account-signing-key-file="+c.path("service-accounts.key"),
-		"--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.AuditLog(), "--audit-log-mode=blocking",
 	); err != nil {
 		return err
 	}

@@ -24,18 +24,6 @@ const (
 	apiService = "10.0.0.1"
 )
 
-// auditPolicy logs each write of a revision: an object with the template of pods.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitManagedFields: true
-omitStages: [RequestReceived]
-rules:
-- level: RequestResponse
-  verbs: [create, update, patch]
-  resources: [{group: apps, resources: [deployments, replicasets]}]
-- level: None
-`
-
 // users are who reaches kube-apiserver by which kubeconfig.
 var users = []struct{ file, name, groups string }{
 	{"admin", "admin", "system:masters"},
@@ -44,11 +32,6 @@ var users = []struct{ file, name, groups string }{
 	{"kube-scheduler", "system:kube-scheduler", ""},
 	{"kube-proxy", "system:kube-proxy", ""},
 }
-
-// AuditLog is the path of the API server's audit log. It has every write of a
-// Deployment or ReplicaSet, with what was stored, as a line of JSON: an Event of
-// audit.k8s.io/v1. A restart of the API server leaves no gap in it.
-func (c *Cluster) AuditLog() string { return c.path("audit.log") }
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.Folder, name) }
 
@@ -85,7 +68,7 @@ func (c *Cluster) writeFiles() error {
 		"service-accounts.key": string(private), "tokens.csv": tokens.String(),
 		"containerd.toml": c.containerdConfig(), "cni/10-bridge.conflist": bridgeConfig(c.path("addresses")),
 		"kubelet.yaml": c.kubeletConfig(), "kube-proxy.yaml": c.proxyConfig(),
-		"resolv.conf": "nameserver " + c.address.Node + "\n", "audit.yaml": auditPolicy,
+		"resolv.conf": "nameserver " + c.address.Node + "\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(c.path(name)), 0o700); err != nil {
 			return err
