@@ -108,6 +108,11 @@ reliability: ## Play 5,000 random schedules of faults, and all planned ones; pri
 	@$(ASSETS)
 	SCOPEGATE_RELIABILITY_SCHEDULES=$(if $(filter file,$(origin CASES)),5000,$(CASES)) go test -count=1 -timeout=6h -v ./test/reliability $(TESTFLAGS) | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
 
+.PHONY: seeded
+seeded: ## Break the code in 40 ways, and tell which suite finds each, in one to two hours. ARGS=--run=REGEXP chooses.
+	@$(ASSETS)
+	go run ./test/seeded $(ARGS)
+
 .PHONY: bench
 bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.
 	@$(ASSETS)

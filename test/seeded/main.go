@@ -59,8 +59,11 @@ func run(ctx context.Context, only *regexp.Regexp) error {
 		switch {
 		case errors.Is(err, errNotFound):
 			by = "**nothing**"
+		case ctx.Err() != nil:
+			return err
 		case err != nil:
-			return fmt.Errorf("%s: %w", bug.name, err)
+			by = "**not tried**"
+			fmt.Fprintf(os.Stderr, "%s: %v\n", bug.name, err)
 		default:
 			found++
 		}
@@ -68,7 +71,7 @@ func run(ctx context.Context, only *regexp.Regexp) error {
 		fmt.Fprintf(os.Stderr, "%d seeded, %d found; the last took %s\n", seeded, found, time.Since(begin).Round(time.Second))
 	}
 	fmt.Printf("\n%d of %d bugs were found.\n", found, seeded)
-	if found < seeded {
+	if found < seeded || seeded == 0 {
 		return fmt.Errorf("%d of %d bugs were not found", seeded-found, seeded)
 	}
 	return nil
