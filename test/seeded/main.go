@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,9 @@ var suites = []string{"./internal/...", "./test/controller", "./test/writes", ".
 
 var (
 	errNotFound = errors.New("no suite found it")
+	// What go test says of the first test, and of the first package, that fails.
 	failedTest  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	failedSuite = regexp.MustCompile(`(?m)^FAIL\tgithub\.com/scopegate/scopegate/(\S+)`)
 )
 
 func main() {
@@ -99,12 +100,13 @@ func (b bug) hunt(ctx context.Context) (string, error) {
 		if err == nil {
 			continue
 		}
-		if test := failedTest.FindSubmatch(output); test != nil {
-			return fmt.Sprintf("%s, %s", strings.TrimPrefix(suite, "./"), test[1]), nil
-		}
-		// The recorder of rollouts, for one, fails a suite and no test of it.
-		if bytes.Contains(output, []byte("\nFAIL\t")) {
-			return strings.TrimPrefix(suite, "./"), nil
+		if failed := failedSuite.FindSubmatch(output); failed != nil {
+			by := string(failed[1])
+			// The recorder of rollouts, for one, fails a suite and no test of it.
+			if test := failedTest.FindSubmatch(output); test != nil {
+				by += ", " + string(test[1])
+			}
+			return by, nil
 		}
 		return "", fmt.Errorf("%s did not run: %w\n%s", suite, err, output)
 	}
