@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +68,24 @@ func (s *suite) problem(address string) string {
 		return response.Status
 	}
 	return ""
+}
+
+// lacks tells that a document does not contain a text, or can't be had.
+func (s *suite) lacks(address, text string) string {
+	response, err := s.cluster.HTTPClient().Get(s.withAddress(address)) //nolint:noctx // It is bounded by the client's timeout.
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = response.Body.Close() }()
+	document, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return err.Error()
+	case !strings.Contains(string(document), text):
+		return "the document is " + string(document)
+	default:
+		return ""
+	}
 }
 
 // withAddress puts the address of a Service for its name: what is asked for here

@@ -20,7 +20,7 @@ import (
 )
 
 // timeout bounds a whole run.
-const timeout = 20 * time.Minute
+const timeout = time.Hour
 
 // scenario is one of what is shown. Those of whole mode need the first, and the
 // others a cluster without whole mode: the eighth, or none before them.

@@ -79,20 +79,32 @@ func (s *suite) showConditions(namespace string, objects ...string) {
 // everything lists every object of the cluster that stays unless somebody
 // deletes it, as KIND NAMESPACE/NAME.
 func (s *suite) everything() map[string]bool {
-	clients := s.discovery()
-	lists, err := clients.ServerPreferredResources()
+	found, err := s.tryEverything()
 	s.must(err)
+	return found
+}
+
+// tryEverything fails also where a kind goes meanwhile.
+func (s *suite) tryEverything() (map[string]bool, error) {
+	lists, err := s.discovery().ServerPreferredResources()
+	if err != nil {
+		return nil, err
+	}
 	found := map[string]bool{}
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
-		s.must(err)
+		if err != nil {
+			return nil, err
+		}
 		for _, resource := range list.APIResources {
 			if listable(resource) && !passing[resource.Kind] {
-				s.listAll(version.WithKind(resource.Kind), found)
+				if err := s.listAll(version.WithKind(resource.Kind), found); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
-	return found
+	return found, nil
 }
 
 // passing are the kinds whose objects come and go by themselves.
@@ -107,11 +119,14 @@ func listable(resource metav1.APIResource) bool {
 	return false
 }
 
-func (s *suite) listAll(gvk schema.GroupVersionKind, found map[string]bool) {
+func (s *suite) listAll(gvk schema.GroupVersionKind, found map[string]bool) error {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(gvk.GroupVersion().WithKind(gvk.Kind + "List"))
-	s.must(s.admin.List(s.ctx, list))
+	if err := s.admin.List(s.ctx, list); err != nil {
+		return fmt.Errorf("listing every %s: %w", gvk.Kind, err)
+	}
 	for i := range list.Items {
 		found[fmt.Sprintf("%s %s/%s", gvk.Kind, list.Items[i].GetNamespace(), list.Items[i].GetName())] = true
 	}
+	return nil
 }

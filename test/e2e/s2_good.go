@@ -19,7 +19,7 @@ const (
 func good(s *suite) {
 	namespace := s.namespace("good")
 	s.apply(namespace, "whole/10-shared.yaml", "whole/20-config.yaml", "whole/30-weather.yaml")
-	s.kubectl("--namespace", namespace, "wait", "--for=condition=Ready", "mcpserver/weather", "--timeout=1m")
+	s.kubectl("--namespace", namespace, "wait", "--for=condition=Ready", "mcpserver/weather", "--timeout=2m")
 	s.kubectl("--namespace", namespace, "get", "mcpexternalauthconfigs,mcpservers,deployments,replicasets,pods,services")
 
 	s.say("Through the Service, discovery lists the effective scopes: those of the consumer.")

@@ -24,9 +24,9 @@ func invalidFromTheStart(s *suite) {
 	s.applyChanged(namespace, "whole/20-config.yaml", "[openid, offline_access]", "[openid, offline_acess]")
 	s.apply(namespace, "whole/30-weather.yaml", "whole/40-tickets.yaml")
 	for _, object := range []string{"mcpexternalauthconfig/auth", "mcpserver/weather", "mcpremoteproxy/tickets"} {
-		s.kubectl("--namespace", namespace, "wait", "--for=condition=BaselineScopesValid=False", object, "--timeout=1m")
+		s.kubectl("--namespace", namespace, "wait", "--for=condition=BaselineScopesValid=False", object, "--timeout=2m")
 	}
-	s.kubectl("--namespace", namespace, "wait", "--for=condition=Stalled", "mcpserver/weather", "--timeout=1m")
+	s.kubectl("--namespace", namespace, "wait", "--for=condition=Stalled", "mcpserver/weather", "--timeout=2m")
 	s.showConditions(namespace, "mcpexternalauthconfig/auth", "mcpserver/weather")
 	s.kubectl("--namespace", namespace, "get", "deployments,replicasets,pods,services")
 	s.kubectl("--namespace", namespace, "events", "--types", "Warning")

@@ -68,9 +68,10 @@ func notCrashing(pod corev1.Pod) string {
 	return fmt.Sprintf("pod %s is %s", pod.Name, pod.Status.Phase)
 }
 
-// wantLog shows the log of a Deployment's pod, which must hold the text.
+// wantLog shows the log of the crash before of a Deployment's pod, which must
+// hold the text: another try may have begun, and not said anything yet.
 func (s *suite) wantLog(namespace, deployment, text string) {
-	if log := s.kubectl("--namespace", namespace, "logs", "deployment/"+deployment, "--tail", "3"); !strings.Contains(log, text) {
+	if log := s.kubectl("--namespace", namespace, "logs", "deployment/"+deployment, "--previous", "--tail", "3"); !strings.Contains(log, text) {
 		s.fail("the log does not say %s", text)
 	}
 }

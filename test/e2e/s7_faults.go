@@ -8,6 +8,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -73,7 +74,7 @@ func (s *suite) edit(namespace string, i int) {
 	s.must(err)
 	config := &v1beta1.MCPExternalAuthConfig{}
 	config.Namespace, config.Name = namespace, "auth"
-	s.must(retry.OnError(retry.DefaultBackoff, func(error) bool { return true }, func() error {
+	s.must(retry.OnError(wait.Backoff{Duration: 100 * time.Millisecond, Steps: int(awaitTimeout / (100 * time.Millisecond))}, func(error) bool { return true }, func() error {
 		return s.admin.Patch(s.ctx, config, client.RawPatch(types.MergePatchType, change))
 	}))
 }

@@ -28,7 +28,11 @@ func uninstall(s *suite) {
 	var left []string
 	s.await("nothing is left but what the user made", func() string {
 		left = nil
-		for object := range s.everything() {
+		found, err := s.tryEverything()
+		if err != nil {
+			return err.Error()
+		}
+		for object := range found {
 			if !s.before[object] && !s.ofUser(object) {
 				left = append(left, object)
 			}

@@ -48,9 +48,8 @@ func (s *suite) toolHive() {
 // is what they say.
 func (s *suite) goodToolHive() {
 	s.applyToolHive("")
+	s.awaitRolledByToolHive(false)
 	for _, object := range workloads {
-		_, deployment, _ := strings.Cut(object, "/")
-		s.await("pods of "+deployment+" are Ready, and no others there", func() string { return s.notReplaced(deployment, nil) })
 		s.kubectl("--namespace", demoNamespace, "wait", "--for=condition=Ready", object, "--timeout=2m")
 	}
 }

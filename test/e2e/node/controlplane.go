@@ -40,7 +40,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 // startAPIServer starts kube-apiserver and waits until it is ready.
 func (c *Cluster) startAPIServer(ctx context.Context) error {
 	if err := c.run("kube-apiserver", c.assets.plane("kube-apiserver"),
-		"--etcd-servers="+etcdURL, "--cert-dir="+c.path("api"),
+		"--etcd-servers="+etcdURL, "--etcd-compaction-interval=0", "--cert-dir="+c.path("api"),
 		"--tls-cert-file="+c.path("api.crt"), "--tls-private-key-file="+c.path("api.key"),
 		"--bind-address=0.0.0.0", fmt.Sprintf("--secure-port=%d", apiPort), "--advertise-address="+c.address.Node,
 		"--service-cluster-ip-range="+serviceRange, "--allow-privileged=true",

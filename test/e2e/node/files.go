@@ -152,7 +152,7 @@ func (c *Cluster) proxyConfig() string {
 kind: KubeProxyConfiguration
 clientConnection: {kubeconfig: %s}
 mode: iptables
-iptables: {localhostNodePorts: false}
+iptables: {localhostNodePorts: false, minSyncPeriod: 100ms}
 hostnameOverride: %s
 clusterCIDR: %s
 conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}

@@ -33,8 +33,8 @@ func (c *Cluster) Revision(ctx context.Context) (int64, error) {
 
 // History returns what was written below a prefix of etcd's keys since a
 // revision, each object as each write left it, oldest first. Unlike a watch of
-// the API server it misses nothing, whoever was restarted meanwhile. The API
-// server lets etcd forget what is older than five minutes.
+// the API server it misses nothing, whoever was restarted meanwhile, and the
+// API server lets etcd forget nothing.
 func (c *Cluster) History(ctx context.Context, prefix string, since int64) ([]runtime.Object, error) {
 	found, err := c.newest(ctx, prefix)
 	if err != nil || len(found.KVs) == 0 || found.KVs[0].ModRevision <= since {
@@ -121,7 +121,9 @@ func (c *Cluster) askEtcd(ctx context.Context, path string, question any) (*http
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.HTTPClient().Do(request)
+	// Not HTTPClient, which ends an answer that takes long.
+	client := &http.Client{Transport: &http.Transport{DialContext: c.Dial, DisableKeepAlives: true}}
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("asking etcd: %w", err)
 	}

@@ -69,7 +69,7 @@ func (p *process) stop() error {
 
 // await asks until there is no error, for as long as the programs run.
 func (c *Cluster) await(ctx context.Context, what string, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for {
 		err := ask(ctx)
