@@ -36,8 +36,8 @@ run: ## Show the main job on a real control plane, then stay up. ARGS=--exit end
 .PHONY: test
 test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
 	@$(ASSETS)
-	go test -p 2 $(TESTFLAGS) ./...
-	for module in authserver test/gitops tools/image; do (cd $$module && go test -p 2 $(TESTFLAGS) ./...); done
+	go test -p 2 -timeout=30m $(TESTFLAGS) ./...
+	for module in authserver test/gitops tools/image; do (cd $$module && go test -p 2 -timeout=30m $(TESTFLAGS) ./...); done
 
 .PHONY: monitoring
 monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first time builds it, in minutes.

@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +26,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testenv"
 )
 
 const (
@@ -50,7 +50,7 @@ type authServer struct {
 // have.
 func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 	t.Helper()
-	address := freeAddress(t)
+	address := testenv.FreeAddress(t)
 	server := &authServer{issuer: "http://" + address, log: &lockedBuffer{}, ended: make(chan error, 1)}
 	server.provider = startProvider(t, server.issuer+"/oauth/callback")
 	runConfig := server.render(t, manifests, kind, name)
@@ -71,7 +71,7 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 			t.Fatal(err)
 		}
 	}
-	server.process = exec.Command(binary, "--config", filepath.Join(folder, "run.json"), "--listen", address, "--shutdown-delay", "1s") //nolint:gosec,noctx // Under test.
+	server.process = exec.Command(binary, "--config", filepath.Join(folder, "run.json"), "--listen", address, "--shutdown-delay", "5s") //nolint:gosec,noctx // Under test.
 	server.process.Env = append(os.Environ(), "TOOLHIVE_UPSTREAM_CLIENT_SECRET_COMPANY="+upstreamSecret)
 	server.process.Stderr = server.log
 	if err := server.process.Start(); err != nil {
@@ -193,7 +193,7 @@ func (s *authServer) awaitReady(t *testing.T) {
 // that.
 func (s *authServer) await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
@@ -212,7 +212,7 @@ func (s *authServer) wait() error {
 	select {
 	case err := <-s.ended:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		return fmt.Errorf("it does not end")
 	}
 }
@@ -221,16 +221,6 @@ func (s *authServer) wait() error {
 func (s *authServer) context(t *testing.T) context.Context {
 	t.Helper()
 	return context.WithValue(t.Context(), oauth2.HTTPClient, s.provider.Client())
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // A test.
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close() //nolint:errcheck // A test.
-	return listener.Addr().String()
 }
 
 // lockedBuffer is written by the process and read by the test.

@@ -19,7 +19,7 @@ import (
 
 const notSupported = "BaselineScopeNotSupported"
 
-const awaitTimeout = 30 * time.Second
+const awaitTimeout = 2 * time.Minute
 
 // TestConditionOfEachKind judges objects that were stored before the guard came,
 // and then their repair.

@@ -67,7 +67,7 @@ func steps(samples string) []step {
 			{args: apply("30-auth-config.yaml"), says: []string{"mcpexternalauthconfig.toolhive.stacklok.dev/auth configured"}},
 			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather")},
 			{args: words("wait --timeout=30s mcpserver/weather", `--for=jsonpath={.status.conditions[?(@.type=="Ready")].reason}=RollingOut`)},
-			{args: words("wait --timeout=30s deployment --selector", managedBy, "--for=jsonpath={.status.unavailableReplicas}=1")},
+			{args: words("wait --timeout=30s deployment --selector", managedBy, "--for=jsonpath={.status.updatedReplicas}=1")},
 			{args: words("get deployments,replicasets,pods,services"), says: []string{"deployment.apps/auth-weather-", "replicaset.apps/auth-weather-", "pod/auth-weather-", "service/auth-weather-", "Pending"}, check: firstRollout},
 		},
 	}, {

@@ -37,6 +37,10 @@ const (
 	guardUser = "system:serviceaccount:" + Namespace + ":scopegate-guard"
 )
 
+// startTimeout is how long each of the processes may take, and the CRDs: seconds,
+// but on a machine that does much else.
+const startTimeout = 2 * time.Minute
+
 // stopTimeout is how long kube-apiserver may take to end its open watches.
 const stopTimeout = 30 * time.Second
 
@@ -124,6 +128,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		folder:      folder,
 		environment: &envtest.Environment{
 			BinaryAssetsDirectory: assets, CRDs: crds, ControlPlaneStopTimeout: stopTimeout,
+			ControlPlaneStartTimeout: startTimeout, CRDInstallOptions: envtest.CRDInstallOptions{MaxTime: startTimeout},
 			// Never the cluster of the user, whatever the environment says.
 			UseExistingCluster: ptr.To(false),
 		},

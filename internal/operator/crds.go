@@ -20,7 +20,7 @@ import (
 
 // publishTimeout is how long the API server may take to publish CRDs that were
 // installed just now.
-const publishTimeout = 15 * time.Second
+const publishTimeout = 30 * time.Second
 
 // ownField is the field that only scopegate's CRDs have, by the path to it.
 var ownField = map[string][]string{

@@ -17,12 +17,13 @@ import (
 	"github.com/scopegate/scopegate/internal/operator"
 )
 
-// awaitTimeout bounds the wait for something that takes milliseconds.
-const awaitTimeout = 30 * time.Second
+// awaitTimeout bounds the wait for something that takes milliseconds, and at times
+// follows the start of a manager. It is for a machine that does much else.
+const awaitTimeout = 2 * time.Minute
 
 // Await watches an object until ok accepts it, and returns it then. ok is asked
 // of the object as it is first; an object that does not exist is awaited. It
-// fails the test after 30 s, and shows what the object was last.
+// fails the test after two minutes, and shows what the object was last.
 func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what string, ok func(T) bool) T {
 	t.Helper()
 	last, err := await(t.Context(), c, object, func(event watch.Event, seen T) bool {

@@ -66,7 +66,7 @@ func TestShipped(t *testing.T) {
 	denyByDefault(t, lacking)
 
 	if *long {
-		if _, err := envtest.InstallCRDs(lacking.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{missing}}); err != nil {
+		if _, err := envtest.InstallCRDs(lacking.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, CRDs: []*apiextensionsv1.CustomResourceDefinition{missing}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := setup.Settle(ctx, c); err != nil {

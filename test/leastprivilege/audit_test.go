@@ -3,7 +3,9 @@ package leastprivilege_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -26,11 +28,16 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 	defer func() { _ = file.Close() }()
 	seen := map[string]bool{}
 	var events []auditv1.Event
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break // What is left is still being written.
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		event := auditv1.Event{}
-		if err := json.Unmarshal(scanner.Bytes(), &event); err != nil {
+		if err := json.Unmarshal(line, &event); err != nil {
 			t.Fatal(err)
 		}
 		// A watch is told when it starts and when it ends.
@@ -39,9 +46,6 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 		}
 		seen[string(event.AuditID)] = true
 		events = append(events, event)
-	}
-	if err := scanner.Err(); err != nil {
-		t.Fatal(err)
 	}
 	if len(events) == 0 {
 		t.Fatalf("%s asked for nothing", user)

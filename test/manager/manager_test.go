@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) 
 func awaitAnswer(t *testing.T, url, want string) {
 	t.Helper()
 	var body []byte
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 		if err != nil {
 			return false, err
@@ -119,7 +119,7 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The API server publishes a changed schema a moment later.
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		_, _, err := cluster.Kubectl(ctx, nil, "explain", "mcpexternalauthconfig.spec.embeddedAuthServer.scopesSupported")
 		return err != nil, nil
 	})

@@ -30,7 +30,7 @@ import (
 )
 
 const prometheusConfig = `
-global: {scrape_interval: 1s, evaluation_interval: 1s}
+global: {scrape_interval: 4s, evaluation_interval: 1s}
 rule_files: [%q]
 scrape_configs:
   - job_name: scopegate

@@ -70,6 +70,18 @@ func transitions(t *testing.T, log string) []string {
 	return found
 }
 
+// ofControllers are the lines of a log without those of the client libraries, that
+// a lease was renewed late for instance.
+func ofControllers(log string) []string {
+	var lines []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, `"controller":`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 // TestLogTellsTransitionsOnly follows a consumer through a mistake and its
 // repair, and then reconciles it again and again with nothing to tell.
 func TestLogTellsTransitionsOnly(t *testing.T) {
@@ -113,7 +125,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		"MCPServer web: Ready=False OIDCConfigNotFound",
 	}
 	var got []string
-	_ = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 10*time.Second, true, func(context.Context) (bool, error) {
+	_ = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
 		got = transitions(t, manager.Logs())
 		return len(got) >= len(want), nil
 	})
@@ -121,7 +133,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		t.Errorf("lines of the log (-want +got):\n%s", diff)
 	}
 
-	before := len(manager.Logs())
+	before := len(ofControllers(manager.Logs()))
 	const nudges = 50
 	start, err := reconciles(t.Context(), address)
 	if err != nil {
@@ -134,7 +146,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		if err := cluster.Client.Patch(t.Context(), server, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
 			t.Fatal(err)
 		}
-		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 			now, err := reconciles(ctx, address)
 			return now >= start+float64(i+1), err
 		})
@@ -142,7 +154,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 			t.Fatalf("reconcile %d does not come: %v", i+1, err)
 		}
 	}
-	if said := manager.Logs()[before:]; said != "" {
-		t.Errorf("%d reconciles with nothing to tell were logged:\n%s", nudges, said)
+	if said := ofControllers(manager.Logs())[before:]; len(said) > 0 {
+		t.Errorf("%d reconciles with nothing to tell were logged:\n%s", nudges, strings.Join(said, "\n"))
 	}
 }

@@ -83,7 +83,7 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var status int
 			var body string
-			err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+			err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 				var err error
 				status, body, err = scrape(ctx, address, tc.token)
 				// It does not listen yet, or the API server does not know the binding yet.

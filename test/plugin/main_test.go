@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -89,7 +90,8 @@ func installToolHive(ctx context.Context) error {
 		return err
 	}
 	_, err = envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{
-		Paths: []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}, ErrorIfPathMissing: true,
+		MaxTime: time.Minute,
+		Paths:   []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}, ErrorIfPathMissing: true,
 	})
 	return err
 }

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -126,6 +128,21 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// awaitRight waits until the API server goes by a role binding of a user.
+func awaitRight(t *testing.T, namespace, user string) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "mcpservers",
+		}}}
+		err := guarded.Client.Create(ctx, review)
+		return review.Status.Allowed, err
+	})
+	if err != nil {
+		t.Fatalf("waiting until %s may list: %v", user, err)
+	}
+}
+
 // TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
 func TestWithoutRights(t *testing.T) {
 	namespace := guarded.Namespace(t)
@@ -138,6 +155,7 @@ func TestWithoutRights(t *testing.T) {
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "viewer"},
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "viewer"}}},
 	)
+	awaitRight(t, namespace, "viewer")
 	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
 	for _, want := range []string{"NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`} {
 		if !strings.Contains(got, want) {

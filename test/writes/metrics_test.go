@@ -1,15 +1,18 @@
 package writes_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -90,9 +93,14 @@ func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	testenv.Await(t, cluster.Client, deployment, "is observed", func(d *appsv1.Deployment) bool {
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1
 	})
-	found := strings.Join(cluster.Rollouts.Violations(), "\n")
 	for _, kind := range []string{"Deployment", "ReplicaSet"} {
-		if want := fmt.Sprintf("%s %s/ungated", kind, namespace); !strings.Contains(found, want) {
+		want, found := fmt.Sprintf("%s %s/ungated", kind, namespace), ""
+		// Its watches are others than the one above.
+		err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+			found = strings.Join(cluster.Rollouts.Violations(), "\n")
+			return strings.Contains(found, want), nil
+		})
+		if err != nil {
 			t.Errorf("the recorder missed %s; it found:\n%s", want, found)
 		}
 	}

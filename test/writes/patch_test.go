@@ -141,9 +141,9 @@ func TestErrorsAreTheServers(t *testing.T) {
 // decide that looked up something old: the event of that very write makes the
 // manager repair it.
 func TestAWrongStatusHeals(t *testing.T) {
+	config := judged(t)
 	cluster.StartManager(t, nil)
 	c, _ := managerOnWire(t)
-	config := judged(t)
 	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
 		valid := testenv.Condition(config.Status.Conditions, "BaselineScopesValid")
 		return valid.Reason == "NotReferenced" && valid.Message != ""

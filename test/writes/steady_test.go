@@ -54,7 +54,7 @@ func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
 	unsettled := -1
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
 		unsettled = 0
 		for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
 			if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {

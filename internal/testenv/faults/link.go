@@ -145,7 +145,8 @@ func (l *Link) Failed() int {
 	return l.failed
 }
 
-// Writes returns what the API server was asked to write, events excepted.
+// Writes returns what the API server was asked to write, but for events and what
+// a conflict refused.
 func (l *Link) Writes() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -231,12 +232,13 @@ func (l *Link) send(info *request.RequestInfo, r *http.Request) (*http.Response,
 	case !failure.sent:
 		return nil, closeBody(r, failure.err)
 	}
-	if isWrite(info) {
+	response, err := l.next.RoundTrip(r)
+	// One that a conflict refuses writes nothing: the cache was a moment behind.
+	if isWrite(info) && (err != nil || response.StatusCode != http.StatusConflict) {
 		l.mu.Lock()
 		l.writes = append(l.writes, fmt.Sprintf("%s %s/%s %s", info.Verb, info.Resource, info.Subresource, info.Name))
 		l.mu.Unlock()
 	}
-	response, err := l.next.RoundTrip(r)
 	if err == nil && failure != nil {
 		_ = response.Body.Close()
 		return nil, failure.err

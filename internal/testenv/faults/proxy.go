@@ -2,10 +2,13 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // Proxy passes on the connections of a process to the API server, and can be
@@ -39,8 +42,20 @@ func (p *Proxy) Away() {
 	clear(p.open)
 }
 
-// Back ends Away.
-func (p *Proxy) Back(ctx context.Context) error { return p.listen(ctx, p.Address()) }
+// Back ends Away. It waits while somebody else has its port.
+func (p *Proxy) Back(ctx context.Context) error {
+	for {
+		err := p.listen(ctx, p.Address())
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
 
 func (p *Proxy) listen(ctx context.Context, address string) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)

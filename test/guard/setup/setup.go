@@ -133,7 +133,8 @@ func AwaitRefusal(ctx context.Context, policy string, edit func() error) error {
 		if last != nil && !ok {
 			return false, last
 		}
-		return refusal.Policy == policy, nil
+		// A policy that is not ready refuses as well.
+		return refusal.Policy == policy && !strings.HasPrefix(refusal.Message, "failed to configure "), nil
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("waiting until policy %s refuses: %w; the last answer follows, if not admitted", policy, err), last)
