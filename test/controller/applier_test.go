@@ -1,10 +1,13 @@
 package controller_test
 
 import (
+	"context"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -43,6 +46,49 @@ func TestRemoveAsksTheLiveObject(t *testing.T) {
 			t.Errorf("%s cost the children: %v, want %v", what, after, before)
 		}
 	}
+}
+
+// TestRemoveLeavesWhatIsSomebodyElsesByNow lets somebody take the children over
+// between what the cache says and the deletion.
+func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	live := awaitVerdict(t, server, rolling)
+	children := []client.Object{&appsv1.Deployment{}, &corev1.Service{}}
+	takeOver := func() {
+		for _, child := range children {
+			child.SetNamespace(namespace)
+			child.SetName(childKey(server).Name)
+			if err := cluster.Client.Patch(t.Context(), child, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	applier := &rollout.Applier{Client: cluster.Client, Live: readerAfter{cluster.Client, takeOver}}
+	err := applier.Remove(t.Context(), live, childKey(server).Name, func(client.Object) bool { return true })
+	if !apierrors.IsConflict(err) {
+		t.Errorf("the deletion says %v, want a conflict", err)
+	}
+	for _, child := range children {
+		uid := child.GetUID()
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(child), child); err != nil || child.GetUID() != uid || child.GetDeletionTimestamp() != nil {
+			t.Errorf("%T: it was somebody else's, and is not as it was: %v", child, err)
+		}
+	}
+}
+
+// readerAfter reads after something has happened.
+type readerAfter struct {
+	client.Reader
+	happen func()
+}
+
+// Get implements client.Reader.
+func (r readerAfter) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	r.happen()
+	return r.Reader.Get(ctx, key, object, options...)
 }
 
 // TestAnUncheckedPairCanNotBeApplied holds that the zero value is no way round.

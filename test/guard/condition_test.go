@@ -1,0 +1,65 @@
+package guard_test
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// TestRemoveTakesItsOwnEntryAlone removes the condition by what a cache that lags
+// says of its place, where ToolHive's operator has written another meanwhile.
+func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
+	server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
+	if err := cluster.Client.Create(t.Context(), server); err != nil {
+		t.Fatal(err)
+	}
+	own := metav1.Condition{Type: condition.Type, Status: metav1.ConditionTrue, Reason: "BaselineScopesSupported", LastTransitionTime: metav1.Now()}
+	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", LastTransitionTime: metav1.Now()}
+	says := func(conditions ...metav1.Condition) {
+		t.Helper()
+		server.Status.Conditions = conditions
+		if err := cluster.Client.Status().Update(t.Context(), server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func(want ...string) {
+		t.Helper()
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(server), server); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range server.Status.Conditions {
+			got = append(got, c.Type)
+		}
+		if len(got) != len(want) || len(want) > 0 && got[0] != want[0] {
+			t.Errorf("the conditions are %v, want %v", got, want)
+		}
+	}
+
+	says(own)
+	lagging := server.DeepCopy()
+	says(ready, own)
+	if removed, err := condition.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
+		t.Errorf("by a list from before, removed: %t, %v", removed, err)
+	}
+	left("Ready", condition.Type)
+	namesake := server.DeepCopy()
+	namesake.UID = "another"
+	if removed, err := condition.Remove(t.Context(), cluster.Client, namesake); removed || err != nil {
+		t.Errorf("by the list of a namesake, removed: %t, %v", removed, err)
+	}
+	left("Ready", condition.Type)
+	if removed, err := condition.Remove(t.Context(), cluster.Client, server); !removed || err != nil {
+		t.Errorf("by the list as it is, removed: %t, %v", removed, err)
+	}
+	left("Ready")
+	says()
+	if removed, err := condition.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
+		t.Errorf("from an empty list, removed: %t, %v", removed, err)
+	}
+	left()
+}
