@@ -67,8 +67,8 @@ var bugs = []bug{
 		`patch.SetResourceVersion(object.GetResourceVersion())`, `patch.SetResourceVersion("")`},
 	{stale, "the guard removes whatever stands at its entry's place", entryFile,
 		`{"op": "test", "path": path + "/type", "value": Type},`, ``},
-	{stale, "the child of a namesake that is gone is taken for one's own", applyFile,
-		`case !metav1.IsControlledBy(found, owner):`, `case metav1.GetControllerOf(found) == nil || metav1.GetControllerOf(found).Name != owner.GetName():`},
+	{stale, "a consumer that is being deleted rolls out", consumerFile,
+		`if object.GetDeletionTimestamp() != nil {`, `if object.GetDeletionTimestamp() != nil && object.GetUID() == "" {`},
 	{stale, "a status is left alone while its observedGeneration is current", "internal/controller/write.go",
 		`return status.MutateAndPatchStatus(`, `if object.GetStatus().ObservedGeneration == object.GetGeneration() {
 		return false, nil
