@@ -81,8 +81,6 @@ var bugs = []bug{
 		`return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))`,
 		`_ = r.write(ctx, object, conditions)
 	return reconcile.Result{}, rolloutErr`},
-	{partial, "a conflict of a rollout is not tried again", consumerFile,
-		`return status.Kept(object), err`, `return status.Kept(object), nil`},
 	{partial, "a rollout that failed is not tried again", consumerFile,
 		`	case err != nil:
 		return status.RolloutFailed(err), err`, `	case err != nil:
@@ -129,6 +127,8 @@ var bugs = []bug{
 
 	{told, "Ready before the Deployment is observed", "internal/rollout/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},
+	{told, "stalled is what waits for a config that may yet appear", checkFile,
+		`Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound`, `Stalled: true`},
 	{told, "a condition that no longer holds stays", "internal/status/conditions.go",
 		`return !slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return c.Type == old.Type })`, `return old.Type == ""`},
 }

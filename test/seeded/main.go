@@ -20,7 +20,7 @@ import (
 )
 
 // suites are what may find a bug, in the order in which they are asked.
-var suites = []string{"./internal/...", "./test/controller", "./test/writes", "./test/reliability", "./test/guard", "./test/manager", "./test/observe"}
+var suites = []string{"./test/controller", "./test/reliability", "./internal/...", "./test/writes", "./test/guard", "./test/manager", "./test/observe"}
 
 var (
 	errNotFound = errors.New("no suite found it")
