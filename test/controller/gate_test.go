@@ -364,3 +364,36 @@ func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 		}
 	}
 }
+
+// TestADeletedConsumerRollsNothing edits the config of a consumer that a finalizer
+// keeps: what runs for it is left to end with it.
+func TestADeletedConsumerRollsNothing(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	server.Finalizers = []string{"example.com/keeps"}
+	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	awaitVerdict(t, server, rolling)
+	before := fingerprint(t, server)
+
+	if err := cluster.Client.Delete(t.Context(), server); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		scope string
+		want  metav1.ConditionStatus
+	}{{"admin", metav1.ConditionFalse}, {"profile", metav1.ConditionTrue}} {
+		edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
+		})
+		// It is written after the rollout.
+		server = testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+			return s.DeletionTimestamp != nil && testenv.Condition(s.Status.Conditions, v1alpha1.ConditionBaselineScopesValid).Status == step.want
+		})
+	}
+	if diff := cmp.Diff(before, fingerprint(t, server)); diff != "" {
+		t.Errorf("the children (-before +after):\n%s", diff)
+	}
+	edit(t, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
+}
