@@ -1,14 +1,12 @@
-// Package canary checks that the guard's policies still bite: by dry run, edits
-// that each of them has to refuse are tried in scopegate's own namespace, and
-// nothing is stored.
-package canary
+// Package check finds out whether the guard's policies are effective: by dry run it
+// tries in scopegate's own namespace what each of them has to reject or hold.
+package check
 
 import (
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,67 +26,70 @@ import (
 const (
 	// interval is the time between two checks.
 	interval = time.Minute
-	// retryInterval is the time until a check that found something is repeated,
-	// and patience how often before it is told: the API server needs a moment to
-	// follow policies and CRDs that are new.
+	// retryInterval is the time until a check that found something is repeated, and
+	// tries how often before it is reported: the API server needs a moment to follow
+	// policies and CRDs that are new.
 	retryInterval = 5 * time.Second
-	patience      = 3
+	tries         = 3
 )
 
-// ReasonIneffective is the reason of the event on a policy that does not bite.
-const ReasonIneffective = "GuardIneffective"
-
-// ReasonEffective is the reason of the event on a policy that bites again.
-const ReasonEffective = "GuardEffective"
+// Reasons of the events on a policy.
+const (
+	ReasonIneffective = "GuardIneffective"
+	ReasonEffective   = "GuardEffective"
+)
 
 var ineffective = prometheus.NewDesc("scopegate_guard_ineffective",
 	"1 for a policy of the guard that does not do what it should, else 0: the log and an event say why. Guard mode only, and by the leader.",
 	[]string{"policy"}, nil)
 
-// Checker checks the policies now and then, and serves what it found.
+// Checker checks the policies at intervals, and serves what it found.
 type Checker struct {
-	prober   *prober
-	recorder events.EventRecorder
+	client    client.Client
+	namespace string
+	recorder  events.EventRecorder
 
 	mu sync.Mutex
-	// found is why each policy does not bite, "" where it does.
+	// found is why each policy is not effective, "" where it is.
 	found map[string]string
+	// holdSeen reports that the hold was there since the manager started: only then
+	// its absence is reported.
+	holdSeen bool
 }
 
 // New returns a checker that tries its edits in a namespace.
 func New(cfg *rest.Config, scheme *runtime.Scheme, namespace string, recorder events.EventRecorder) (*Checker, error) {
-	prober, err := newProber(cfg, scheme, namespace)
+	// What the policies say of the tries is no news in the log.
+	cfg = rest.CopyConfig(cfg)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("setting up the check of the policies: %w", err)
 	}
-	return &Checker{prober: prober, recorder: recorder, found: map[string]string{}}, nil
+	return &Checker{client: c, namespace: namespace, recorder: recorder, found: map[string]string{}}, nil
 }
 
-// Probe returns for each policy why it does not bite, "" where it does. An error
-// is that this could not be found out.
-func (c *Checker) Probe(ctx context.Context) (map[string]string, error) { return c.prober.probe(ctx) }
-
-// NeedLeaderElection tells that one manager checks for all.
+// NeedLeaderElection reports that one manager checks for all.
 func (*Checker) NeedLeaderElection() bool { return true }
 
 // Start checks until ctx is done.
 func (c *Checker) Start(ctx context.Context) error {
 	failures := 0
 	for {
-		found, err := c.Probe(ctx)
+		found, err := c.Check(ctx)
 		wait := interval
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			log.FromContext(ctx).Error(err, "checking whether the policies bite")
+			log.FromContext(ctx).Error(err, "checking whether the policies are effective")
 			wait = retryInterval
 		case !anyIneffective(found):
 			failures = 0
-			c.tell(ctx, found)
+			c.report(ctx, found)
 		default:
-			if failures++; failures >= patience {
-				c.tell(ctx, found)
+			if failures++; failures >= tries {
+				c.report(ctx, found)
 			} else {
 				wait = retryInterval
 			}
@@ -110,8 +111,8 @@ func anyIneffective(found map[string]string) bool {
 	return false
 }
 
-// tell keeps what was found, and says what is new.
-func (c *Checker) tell(ctx context.Context, found map[string]string) {
+// report keeps what was found, and reports what is new.
+func (c *Checker) report(ctx context.Context, found map[string]string) {
 	c.mu.Lock()
 	before := c.found
 	c.found = found
@@ -134,7 +135,7 @@ func (c *Checker) tell(ctx context.Context, found map[string]string) {
 func regarding(policy string) client.Object {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: policy}}
 	kind := "ValidatingAdmissionPolicy"
-	if strings.HasPrefix(policy, guard.LockHold) {
+	if policy == guard.HoldPolicy {
 		kind = "MutatingAdmissionPolicy"
 	}
 	object.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(kind))

@@ -1,4 +1,4 @@
-package canary
+package check
 
 import (
 	"encoding/json"
@@ -10,20 +10,22 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // Name is that of the objects that are tried and stored.
 const Name = "scopegate-canary"
 
-// scope is in the baseline of every edit, and supported by none.
-const scope = "scopegate-canary"
-
-// supported is the one scope that is.
-const supported = "openid"
+// unsupported is in the baseline of every edit. supported is the one scope that the
+// auth servers support.
+const (
+	unsupported = "scopegate-canary"
+	supported   = "openid"
+)
 
 const description = "kubernetes.io/description"
 
-// edit is a creation that a policy has to refuse.
+// edit is a creation that a policy has to reject.
 type edit struct {
 	policy, what string
 	object       client.Object
@@ -39,18 +41,15 @@ func edits(namespace string) []edit {
 		OIDCConfigRef: oidcConfigRef(supported),
 	}
 	return []edit{
-		{"scopegate-consumers", "an MCPServer", &v1beta1.MCPServer{
+		{guard.ConsumersPolicy, "an MCPServer", &v1beta1.MCPServer{
 			ObjectMeta: meta, Spec: v1alpha1.MCPServerSpec{Image: "example.com/canary", AuthReferences: refs}}},
-		{"scopegate-consumers", "an MCPRemoteProxy", &v1beta1.MCPRemoteProxy{
+		{guard.ConsumersPolicy, "an MCPRemoteProxy", &v1beta1.MCPRemoteProxy{
 			ObjectMeta: meta, Spec: v1alpha1.MCPRemoteProxySpec{RemoteURL: "https://canary.example.com", AuthReferences: refs}}},
-		{"scopegate-virtualmcpservers", "a VirtualMCPServer with scopes", virtual(meta, supported)},
-		{"scopegate-defaults-for-virtualmcpservers", "a VirtualMCPServer without scopes", virtual(meta)},
-		{guard.LockDeny, "a ConfigMap with a run config", newRunConfig(namespace)},
+		{guard.VirtualMCPServersPolicy, "a VirtualMCPServer with scopes", virtual(meta, supported)},
+		{guard.VirtualMCPServersPolicy, "a VirtualMCPServer without scopes", virtual(meta)},
+		{guard.RunConfigsPolicy, "a ConfigMap with a run config", newRunConfig(namespace)},
 	}
 }
-
-// runConfigKey is by which ToolHive's operator writes a run config.
-const runConfigKey = "runconfig.json"
 
 // runConfig is a ConfigMap as ToolHive's operator writes one, with a baseline of
 // one scope. No workload owns it, and none mounts it.
@@ -63,23 +62,23 @@ func runConfig(namespace, baseline string) *corev1.ConfigMap {
 	text, err := json.MarshalIndent(struct {
 		SchemaVersion string  `json:"schema_version"`
 		AuthServer    section `json:"embedded_auth_server_config"`
-	}{"v0.1.0", section{"v0.1.0", []string{supported}, []string{baseline}}}, "", "  ")
+	}{toolhive.SchemaVersion, section{toolhive.SchemaVersion, []string{supported}, []string{baseline}}}, "", "  ")
 	if err != nil {
 		panic(err) // Strings can always be encoded.
 	}
 	return &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: Name,
-			Labels:      map[string]string{"toolhive.stacklok.io/component": "run-config"},
-			Annotations: map[string]string{description: "scopegate's guard tries its lock on this. Nothing runs from it."},
+			Labels:      map[string]string{toolhive.ComponentLabel: toolhive.ComponentRunConfig},
+			Annotations: map[string]string{description: "scopegate tries its policies on this ConfigMap. Nothing runs from it."},
 		},
-		Data: map[string]string{runConfigKey: string(text)},
+		Data: map[string]string{toolhive.RunConfigKey: string(text)},
 	}
 }
 
 // newRunConfig is one that is not stored.
 func newRunConfig(namespace string) *corev1.ConfigMap {
-	configMap := runConfig(namespace, scope)
+	configMap := runConfig(namespace, unsupported)
 	configMap.Name += "-new"
 	return configMap
 }
@@ -100,7 +99,7 @@ func virtual(meta metav1.ObjectMeta, scopes ...string) *v1beta1.VirtualMCPServer
 func storedConfig(namespace string) *v1beta1.MCPExternalAuthConfig {
 	return &v1beta1.MCPExternalAuthConfig{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: Name, Annotations: map[string]string{
-			description: "scopegate's guard tries its policies against this config. Nothing runs from it.",
+			description: "scopegate tries its policies against this config. Nothing runs from it.",
 		}},
 		Spec: v1alpha1.MCPExternalAuthConfigSpec{Type: v1alpha1.ExternalAuthTypeEmbeddedAuthServer, EmbeddedAuthServer: authServer()},
 	}
@@ -108,7 +107,7 @@ func storedConfig(namespace string) *v1beta1.MCPExternalAuthConfig {
 
 func authServer() *v1alpha1.EmbeddedAuthServerConfig {
 	return &v1alpha1.EmbeddedAuthServerConfig{
-		Issuer: "https://canary.example.com", BaselineClientScopes: []string{scope},
+		Issuer: "https://canary.example.com", BaselineClientScopes: []string{unsupported},
 		UpstreamProviders: []v1alpha1.UpstreamProviderConfig{{
 			Name: "canary", Type: v1alpha1.UpstreamProviderTypeOIDC,
 			OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://idp.example.com", ClientID: "canary"},
