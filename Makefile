@@ -109,7 +109,7 @@ reliability: ## Play 5,000 random schedules of faults, and all planned ones; pri
 	SCOPEGATE_RELIABILITY_SCHEDULES=$(if $(filter file,$(origin CASES)),5000,$(CASES)) go test -count=1 -timeout=6h -v ./test/reliability $(TESTFLAGS) | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
 
 .PHONY: seeded
-seeded: ## Break the code in 40 ways, and tell which suite finds each, in one to two hours. ARGS=--run=REGEXP chooses.
+seeded: ## Break the code in more than 50 ways, and tell which suite finds each, in one to two hours. ARGS=--run=REGEXP chooses.
 	@$(ASSETS)
 	go run ./test/seeded $(ARGS)
 

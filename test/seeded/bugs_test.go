@@ -29,12 +29,15 @@ func TestBugs(t *testing.T) {
 			if broken == string(text) {
 				t.Error("it changes nothing")
 			}
+			if filepath.Ext(bug.file) != ".go" {
+				return
+			}
 			if _, err := parser.ParseFile(token.NewFileSet(), bug.file, broken, parser.SkipObjectResolution); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	if len(bugs) != 40 {
-		t.Errorf("%d bugs are seeded, and 40 are planned", len(bugs))
+	if len(bugs) < 50 {
+		t.Errorf("%d bugs are seeded, want at least 50", len(bugs))
 	}
 }
