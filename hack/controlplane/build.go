@@ -76,7 +76,9 @@ func (b *builder) build(ctx context.Context, binary binary, path string) error {
 	}
 	b.progress.done++
 	b.progress.spent = earlier + time.Since(start)
-	b.log.Printf("%s %s was built from source in %s", binary.name, binary.version, time.Since(start).Round(time.Second))
+	state := command.ProcessState
+	b.log.Printf("%s %s was built from source in %s, %s of processor time", binary.name, binary.version,
+		time.Since(start).Round(time.Second), (state.UserTime() + state.SystemTime()).Round(time.Second))
 	return nil
 }
 

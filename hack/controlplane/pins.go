@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -81,10 +82,24 @@ func readPins(ctx context.Context, folder, minor string) (*pinned, error) {
 	return p, nil
 }
 
+// moduleVersion reads the version of a required module from a module file.
 func moduleVersion(ctx context.Context, folder, modfile, module string) (string, error) {
-	command := exec.CommandContext(ctx, "go", "list", "-modfile="+modfile, "-m", "-f", "{{.Version}}", module) //nolint:gosec // Our own file.
-	command.Dir = folder
-	return output(command)
+	text, err := output(exec.CommandContext(ctx, "go", "mod", "edit", "-json", filepath.Join(folder, modfile))) //nolint:gosec // Our own file.
+	if err != nil {
+		return "", err
+	}
+	var file struct {
+		Require []struct{ Path, Version string }
+	}
+	if err := json.Unmarshal([]byte(text), &file); err != nil {
+		return "", err
+	}
+	for _, required := range file.Require {
+		if required.Path == module {
+			return required.Version, nil
+		}
+	}
+	return "", fmt.Errorf("%s does not require %s", filepath.Join(folder, modfile), module)
 }
 
 // minorOf is 1.35 of v1.35.4.

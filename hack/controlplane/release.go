@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -127,7 +128,7 @@ func (r *releases) published(ctx context.Context, address, file, sums string) (w
 	err = r.get(ctx, address, sums, func(body io.Reader) error {
 		all, err := readSums(io.LimitReader(body, limit))
 		if err != nil {
-			return fmt.Errorf("%s/%s: %w", address, sums, err)
+			return err
 		}
 		want = all[path.Base(file)]
 		if want == "" {
@@ -135,7 +136,7 @@ func (r *releases) published(ctx context.Context, address, file, sums string) (w
 			want = all[""]
 		}
 		if want == "" {
-			return fmt.Errorf("%s/%s has no sum of %s", address, sums, path.Base(file))
+			return fmt.Errorf("no sum of %s is in it", path.Base(file))
 		}
 		return nil
 	})
@@ -163,7 +164,7 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(r.patience, func() { cancel(fmt.Errorf("%s: nothing came for %s", address, r.patience)) })
+	timer := time.AfterFunc(r.patience, func() { cancel(fmt.Errorf("nothing came for %s", r.patience)) })
 	defer timer.Stop()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/"+file, http.NoBody)
 	if err != nil {
@@ -171,11 +172,14 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
+		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		r.unreachable[address] = err
-		return err
+		r.unreachable[address] = fmt.Errorf("%s can't be reached: %w", address, err)
+		return r.unreachable[address]
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
@@ -187,7 +191,7 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 	}
 	err = read(&resetting{response.Body, timer, r.patience})
 	if cause := context.Cause(ctx); cause != nil {
-		return cause
+		err = cause
 	}
 	if err != nil {
 		return fmt.Errorf("%s/%s: %w", address, file, err)
