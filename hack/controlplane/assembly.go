@@ -26,8 +26,17 @@ type assembly struct {
 
 // run provides what is not there yet.
 func (a *assembly) run(ctx context.Context) error {
+	missing := a.missing()
+	switch {
+	case len(missing) == 0:
+		return nil
+	case a.releases == nil:
+		a.log.Print("building from source, as SCOPEGATE_BUILD=1 is set")
+	default:
+		a.log.Print("taking released binaries where they can be had; SCOPEGATE_BUILD=1 builds all from source instead")
+	}
 	var unreleased []binary
-	for _, b := range a.missing() {
+	for _, b := range missing {
 		if a.releases == nil {
 			unreleased = append(unreleased, b)
 			continue
@@ -42,9 +51,6 @@ func (a *assembly) run(ctx context.Context) error {
 	}
 	if len(unreleased) == 0 {
 		return nil
-	}
-	if a.releases == nil {
-		a.log.Print("SCOPEGATE_BUILD=1 is set: no released binary is taken")
 	}
 	if err := a.builder.plan(ctx, unreleased); err != nil {
 		return err

@@ -98,7 +98,7 @@ func TestAssembly(t *testing.T) {
 			source:  true,
 			built:   []string{"etcd", "kubectl"},
 			want:    map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"},
-			message: "SCOPEGATE_BUILD=1 is set",
+			message: "building from source, as SCOPEGATE_BUILD=1 is set",
 		},
 	}
 	for name, test := range tests {

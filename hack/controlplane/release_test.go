@@ -84,7 +84,9 @@ func release(t *testing.T) published {
 // serve starts a server with a certificate, and returns releases that take from it.
 func serve(t *testing.T, handler http.Handler) *releases {
 	t.Helper()
-	server := httptest.NewTLSServer(handler)
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = discarded
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	client := server.Client()
 	client.CheckRedirect = stayEncrypted
@@ -219,12 +221,12 @@ func TestConnection(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}, kubectlPath + ": unexpected EOF", 4},
-		"nothing comes": {silent, "can't be reached: nothing came for 100ms", 1},
+		"nothing comes": {silent, "can't be reached: nothing came for 1s", 1},
 		"it begins, and then nothing comes": {func(w http.ResponseWriter, request *http.Request) {
 			_, _ = w.Write([]byte("the first part"))
 			_ = http.NewResponseController(w).Flush()
 			silent(w, request)
-		}, kubectlPath + ".sha256: nothing came for 100ms", 2},
+		}, kubectlPath + ".sha256: nothing came for 1s", 2},
 		"it leads to where nothing is encrypted": {func(w http.ResponseWriter, request *http.Request) {
 			http.Redirect(w, request, "http://127.0.0.1:1/kubectl", http.StatusFound)
 		}, "redirected to http://127.0.0.1:1/kubectl, which is not https", 1},
@@ -240,7 +242,7 @@ func TestConnection(t *testing.T) {
 				requests.Add(1)
 				test.serve(w, request)
 			}))
-			r.patience = 100 * time.Millisecond
+			r.patience = time.Second
 			for range 2 {
 				if _, err := r.download(t.Context(), kubectlBinary, filepath.Join(t.TempDir(), "kubectl")); err == nil || !strings.Contains(err.Error(), test.wantErr) {
 					t.Fatalf("got %v, want an error with %s", err, test.wantErr)
@@ -265,9 +267,10 @@ func TestNoConnection(t *testing.T) {
 	for name, client := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewTLSServer(release(t))
-			t.Cleanup(server.Close)
+			server := httptest.NewUnstartedServer(release(t))
 			server.Config.ErrorLog = discarded
+			server.StartTLS()
+			t.Cleanup(server.Close)
 			r := &releases{client: client(server), kubernetes: server.URL, platform: "linux/amd64", unreachable: map[string]error{}, patience: patience}
 			_, err := r.download(t.Context(), kubectlBinary, filepath.Join(t.TempDir(), "kubectl"))
 			if want := server.URL + " can't be reached: "; err == nil || !strings.HasPrefix(err.Error(), want) {
