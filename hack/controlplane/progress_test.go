@@ -13,15 +13,15 @@ func TestProgress(t *testing.T) {
 	}{
 		"nothing is compiled yet": {
 			progress{packages: 3000, binaries: 4},
-			"1 of 4: about 9 minutes are left for all of them",
+			"1 of 4: about 8 minutes are left for all of them",
 		},
 		"a machine that takes twice as long": {
 			progress{packages: 3000, compiled: 1500, binaries: 4, done: 2, spent: 2 * 1500 * perPackage},
-			"3 of 4: about 9 minutes are left for all of them",
+			"3 of 4: about 8 minutes are left for all of them",
 		},
 		"too few packages tell how fast it is": {
 			progress{packages: 3000, compiled: enough - 1, binaries: 4, spent: time.Hour},
-			"1 of 4: about 9 minutes are left for all of them",
+			"1 of 4: about 8 minutes are left for all of them",
 		},
 		"a minute": {
 			progress{packages: 300, binaries: 1},

@@ -1,3 +1,4 @@
+// Kubernetes 1.34, for `make controlplane KUBERNETES=1.34`; pin.sh writes this file.
 module github.com/scopegate/scopegate/tools/controlplane
 
 go 1.24.0

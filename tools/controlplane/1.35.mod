@@ -1,3 +1,4 @@
+// Kubernetes 1.35, for `make controlplane KUBERNETES=1.35`; pin.sh writes this file.
 module github.com/scopegate/scopegate/tools/controlplane
 
 go 1.25.0
