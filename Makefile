@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 TOOL := go tool -modfile=tools/go.mod
-# The control plane's binaries, built at the first use (see the target). An
+# The control plane's binaries, provided at the first use (see the target). An
 # assignment by itself fails if the build does; within export it would not.
 ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"; export KUBEBUILDER_ASSETS
 # Flags for go test, for instance TESTFLAGS='-run Ratchet -v'.
@@ -29,7 +29,8 @@ authserver: ## Build bin/authserver, ToolHive's auth server that pods run. The f
 .PHONY: run
 run: ## Show the main job on a real control plane, then stay up. ARGS=--exit ends after the walk.
 	@$(ASSETS)
-	go build -o bin/ ./cmd/devcluster
+	# With the flags of the control plane, so that what both use is compiled once.
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/devcluster
 	# Not by go run, which passes on neither SIGTERM nor the exit code.
 	exec bin/devcluster $(ARGS)
 
@@ -44,6 +45,9 @@ monitoring: ## Test the alerts and the dashboard with the real Prometheus. The f
 	@$(ASSETS)
 	SCOPEGATE_MONITORING="$$(tools/monitoring/build.sh)"; export SCOPEGATE_MONITORING
 	go test $(TESTFLAGS) ./test/monitoring
+
+# The cluster is on this machine.
+e2e: IMAGEFLAGS = --local
 
 .PHONY: e2e
 e2e: image dist ## Run scopegate on a real kubelet, beside ToolHive's operator too. Linux and root; ARGS=--run=REGEXP chooses.
@@ -84,7 +88,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	revision="$$(git rev-parse HEAD)"
 	epoch="$$(git log -1 --format=%ct)"
 	cd tools/image
-	go run . --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
+	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: equivalence
 equivalence: ## Compare a million verdicts with ToolHive and the API server's evaluator. CASES sets how many.
@@ -119,7 +123,7 @@ bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH
 	go run ./test/bench $(BENCH)
 
 .PHONY: controlplane
-controlplane: ## Build kube-apiserver, kube-controller-manager, etcd and kubectl once, and print their folder.
+controlplane: ## Provide kube-apiserver, kube-controller-manager, etcd and kubectl once, and print their folder. KUBERNETES=1.35 chooses.
 	@tools/controlplane/build.sh
 
 .PHONY: generate

@@ -38,13 +38,10 @@ func run(ctx context.Context, out console, opts options) (err error) {
 	defer func() { err = errors.Join(err, logs.remove()) }()
 
 	out.printf("Starting kube-apiserver, etcd and kube-controller-manager ...\n")
-	ended := context.AfterFunc(ctx, func() { out.printf("\nEnding; this takes up to ten seconds.\n") })
+	ended := context.AfterFunc(ctx, func() { out.printf("\nEnding; this takes a few seconds.\n") })
 	defer ended()
 	plane, err := controlplane.Start(ctx, controlplane.Options{
 		ControllerManager: true, Output: logs.controlPlane,
-		// It is also how long kube-apiserver, when it ends, waits for the watches of
-		// another terminal.
-		APIServerArgs: map[string]string{"request-timeout": "10s"},
 	})
 	if err != nil {
 		return interruptedOr(ctx, err)

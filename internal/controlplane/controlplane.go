@@ -41,7 +41,8 @@ const (
 // but on a machine that does much else.
 const startTimeout = 2 * time.Minute
 
-// stopTimeout is how long kube-apiserver may take to end its open watches.
+// stopTimeout is how long kube-apiserver may take to end: a second, but on a
+// machine that does much else.
 const stopTimeout = 30 * time.Second
 
 // ownGroup keeps Ctrl-C in a terminal from a process: whoever started it ends
@@ -135,6 +136,9 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	}
 	// envtest's own range has 254 addresses: Services of a run would use them up.
 	arguments := c.environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.16.0.0/12")
+	// When it ends, kube-apiserver ends open watches only if it is given a time for
+	// it. Otherwise it waits for them, as long as for any request: a minute.
+	arguments.Set("shutdown-watch-termination-grace-period", "1s")
 	for name, value := range options.APIServerArgs {
 		arguments.Set(name, value)
 	}

@@ -103,8 +103,7 @@ func Start(ctx context.Context, options controlplane.Options) (*Cluster, error) 
 	return &Cluster{ControlPlane: plane, Client: admin, Rollouts: recorder}, nil
 }
 
-// Stop ends the recorder, whose watches kube-apiserver would wait for, and the
-// control plane.
+// Stop ends the recorder and the control plane.
 func (c *Cluster) Stop() error {
 	c.Rollouts.Stop()
 	return c.ControlPlane.Stop()

@@ -6,6 +6,7 @@ package leastprivilege_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -32,6 +33,12 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	// The tests mostly wait, one of them for a minute: all run at once, also where
+	// there are fewer processors.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL:", err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 )
 
 // testBuild builds a small program of its own in a folder and returns its index.
-func testBuild(t *testing.T) v1.ImageIndex {
+func testBuild(t *testing.T, local bool) v1.ImageIndex {
 	t.Helper()
 	folder, out := t.TempDir(), t.TempDir()
 	write := func(name, text string) {
@@ -28,7 +29,7 @@ func testBuild(t *testing.T) v1.ImageIndex {
 	write("go.mod", "module example.com/hello\n\ngo 1.26.0\n")
 	write("main.go", "package main\n\nfunc main() { println(\"hello\") }\n")
 	write("LICENSE", "free\n")
-	build := build{out: out, version: "v1.2.3", revision: "abc", created: time.Unix(1_700_000_000, 0).UTC(), licence: filepath.Join(folder, "LICENSE")}
+	build := build{out: out, local: local, version: "v1.2.3", revision: "abc", created: time.Unix(1_700_000_000, 0).UTC(), licence: filepath.Join(folder, "LICENSE")}
 	if err := build.all([]string{"hello=" + folder}); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func testBuild(t *testing.T) v1.ImageIndex {
 }
 
 func TestImages(t *testing.T) {
-	index := testBuild(t)
+	index := testBuild(t, false)
 	if err := validate.Index(index); err != nil {
 		t.Errorf("not a valid index: %v", err)
 	}
@@ -83,6 +84,17 @@ func TestImages(t *testing.T) {
 	}
 	if !slices.Equal(built, []string{"linux/amd64", "linux/arm64"}) {
 		t.Errorf("built for %v", built)
+	}
+}
+
+// TestLocal builds for this machine alone.
+func TestLocal(t *testing.T) {
+	manifest, err := testBuild(t, true).IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := manifest.Manifests; len(got) != 1 || got[0].Platform.String() != "linux/"+runtime.GOARCH {
+		t.Errorf("built %v, want an image for linux/%s alone", got, runtime.GOARCH)
 	}
 }
 
@@ -124,11 +136,11 @@ func checkFiles(t *testing.T, image v1.Image) {
 
 // TestReproducible builds twice, in two folders.
 func TestReproducible(t *testing.T) {
-	first, err := testBuild(t).Digest()
+	first, err := testBuild(t, false).Digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := testBuild(t).Digest()
+	second, err := testBuild(t, false).Digest()
 	if err != nil || first != second {
 		t.Errorf("digests %s and %s (%v)", first, second, err)
 	}

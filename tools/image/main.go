@@ -30,8 +30,9 @@ func main() {
 	revision := flag.String("revision", "", "the `commit` that they are built from")
 	epoch := flag.Int64("epoch", 0, "the time that they are made at, in `seconds` since 1970: that of the commit")
 	licence := flag.String("licence", "LICENSE", "the `file` that they carry as their licence")
+	local := flag.Bool("local", false, "build for this machine's architecture alone")
 	flag.Parse()
-	build := build{out: *out, version: *version, revision: *revision, created: time.Unix(*epoch, 0).UTC(), licence: *licence}
+	build := build{out: *out, local: *local, version: *version, revision: *revision, created: time.Unix(*epoch, 0).UTC(), licence: *licence}
 	if err := build.all(flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
@@ -40,6 +41,7 @@ func main() {
 
 type build struct {
 	out, version, revision, licence string
+	local                           bool
 	created                         time.Time
 }
 
@@ -74,13 +76,13 @@ func (b build) one(name, folder string, licence []byte) error {
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	contents := content{name: name, version: b.version, revision: b.revision, created: b.created, licence: licence}
-	wanted := platforms
 	prebuilt, err := isFile(folder)
 	if err != nil {
 		return err
 	}
-	if prebuilt {
-		contents.foreign = true
+	contents.foreign = prebuilt
+	wanted := platforms
+	if prebuilt || b.local {
 		wanted = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
 	}
 	for _, platform := range wanted {

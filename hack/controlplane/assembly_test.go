@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var discarded = log.New(io.Discard, "", 0)
+
+// fakeBuilder writes what it would build.
+type fakeBuilder struct {
+	planned, built []string
+	// fails is the binary that it can't build.
+	fails string
+}
+
+func (f *fakeBuilder) plan(_ context.Context, binaries []binary) error {
+	for _, b := range binaries {
+		f.planned = append(f.planned, b.name)
+	}
+	return nil
+}
+
+func (f *fakeBuilder) build(_ context.Context, b binary, path string) error {
+	if b.name == f.fails {
+		return errors.New("it does not compile")
+	}
+	f.built = append(f.built, b.name)
+	return os.WriteFile(path, []byte(b.name+" as built"), 0o600)
+}
+
+// contents are the files of a folder.
+func contents(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, entry := range entries {
+		text, err := os.ReadFile(filepath.Join(folder, entry.Name())) //nolint:gosec // The test's own file.
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, ok := strings.CutSuffix(entry.Name(), ".released"); ok {
+			all[name] += ", with where it is from"
+			continue
+		}
+		if !isExecutable(filepath.Join(folder, entry.Name())) {
+			t.Errorf("%s can't be executed", entry.Name())
+		}
+		all[entry.Name()] = string(text) + all[entry.Name()]
+	}
+	return all
+}
+
+const (
+	etcdReleased    = "etcd as released, with where it is from"
+	kubectlReleased = "kubectl as released, with where it is from"
+)
+
+func TestAssembly(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change  func(published)
+		source  bool
+		built   []string
+		want    map[string]string
+		message string
+	}{
+		"all is released": {
+			want:    map[string]string{"etcd": etcdReleased, "kubectl": kubectlReleased},
+			message: "kubectl v1.35.4 is taken from https://",
+		},
+		"one is not released": {
+			change:  func(p published) { delete(p, kubectlPath) },
+			built:   []string{"kubectl"},
+			want:    map[string]string{"etcd": etcdReleased, "kubectl": "kubectl as built"},
+			message: "kubectl v1.35.4 has to be built from source: https://",
+		},
+		"one has another sum": {
+			change:  func(p published) { p[etcdSums] = []byte(sumOf(nil) + "  etcd-v3.7.3-linux-amd64.tar.gz") },
+			built:   []string{"etcd"},
+			want:    map[string]string{"etcd": "etcd as built", "kubectl": kubectlReleased},
+			message: "and the sum published there is " + sumOf(nil),
+		},
+		"from source": {
+			source:  true,
+			built:   []string{"etcd", "kubectl"},
+			want:    map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"},
+			message: "building from source, as SCOPEGATE_BUILD=1 is set",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			content := release(t)
+			if test.change != nil {
+				test.change(content)
+			}
+			var said bytes.Buffer
+			fake := &fakeBuilder{}
+			a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: fake, log: log.New(&said, "", 0)}
+			if !test.source {
+				a.releases = serve(t, content)
+			}
+			// What is there is not provided again.
+			for range 2 {
+				if err := a.run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(test.want, contents(t, a.folder)); diff != "" {
+					t.Errorf("the folder (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(test.built, fake.built); diff != "" {
+					t.Errorf("built (-want +got):\n%s", diff)
+				}
+			}
+			if diff := cmp.Diff(test.built, fake.planned); diff != "" {
+				t.Errorf("planned (-want +got):\n%s", diff)
+			}
+			if !strings.Contains(said.String(), test.message) {
+				t.Errorf("it says %q, want %q in it", said.String(), test.message)
+			}
+		})
+	}
+}
+
+// TestFromSourceReplacesReleased is of SCOPEGATE_BUILD=1 after a run without it.
+func TestFromSourceReplacesReleased(t *testing.T) {
+	t.Parallel()
+	a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: &fakeBuilder{}, log: discarded}
+	a.releases = serve(t, release(t))
+	if err := a.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.releases = nil
+	if err := a.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"}, contents(t, a.folder)); diff != "" {
+		t.Errorf("the folder (-want +got):\n%s", diff)
+	}
+}
+
+// TestFailedBuild holds that what is complete stays, and nothing else does.
+func TestFailedBuild(t *testing.T) {
+	t.Parallel()
+	fake := &fakeBuilder{fails: "kubectl"}
+	a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: fake, log: discarded}
+	const want = "building kubectl: it does not compile"
+	if err := a.run(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if diff := cmp.Diff(map[string]string{"etcd": "etcd as built"}, contents(t, a.folder)); diff != "" {
+		t.Errorf("the folder (-want +got):\n%s", diff)
+	}
+	fake.fails = ""
+	if err := a.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"etcd", "kubectl"}, fake.built); diff != "" {
+		t.Errorf("built (-want +got):\n%s", diff)
+	}
+}
+
+// TestInterrupted holds that nothing is built after a signal.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	fake := &fakeBuilder{}
+	a := &assembly{folder: t.TempDir(), binaries: []binary{kubectlBinary}, builder: fake, log: discarded}
+	a.releases = serve(t, http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		interrupt()
+		<-request.Context().Done()
+	}))
+	if err := a.run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was interrupted", err)
+	}
+	if len(fake.built) > 0 {
+		t.Errorf("built %v", fake.built)
+	}
+	if diff := cmp.Diff(map[string]string{}, contents(t, a.folder)); diff != "" {
+		t.Errorf("the folder (-want +got):\n%s", diff)
+	}
+}

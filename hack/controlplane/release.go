@@ -1,0 +1,241 @@
+package main
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// patience is how long an address may take to answer, and to send more.
+const patience = 5 * time.Second
+
+// releases takes binaries from where their projects publish them.
+type releases struct {
+	client *http.Client
+	// platform is such as linux/amd64.
+	platform string
+	// kubernetes and etcd are addresses, without a slash at the end.
+	kubernetes, etcd string
+	// sums are pinned, by the path of a file below its address. They go before the
+	// published ones.
+	sums map[string]string
+	// unreachable are addresses that gave no answer: they are not asked again.
+	unreachable map[string]error
+	patience    time.Duration
+}
+
+// newReleases reads the addresses from the environment and the sums from the
+// repository.
+func newReleases(platform string) (*releases, error) {
+	r := &releases{
+		client:     &http.Client{CheckRedirect: stayEncrypted},
+		platform:   platform,
+		kubernetes: "https://dl.k8s.io/release", etcd: "https://github.com/etcd-io/etcd/releases/download",
+		unreachable: map[string]error{},
+		patience:    patience,
+	}
+	for name, address := range map[string]*string{"SCOPEGATE_KUBERNETES_RELEASES": &r.kubernetes, "SCOPEGATE_ETCD_RELEASES": &r.etcd} {
+		if value := os.Getenv(name); value != "" {
+			*address = strings.TrimSuffix(value, "/")
+		}
+		if !strings.HasPrefix(*address, "https://") {
+			return nil, fmt.Errorf("%s is %q, which does not start with https://", name, *address)
+		}
+	}
+	file, err := os.Open(filepath.Join(pins, "released.sha256"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	r.sums, err = readSums(file)
+	return r, err
+}
+
+// stayEncrypted refuses redirects to where the connection is not encrypted.
+func stayEncrypted(request *http.Request, via []*http.Request) error {
+	const most = 10
+	switch {
+	case request.URL.Scheme != "https":
+		return fmt.Errorf("redirected to %s, which is not https", request.URL)
+	case len(via) == most:
+		return errors.New("redirected too often")
+	}
+	return nil
+}
+
+// download puts a released binary at a path, and says where it is from and which
+// sum it was checked against.
+func (r *releases) download(ctx context.Context, b binary, to string) (from string, err error) {
+	if b.name != "etcd" {
+		file := path.Join(b.version, "bin", r.platform, b.name)
+		return r.checked(ctx, r.kubernetes, file, file+".sha256", to)
+	}
+	folder := fmt.Sprintf("etcd-%s-%s", b.version, strings.ReplaceAll(r.platform, "/", "-"))
+	archive := to + ".tar.gz"
+	from, err = r.checked(ctx, r.etcd, path.Join(b.version, folder+".tar.gz"), path.Join(b.version, "SHA256SUMS"), archive)
+	if err != nil {
+		return "", err
+	}
+	return from, extract(archive, path.Join(folder, "etcd"), to)
+}
+
+// checked downloads a file below an address, and compares it with its pinned sum
+// or else with the one that is published in the file of sums.
+func (r *releases) checked(ctx context.Context, address, file, sums, to string) (from string, err error) {
+	source := "pinned in " + pins
+	want, ok := r.sums[file]
+	if !ok {
+		source = "published there"
+		if want, err = r.published(ctx, address, file, sums); err != nil {
+			return "", err
+		}
+	}
+	out, err := os.Create(to) //nolint:gosec // A path of our own.
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = out.Close() }()
+	hash := sha256.New()
+	err = r.get(ctx, address, file, func(body io.Reader) error {
+		_, err := io.Copy(io.MultiWriter(out, hash), body)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
+		return "", fmt.Errorf("%s/%s has the SHA-256 sum %s, and the sum %s is %s", address, file, got, source, want)
+	}
+	return fmt.Sprintf("%s/%s, its SHA-256 sum is the one that is %s", address, file, source), out.Close()
+}
+
+// published returns the sum of a file from the file of sums beside it.
+func (r *releases) published(ctx context.Context, address, file, sums string) (want string, err error) {
+	const limit = 1 << 20
+	err = r.get(ctx, address, sums, func(body io.Reader) error {
+		all, err := readSums(io.LimitReader(body, limit))
+		if err != nil {
+			return err
+		}
+		want = all[path.Base(file)]
+		if want == "" {
+			// dl.k8s.io publishes the bare sum.
+			want = all[""]
+		}
+		if want == "" {
+			return fmt.Errorf("no sum of %s is in it", path.Base(file))
+		}
+		return nil
+	})
+	return want, err
+}
+
+// readSums reads what sha256sum writes, or a bare sum, whose name is "". Lines that
+// start with # are comments, and others that are no sums are skipped.
+func readSums(from io.Reader) (map[string]string, error) {
+	sums := map[string]string{}
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		sum, name, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		if decoded, err := hex.DecodeString(sum); err == nil && len(decoded) == sha256.Size {
+			sums[strings.TrimLeft(name, " *")] = strings.ToLower(sum)
+		}
+	}
+	return sums, lines.Err()
+}
+
+// get reads a file below an address.
+func (r *releases) get(ctx context.Context, address, file string, read func(io.Reader) error) error {
+	if err := r.unreachable[address]; err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(r.patience, func() { cancel(fmt.Errorf("nothing came for %s", r.patience)) })
+	defer timer.Stop()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/"+file, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := r.client.Do(request)
+	if err != nil {
+		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		r.unreachable[address] = fmt.Errorf("%s can't be reached: %w", address, err)
+		return r.unreachable[address]
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return fmt.Errorf("%s/%s is not published", address, file)
+	default:
+		return fmt.Errorf("%s/%s: %s", address, file, response.Status)
+	}
+	err = read(&resetting{response.Body, timer, r.patience})
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return fmt.Errorf("%s/%s: %w", address, file, err)
+	}
+	return nil
+}
+
+// resetting starts a timer anew with all that is read.
+type resetting struct {
+	io.Reader
+	timer    *time.Timer
+	patience time.Duration
+}
+
+func (r *resetting) Read(data []byte) (int, error) {
+	n, err := r.Reader.Read(data)
+	r.timer.Reset(r.patience)
+	return n, err
+}
+
+// extract takes one file out of an archive.
+func extract(archive, name, to string) error {
+	file, err := os.Open(archive) //nolint:gosec // Just downloaded and checked.
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(archive), err)
+	}
+	for entries := tar.NewReader(unzipped); ; {
+		header, err := entries.Next()
+		if err != nil {
+			return fmt.Errorf("looking for %s in %s: %w", name, filepath.Base(archive), err)
+		}
+		if header.Name != name {
+			continue
+		}
+		out, err := os.Create(to) //nolint:gosec // A path of our own.
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, entries) //nolint:gosec // The archive is what its project published.
+		return errors.Join(err, out.Close())
+	}
+}

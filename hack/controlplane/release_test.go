@@ -1,0 +1,297 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The paths below the addresses of what is released.
+const (
+	kubectlPath = "/v1.35.4/bin/linux/amd64/kubectl"
+	etcdPath    = "/v3.7.3/etcd-v3.7.3-linux-amd64.tar.gz"
+	etcdSums    = "/v3.7.3/SHA256SUMS"
+)
+
+var (
+	kubectlBinary = binary{name: "kubectl", version: "v1.35.4"}
+	etcdBinary    = binary{name: "etcd", version: "v3.7.3"}
+)
+
+// published is what a server has, by path. It answers other paths with 404.
+type published map[string][]byte
+
+func (p published) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	content, ok := p[request.URL.Path]
+	if !ok {
+		http.NotFound(w, request)
+		return
+	}
+	_, _ = w.Write(content)
+}
+
+func sumOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// archive is a .tar.gz with a file and others around it.
+func archive(t *testing.T, name, content string) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	zipped := gzip.NewWriter(&buffer)
+	entries := tar.NewWriter(zipped)
+	for _, entry := range [][2]string{{"README.md", "read me"}, {name, content}, {"etcdctl", "another"}} {
+		if err := entries.WriteHeader(&tar.Header{Name: entry[0], Size: int64(len(entry[1])), Mode: 0o755}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := entries.Write([]byte(entry[1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := entries.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := zipped.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buffer.Bytes()
+}
+
+// release is what the projects publish of the binaries of these tests.
+func release(t *testing.T) published {
+	t.Helper()
+	kubectl, etcd := []byte("kubectl as released"), archive(t, "etcd-v3.7.3-linux-amd64/etcd", "etcd as released")
+	return published{
+		kubectlPath:             kubectl,
+		kubectlPath + ".sha256": []byte(sumOf(kubectl)),
+		etcdPath:                etcd,
+		etcdSums:                fmt.Appendf(nil, "%s  etcd-v3.7.3-darwin-amd64.zip\n%s  etcd-v3.7.3-linux-amd64.tar.gz\n", sumOf(nil), sumOf(etcd)),
+	}
+}
+
+// serve starts a server with a certificate, and returns releases that take from it.
+func serve(t *testing.T, handler http.Handler) *releases {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = discarded
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := server.Client()
+	client.CheckRedirect = stayEncrypted
+	return &releases{
+		client: client, platform: "linux/amd64", kubernetes: server.URL, etcd: server.URL,
+		unreachable: map[string]error{}, patience: patience,
+	}
+}
+
+func TestDownload(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		binary   binary
+		change   func(published)
+		pinned   map[string]string
+		platform string
+		// want is the content, or part of the error.
+		want, wantErr string
+		// from is part of where it says that it is from.
+		from string
+	}{
+		"a binary": {
+			binary: kubectlBinary, want: "kubectl as released",
+			from: kubectlPath + ", its SHA-256 sum is the one that is published there",
+		},
+		"a binary in an archive": {
+			binary: etcdBinary, want: "etcd as released",
+			from: etcdPath + ", its SHA-256 sum is the one that is published there",
+		},
+		"a sum in capital letters": {
+			binary: kubectlBinary, want: "kubectl as released", from: kubectlPath,
+			change: func(p published) {
+				p[kubectlPath+".sha256"] = bytes.ToUpper(p[kubectlPath+".sha256"])
+			},
+		},
+		"a pinned sum goes before the published one": {
+			binary: kubectlBinary, want: "kubectl as released",
+			pinned: map[string]string{kubectlPath[1:]: sumOf([]byte("kubectl as released"))},
+			change: func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },
+			from:   kubectlPath + ", its SHA-256 sum is the one that is pinned in tools/controlplane",
+		},
+		"another pinned sum": {
+			binary: kubectlBinary, pinned: map[string]string{kubectlPath[1:]: sumOf(nil)},
+			wantErr: "and the sum pinned in tools/controlplane is " + sumOf(nil),
+		},
+		"another published sum": {
+			binary: kubectlBinary, change: func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },
+			wantErr: "kubectl has the SHA-256 sum " + sumOf([]byte("kubectl as released")) + ", and the sum published there is " + sumOf(nil),
+		},
+		"an archive with another sum": {
+			binary: etcdBinary, change: func(p published) { p[etcdPath] = archive(t, "etcd-v3.7.3-linux-amd64/etcd", "changed") },
+			wantErr: ".tar.gz has the SHA-256 sum",
+		},
+		"no binary": {
+			binary: kubectlBinary, change: func(p published) { delete(p, kubectlPath) },
+			wantErr: kubectlPath + " is not published",
+		},
+		"no sum": {
+			binary: kubectlBinary, change: func(p published) { delete(p, kubectlPath+".sha256") },
+			wantErr: kubectlPath + ".sha256 is not published",
+		},
+		"a page instead of a sum": {
+			binary: kubectlBinary, change: func(p published) { p[kubectlPath+".sha256"] = []byte("<html>please log in</html>") },
+			wantErr: kubectlPath + ".sha256: no sum of kubectl is in it",
+		},
+		"sums without that of the archive": {
+			binary: etcdBinary, change: func(p published) { p[etcdSums] = []byte(sumOf(nil) + "  another.tar.gz\n") },
+			wantErr: "SHA256SUMS: no sum of etcd-v3.7.3-linux-amd64.tar.gz is in it",
+		},
+		"an archive without etcd": {
+			binary: etcdBinary, change: func(p published) {
+				p[etcdPath] = archive(t, "elsewhere/etcd", "")
+				p[etcdSums] = []byte(sumOf(p[etcdPath]) + "  etcd-v3.7.3-linux-amd64.tar.gz")
+			},
+			wantErr: "looking for etcd-v3.7.3-linux-amd64/etcd in etcd.tar.gz",
+		},
+		"nothing for the platform": {
+			binary: kubectlBinary, platform: "linux/riscv64",
+			wantErr: "/v1.35.4/bin/linux/riscv64/kubectl.sha256 is not published",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			content := release(t)
+			if test.change != nil {
+				test.change(content)
+			}
+			r := serve(t, content)
+			r.sums = test.pinned
+			if test.platform != "" {
+				r.platform = test.platform
+			}
+			path := filepath.Join(t.TempDir(), test.binary.name)
+			from, err := r.download(t.Context(), test.binary, path)
+			if test.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), test.wantErr) {
+					t.Fatalf("got %v, want an error with %s", err, test.wantErr)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(path); err != nil || string(got) != test.want { //nolint:gosec // The test's own file.
+				t.Errorf("got %q, %v, want %q", got, err, test.want)
+			}
+			if !strings.HasPrefix(from, "https://127.0.0.1:") || !strings.Contains(from, test.from) {
+				t.Errorf("it says that it is from %s, want %s", from, test.from)
+			}
+		})
+	}
+}
+
+// TestConnection is of what can happen to a connection.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	silent := func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
+	tests := map[string]struct {
+		serve   http.HandlerFunc
+		wantErr string
+		// requests is how many the server gets for two binaries.
+		requests int
+	}{
+		"it is cut": {func(w http.ResponseWriter, request *http.Request) {
+			if strings.HasSuffix(request.URL.Path, ".sha256") {
+				_, _ = w.Write([]byte(sumOf([]byte("the first part"))))
+				return
+			}
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("the first part"))
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}, kubectlPath + ": unexpected EOF", 4},
+		"nothing comes": {silent, "can't be reached: nothing came for 1s", 1},
+		"it begins, and then nothing comes": {func(w http.ResponseWriter, request *http.Request) {
+			_, _ = w.Write([]byte("the first part"))
+			_ = http.NewResponseController(w).Flush()
+			silent(w, request)
+		}, kubectlPath + ".sha256: nothing came for 1s", 2},
+		"it leads to where nothing is encrypted": {func(w http.ResponseWriter, request *http.Request) {
+			http.Redirect(w, request, "http://127.0.0.1:1/kubectl", http.StatusFound)
+		}, "redirected to http://127.0.0.1:1/kubectl, which is not https", 1},
+		"the server fails": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, "503 Service Unavailable", 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var requests atomic.Int32
+			r := serve(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+				requests.Add(1)
+				test.serve(w, request)
+			}))
+			r.patience = time.Second
+			for range 2 {
+				if _, err := r.download(t.Context(), kubectlBinary, filepath.Join(t.TempDir(), "kubectl")); err == nil || !strings.Contains(err.Error(), test.wantErr) {
+					t.Fatalf("got %v, want an error with %s", err, test.wantErr)
+				}
+			}
+			if got := int(requests.Load()); got != test.requests {
+				t.Errorf("the server got %d requests, want %d", got, test.requests)
+			}
+		})
+	}
+}
+
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*httptest.Server) *http.Client{
+		"nobody listens": func(server *httptest.Server) *http.Client {
+			server.Close()
+			return server.Client()
+		},
+		"a certificate that is not trusted": func(*httptest.Server) *http.Client { return &http.Client{} },
+	}
+	for name, client := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewUnstartedServer(release(t))
+			server.Config.ErrorLog = discarded
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			r := &releases{client: client(server), kubernetes: server.URL, platform: "linux/amd64", unreachable: map[string]error{}, patience: patience}
+			_, err := r.download(t.Context(), kubectlBinary, filepath.Join(t.TempDir(), "kubectl"))
+			if want := server.URL + " can't be reached: "; err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Chdir("../..")
+	t.Setenv("SCOPEGATE_KUBERNETES_RELEASES", "https://mirror.example.com/kubernetes/")
+	r, err := newReleases("linux/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "https://mirror.example.com/kubernetes"; r.kubernetes != want {
+		t.Errorf("the address is %s, want %s", r.kubernetes, want)
+	}
+	t.Setenv("SCOPEGATE_ETCD_RELEASES", "http://mirror.example.com/etcd")
+	if _, err := newReleases("linux/amd64"); err == nil || !strings.Contains(err.Error(), "SCOPEGATE_ETCD_RELEASES") {
+		t.Errorf("got %v, want that the address has to be https", err)
+	}
+}

@@ -1,0 +1,40 @@
+package controlplane_test
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+)
+
+// TestStopEndsWatches holds that kube-apiserver does not wait for those who still
+// watch.
+func TestStopEndsWatches(t *testing.T) {
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := client.NewWithWatch(plane.Config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch, err := admin.Watch(t.Context(), &corev1.ConfigMapList{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for range watch.ResultChan() { //nolint:revive // Until it ends.
+		}
+	}()
+	start := time.Now()
+	if err := plane.Stop(); err != nil {
+		t.Error(err)
+	}
+	// It takes a second; without an end of the watches it would be a minute.
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("ending the control plane took %s while somebody watched", took)
+	}
+}
