@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"testing"
 
@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testenv"
@@ -32,21 +33,22 @@ func (e example) String() string {
 	return fmt.Sprintf("%s#%d %s %s", e.file, e.number, e.GetKind(), e.GetName())
 }
 
-// examples returns ToolHive's example objects of scopegate's kinds.
-func examples(t *testing.T) []example {
+// examples returns the example objects of a release of scopegate's kinds.
+func examples(t *testing.T, r release.Release) []example {
 	t.Helper()
-	folder, kinds := filepath.Join(toolhiveFolder(t), "examples/operator"), admissions(t)
+	const folder = "examples/operator"
+	files, kinds := r.Files(t), admissions(t)
 	var found []example
-	err := filepath.WalkDir(folder, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(file) != ".yaml" {
+	err := fs.WalkDir(files, folder, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(file) != ".yaml" {
 			return err
 		}
-		text, err := os.ReadFile(file) //nolint:gosec // A file of the module.
+		text, err := fs.ReadFile(files, file)
 		if err != nil {
 			return err
 		}
 		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-		name, _ := filepath.Rel(folder, file)
+		name := strings.TrimPrefix(file, folder+"/")
 		for number := 1; ; number++ {
 			decoded := &unstructured.Unstructured{}
 			switch err := decoder.Decode(&decoded.Object); {
@@ -82,28 +84,35 @@ func TestExamplesApply(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	kinds := tally{}
-	for _, example := range examples(t) {
-		t.Run(example.String(), func(t *testing.T) {
-			manifest := example.DeepCopy()
-			manifest.SetNamespace(cluster.Namespace(t))
-			stored := manifest.DeepCopy()
-			if err := client.WithFieldValidation(cluster.Client, "Strict").Create(t.Context(), stored); err != nil {
-				t.Fatalf("it does not apply: %v", err)
+	for _, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			kinds := tally{}
+			for _, example := range examples(t, r) {
+				t.Run(example.String(), func(t *testing.T) { apply(t, cluster, example) })
+				kinds[example.GetKind()]++
 			}
-			// Reads what etcd has, not what the create answered.
-			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored); err != nil {
-				t.Fatal(err)
-			}
-			if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
-				t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
+			t.Logf("examples of ToolHive %s on a real API server: %v", r.Version, kinds)
+			if len(kinds) != 5 {
+				t.Errorf("examples of %d kinds, want 5: %v", len(kinds), kinds)
 			}
 		})
-		kinds[example.GetKind()]++
 	}
-	t.Logf("examples on a real API server: %v", kinds)
-	if len(kinds) != 5 {
-		t.Errorf("examples of %d kinds, want 5: %v", len(kinds), kinds)
+}
+
+// apply creates an example and reads it back.
+func apply(t *testing.T, cluster *testenv.Cluster, example example) {
+	manifest := example.DeepCopy()
+	manifest.SetNamespace(cluster.Namespace(t))
+	stored := manifest.DeepCopy()
+	if err := client.WithFieldValidation(cluster.Client, "Strict").Create(t.Context(), stored); err != nil {
+		t.Fatalf("it does not apply: %v", err)
+	}
+	// Reads what etcd has, not what the create answered.
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored); err != nil {
+		t.Fatal(err)
+	}
+	if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
+		t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
 	}
 }
 
@@ -146,7 +155,7 @@ func lostValues(path string, manifest, stored any) []string {
 // an embedded auth server, with a consumer where the example has none.
 func TestExamplesRunConfig(t *testing.T) {
 	byKind, seen, compared := admissions(t), tally{}, 0
-	for _, example := range examples(t) {
+	for _, example := range examples(t, release.Of(t, release.Compiled)) {
 		spec, _ := example.Object["spec"].(object)
 		if spec["embeddedAuthServer"] == nil && spec["authServerConfig"] == nil {
 			seen["without an embedded auth server"]++

@@ -1,12 +1,9 @@
 package equivalence
 
 import (
-	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -16,36 +13,30 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
 )
-
-// toolhiveFolder is where the pinned release of ToolHive is.
-func toolhiveFolder(t *testing.T) string {
-	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/stacklok/toolhive").Output()
-	if err != nil {
-		t.Fatalf("finding ToolHive's module: %v", err)
-	}
-	return string(bytes.TrimSpace(output))
-}
 
 // meant are the differences of a schema that are meant, each with its reason.
 var meant = []struct {
 	path    *regexp.Regexp
 	keyword string
 	reason  string
+	// since is the first release that does not differ, if any: scopegate's schemas
+	// follow the newest.
+	since string
 }{
 	{regexp.MustCompile(`\.(embeddedAuthServer|authServerConfig)\.scopesSupported$`), "extra field",
-		"scopegate's own field: the effective scopes outright"},
+		"scopegate's own field: the effective scopes outright", ""},
 	{regexp.MustCompile(`\.baselineClientScopes\[\]$`), "maxLength",
-		"bounds the cost of the rules; ToolHive bounds the list alone"},
+		"bounds the cost of the rules; ToolHive bounds the list alone", ""},
 	{regexp.MustCompile(`\.(embeddedAuthServer|authServerConfig)\.upstreamProviders$`), "maxItems",
-		"bounds the cost of the rules on an entry; a hundred providers are beyond any real use"},
+		"bounds the cost of the rules on an entry; a hundred providers are beyond any real use", ""},
 	{regexp.MustCompile(`\.oidcConfigRef\.scopes$`), "maxItems",
-		"bounds the cost of the rules; a thousand scopes are beyond any real use"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "minLength", "an empty scope is none (RFC 6749 section 3.3)"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "maxLength", "bounds the cost of the rules"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "pattern", "the alphabet of a scope (RFC 6749 section 3.3), as ToolHive has it on the baseline"},
+		"bounds the cost of the rules; a thousand scopes are beyond any real use", ""},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "minLength", "an empty scope is none (RFC 6749 section 3.3)", ""},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "maxLength", "bounds the cost of the rules", ""},
+	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "pattern", "the alphabet of a scope (RFC 6749 section 3.3), as ToolHive has it on the baseline", ""},
 }
 
 // opaqueKeywords are what a schema may lack at a level whose content only
@@ -53,34 +44,39 @@ var meant = []struct {
 var opaqueKeywords = sets.New("required", "properties", "items", "additionalProperties", "x-kubernetes-map-type",
 	"maxProperties", "minProperties", "oneOf", "anyOf", "allOf", "not")
 
-// TestSchemaCompatible shows that scopegate's CRDs are ToolHive's, field for field.
+// TestSchemaCompatible shows that scopegate's CRDs are those of ToolHive's newest
+// release, field for field, and accept what the CRDs of older ones do.
 func TestSchemaCompatible(t *testing.T) {
-	folder := filepath.Join(toolhiveFolder(t), "deploy/charts/operator-crds/files/crds")
 	ours, err := config.Objects("crd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	comparison := &schemaComparison{t: t, used: map[int]int{}}
-	for _, crd := range ours {
-		plural, group, _ := strings.Cut(crd.GetName(), ".")
-		text, err := os.ReadFile(filepath.Join(folder, group+"_"+plural+".yaml")) //nolint:gosec // A file of the module.
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs := object{}
-		if err := yaml.Unmarshal(text, &theirs); err != nil {
-			t.Fatal(err)
-		}
-		comparison.crd(crd.GetName(), theirs, normal(t, crd.Object))
-	}
-	for i, difference := range meant {
-		if comparison.used[i] == 0 {
-			t.Errorf("no field has the difference that is meant any more: %s at %s (%s)", difference.keyword, difference.path, difference.reason)
-		}
-	}
-	t.Logf("schemas: %d CRDs, %d fields compared, %d meant differences, %d opaque levels", len(ours), comparison.fields, comparison.meant, comparison.opaque)
-	if comparison.fields == 0 {
-		t.Error("no field was compared")
+	for number, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			files := r.Files(t)
+			comparison := &schemaComparison{t: t, number: number, used: map[int]int{}}
+			for _, crd := range ours {
+				plural, group, _ := strings.Cut(crd.GetName(), ".")
+				text, err := fs.ReadFile(files, "deploy/charts/operator-crds/files/crds/"+group+"_"+plural+".yaml")
+				if err != nil {
+					t.Fatal(err)
+				}
+				theirs := object{}
+				if err := yaml.Unmarshal(text, &theirs); err != nil {
+					t.Fatal(err)
+				}
+				comparison.crd(crd.GetName(), theirs, normal(t, crd.Object))
+			}
+			for i, difference := range meant {
+				if comparison.expects(i) && comparison.used[i] == 0 {
+					t.Errorf("no field has the difference that is meant: %s at %s (%s)", difference.keyword, difference.path, difference.reason)
+				}
+			}
+			t.Logf("schemas: %d CRDs, %d fields compared, %d meant differences, %d opaque levels", len(ours), comparison.fields, comparison.meant, comparison.opaque)
+			if comparison.fields == 0 {
+				t.Error("no field was compared")
+			}
+		})
 	}
 }
 
@@ -99,9 +95,17 @@ func normal(t *testing.T, from object) object {
 }
 
 type schemaComparison struct {
-	t                     *testing.T
+	t *testing.T
+	// number of the release, from the oldest.
+	number                int
 	fields, meant, opaque int
 	used                  map[int]int
+}
+
+// expects reports whether a meant difference is one from this release.
+func (c *schemaComparison) expects(difference int) bool {
+	since := meant[difference].since
+	return since == "" || c.number < slices.Index(release.All, release.Of(c.t, since))
 }
 
 func (c *schemaComparison) crd(name string, theirs, ours object) {
@@ -193,7 +197,7 @@ func (c *schemaComparison) equal(path, keyword string, theirs, ours any) {
 
 func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
 	for i, difference := range meant {
-		if difference.keyword == keyword && difference.path.MatchString(path) {
+		if c.expects(i) && difference.keyword == keyword && difference.path.MatchString(path) {
 			c.meant++
 			c.used[i]++
 			return
