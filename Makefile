@@ -92,7 +92,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 equivalence: ## Compare a million verdicts with ToolHive and the API server's evaluator. CASES sets how many.
 	@$(ASSETS)
 	cd compat
-	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence | grep --line-buffered -vE '^=== |^ +--- PASS'
+	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence ./crds | grep --line-buffered -vE '^=== |^ +--- PASS'
 
 .PHONY: compat
 compat: ## Compare what scopegate knows of ToolHive with the source and the CRDs of its releases.
