@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // casesVariable gives -cases a default: `make equivalence` sets it.
@@ -41,7 +42,7 @@ type lists struct {
 
 // effective are the effective scopes by internal/scopes.
 func (l lists) effective() []string {
-	effective, _ := scopes.Effective(l.supported, l.counted())
+	effective, _ := scopes.Effective(l.supported, l.counted(), toolhive.DefaultScopes)
 	return effective
 }
 
@@ -72,7 +73,7 @@ func (j *judges) compare(l lists) string {
 		rendered = oidc
 	}
 	for _, given := range [][]string{rendered, effective} {
-		if diff := disagree("ToolHive", missing, toolhive(l.baseline, given)); diff != "" {
+		if diff := disagree("ToolHive", missing, validated(l.baseline, given)); diff != "" {
 			return diff
 		}
 	}
@@ -111,7 +112,7 @@ func disagree(judge string, missing []string, says string) string {
 	}
 }
 
-func toolhive(baseline, supported []string) string {
+func validated(baseline, supported []string) string {
 	config := &authserver.RunConfig{BaselineClientScopes: baseline, ScopesSupported: supported}
 	if err := config.Validate(); err != nil {
 		return err.Error()

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // fact is something that scopegate knows of ToolHive's source.
@@ -38,21 +38,6 @@ const (
 	oidcResolver     = "cmd/thv-operator/pkg/oidc/resolver.go"
 )
 
-// What scopegate knows.
-const (
-	runConfigKey        = "runconfig.json"
-	authServerConfigKey = "authserver-config.yaml"
-	authServerSection   = "embedded_auth_server_config"
-	scopesSupported     = "scopes_supported"
-	baseline            = "baseline_client_scopes"
-	schemaVersion       = "v0.1.0"
-	componentLabel      = "toolhive.stacklok.io/component"
-	runConfigComponent  = "run-config"
-	virtualComponent    = "vmcp-config"
-	contentChecksum     = "toolhive.stacklok.dev/content-checksum"
-	podsChecksum        = "toolhive.stacklok.dev/runconfig-checksum"
-)
-
 // renderOfReference is how the run config of an MCPServer or MCPRemoteProxy is made.
 const renderOfReference = `BuildAuthServerRunConfig(namespace, mcpServerName, authServerConfig,
 	[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes, oidcConfig.ResourceURL)`
@@ -60,13 +45,13 @@ const renderOfReference = `BuildAuthServerRunConfig(namespace, mcpServerName, au
 var facts = []fact{
 	// How a run config is encoded: names, layout, version.
 	{"the auth server's section of a run config", proxyConfig, field("RunConfig", "EmbeddedAuthServerConfig"),
-		[]string{"EmbeddedAuthServerConfig *authserver.RunConfig " + tag(authServerSection)}},
+		[]string{"EmbeddedAuthServerConfig *authserver.RunConfig " + tag(toolhive.AuthServerSection)}},
 	{"the effective scopes of a run config", authServerConfig, field("RunConfig", "ScopesSupported"),
-		[]string{"ScopesSupported []string " + tag(scopesSupported)}},
+		[]string{"ScopesSupported []string " + tag(toolhive.ScopesSupportedKey)}},
 	{"the baseline of a run config", authServerConfig, field("RunConfig", "BaselineClientScopes"),
-		[]string{"BaselineClientScopes []string " + tag(baseline)}},
-	{"the schema version of a proxy's run config", proxyConfig, value("CurrentSchemaVersion"), quoted(schemaVersion)},
-	{"the schema version of an auth server's run config", authServerConfig, value("CurrentSchemaVersion"), quoted(schemaVersion)},
+		[]string{"BaselineClientScopes []string " + tag(toolhive.BaselineClientScopesKey)}},
+	{"the schema version of a proxy's run config", proxyConfig, value("CurrentSchemaVersion"), quoted(toolhive.SchemaVersion)},
+	{"the schema version of an auth server's run config", authServerConfig, value("CurrentSchemaVersion"), quoted(toolhive.SchemaVersion)},
 	{"the encoding of an MCPServer's run config", serverWriter, calls("MCPServerReconciler.ensureRunConfigConfigMap", "json.MarshalIndent"),
 		[]string{`json.MarshalIndent(runConfig, "", "  ")`}},
 	{"the JSON encoder of an MCPServer's run config", serverWriter, imported("json"), quoted("encoding/json")},
@@ -80,24 +65,24 @@ var facts = []fact{
 	{"the YAML encoder of a VirtualMCPServer's run config", virtualWriter, imported("yaml"), quoted("gopkg.in/yaml.v3", "go.yaml.in/yaml/v3")},
 
 	// Where a run config is stored.
-	{"the ConfigMap's key of an MCPServer's run config", serverWriter, entry("MCPServerReconciler.ensureRunConfigConfigMap", strconv.Quote(runConfigKey)),
+	{"the ConfigMap's key of an MCPServer's run config", serverWriter, entry("MCPServerReconciler.ensureRunConfigConfigMap", strconv.Quote(toolhive.RunConfigKey)),
 		[]string{"string(runConfigJSON)"}},
-	{"the ConfigMap's key of an MCPRemoteProxy's run config", proxyWriter, entry("MCPRemoteProxyReconciler.ensureRunConfigConfigMap", strconv.Quote(runConfigKey)),
+	{"the ConfigMap's key of an MCPRemoteProxy's run config", proxyWriter, entry("MCPRemoteProxyReconciler.ensureRunConfigConfigMap", strconv.Quote(toolhive.RunConfigKey)),
 		[]string{"string(runConfigJSON)"}},
-	{"the ConfigMap's key of a VirtualMCPServer's run config", virtualWriter, entry("VirtualMCPServerReconciler.ensureVmcpConfigConfigMap", strconv.Quote(authServerConfigKey)),
+	{"the ConfigMap's key of a VirtualMCPServer's run config", virtualWriter, entry("VirtualMCPServerReconciler.ensureVmcpConfigConfigMap", strconv.Quote(toolhive.AuthServerConfigKey)),
 		[]string{"string(authServerYAML)"}},
-	{"the label of an MCPServer's run config", serverWriter, entry("labelsForRunConfig", strconv.Quote(componentLabel)), quoted(runConfigComponent)},
-	{"the label of an MCPRemoteProxy's run config", proxyWriter, entry("labelsForRunConfigRemoteProxy", strconv.Quote(componentLabel)), quoted(runConfigComponent)},
-	{"the label of a VirtualMCPServer's run config", virtualWriter, entry("labelsForVmcpConfig", strconv.Quote(componentLabel)), quoted(virtualComponent)},
-	{"the annotation with the checksum of a run config", checksums, value("ContentChecksumAnnotation"), quoted(contentChecksum)},
-	{"the annotation of pods with that checksum", checksums, value("RunConfigChecksumAnnotation"), quoted(podsChecksum)},
+	{"the label of an MCPServer's run config", serverWriter, entry("labelsForRunConfig", strconv.Quote(toolhive.ComponentLabel)), quoted(toolhive.ComponentRunConfig)},
+	{"the label of an MCPRemoteProxy's run config", proxyWriter, entry("labelsForRunConfigRemoteProxy", strconv.Quote(toolhive.ComponentLabel)), quoted(toolhive.ComponentRunConfig)},
+	{"the label of a VirtualMCPServer's run config", virtualWriter, entry("labelsForVmcpConfig", strconv.Quote(toolhive.ComponentLabel)), quoted(toolhive.ComponentVMCP)},
+	{"the annotation with the checksum of a run config", checksums, value("ContentChecksumAnnotation"), quoted(toolhive.ContentChecksumAnnotation)},
+	{"the annotation of pods with that checksum", checksums, value("RunConfigChecksumAnnotation"), quoted(toolhive.RunConfigChecksumAnnotation)},
 	{"the checksum that rolls the pods of an MCPServer or MCPRemoteProxy", checksums, index("RunConfigChecksumFetcher.GetRunConfigChecksum", "configMap.Annotations"),
 		[]string{"configMap.Annotations[ContentChecksumAnnotation]"}},
 	{"the checksum that rolls the pods of a VirtualMCPServer", virtualRollout, index("VirtualMCPServerReconciler.getVmcpConfigChecksum", "configMap.Annotations"),
 		[]string{"configMap.Annotations[checksum.ContentChecksumAnnotation]"}},
 
 	// Where the effective scopes come from.
-	{"the default scopes", registration, value("DefaultScopes"), []string{goList(defaults())}},
+	{"the default scopes", registration, value("DefaultScopes"), []string{goList(toolhive.DefaultScopes)}},
 	{"the scopes of a reference to an inline MCPOIDCConfig", oidcResolver, entry("resolver.resolveFromInlineSharedConfig", "Scopes"), []string{"ref.Scopes"}},
 	{"the scopes of a reference to a service account's MCPOIDCConfig", oidcResolver, entry("resolver.resolveFromK8sServiceAccountConfig", "Scopes"), []string{"ref.Scopes"}},
 	{"the effective scopes of an authServerRef", authServerRender, calls("AddAuthServerRefOptions", "BuildAuthServerRunConfig"), []string{renderOfReference}},
@@ -161,9 +146,4 @@ func quoted(texts ...string) []string {
 // goList is a list of strings as Go writes it.
 func goList(texts []string) string {
 	return "[]string{" + strings.Join(quoted(texts...), ", ") + "}"
-}
-
-func defaults() []string {
-	list, _ := scopes.Effective(nil, nil)
-	return list
 }

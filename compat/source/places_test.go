@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // places are texts that stand in some files of ToolHive's operator alone: another
@@ -18,10 +20,10 @@ var places = []struct {
 	text  string
 	files []string
 }{
-	{runConfigKey, []string{serverWriter, proxyWriter}},
-	{authServerConfigKey, []string{virtualWriter}},
-	{componentLabel, []string{serverWriter, proxyWriter, virtualWriter}},
-	{contentChecksum, []string{checksums}},
+	{toolhive.RunConfigKey, []string{serverWriter, proxyWriter}},
+	{toolhive.AuthServerConfigKey, []string{virtualWriter}},
+	{toolhive.ComponentLabel, []string{serverWriter, proxyWriter, virtualWriter}},
+	{toolhive.ContentChecksumAnnotation, []string{checksums}},
 }
 
 // encoded are the packages whose type RunConfig is encoded by its tags: it must

@@ -138,7 +138,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 }
 
 func setupWhole(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
-	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldInWholeMode}}
+	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldStandalone}}
 	return collectors, controller.Setup(ctx, mgr, options.AuthServerImage)
 }
 
