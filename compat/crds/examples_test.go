@@ -19,19 +19,7 @@ import (
 // with scopegate's CRDs, with strict field validation, and reads them back: every
 // value of the manifest is in the stored object.
 func TestExamplesApply(t *testing.T) {
-	if os.Getenv(controlplane.AssetsVariable) == "" {
-		t.Skipf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
-	}
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cluster.Rollouts.Stop()
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := start(t, controlplane.Options{})
 	own := map[string]bool{}
 	crds, err := config.CRDs()
 	if err != nil {
@@ -55,6 +43,21 @@ func TestExamplesApply(t *testing.T) {
 				t.Errorf("examples of %d kinds, want %d: %v", len(kinds), len(own), kinds)
 			}
 		})
+	}
+}
+
+// newFields are objects that set every field that ToolHive has got since v0.47.0.
+func newFields(t *testing.T) []release.Object {
+	t.Helper()
+	return release.Objects(t, os.DirFS("testdata"), "new-fields.yaml")
+}
+
+// TestNewFieldsApply creates objects with the new fields on scopegate's CRDs;
+// TestGuard does the same on those of ToolHive's newest release.
+func TestNewFieldsApply(t *testing.T) {
+	cluster := start(t, controlplane.Options{})
+	for _, object := range newFields(t) {
+		t.Run(object.String(), func(t *testing.T) { apply(t, cluster, object) })
 	}
 }
 

@@ -159,7 +159,7 @@ func (r random) upstream(index int) object {
 	maybe(r, client, 4, "caBundleRef", object{"configMapRef": object{"name": "ca", "key": "ca.crt"}})
 	maybe(r, client, 40, "dcrConfig", object{"discoveryUrl": "https://login.example.com/.well-known/openid-configuration"})
 	maybe(r, client, 40, "additionalTokenParams", object{"resource": "https://api.example.com"})
-	maybe(r, client, 20, "omitScopeOnRefresh", r.one(2))
+	maybe(r, client, 40, "omitScopeOnRefresh", true)
 	if r.one(2) {
 		provider["type"], provider["oidcConfig"] = "oidc", client
 		client["issuerUrl"] = r.url("https")

@@ -55,11 +55,24 @@ func (r Release) CRDs(t testing.TB) (crds []*apiextensionsv1.CustomResourceDefin
 	return crds
 }
 
-// objects returns every object of the YAML files below a folder.
-func (r Release) objects(t testing.TB, folder string) (objects []Object) {
+// objects returns every object of the YAML files below a folder of the release.
+func (r Release) objects(t testing.TB, folder string) []Object {
 	t.Helper()
-	files := r.Files(t)
-	err := fs.WalkDir(files, folder, func(file string, entry fs.DirEntry, err error) error {
+	files, err := fs.Sub(r.Files(t), folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := Objects(t, files, ".")
+	if len(objects) == 0 {
+		t.Fatalf("ToolHive %s has no objects in %s", r.Version, folder)
+	}
+	return objects
+}
+
+// Objects returns every object of the YAML files below a root, or in it.
+func Objects(t testing.TB, files fs.FS, root string) (objects []Object) {
+	t.Helper()
+	err := fs.WalkDir(files, root, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".yaml" {
 			return err
 		}
@@ -76,14 +89,11 @@ func (r Release) objects(t testing.TB, folder string) (objects []Object) {
 			case err != nil:
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			objects = append(objects, Object{strings.TrimPrefix(file, folder+"/"), number, object})
+			objects = append(objects, Object{file, number, object})
 		}
 	})
 	if err != nil {
-		t.Fatalf("ToolHive %s: %v", r.Version, err)
-	}
-	if len(objects) == 0 {
-		t.Fatalf("ToolHive %s has no objects in %s", r.Version, folder)
+		t.Fatal(err)
 	}
 	return objects
 }
