@@ -92,7 +92,7 @@ func asGuard(admin *rest.Config) *rest.Config {
 
 // compare applies the examples once more, with the guard.
 func compare(ctx context.Context, admin client.Client, cfg *rest.Config, folder string, without *examples.Outcome) error {
-	mgr, err := operator.New(ctx, asGuard(cfg), operator.Options{Guard: true, MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true})
+	mgr, err := operator.New(ctx, asGuard(cfg), operator.Options{MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true})
 	if err != nil {
 		return err
 	}

@@ -160,7 +160,7 @@ func (c *churn) startGuard(ctx context.Context) (stop func(), err error) {
 	cfg := rest.CopyConfig(c.options.Guard)
 	cfg.Wrap(c.wire.wrap)
 	mgr, err := operator.New(ctx, cfg, operator.Options{
-		Guard: true, Namespaces: []string{c.namespace}, MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true,
+		Namespaces: []string{c.namespace}, MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true,
 	})
 	if err != nil {
 		return nil, err
