@@ -1,6 +1,7 @@
 package crds
 
 import (
+	"flag"
 	"os"
 	"path"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
+
+var namespaces = flag.Int("namespaces", 50, "how many random namespaces to compare on each release")
 
 // TestGuard installs the guard's policies on a real API server with the CRDs of
 // each release.
@@ -31,6 +34,7 @@ func TestGuard(t *testing.T) {
 			}
 			t.Run("types", func(t *testing.T) { setup.CheckTypes(t, cluster) })
 			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../../test/testdata")) })
+			t.Run("random edits", func(t *testing.T) { setup.CheckRandom(t, cluster, *namespaces, 1) })
 			t.Run("examples", func(t *testing.T) { compareExamples(t, cluster, r.Examples(t)) })
 			if r == release.Newest {
 				for _, object := range newFields(t) {
