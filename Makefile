@@ -12,6 +12,8 @@ ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"; export KUBEBUILDE
 TESTFLAGS ?=
 # How many random cases `make equivalence` compares.
 CASES ?= 1000000
+# A test that needs the source of a ToolHive release fails without it.
+export SCOPEGATE_TOOLHIVE_SOURCES ?= required
 
 .PHONY: help
 help: ## List the targets.
@@ -38,7 +40,7 @@ run: ## Show the main job on a real control plane, then stay up. ARGS=--exit end
 test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
 	@$(ASSETS)
 	go test -p 2 -timeout=30m $(TESTFLAGS) ./...
-	for module in authserver test/gitops tools/image; do (cd $$module && go test -p 2 -timeout=30m $(TESTFLAGS) ./...); done
+	for module in authserver compat test/gitops tools/image; do (cd $$module && go test -p 2 -timeout=30m $(TESTFLAGS) ./...); done
 
 .PHONY: monitoring
 monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first time builds it, in minutes.
@@ -93,8 +95,14 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 .PHONY: equivalence
 equivalence: ## Compare a million verdicts with ToolHive and the API server's evaluator. CASES sets how many.
 	@$(ASSETS)
-	cd authserver
-	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence | grep --line-buffered -vE '^=== |^ +--- PASS'
+	cd compat
+	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence ./crds | grep --line-buffered -vE '^=== |^ +--- PASS'
+
+.PHONY: compat
+compat: ## Compare what scopegate knows of ToolHive with the source and the CRDs of its releases.
+	@$(ASSETS)
+	cd compat
+	go test -count=1 -timeout=1h $(TESTFLAGS) ./...
 
 .PHONY: guard-equivalence
 guard-equivalence: ## Compare the guard's policies with the verdict in 10,000 random namespaces, and measure them. CASES sets how many.
@@ -143,7 +151,7 @@ format: ## Format the code.
 lint: ## Check the code, and the API types against the conventions of Kubernetes.
 	$(TOOL) golangci-lint-kube-api-linter run
 	root="$$PWD"
-	for module in authserver test/gitops tools/image; do
+	for module in authserver compat test/gitops tools/image; do
 	  (cd $$module && go tool -modfile="$$root/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
 	done
 

@@ -5,9 +5,9 @@
 // types of the version that is stored and that every client uses; the two
 // versions have the very same schema.
 //
-// The types accept every manifest of ToolHive v0.47.0. What scopegate reads is
-// typed; what only ToolHive reads is opaque: the name of the field is known,
-// its content is kept as it is.
+// The types accept every manifest of ToolHive v0.47.0 and of v0.63.0. What
+// scopegate reads is typed; what only ToolHive reads is opaque: the name of the
+// field is known, its content is kept as it is.
 //
 // +kubebuilder:object:generate=true
 // +groupName=toolhive.stacklok.dev

@@ -74,6 +74,16 @@ type EmbeddedAuthServerConfig struct {
 	// +optional
 	PrimaryUpstreamProvider string `json:"primaryUpstreamProvider,omitempty"`
 
+	// registrationRateLimit bounds how often clients may register. Read by ToolHive
+	// alone, from v0.56.0 on.
+	// +optional
+	RegistrationRateLimit *OpaqueObject `json:"registrationRateLimit,omitempty"`
+
+	// tlsListener is a second listener of the auth server, with TLS. Read by
+	// ToolHive alone, from v0.63.0 on.
+	// +optional
+	TLSListener *OpaqueObject `json:"tlsListener,omitempty"`
+
 	// storage is where the auth server keeps its sessions. If absent, it keeps
 	// them in memory.
 	// +optional

@@ -42,6 +42,12 @@ type MCPServerSpec struct {
 	// +optional
 	MaxRequestBodySize *int64 `json:"maxRequestBodySize,omitempty"`
 
+	// proxyReadTimeout of a whole request to the proxy, a Go duration. If empty:
+	// 30s.
+	// +kubebuilder:validation:Format=duration
+	// +optional
+	ProxyReadTimeout string `json:"proxyReadTimeout,omitempty"`
+
 	// args of the MCP server's container.
 	// +listType=atomic
 	// +optional
@@ -66,8 +72,9 @@ type MCPServerSpec struct {
 	// secrets that are mounted into the MCP server.
 	// +listType=map
 	// +listMapKey=name
+	// +listMapKey=key
 	// +optional
-	Secrets []NamedOpaqueObject `json:"secrets,omitempty"`
+	Secrets []KeyedOpaqueObject `json:"secrets,omitempty"`
 
 	// serviceAccount of the MCP server.
 	// +optional
@@ -150,7 +157,7 @@ type MCPServerSpec struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:deprecatedversion:warning="toolhive.stacklok.dev/v1alpha1 is deprecated; use v1beta1"
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=mcpserver;mcpservers,categories=toolhive
+// +kubebuilder:resource:categories=toolhive
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="BaselineScopesValid",type=string,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].reason`

@@ -29,6 +29,23 @@ type NamedOpaqueObject struct {
 	Raw json.RawMessage `json:"-"`
 }
 
+// KeyedOpaqueObject is an opaque entry of a list whose entries are told apart by
+// name and key.
+//
+// +kubebuilder:pruning:PreserveUnknownFields
+type KeyedOpaqueObject struct {
+	// name tells the entry apart from the others of its list, together with key.
+	// +required
+	Name string `json:"name"`
+
+	// key tells the entry apart from the others of its name.
+	// +required
+	Key string `json:"key"`
+
+	// Raw is the entry's whole JSON text, name and key included.
+	Raw json.RawMessage `json:"-"`
+}
+
 // IsEmpty tells whether the object has no content, which says no more than its
 // absence.
 func (o *OpaqueObject) IsEmpty() bool {
@@ -71,5 +88,27 @@ func (o *NamedOpaqueObject) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("reading the name of a list entry: %w", err)
 	}
 	o.Name, o.Raw = named.Name, bytes.Clone(data)
+	return nil
+}
+
+// MarshalJSON returns the entry's text, or its name and key alone when there is
+// no text.
+func (o KeyedOpaqueObject) MarshalJSON() ([]byte, error) {
+	if len(o.Raw) == 0 {
+		return json.Marshal(map[string]string{"name": o.Name, "key": o.Key})
+	}
+	return o.Raw, nil
+}
+
+// UnmarshalJSON keeps data as the entry's text and reads its name and key.
+func (o *KeyedOpaqueObject) UnmarshalJSON(data []byte) error {
+	var keyed struct {
+		Name string `json:"name"`
+		Key  string `json:"key"`
+	}
+	if err := json.Unmarshal(data, &keyed); err != nil {
+		return fmt.Errorf("reading the name and the key of a list entry: %w", err)
+	}
+	o.Name, o.Key, o.Raw = keyed.Name, keyed.Key, bytes.Clone(data)
 	return nil
 }

@@ -22,6 +22,12 @@ type AuthServerStorageConfig struct {
 	// redis is the server of type redis.
 	// +optional
 	Redis *RedisStorageConfig `json:"redis,omitempty"`
+
+	// maxDCRClients is how many dynamically registered clients are kept. Read by
+	// ToolHive alone, from v0.56.0 on.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MaxDCRClients *int32 `json:"maxDCRClients,omitempty"`
 }
 
 // RedisStorageConfig is a connection to Redis: one server or a cluster by addr,

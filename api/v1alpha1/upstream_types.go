@@ -41,6 +41,8 @@ type UpstreamProviderConfig struct {
 
 // OIDCUpstreamConfig is an OpenID Connect provider.
 //
+// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == (self.?clientId.orValue("") != "") && oldSelf.?dcrConfig.hasValue() == has(self.dcrConfig))`,message=`exactly one of clientId and dcrConfig must be set`,reason=FieldValueInvalid,fieldPath=`.clientId`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
 type OIDCUpstreamConfig struct {
 	// issuerUrl is where the provider's discovery document is found.
@@ -48,9 +50,10 @@ type OIDCUpstreamConfig struct {
 	// +required
 	IssuerURL string `json:"issuerUrl"`
 
-	// clientId is the auth server's client at the provider.
-	// +required
-	ClientID string `json:"clientId"`
+	// clientId is the auth server's client at the provider. Exactly one of
+	// clientId and dcrConfig is set.
+	// +optional
+	ClientID string `json:"clientId,omitempty"`
 
 	// clientSecretRef names the client's secret. Absent for a public client.
 	// +optional
@@ -76,12 +79,28 @@ type OIDCUpstreamConfig struct {
 	// +optional
 	AdditionalAuthorizationParams map[string]string `json:"additionalAuthorizationParams,omitempty"`
 
+	// additionalTokenParams are added to the token requests. Read by ToolHive
+	// alone, from v0.50.0 on.
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	AdditionalTokenParams map[string]string `json:"additionalTokenParams,omitempty"`
+
+	// omitScopeOnRefresh leaves the scopes out of requests that refresh a token.
+	// Read by ToolHive alone, from v0.56.0 on.
+	// +optional
+	OmitScopeOnRefresh bool `json:"omitScopeOnRefresh,omitempty"`
+
 	// subjectClaim names the claim of the ID token that identifies the user. If
 	// empty: sub.
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^([a-zA-Z_][a-zA-Z0-9_]*)?$`
 	// +optional
 	SubjectClaim string `json:"subjectClaim,omitempty"`
+
+	// dcrConfig registers the auth server's client at the provider when it starts.
+	// Read by ToolHive alone, from v0.48.0 on.
+	// +optional
+	DCRConfig *OpaqueObject `json:"dcrConfig,omitempty"`
 
 	// caBundleRef names the CA certificates that verify the provider. If absent,
 	// the system's are used.
@@ -146,6 +165,23 @@ type OAuth2UpstreamConfig struct {
 	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	AdditionalAuthorizationParams map[string]string `json:"additionalAuthorizationParams,omitempty"`
+
+	// additionalTokenParams are added to the token requests. Read by ToolHive
+	// alone, from v0.50.0 on.
+	// +kubebuilder:validation:MaxProperties=16
+	// +optional
+	AdditionalTokenParams map[string]string `json:"additionalTokenParams,omitempty"`
+
+	// omitScopeOnRefresh leaves the scopes out of requests that refresh a token.
+	// Read by ToolHive alone, from v0.56.0 on.
+	// +optional
+	OmitScopeOnRefresh bool `json:"omitScopeOnRefresh,omitempty"`
+
+	// tokenEndpointAuthMethod is how the auth server authenticates at the token
+	// endpoint. Read by ToolHive alone, from v0.48.0 on.
+	// +kubebuilder:validation:Enum=none;client_secret_basic;client_secret_post
+	// +optional
+	TokenEndpointAuthMethod string `json:"tokenEndpointAuthMethod,omitempty"`
 
 	// dcrConfig registers the auth server's client at the provider when it starts.
 	// Read by ToolHive alone.

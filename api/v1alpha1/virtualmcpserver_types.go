@@ -35,6 +35,11 @@ type VirtualMCPServerSpec struct {
 	// +optional
 	AuthServerConfig *EmbeddedAuthServerConfig `json:"authServerConfig,omitempty"`
 
+	// authServerUpstreamFilter chooses the upstream providers of a request by who
+	// the user is. Read by ToolHive alone, from v0.56.0 on.
+	// +optional
+	AuthServerUpstreamFilter *OpaqueObject `json:"authServerUpstreamFilter,omitempty"`
+
 	// groupRef names the group of MCP servers that are offered.
 	// +required
 	GroupRef OpaqueObject `json:"groupRef"`

@@ -82,8 +82,9 @@ func stripVirtual(server *v1beta1.VirtualMCPServer) {
 	incoming := server.Spec.IncomingAuth
 	server.Spec = v1alpha1.VirtualMCPServerSpec{
 		IncomingAuth:     v1alpha1.IncomingAuthConfig{Type: incoming.Type, OIDCConfigRef: incoming.OIDCConfigRef},
-		AuthServerConfig: server.Spec.AuthServerConfig,
+		AuthServerConfig: server.Spec.AuthServerConfig, AuthServerUpstreamFilter: server.Spec.AuthServerUpstreamFilter,
 	}
+	mark(server.Spec.AuthServerUpstreamFilter)
 	stripAuthServer(server.Spec.AuthServerConfig)
 }
 
@@ -98,6 +99,8 @@ func stripAuthServer(config *v1alpha1.EmbeddedAuthServerConfig) {
 		return
 	}
 	mark(config.InboundGrants)
+	mark(config.RegistrationRateLimit)
+	mark(config.TLSListener)
 	for _, list := range [][]v1alpha1.OpaqueObject{config.SPIFFETrustDomains, config.DelegateClients, config.TrustedIssuers} {
 		for i := range list {
 			mark(&list[i])
@@ -106,6 +109,9 @@ func stripAuthServer(config *v1alpha1.EmbeddedAuthServerConfig) {
 	for i := range config.UpstreamProviders {
 		if oauth2 := config.UpstreamProviders[i].OAuth2Config; oauth2 != nil {
 			mark(oauth2.DCRConfig)
+		}
+		if oidc := config.UpstreamProviders[i].OIDCConfig; oidc != nil {
+			mark(oidc.DCRConfig)
 		}
 	}
 }

@@ -32,6 +32,9 @@ type Consumer struct {
 	AuthServerRef, ExternalAuthConfigRef string
 	// Inline is a VirtualMCPServer's own config, nil where there is none.
 	Inline *v1alpha1.EmbeddedAuthServerConfig
+	// UpstreamFilter reports whether a VirtualMCPServer chooses upstream providers by
+	// authServerUpstreamFilter.
+	UpstreamFilter bool
 	// OIDC is the reference to an MCPOIDCConfig, nil where there is none or the
 	// VirtualMCPServer is anonymous.
 	OIDC *v1alpha1.MCPOIDCConfigReference
@@ -69,6 +72,7 @@ func ofVirtualMCPServer(server *v1beta1.VirtualMCPServer) Consumer {
 	consumer := Consumer{
 		Kind: KindVirtualMCPServer, Namespace: server.Namespace, Name: server.Name,
 		Inline: server.Spec.AuthServerConfig, Port: virtualMCPServerPort, Defaults: toolhive.DefaultScopes,
+		UpstreamFilter: !server.Spec.AuthServerUpstreamFilter.IsEmpty(),
 	}
 	if server.Spec.IncomingAuth.Type == v1alpha1.IncomingAuthTypeOIDC {
 		consumer.OIDC = server.Spec.IncomingAuth.OIDCConfigRef

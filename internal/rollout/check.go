@@ -97,6 +97,10 @@ func checkComplete(pair resolve.Pair) *Hold {
 			"%s sets %s, which scopegate does not render: remove it, or let ToolHive's operator run %s",
 			configOf(pair), strings.Join(fields, ", "), consumer)
 	}
+	if consumer.UpstreamFilter {
+		return stalled(v1alpha1.ReasonUnsupportedField,
+			"%s sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it", consumer)
+	}
 	if err := validate(config, consumer.ResourceURL()); err != nil {
 		return stalled(v1alpha1.ReasonInvalidConfig, "%s: %v", configOf(pair), err)
 	}
@@ -115,9 +119,23 @@ func unsupportedFields(config *v1alpha1.EmbeddedAuthServerConfig) []string {
 	add(!config.InboundGrants.IsEmpty(), "inboundGrants")
 	add(len(config.DelegateClients) > 0, "delegateClients")
 	add(len(config.TrustedIssuers) > 0, "trustedIssuers")
+	add(!config.RegistrationRateLimit.IsEmpty(), "registrationRateLimit")
+	add(!config.TLSListener.IsEmpty(), "tlsListener")
+	add(config.Storage != nil && config.Storage.MaxDCRClients != nil, "storage.maxDCRClients")
 	for _, provider := range config.UpstreamProviders {
-		add(provider.OAuth2Config != nil && provider.OAuth2Config.DCRConfig != nil,
-			fmt.Sprintf("upstreamProviders[%s].oauth2Config.dcrConfig", provider.Name))
+		if oidc := provider.OIDCConfig; oidc != nil {
+			field := fmt.Sprintf("upstreamProviders[%s].oidcConfig.", provider.Name)
+			add(oidc.DCRConfig != nil, field+"dcrConfig")
+			add(len(oidc.AdditionalTokenParams) > 0, field+"additionalTokenParams")
+			add(oidc.OmitScopeOnRefresh, field+"omitScopeOnRefresh")
+		}
+		if oauth2 := provider.OAuth2Config; oauth2 != nil {
+			field := fmt.Sprintf("upstreamProviders[%s].oauth2Config.", provider.Name)
+			add(oauth2.DCRConfig != nil, field+"dcrConfig")
+			add(len(oauth2.AdditionalTokenParams) > 0, field+"additionalTokenParams")
+			add(oauth2.OmitScopeOnRefresh, field+"omitScopeOnRefresh")
+			add(oauth2.TokenEndpointAuthMethod != "", field+"tokenEndpointAuthMethod")
+		}
 	}
 	return fields
 }

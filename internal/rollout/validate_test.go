@@ -8,7 +8,7 @@ import (
 )
 
 // That validate refuses what ToolHive refuses is proven against ToolHive itself,
-// in authserver/equivalence. Here is what that test found, so that it is said
+// in compat/equivalence. Here is what that test found, so that it is said
 // which field is at fault.
 func TestValidate(t *testing.T) {
 	const resourceURL = "https://mcp.example.com"

@@ -137,7 +137,7 @@ func storeConsumers(t *testing.T, mode string, consumers int) *v1beta1.MCPExtern
 		t.Fatal(err)
 	}
 	names := testenv.Many("server", consumers)
-	inParallel(consumers, func(i int) {
+	setup.InParallel(consumers, func(i int) {
 		if err := cluster.Client.Create(t.Context(), testenv.Server(ns, names[i], testenv.AuthServerRef("shared", "openid", "email"))); err != nil {
 			t.Error(err)
 		}

@@ -1,14 +1,9 @@
-package equivalence
+package crds
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,36 +11,54 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
 )
 
-// toolhiveFolder is where the pinned release of ToolHive is.
-func toolhiveFolder(t *testing.T) string {
-	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/stacklok/toolhive").Output()
-	if err != nil {
-		t.Fatalf("finding ToolHive's module: %v", err)
-	}
-	return string(bytes.TrimSpace(output))
+// difference is one that is meant.
+type difference struct {
+	// path is how the path of the field ends.
+	path, keyword, reason string
+	// since is the first release that does not differ, if any: scopegate's schemas
+	// are those of the newest.
+	since string
 }
 
-// meant are the differences of a schema that are meant, each with its reason.
-var meant = []struct {
-	path    *regexp.Regexp
-	keyword string
-	reason  string
-}{
-	{regexp.MustCompile(`\.(embeddedAuthServer|authServerConfig)\.scopesSupported$`), "extra field",
-		"scopegate's own field: the effective scopes outright"},
-	{regexp.MustCompile(`\.baselineClientScopes\[\]$`), "maxLength",
-		"bounds the cost of the rules; ToolHive bounds the list alone"},
-	{regexp.MustCompile(`\.(embeddedAuthServer|authServerConfig)\.upstreamProviders$`), "maxItems",
-		"bounds the cost of the rules on an entry; a hundred providers are beyond any real use"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes$`), "maxItems",
-		"bounds the cost of the rules; a thousand scopes are beyond any real use"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "minLength", "an empty scope is none (RFC 6749 section 3.3)"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "maxLength", "bounds the cost of the rules"},
-	{regexp.MustCompile(`\.oidcConfigRef\.scopes\[\]$`), "pattern", "the alphabet of a scope (RFC 6749 section 3.3), as ToolHive has it on the baseline"},
+const (
+	rulesCost = "bounds the cost of the rules"
+	newField  = "a field of a later release"
+)
+
+var meant = slices.Concat([]difference{
+	{".scopesSupported", "extra field", "scopegate's own field: the effective scopes outright", ""},
+	{".baselineClientScopes[]", "maxLength", rulesCost + "; ToolHive bounds the list alone", ""},
+	{".upstreamProviders", "maxItems", rulesCost + " on an entry; a hundred providers are beyond any real use", ""},
+	{".oidcConfigRef.scopes", "maxItems", rulesCost + "; a thousand scopes are beyond any real use", ""},
+	{".oidcConfigRef.scopes[]", "minLength", "an empty scope is none (RFC 6749 section 3.3)", ""},
+	{".oidcConfigRef.scopes[]", "maxLength", rulesCost, ""},
+	{".oidcConfigRef.scopes[]", "pattern", "the alphabet of a scope (RFC 6749 section 3.3), as ToolHive has it on the baseline", ""},
+	{".embeddedAuthServer", "required", "upstreamProviders is optional, beside other ways to get tokens", "v0.47.0"},
+	{".authServerConfig", "required", "upstreamProviders is optional, beside other ways to get tokens", "v0.47.0"},
+	{".upstreamProviders", "minItems", "upstreamProviders may be empty, beside other ways to get tokens", "v0.47.0"},
+	{".upstreamProviders[].oidcConfig", "required", "clientId is optional, beside dcrConfig", "v0.48.0"},
+	{"mcpservers.toolhive.stacklok.dev spec", "names", "the short names that repeat the singular and the plural are gone", "v0.56.0"},
+	{".secrets", "x-kubernetes-list-map-keys", "two entries may name one Secret, with different keys", "v0.56.0"},
+},
+	added("v0.47.0", ".allowPrivateKeyJWTRegistration", ".inboundGrants", ".spiffeTrustDomains", ".oauth2Config.caBundleRef",
+		".oidcConfig.caBundleRef", ".oidcConfig.allowPrivateIPs", ".maxRequestBodySize", ".allowPrivateEndpoint"),
+	added("v0.48.0", ".oidcConfig.dcrConfig", ".oauth2Config.tokenEndpointAuthMethod", ".proxyReadTimeout"),
+	added("v0.50.0", ".oidcConfig.additionalTokenParams", ".oauth2Config.additionalTokenParams"),
+	added("v0.56.0", ".registrationRateLimit", ".storage.maxDCRClients", ".oidcConfig.omitScopeOnRefresh", ".oauth2Config.omitScopeOnRefresh",
+		".authServerUpstreamFilter"),
+	added("v0.63.0", ".tlsListener"),
+)
+
+// added are the fields that a release has and those before it have not.
+func added(release string, fields ...string) (differences []difference) {
+	for _, field := range fields {
+		differences = append(differences, difference{field, "extra field", newField, release})
+	}
+	return differences
 }
 
 // opaqueKeywords are what a schema may lack at a level whose content only
@@ -53,39 +66,40 @@ var meant = []struct {
 var opaqueKeywords = sets.New("required", "properties", "items", "additionalProperties", "x-kubernetes-map-type",
 	"maxProperties", "minProperties", "oneOf", "anyOf", "allOf", "not")
 
-// TestSchemaCompatible shows that scopegate's CRDs are ToolHive's, field for field.
+// TestSchemaCompatible shows that scopegate's CRDs are those of ToolHive's newest
+// release, field for field, and accept what the CRDs of older ones do.
 func TestSchemaCompatible(t *testing.T) {
-	folder := filepath.Join(toolhiveFolder(t), "deploy/charts/operator-crds/files/crds")
-	ours, err := config.Objects("crd")
+	ours, err := config.CRDs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	comparison := &schemaComparison{t: t, used: map[int]int{}}
-	for _, crd := range ours {
-		plural, group, _ := strings.Cut(crd.GetName(), ".")
-		text, err := os.ReadFile(filepath.Join(folder, group+"_"+plural+".yaml")) //nolint:gosec // A file of the module.
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs := object{}
-		if err := yaml.Unmarshal(text, &theirs); err != nil {
-			t.Fatal(err)
-		}
-		comparison.crd(crd.GetName(), theirs, normal(t, crd.Object))
-	}
-	for i, difference := range meant {
-		if comparison.used[i] == 0 {
-			t.Errorf("no field has the difference that is meant any more: %s at %s (%s)", difference.keyword, difference.path, difference.reason)
-		}
-	}
-	t.Logf("schemas: %d CRDs, %d fields compared, %d meant differences, %d opaque levels", len(ours), comparison.fields, comparison.meant, comparison.opaque)
-	if comparison.fields == 0 {
-		t.Error("no field was compared")
+	for number, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			theirs := map[string]object{}
+			for _, crd := range r.CRDs(t) {
+				theirs[crd.Name] = normal(t, crd)
+			}
+			comparison := &schemaComparison{t: t, number: number, used: map[int]int{}}
+			for _, crd := range ours {
+				comparison.crd(crd.Name, theirs[crd.Name], normal(t, crd))
+			}
+			for i, difference := range meant {
+				if comparison.expects(i) && comparison.used[i] == 0 {
+					t.Errorf("no field has the difference that is meant: %s at %s (%s)", difference.keyword, difference.path, difference.reason)
+				}
+			}
+			t.Logf("schemas: %d CRDs, %d fields compared, %d meant differences, %d opaque levels", len(ours), comparison.fields, comparison.meant, comparison.opaque)
+			if comparison.fields == 0 {
+				t.Error("no field was compared")
+			}
+		})
 	}
 }
 
+type object = map[string]any
+
 // normal passes an object through YAML, so that equal numbers have equal types.
-func normal(t *testing.T, from object) object {
+func normal(t *testing.T, from any) object {
 	t.Helper()
 	text, err := yaml.Marshal(from)
 	if err != nil {
@@ -99,9 +113,17 @@ func normal(t *testing.T, from object) object {
 }
 
 type schemaComparison struct {
-	t                     *testing.T
+	t *testing.T
+	// number of the release, from the oldest.
+	number                int
 	fields, meant, opaque int
 	used                  map[int]int
+}
+
+// expects reports whether a meant difference is one from this release.
+func (c *schemaComparison) expects(difference int) bool {
+	since := meant[difference].since
+	return since == "" || c.number < slices.Index(release.All, release.Of(c.t, since))
 }
 
 func (c *schemaComparison) crd(name string, theirs, ours object) {
@@ -193,7 +215,7 @@ func (c *schemaComparison) equal(path, keyword string, theirs, ours any) {
 
 func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
 	for i, difference := range meant {
-		if difference.keyword == keyword && difference.path.MatchString(path) {
+		if c.expects(i) && difference.keyword == keyword && strings.HasSuffix(path, difference.path) {
 			c.meant++
 			c.used[i]++
 			return

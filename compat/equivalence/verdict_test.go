@@ -73,7 +73,7 @@ func (j *judges) compare(l lists) string {
 		rendered = oidc
 	}
 	for _, given := range [][]string{rendered, effective} {
-		if diff := disagree("ToolHive", missing, toolhive(l.baseline, given)); diff != "" {
+		if diff := disagree("ToolHive", missing, validated(l.baseline, given)); diff != "" {
 			return diff
 		}
 	}
@@ -112,7 +112,7 @@ func disagree(judge string, missing []string, says string) string {
 	}
 }
 
-func toolhive(baseline, supported []string) string {
+func validated(baseline, supported []string) string {
 	config := &authserver.RunConfig{BaselineClientScopes: baseline, ScopesSupported: supported}
 	if err := config.Validate(); err != nil {
 		return err.Error()

@@ -79,6 +79,8 @@ func (r random) embedded() object {
 	config["upstreamProviders"] = upstreams
 	maybe(r, config, 20, "primaryUpstreamProvider", "company")
 	maybe(r, config, 40, "delegateClients", []any{object{"clientId": "a"}})
+	maybe(r, config, 40, "registrationRateLimit", object{"maxTokens": int64(3), "refillPeriod": "18s"})
+	maybe(r, config, 40, "tlsListener", object{"certificateSecretRef": r.secret(), "privateKeySecretRef": r.secret()})
 	maybe(r, config, 40, "trustedIssuers", []any{object{"issuerUrl": "https://a.example.com"}})
 	return config
 }
@@ -100,7 +102,9 @@ func (r random) cimd() object {
 
 func (r random) storage() object {
 	if r.one(3) {
-		return object{"type": "memory"}
+		memory := object{"type": "memory"}
+		maybe(r, memory, 20, "maxDCRClients", int64(pick(r, 0, 500)))
+		return memory
 	}
 	acl := object{"passwordSecretRef": r.secret()}
 	maybe(r, acl, 2, "usernameSecretRef", r.secret())
@@ -153,6 +157,9 @@ func (r random) upstream(index int) object {
 	maybe(r, client, 4, "additionalAuthorizationParams", object{pick(r, "access_type", "prompt", "state", "Nonce", "nonce"): "x"})
 	maybe(r, client, 4, "allowPrivateIPs", true)
 	maybe(r, client, 4, "caBundleRef", object{"configMapRef": object{"name": "ca", "key": "ca.crt"}})
+	maybe(r, client, 40, "dcrConfig", object{"discoveryUrl": "https://login.example.com/.well-known/openid-configuration"})
+	maybe(r, client, 40, "additionalTokenParams", object{"resource": "https://api.example.com"})
+	maybe(r, client, 40, "omitScopeOnRefresh", true)
 	if r.one(2) {
 		provider["type"], provider["oidcConfig"] = "oidc", client
 		client["issuerUrl"] = r.url("https")
@@ -166,7 +173,7 @@ func (r random) upstream(index int) object {
 	maybe(r, client, 3, "userInfo", r.userInfo())
 	maybe(r, client, 4, "tokenResponseMapping", object{"accessTokenPath": "a.b", "scopePath": "c"})
 	maybe(r, client, 4, "identityFromToken", object{"subjectPath": pick(r, "sub", "a|@upstreamjwt|sub"), "emailPath": "email"})
-	maybe(r, client, 30, "dcrConfig", object{"discoveryUrl": "https://login.example.com/.well-known/openid-configuration"})
+	maybe(r, client, 40, "tokenEndpointAuthMethod", pick(r, "none", "client_secret_basic"))
 	return provider
 }
 
@@ -203,6 +210,7 @@ func (r random) objects() (consumer, config object) {
 			"incomingAuth":     object{"type": pick(r, "oidc", "oidc", "oidc", "anonymous"), "oidcConfigRef": r.oidcReference("http://" + name + ".team-a.svc.cluster.local:4483")},
 			"authServerConfig": r.embedded(),
 		}
+		maybe(r, consumer["spec"].(object), 40, "authServerUpstreamFilter", object{"rules": []any{object{"groups": []any{"staff"}, "upstreamProviders": []any{"company-0"}}}})
 		return consumer, nil
 	}
 	spec := object{"proxyPort": int64(pick(r, 8080, 9000))}

@@ -1,0 +1,114 @@
+package crds
+
+import (
+	"flag"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
+)
+
+var namespaces = flag.Int("namespaces", 50, "how many random namespaces to compare on each release")
+
+// TestGuard installs the guard's policies on a real API server with the CRDs of
+// each release.
+func TestGuard(t *testing.T) {
+	setup.Quiet()
+	for _, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			cluster := start(t, controlplane.Options{CRDs: r.CRDs(t)})
+			if err := setup.Install(t.Context(), cluster.Client, true); err != nil {
+				t.Fatal(err)
+			}
+			if err := setup.Settle(t.Context(), cluster.Client); err != nil {
+				t.Fatal(err)
+			}
+			t.Run("types", func(t *testing.T) { setup.CheckTypes(t, cluster) })
+			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../../test/testdata")) })
+			t.Run("random edits", func(t *testing.T) { setup.CheckRandom(t, cluster, *namespaces, 1) })
+			t.Run("examples", func(t *testing.T) { compareExamples(t, cluster, r.Examples(t)) })
+			if r == release.Newest {
+				for _, object := range newFields(t) {
+					t.Run(object.String(), func(t *testing.T) { apply(t, cluster, object) })
+				}
+			}
+		})
+	}
+}
+
+// start starts a control plane for the test.
+func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
+	t.Helper()
+	if os.Getenv(controlplane.AssetsVariable) == "" {
+		t.Skipf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
+	}
+	cluster, err := testenv.Start(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cluster
+}
+
+// compareExamples creates the examples of each file in two namespaces, of which
+// the guard denies in one: the API server answers the same.
+func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.Object) {
+	without, with := map[string]string{}, map[string]string{}
+	for _, example := range examples {
+		if without[example.File] == "" {
+			without[example.File] = namespaceIn(t, cluster, guard.ModeOff)
+			with[example.File] = namespaceIn(t, cluster, guard.ModeDeny)
+		}
+	}
+	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
+		t.Fatal(err)
+	}
+	accepted, refused := 0, 0
+	for _, example := range examples {
+		want := create(t, cluster, example, without[example.File])
+		if diff := cmp.Diff(want, create(t, cluster, example, with[example.File])); diff != "" {
+			t.Errorf("%s (-without the guard +with):\n%s", example, diff)
+		}
+		if want == "" {
+			accepted++
+		} else {
+			refused++
+			t.Logf("%s is refused without the guard too: %s", example, want)
+		}
+	}
+	t.Logf("examples: %d accepted and %d refused, with the guard as without", accepted, refused)
+}
+
+func namespaceIn(t *testing.T, cluster *testenv.Cluster, mode string) string {
+	t.Helper()
+	namespace, err := setup.Namespace(t.Context(), cluster.Client, mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return namespace
+}
+
+// create returns what the API server says to an example in a namespace, "" where
+// it accepts it.
+func create(t *testing.T, cluster *testenv.Cluster, example release.Object, namespace string) string {
+	t.Helper()
+	object := example.DeepCopy()
+	object.SetNamespace(namespace)
+	if err := client.WithFieldValidation(cluster.Client, "Strict").Create(t.Context(), object); err != nil {
+		return strings.ReplaceAll(err.Error(), namespace, path.Base(example.File))
+	}
+	return ""
+}

@@ -1,0 +1,113 @@
+// Package release gives tests the source of ToolHive's releases: Go files, CRDs and
+// examples. It downloads a module as Go does and reads its zip file, so that a
+// release is there also where its code does not compile.
+package release
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/mod/sumdb/dirhash"
+)
+
+// Module is the path of ToolHive's module.
+const Module = "github.com/stacklok/toolhive"
+
+// RequireVariable makes a test fail that can't download a release, where it is
+// "required"; else the test is skipped.
+const RequireVariable = "SCOPEGATE_TOOLHIVE_SOURCES"
+
+// Release is a release of ToolHive.
+type Release struct {
+	Version string
+	// Sum is the checksum of the module, as go.sum would hold it. A go.sum holds
+	// that of one required version alone.
+	Sum string
+}
+
+// Compiled is the release that go.mod requires.
+const Compiled = "v0.47.0"
+
+// All are the releases that scopegate is compared with, oldest first.
+var All = []Release{
+	{"v0.44.0", "h1:Eq5jxUaU5BpogwOz6aCXKoNWpRmHM0xUjnMVNMXIFSI="},
+	{Compiled, "h1:2GBpOHfuQg/1j0gK26iwvn8/qKSpfauHBhpnTHTsiO4="},
+	{"v0.48.0", "h1:ANFdgTsM/huh6iIn+NDfncxBRTnHC7RpZdozc5nh+EQ="},
+	{"v0.50.0", "h1:tkAK1/Gy7MnngZt8FxHxwQIodg12FANEnId0jYMJISI="},
+	{"v0.56.0", "h1:bQjXYPzomEVa0Se9C8uypnTm5BWJKmBK/HO1a13dnT0="},
+	{"v0.60.0", "h1:3Mkou7XIY9nUHBsN1IFZ0kwE1J2UL5ANTUTUwZK+Ams="},
+	{"v0.63.0", "h1:DiZPVaTjVB7IOFR5mhME2M6kn/2VwacrPZqnsShmcmo="},
+}
+
+// Newest is the newest of them.
+var Newest = All[len(All)-1]
+
+// Of returns the release with a version.
+func Of(t testing.TB, version string) Release {
+	t.Helper()
+	for _, release := range All {
+		if release.Version == version {
+			return release
+		}
+	}
+	t.Fatalf("ToolHive %s is not among the releases of compat/release", version)
+	return Release{}
+}
+
+// Files returns the files of the release, and skips the test where it can't be
+// downloaded.
+func (r Release) Files(t testing.TB) fs.FS {
+	t.Helper()
+	file, err := download(t.Context(), r.Version)
+	switch {
+	case err != nil && os.Getenv(RequireVariable) == "required":
+		t.Fatal(err)
+	case err != nil:
+		t.Skipf("%v (%s=required makes this a failure)", err, RequireVariable)
+	}
+	sum, err := dirhash.HashZip(file, dirhash.Hash1)
+	if err != nil {
+		t.Fatalf("reading ToolHive %s: %v", r.Version, err)
+	}
+	if sum != r.Sum {
+		t.Fatalf("ToolHive %s has the checksum %s, compat/release pins %s", r.Version, sum, r.Sum)
+	}
+	archive, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatalf("reading ToolHive %s: %v", r.Version, err)
+	}
+	t.Cleanup(func() {
+		if err := archive.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	files, err := fs.Sub(archive, Module+"@"+r.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// download returns the zip file of a version of ToolHive. Go also names it, with
+// an error that does not matter here, where the version needs a newer Go.
+func download(ctx context.Context, version string) (string, error) {
+	var problems bytes.Buffer
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version) //nolint:gosec // A version of the list above.
+	command.Dir, command.Stderr = os.TempDir(), &problems
+	output, failed := command.Output()
+	var module struct{ Zip, Error string }
+	if err := json.Unmarshal(output, &module); err != nil {
+		return "", fmt.Errorf("downloading ToolHive %s: %w: %s", version, failed, problems.Bytes())
+	}
+	if module.Zip == "" {
+		return "", fmt.Errorf("downloading ToolHive %s: %s", version, module.Error)
+	}
+	return module.Zip, nil
+}
