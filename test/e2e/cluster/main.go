@@ -5,9 +5,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -16,10 +18,14 @@ import (
 )
 
 func main() {
+	check := flag.Bool("check", false, "only report whether this machine can run a cluster, and what it lacks")
 	withToolHive := flag.Bool("toolhive", false, "install ToolHive's CRDs and its operator")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *withToolHive)
+	err := node.CheckMachine()
+	if err == nil && !*check {
+		err = run(ctx, *withToolHive)
+	}
 	// An end that was asked for is none that failed.
 	failed := err != nil && ctx.Err() == nil
 	stop()
@@ -38,13 +44,9 @@ func run(ctx context.Context, withToolHive bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if stopErr := cluster.Stop(); stopErr != nil {
-			err = stopErr
-		}
-	}()
+	defer func() { err = errors.Join(err, cluster.Stop()) }()
 	if withToolHive {
-		if err := toolhive.Install(ctx, cluster); err != nil {
+		if err := install(ctx, cluster); err != nil {
 			return err
 		}
 	}
@@ -55,5 +57,25 @@ alias kubectl=%s
 Logs are in %s. Ctrl-C ends the cluster.
 `, cluster.Kubeconfig, cluster.KubectlPath, cluster.Folder)
 	<-ctx.Done()
+	return nil
+}
+
+// install applies ToolHive's manifests, and waits until its operator is Ready.
+func install(ctx context.Context, cluster *node.Cluster) error {
+	manifests, err := toolhive.Manifests(".")
+	if err != nil {
+		return err
+	}
+	apply := []string{"apply", "--server-side"}
+	for _, manifest := range manifests {
+		apply = append(apply, "--filename", manifest)
+	}
+	for _, arguments := range [][]string{apply, {"--namespace", toolhive.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m"}} {
+		command := exec.CommandContext(ctx, cluster.KubectlPath, append([]string{"--kubeconfig", cluster.Kubeconfig}, arguments...)...) //nolint:gosec // The pinned binary.
+		command.Stdout, command.Stderr = os.Stdout, os.Stderr
+		if err := command.Run(); err != nil {
+			return fmt.Errorf("installing ToolHive's operator: %w", err)
+		}
+	}
 	return nil
 }
