@@ -41,7 +41,7 @@ type cluster struct {
 	client    client.WithWatch
 	clientset *kubernetes.Clientset
 	// http reaches Services by URLs such as http://NAME.NAMESPACE:PORT.
-	http *http.Client
+	http        *http.Client
 	kubectlPath string
 	// context is that of the kubeconfig.
 	context string
@@ -185,7 +185,8 @@ func (c *cluster) run(ctx context.Context, stdin io.Reader, arguments ...string)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := command.CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("kubectl %s: %w: %s", quoted(arguments), err, output)
+		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+		err = fmt.Errorf("kubectl %s: %w: %s", quoted(arguments), err, lines[len(lines)-1])
 	}
 	return string(output), err
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/scopegate/scopegate/test/e2e/node"
@@ -20,11 +21,20 @@ import (
 func main() {
 	check := flag.Bool("check", false, "only report whether this machine can run a cluster, and what it lacks")
 	withToolHive := flag.Bool("toolhive", false, "install ToolHive's CRDs and its operator")
+	var images []node.Image
+	flag.Func("image", "an image that pods can run, as `NAME=ARCHIVE`, of `make image` for instance; it can be given several times", func(value string) error {
+		name, archive, found := strings.Cut(value, "=")
+		images = append(images, node.Image{Name: name, Archive: archive})
+		if !found {
+			return errors.New("it is not NAME=ARCHIVE")
+		}
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := node.CheckMachine()
 	if err == nil && !*check {
-		err = run(ctx, *withToolHive)
+		err = run(ctx, images, *withToolHive)
 	}
 	// An end that was asked for is none that failed.
 	failed := err != nil && ctx.Err() == nil
@@ -35,12 +45,11 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, withToolHive bool) (err error) {
-	options := node.Options{Output: os.Stdout}
+func run(ctx context.Context, images []node.Image, withToolHive bool) (err error) {
 	if withToolHive {
-		options.Images = toolhive.Images()
+		images = append(images, toolhive.Images()...)
 	}
-	cluster, err := node.Start(ctx, options)
+	cluster, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: images})
 	if err != nil {
 		return err
 	}

@@ -46,10 +46,12 @@ func Source(root string) (string, error) {
 // are longer than an annotation may be.
 func Manifests(root string) ([]string, error) {
 	source, err := Source(root)
+	if err != nil {
+		return nil, err
+	}
+	operator, err := filepath.Abs(filepath.Join(root, "test", "e2e", "toolhive", "operator.yaml"))
 	charts := filepath.Join(source, "deploy", "charts")
 	return []string{
-		filepath.Join(charts, "operator-crds", "files", "crds"),
-		filepath.Join(charts, "operator", "templates", "clusterrole", "role.yaml"),
-		filepath.Join(root, "test", "e2e", "toolhive", "operator.yaml"),
+		filepath.Join(charts, "operator-crds", "files", "crds"), filepath.Join(charts, "operator", "templates", "clusterrole", "role.yaml"), operator,
 	}, err
 }
