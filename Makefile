@@ -126,7 +126,6 @@ generate: ## Regenerate deepcopy, CRDs, RBAC and the generated docs.
 	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
-	go run ./hack/guard
 	go run ./hack/schemas
 	go run ./hack/docs
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Writes dist/guard.yaml, dist/guard-deny.yaml, dist/guard-cleanup.yaml and
-# dist/install.yaml: config/guard, the same with config/guard/deny,
-# config/guard/cleanup and config/default in one file each, with the images of a
-# version.
+# Writes what users install into dist, with the images of a version:
+#   guard.yaml, guard-deny.yaml            config/guard, without and with config/guard/deny
+#   guard-hold.yaml, guard-hold-deny.yaml  config/guard/hold and hold-deny
+#   guard-cleanup.yaml                     config/guard/cleanup
+#   standalone.yaml                        config/default
 #
 # VERSION is the tag of the images, by default that of this commit. REGISTRY, if
 # set, stands before their names. OUT is the folder instead of dist.
@@ -40,6 +41,8 @@ authserver="patches:
 
 build guard "" >"$overlay/guard.yaml"
 build examples/guard-deny "" >"$overlay/guard-deny.yaml"
+build examples/guard-hold "" >"$overlay/guard-hold.yaml"
+build examples/guard-hold-deny "" >"$overlay/guard-hold-deny.yaml"
 build guard/cleanup "" >"$overlay/guard-cleanup.yaml"
-build default "$authserver" >"$overlay/install.yaml"
-mv "$overlay/guard.yaml" "$overlay/guard-deny.yaml" "$overlay/guard-cleanup.yaml" "$overlay/install.yaml" "$out/"
+build default "$authserver" >"$overlay/standalone.yaml"
+mv "$overlay"/{guard,guard-deny,guard-hold,guard-hold-deny,guard-cleanup,standalone}.yaml "$out/"

@@ -56,7 +56,7 @@ func (r random) text() string {
 	}
 }
 
-// noise is of characters that mean something to a decoder.
+// noise is made of characters that mean something to a decoder.
 func (r random) noise() string {
 	const characters = "ab -:#[]{},&*!|>'\"%@`\\/?=<~.0_\n\té"
 	all := []rune(characters)
@@ -75,13 +75,33 @@ func (r random) texts(most int) []string {
 	return list
 }
 
-// scope is ordinary mostly, so that lists overlap.
+// tokens are the odd texts that are scope tokens (RFC 6749 section 3.3).
+var tokens = func() []string {
+	var found []string
+	for _, text := range odd {
+		if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r > '~' }) {
+			found = append(found, text)
+		}
+	}
+	return found
+}()
+
+// scope is a scope token, an ordinary one mostly, so that lists overlap.
 func (r random) scope() string {
 	switch r.IntN(12) {
-	case 0, 1:
-		return r.text()
+	case 0:
+		return pick(r, tokens...)
+	case 1:
+		return pick(r, plain...) + pick(r, tokens...)
 	case 2:
-		return strings.Repeat(pick(r, plain...)+pick(r, "", " ", "/"), 1+r.IntN(30))
+		return strings.Repeat(pick(r, plain...)+pick(r, "", "/"), 1+r.IntN(30))
+	case 3:
+		const characters = "ab-:#[]{},&*!|>'%@`/?=<~.0_^$;()+"
+		var text strings.Builder
+		for range 1 + r.IntN(6) {
+			text.WriteByte(characters[r.IntN(len(characters))])
+		}
+		return text.String()
 	default:
 		return pick(r, plain...)
 	}

@@ -1,6 +1,5 @@
-// Package lock compares the lock's expressions, on the API server's evaluator,
-// with ToolHive: over what its encoders write, and over what somebody may make of
-// that by hand.
+// Package lock compares the policies on run configs, on the API server's evaluator,
+// with ToolHive's decoders, over what its encoders write.
 package lock
 
 import (
@@ -22,9 +21,10 @@ import (
 	"github.com/stacklok/toolhive/pkg/authserver/server/registration"
 	"github.com/stacklok/toolhive/pkg/runner"
 	"gopkg.in/yaml.v3"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 
-	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/test/guard/lockeval"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
 // casesVariable gives -cases a default: `make lock-equivalence` sets it.
@@ -43,41 +43,41 @@ func defaultCases() int {
 }
 
 const (
-	jsonKey = "runconfig.json"
-	yamlKey = "authserver-config.yaml"
+	jsonKey = toolhive.RunConfigKey
+	yamlKey = toolhive.AuthServerConfigKey
 )
 
-// artefact is a text as ToolHive's operator stores it.
-type artefact struct{ key, text string }
+// file is a text as ToolHive's operator stores it, by its key.
+type file struct{ key, text string }
 
-func (a artefact) data() map[string]string { return map[string]string{a.key: a.text} }
+func (f file) data() map[string]string { return map[string]string{f.key: f.text} }
 
 // encode makes one as the operator does: mcpserver_runconfig.go,
 // mcpremoteproxy_runconfig.go and virtualmcpserver_vmcpconfig.go.
-func (r random) encode() (artefact, error) {
+func (r random) encode() (file, error) {
 	if r.one(3) {
 		text, err := yaml.Marshal(r.authServer())
-		return artefact{yamlKey, string(text)}, err
+		return file{yamlKey, string(text)}, err
 	}
 	config, err := r.runConfig()
 	if err != nil {
-		return artefact{}, err
+		return file{}, err
 	}
 	text, err := json.MarshalIndent(config, "", "  ")
-	return artefact{jsonKey, string(text)}, err
+	return file{jsonKey, string(text)}, err
 }
 
 // decode reads one as the processes in pods do, and returns how many scopes of
 // the baseline ToolHive refuses.
-func decode(a artefact) (missing int, err error) {
+func decode(f file) (missing int64, err error) {
 	config := &authserver.RunConfig{}
-	if a.key == yamlKey {
-		if err := yaml.Unmarshal([]byte(a.text), config); err != nil {
+	if f.key == yamlKey {
+		if err := yaml.Unmarshal([]byte(f.text), config); err != nil {
 			return 0, err
 		}
 	} else {
 		whole := &runner.RunConfig{}
-		if err := json.Unmarshal([]byte(a.text), whole); err != nil {
+		if err := json.Unmarshal([]byte(f.text), whole); err != nil {
 			return 0, err
 		}
 		if config = whole.EmbeddedAuthServerConfig; config == nil {
@@ -134,27 +134,25 @@ func parallel(count int, enough func() bool, do func(r random, number int)) {
 	group.Wait()
 }
 
-func evaluator(t testing.TB) *lockeval.Evaluator {
+func newEvaluator(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *evaluator.Evaluator {
 	t.Helper()
-	e, err := lockeval.New(nil)
+	e, err := evaluator.New(change)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-var denying = lockeval.Parameters(map[string]string{guard.ParameterMode: guard.ModeDeny})
-
-// TestEncoded: for each text that ToolHive's encoders write the lock counts the
-// missing scopes that ToolHive counts in the decoded text.
+// TestEncoded compares, for texts that ToolHive's encoders write, the missing scopes
+// that the policy counts with those that ToolHive counts in the decoded text.
 func TestEncoded(t *testing.T) {
 	counts, start := &tally{}, time.Now()
-	for _, difference := range compareEncoded(t, evaluator(t), *cases, 10, counts) {
+	for _, difference := range compare(t, newEvaluator(t, nil), *cases, 10, counts) {
 		t.Error(difference)
 	}
 	t.Logf("%d random configs, %.1f s: %s", *cases, time.Since(start).Seconds(), counts)
 	if *cases >= 1000 {
-		for _, what := range []string{jsonKey + " readable missing 1", yamlKey + " readable missing 1", jsonKey + " none missing 0"} {
+		for _, what := range []string{jsonKey + " missing 0", jsonKey + " missing 1", yamlKey + " missing 0", yamlKey + " missing 1", "held", "not held"} {
 			if counts.of[what] < *cases/100 {
 				t.Errorf("%s: only %d, which compares little", what, counts.of[what])
 			}
@@ -162,29 +160,57 @@ func TestEncoded(t *testing.T) {
 	}
 }
 
-// compareEncoded returns the differences over random configs, up to so many.
-func compareEncoded(t *testing.T, e *lockeval.Evaluator, count, most int, counts *tally) []string {
+// compare returns the differences over random configs, up to so many. Each is
+// written over the one before it, and the layout is told as the policy reads it.
+func compare(t *testing.T, e *evaluator.Evaluator, count, most int, counts *tally) []string {
 	found := &differences{most: most}
 	parallel(count, found.enough, func(r random, number int) {
-		a, err := r.encode()
-		if err != nil {
-			counts.add("not encodable")
+		old, oldMissing, ok := r.decodable(counts)
+		if !ok {
 			return
 		}
-		want, err := decode(a)
-		if err != nil {
-			// What the encoder writes of some odd texts its decoder refuses, as the
-			// process in the pod would.
-			counts.add("not decodable")
+		f, missing, ok := r.decodable(counts)
+		if !ok {
 			return
 		}
-		outcome, err := e.Evaluate(t.Context(), lockeval.ConfigMap(a.data()), denying, nil)
-		counts.add(fmt.Sprintf("%s %s missing %d", a.key, outcome.State, min(want, 1)))
-		if err != nil || outcome.State == lockeval.Unreadable || outcome.Missing != want || outcome.Admitted != (want == 0) {
-			found.add(fmt.Sprintf("case %d (-seed %d): ToolHive misses %d scopes, the lock: %+v %v\n%s\n%q", number, *seed, want, outcome, err, a.text, a.text))
+		differs := func(what string, outcome any, err error) {
+			found.add(fmt.Sprintf("case %d (-seed %d): %s: %+v, %v; ToolHive misses %d scopes in the new text and %d in the old\n%s\n%q\n%q",
+				number, *seed, what, outcome, err, missing, oldMissing, f.text, f.text, old.text))
+		}
+		created, err := e.Evaluate(t.Context(), evaluator.ConfigMap(f.data()), nil)
+		counts.add(fmt.Sprintf("%s missing %d", f.key, min(missing, 1)))
+		if err != nil || created.Admitted != (missing == 0) {
+			differs("created", created, err)
+		}
+		updated, err := e.Evaluate(t.Context(), evaluator.ConfigMap(f.data()), evaluator.ConfigMap(old.data()))
+		if err != nil || !slices.Equal(updated.Missing, []int64{missing, oldMissing}) || updated.Held() != (missing > 0 && oldMissing == 0) {
+			differs("updated", updated, err)
+		}
+		counts.add(map[bool]string{true: "held", false: "not held"}[updated.Held()])
+		servers, err := toolhive.AuthServers(f.data(), registration.DefaultScopes)
+		for _, server := range servers {
+			if err != nil || !server.InLayout || int64(len(server.Missing)) > missing || (len(server.Missing) > 0) != (missing > 0) {
+				differs("decoded", servers, err)
+			}
 		}
 	})
 	return found.all
+}
+
+// decodable returns a random file that ToolHive can decode, and how many scopes are
+// missing in it. What the encoder writes of some odd texts its decoder refuses, as
+// the process in the pod would.
+func (r random) decodable(counts *tally) (file, int64, bool) {
+	f, err := r.encode()
+	if err != nil {
+		counts.add("not encodable")
+		return f, 0, false
+	}
+	missing, err := decode(f)
+	if err != nil {
+		counts.add("not decodable")
+	}
+	return f, missing, err == nil
 }
 
 // differences of cases that run at the same time.

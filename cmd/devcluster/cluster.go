@@ -61,6 +61,7 @@ func inCluster(ctx context.Context, out console, opts options, plane *controlpla
 		return interruptedOr(ctx, fmt.Errorf("reaching the control plane: %w", err))
 	}
 	mgr, err := operator.New(ctx, plane.ManagerConfig(), operator.Options{
+		Standalone:         true,
 		MetricsBindAddress: opts.metricsAddr, HealthProbeBindAddress: "0", AuthServerImage: "scopegate-authserver:latest",
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
-// Command manager is the operator. In whole mode it writes the statuses of
-// ToolHive's kinds and rolls out the auth servers whose baseline is valid; in
-// guard mode (--guard) it writes one condition beside ToolHive's operator.
+// Command manager is the operator. Beside ToolHive's operator it writes one
+// condition (guard mode, the default). In standalone mode (--standalone) it writes
+// the statuses of ToolHive's kinds and rolls out the auth servers whose baseline is
+// valid.
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 func main() {
@@ -33,18 +35,18 @@ func run() error {
 	var namespaces, defaults string
 	var clean bool
 	// controller-runtime adds --kubeconfig.
-	flag.BoolVar(&options.Guard, "guard", false, "Work beside ToolHive's operator, on its CRDs: write the condition, and run nothing.")
-	flag.BoolVar(&clean, "cleanup", false, "With --guard: remove the condition from every object, and end. For before the manifest is deleted.")
+	flag.BoolVar(&options.Standalone, "standalone", false, "Replace ToolHive's operator, on scopegate's own CRDs: write all of the status, and run the auth servers. By default the manager works beside ToolHive's operator.")
+	flag.BoolVar(&clean, "cleanup", false, "Remove the condition from every object, and end: before the guard's manifest is deleted.")
 	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, with commas between them; all if empty.")
-	flag.StringVar(&defaults, "default-scopes", "", "With --guard: what ToolHive's auth server supports when it is told nothing, with spaces between, for a release with other defaults.")
-	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "Where the manager is installed, by default $POD_NAMESPACE. In guard mode the policies are tried there, by dry run.")
+	flag.StringVar(&defaults, "default-scopes", "", "What the auth server supports when it is told no scopes, with spaces between; by default "+strings.Join(toolhive.DefaultScopes, " ")+". Not in standalone mode.")
+	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "Where the manager is installed, by default $POD_NAMESPACE. The guard tries its policies there, by dry run.")
 	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "Where metrics are served, or 0 for nowhere.")
 	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, to those alone whom the API server lets get /metrics.")
 	flag.StringVar(&options.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served, or 0 for nowhere.")
 	flag.StringVar(&options.PprofBindAddress, "pprof-bind-address", "0", "Where net/http/pprof is served, or 0 for nowhere.")
 	flag.BoolVar(&options.LeaderElect, "leader-elect", false, "Let one of several managers work, and the others wait.")
 	flag.StringVar(&options.LeaderElectionNamespace, "leader-election-namespace", "", "Where the lease is; by default the manager's own namespace.")
-	flag.StringVar(&options.AuthServerImage, "auth-server-image", "scopegate-authserver:latest", "The image that auth servers run in whole mode.")
+	flag.StringVar(&options.AuthServerImage, "auth-server-image", "scopegate-authserver:latest", "The image of auth servers in standalone mode.")
 	flag.IntVar(&options.Concurrency, "concurrency", operator.DefaultConcurrency, "How many objects of each kind are reconciled at a time.")
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
 	logging.BindFlags(flag.CommandLine)
@@ -80,13 +82,13 @@ func check(options operator.Options, clean bool) error {
 	switch {
 	case flag.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; see --help for the flags", flag.Arg(0))
-	case clean && !options.Guard:
-		return fmt.Errorf("--cleanup is for guard mode: add --guard; whole mode leaves nothing that its CRDs do not take along")
-	case len(options.DefaultScopes) > 0 && !options.Guard:
-		return fmt.Errorf("--default-scopes is for guard mode: whole mode tells its auth servers which scopes they support")
+	case clean && options.Standalone:
+		return fmt.Errorf("--cleanup is for the guard: standalone mode leaves nothing that its CRDs do not take along; remove one of the two flags")
+	case len(options.DefaultScopes) > 0 && options.Standalone:
+		return fmt.Errorf("--default-scopes is for the guard: standalone mode tells its auth servers which scopes they support; remove one of the two flags")
 	case clean && options.OwnNamespace == "":
 		return fmt.Errorf("--namespace is empty: name the namespace that the guard is installed in")
-	case !options.Guard && options.AuthServerImage == "":
+	case options.Standalone && options.AuthServerImage == "":
 		return fmt.Errorf("--auth-server-image is empty: name the image that auth servers run")
 	}
 	for _, namespace := range options.Namespaces {

@@ -13,8 +13,7 @@ import (
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/internal/guard/canary"
-	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/guard/check"
 	"github.com/scopegate/scopegate/internal/metrics"
 )
 
@@ -100,7 +99,7 @@ func (d described) row() string {
 func metricsPage() (string, error) {
 	var page strings.Builder
 	page.WriteString(metricsHead + tableHead)
-	for _, collector := range []prometheus.Collector{metrics.Collector{}, &canary.Checker{}, metrics.StoodDown{Rivals: &condition.Rivals{}}} {
+	for _, collector := range []prometheus.Collector{metrics.Collector{}, &check.Checker{}, metrics.StoodDown{}} {
 		own, err := describe(collector)
 		if err != nil {
 			return "", err

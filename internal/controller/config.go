@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/words"
 )
 
@@ -34,7 +33,7 @@ func (r *configReconciler) setup(mgr ctrl.Manager) error {
 func (r *configReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	config := &v1beta1.MCPExternalAuthConfig{}
 	if found, err := r.get(ctx, request.Namespace, request.Name, config); err != nil || !found {
-		return reconcile.Result{}, r.gone(resolve.KindMCPExternalAuthConfig, request, err)
+		return reconcile.Result{}, r.gone(request, err)
 	}
 	pairs, err := r.pairs(ctx, config.Namespace, config.Name)
 	if err != nil {

@@ -46,7 +46,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
-		return reconcile.Result{}, r.gone(r.kind.name, request, err)
+		return reconcile.Result{}, r.gone(request, err)
 	}
 	consumer, _ := r.consumerOf(object)
 	pair, err := resolve.Resolve(consumer, r.configs(ctx, consumer.Namespace))

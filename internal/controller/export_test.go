@@ -14,12 +14,12 @@ import (
 // Write is the end of every reconcile.
 type Write func(ctx context.Context, object status.Object, conditions []metav1.Condition) error
 
-// WholeWrite is that of whole mode.
-func WholeWrite(c client.Client, recorder events.EventRecorder) Write {
-	return writer{keeper: wholeStatus{c}, recorder: recorder}.write
+// StandaloneWrite is that of standalone mode.
+func StandaloneWrite(c client.Client, recorder events.EventRecorder) Write {
+	return writer{conditions: statusWriter{c}, recorder: recorder}.write
 }
 
 // GuardWrite is that of guard mode.
 func GuardWrite(c client.Client, recorder events.EventRecorder) Write {
-	return writer{keeper: &condition.Keeper{Client: c, Rivals: &condition.Rivals{}}, recorder: recorder}.write
+	return writer{conditions: condition.NewWriter(c, nil), recorder: recorder}.write
 }

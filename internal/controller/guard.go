@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,11 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/status/words"
 )
 
@@ -28,9 +25,9 @@ const byOwner = "owner"
 
 // SetupGuard adds the reconcilers of guard mode to a manager, whose cache has of
 // ConfigMaps only those that are held. They write the one condition, and no
-// workload: ToolHive's operator does. defaults are the scopes of an auth server
-// that is told nothing, if others than the known ones.
-func SetupGuard(ctx context.Context, mgr ctrl.Manager, keeper *condition.Keeper, defaults []string) error {
+// workload: ToolHive's operator does. defaults are what an auth server supports that
+// is told no scopes. conditions returns the writer of a kind.
+func SetupGuard(ctx context.Context, mgr ctrl.Manager, defaults []string, conditions func(kind string) *condition.Writer) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), byConfig); err != nil {
 		return err
 	}
@@ -41,28 +38,28 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, keeper *condition.Keeper,
 		return err
 	}
 	lookup := lookup{Reader: mgr.GetCache(), defaults: defaults}
-	writer := writer{keeper: keeper, recorder: mgr.GetEventRecorder(condition.FieldManager)}
-	configs := &configReconciler{lookup: lookup, writer: writer}
+	recorder := mgr.GetEventRecorder(condition.FieldManager)
+	configs := &configReconciler{lookup: lookup, writer: writer{conditions(resolve.KindMCPExternalAuthConfig), recorder}}
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)
 	}
 	for _, kind := range kinds {
-		judge := &judgeReconciler{lookup: lookup, writer: writer, kind: kind}
-		if err := judge.setup(mgr); err != nil {
+		consumers := &conditionReconciler{lookup: lookup, writer: writer{conditions(kind.name), recorder}, kind: kind}
+		if err := consumers.setup(mgr); err != nil {
 			return fmt.Errorf("setting up the controller of %s: %w", kind.name, err)
 		}
 	}
 	return nil
 }
 
-// judgeReconciler writes the condition of every object of one kind of consumers.
-type judgeReconciler struct {
+// conditionReconciler writes the condition of every object of one kind of consumers.
+type conditionReconciler struct {
 	lookup
 	writer
 	kind kind
 }
 
-func (r *judgeReconciler) setup(mgr ctrl.Manager) error {
+func (r *conditionReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(r.kind.new()).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
@@ -71,49 +68,40 @@ func (r *judgeReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile judges a consumer.
-func (r *judgeReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+// Reconcile validates the baseline of a consumer.
+func (r *conditionReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
-		return reconcile.Result{}, r.gone(r.kind.name, request, err)
+		return reconcile.Result{}, r.gone(request, err)
 	}
 	consumer, _ := r.consumerOf(object)
 	pair, err := resolve.Resolve(consumer, r.configs(ctx, consumer.Namespace))
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)
 	}
+	held, err := r.held(ctx, consumer)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	var conditions []metav1.Condition
 	if verdict := words.ForConsumer(pair); verdict != nil {
-		if verdict.Status == metav1.ConditionFalse {
-			if err := r.tellHeld(ctx, object, consumer, verdict); err != nil {
-				return reconcile.Result{}, err
-			}
+		if held && verdict.Status == metav1.ConditionFalse {
+			verdict.Message = words.Held(verdict.Message)
 		}
 		conditions = append(conditions, *verdict)
 	}
 	return reconcile.Result{}, r.write(ctx, object, conditions)
 }
 
-// tellHeld adds to a condition since when what runs is held back by the lock on
-// its ConfigMap. Since when is the time from which the condition is False: what
-// is held is the good run config from before.
-func (r *judgeReconciler) tellHeld(ctx context.Context, object status.Object, consumer resolve.Consumer, verdict *metav1.Condition) error {
+// held reports whether a policy holds the ConfigMap of a consumer.
+func (r *conditionReconciler) held(ctx context.Context, consumer resolve.Consumer) (bool, error) {
 	held := &metav1.PartialObjectMetadataList{}
 	held.SetGroupVersionKind(configMapKind.GroupVersion().WithKind("ConfigMapList"))
 	err := r.List(ctx, held, client.InNamespace(consumer.Namespace), client.MatchingFields{byOwner: owner(consumer.Kind, consumer.Name)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return fmt.Errorf("finding what is held of %s: %w", consumer, err)
+		return false, fmt.Errorf("finding what is held of %s: %w", consumer, err)
 	}
-	if len(held.Items) == 0 {
-		return nil
-	}
-	verdict.LastTransitionTime = metav1.Now().Rfc3339Copy()
-	old := meta.FindStatusCondition(object.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
-	if old != nil && old.Status == verdict.Status {
-		verdict.LastTransitionTime = old.LastTransitionTime
-	}
-	words.Hold(verdict)
-	return nil
+	return len(held.Items) > 0, nil
 }
 
 var configMapKind = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}

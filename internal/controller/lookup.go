@@ -24,7 +24,9 @@ type lookup struct {
 // no auth server.
 func (l lookup) consumerOf(object any) (resolve.Consumer, bool) {
 	consumer, ok := resolve.Of(object)
-	consumer.Defaults = l.defaults
+	if len(l.defaults) > 0 {
+		consumer.Defaults = l.defaults
+	}
 	return consumer, ok
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// Setup adds the indexes and the four reconcilers of whole mode to a manager.
+// Setup adds the indexes and the four reconcilers of standalone mode to a manager.
 // authServerImage is what the Deployments run.
 func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error {
 	fields := []string{byConfig, byOIDCConfig, byChild}
@@ -27,7 +27,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error 
 		return err
 	}
 	lookup := lookup{Reader: mgr.GetCache()}
-	writer := writer{keeper: wholeStatus{mgr.GetClient()}, recorder: mgr.GetEventRecorder("scopegate")}
+	writer := writer{conditions: statusWriter{mgr.GetClient()}, recorder: mgr.GetEventRecorder("scopegate")}
 	configs := &configReconciler{lookup: lookup, writer: writer}
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)

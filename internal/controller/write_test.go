@@ -67,7 +67,7 @@ func (w *written) live(object client.Object) *v1beta1.MCPServer {
 // was before a write.
 func TestOneTransitionIsToldOnce(t *testing.T) {
 	const unsupported, unresolved = "BaselineScopeNotSupported", "ScopesNotResolved"
-	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"whole": controller.WholeWrite, "guard": controller.GuardWrite}
+	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"whole": controller.StandaloneWrite, "guard": controller.GuardWrite}
 	cases := map[string]struct {
 		run  func(w *written, stale *v1beta1.MCPServer)
 		want []string
@@ -146,7 +146,7 @@ func TestOneReasonIsToldOnce(t *testing.T) {
 			recorder := events.NewFakeRecorder(10)
 			logged := 0
 			logger := funcr.New(func(string, string) { logged++ }, funcr.Options{})
-			if err := controller.WholeWrite(cluster.Client, recorder)(log.IntoContext(t.Context(), logger), object, conditions); err != nil {
+			if err := controller.StandaloneWrite(cluster.Client, recorder)(log.IntoContext(t.Context(), logger), object, conditions); err != nil {
 				t.Fatal(err)
 			}
 			if logged != 2 || len(recorder.Events) != 1 {

@@ -154,7 +154,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	folders := []string{"manager", "rbac"}
 	c.user = wholeUser
 	if options.Guard {
-		folders = []string{"guard/manager", "guard/rbac", "guard/policies", "guard/lock"}
+		folders = []string{"guard/manager", "guard/rbac", "guard/policies", "guard/hold"}
 		c.user = guardUser
 	}
 	if !options.Bare {

@@ -1,13 +1,12 @@
-// Package guard is what runs beside ToolHive's operator, on its CRDs: the
-// policies by which the API server warns of an edit, or refuses it, that would
-// make a baseline unsupported. Its packages are what the guard's manager does
-// beyond them: it keeps one condition (condition), tries the policies (canary),
-// and takes the condition away again (cleanup).
+// Package guard is what runs beside ToolHive's operator, on its CRDs. What rejects
+// is a policy of the API server, written by hand in config/guard. What the guard's
+// manager does is in the packages below: it writes one condition (condition), checks
+// that the policies are effective (check), and removes the condition again (cleanup).
 //
-// These are the rights of that manager, besides those on what has no namespace:
-// they are in config/guard/rbac/cluster.yaml, by themselves, so that these can be
-// granted by Roles. In its own namespace it creates what it tries by dry run, and
-// stores one config that nothing references and one ConfigMap that nothing mounts.
+// These are the manager's rights on what has a namespace, apart from those in
+// config/guard/rbac/cluster.yaml, so that Roles can grant them. In its own namespace
+// it creates by dry run what the policies have to reject, and stores one config that
+// nothing references and one ConfigMap that nothing mounts.
 //
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs;mcpservers;mcpremoteproxies;virtualmcpservers,verbs=list;watch
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs/status;mcpservers/status;mcpremoteproxies/status;virtualmcpservers/status,verbs=patch

@@ -11,10 +11,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/scopegate/scopegate/internal/artefact"
 	"github.com/scopegate/scopegate/internal/live"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // Severity of a finding, as of one of the linter.
@@ -129,14 +129,14 @@ func (t *taker) exempt(consumer resolve.Consumer) string {
 // already.
 func storedBad(configMaps []*corev1.ConfigMap) bool {
 	return slices.ContainsFunc(configMaps, func(configMap *corev1.ConfigMap) bool {
-		servers, err := artefact.Read(configMap.Data)
-		return err == nil && slices.ContainsFunc(servers, func(server artefact.AuthServer) bool { return len(server.Missing) > 0 })
+		servers, err := toolhive.AuthServers(configMap.Data, toolhive.DefaultScopes)
+		return err == nil && slices.ContainsFunc(servers, func(server toolhive.AuthServer) bool { return len(server.Missing) > 0 })
 	})
 }
 
 func (t *taker) stored(configMap *corev1.ConfigMap) {
 	object := Object{Kind: "ConfigMap", Namespace: configMap.Namespace, Name: configMap.Name}
-	servers, err := artefact.Read(configMap.Data)
+	servers, err := toolhive.AuthServers(configMap.Data, toolhive.DefaultScopes)
 	if err != nil {
 		t.add(RuleStoredUnreadable, object, fmt.Sprintf("the run config can't be read: %v", err))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,7 +18,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // scrapeTimeout bounds the wait for a cache that is not synced yet.
@@ -35,9 +35,9 @@ var (
 // Collector collects the metrics of scopegate from a cache.
 type Collector struct {
 	Cache client.Reader
-	// Held tells by the conditions of a consumer whether its rollout is held:
-	// HeldInWholeMode, or HeldByGuard.
-	Held func([]metav1.Condition) bool
+	// Held counts the consumers of a kind whose rollout is held: HeldStandalone, or
+	// HeldByGuard.
+	Held func(ctx context.Context, kind string, consumers client.ObjectList) (int, error)
 }
 
 // Describe sends the descriptions of all metrics.
@@ -62,44 +62,67 @@ func (c Collector) Collect(samples chan<- prometheus.Metric) {
 			log.Log.WithName("metrics").Error(err, "counting objects", "kind", kind)
 			continue
 		}
-		c.collect(samples, kind, list)
+		collectVerdicts(samples, kind, list)
+		if kind == resolve.KindMCPExternalAuthConfig {
+			continue
+		}
+		count, err := c.Held(ctx, kind, list)
+		if err != nil {
+			log.Log.WithName("metrics").Error(err, "counting held rollouts", "kind", kind)
+			continue
+		}
+		samples <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(count), kind)
 	}
 }
 
-func (c Collector) collect(samples chan<- prometheus.Metric, kind string, list client.ObjectList) {
+func collectVerdicts(samples chan<- prometheus.Metric, kind string, list client.ObjectList) {
 	type verdict struct {
 		status metav1.ConditionStatus
 		reason string
 	}
-	counts, heldCount := map[verdict]int{}, 0
+	counts := map[verdict]int{}
 	_ = meta.EachListItem(list, func(object runtime.Object) error {
 		conditions := object.(status.Object).GetStatus().Conditions
 		if valid := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid); valid != nil {
 			counts[verdict{valid.Status, valid.Reason}]++
-		}
-		if c.Held(conditions) {
-			heldCount++
 		}
 		return nil
 	})
 	for verdict, count := range counts {
 		samples <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(count), kind, string(verdict.status), verdict.reason)
 	}
-	if kind != resolve.KindMCPExternalAuthConfig {
-		samples <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(heldCount), kind)
+}
+
+// HeldStandalone counts the consumers whose condition Ready says that their rollout
+// is held, and not that it is under way or retried.
+func HeldStandalone(_ context.Context, _ string, consumers client.ObjectList) (int, error) {
+	count := 0
+	err := meta.EachListItem(consumers, func(object runtime.Object) error {
+		ready := meta.FindStatusCondition(object.(status.Object).GetStatus().Conditions, v1alpha1.ConditionReady)
+		if ready != nil && ready.Status == metav1.ConditionFalse &&
+			ready.Reason != v1alpha1.ReasonRollingOut && ready.Reason != v1alpha1.ReasonRolloutFailed {
+			count++
+		}
+		return nil
+	})
+	return count, err
+}
+
+// HeldByGuard counts the ConfigMaps that consumers of a kind own and that are held:
+// cached has no other ConfigMaps.
+func HeldByGuard(cached client.Reader) func(context.Context, string, client.ObjectList) (int, error) {
+	return func(ctx context.Context, kind string, _ client.ObjectList) (int, error) {
+		configMaps := &metav1.PartialObjectMetadataList{}
+		configMaps.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
+		if err := cached.List(ctx, configMaps, client.UnsafeDisableDeepCopy); err != nil {
+			return 0, err
+		}
+		count := 0
+		for i := range configMaps.Items {
+			if owner := metav1.GetControllerOf(&configMaps.Items[i]); owner != nil && owner.Kind == kind {
+				count++
+			}
+		}
+		return count, nil
 	}
-}
-
-// HeldInWholeMode tells whether Ready says that a rollout is held, and not that
-// it is under way or being tried.
-func HeldInWholeMode(conditions []metav1.Condition) bool {
-	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	return ready != nil && ready.Status == metav1.ConditionFalse &&
-		ready.Reason != v1alpha1.ReasonRollingOut && ready.Reason != v1alpha1.ReasonRolloutFailed
-}
-
-// HeldByGuard tells whether BaselineScopesValid says so; Ready is ToolHive's.
-func HeldByGuard(conditions []metav1.Condition) bool {
-	valid := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
-	return valid != nil && words.IsHeld(valid)
 }

@@ -18,10 +18,10 @@ import (
 // is set is read, what it holds is not.
 var opaqueMarker = []byte(`{"opaque":true}`)
 
-// wholeCache keeps of every object only what is read. Nothing that comes from
+// standaloneCache keeps of every object only what is read. Nothing that comes from
 // this cache may be written back whole: the operator patches statuses, and has
 // no right to update a spec.
-func wholeCache() cache.Options {
+func standaloneCache() cache.Options {
 	options := guardCache()
 	delete(options.ByObject, heldConfigMap)
 	options.ByObject[&v1beta1.MCPOIDCConfig{}] = cache.ByObject{Transform: strip(stripOIDCConfig)}

@@ -28,18 +28,18 @@ var ownField = map[string][]string{
 	resolve.KindVirtualMCPServer:      {"spec", "authServerConfig", "scopesSupported"},
 }
 
-// checkCRDs refuses a cluster whose CRDs are those of the other mode. Whole mode
+// checkCRDs rejects a cluster whose CRDs are those of the other mode. Standalone mode
 // on ToolHive's CRDs would fight ToolHive's operator over each status; guard
 // mode on scopegate's own would guard nobody. The published schemas tell which
 // they are, and everybody may read them: no right to CRDs is needed.
-func checkCRDs(ctx context.Context, cfg *rest.Config, guard bool) error {
+func checkCRDs(ctx context.Context, cfg *rest.Config, standalone bool) error {
 	discoveryClient, err := discovery.NewDiscoveryClientForConfig(cfg)
 	if err != nil {
 		return fmt.Errorf("reaching the API server: %w", err)
 	}
 	var last error
 	err = wait.PollUntilContextTimeout(ctx, time.Second, publishTimeout, true, func(context.Context) (bool, error) {
-		last = checkSchemas(discoveryClient.OpenAPIV3(), guard)
+		last = checkSchemas(discoveryClient.OpenAPIV3(), standalone)
 		var wrongMode *wrongModeError
 		return last == nil || errors.As(last, &wrongMode), nil
 	})
@@ -56,14 +56,14 @@ func (e *wrongModeError) Error() string {
 	return fmt.Sprintf("the CustomResourceDefinition of %s %s: %s", e.kind, e.detail, e.remedy)
 }
 
-func checkSchemas(client openapi.Client, guard bool) error {
+func checkSchemas(client openapi.Client, standalone bool) error {
 	paths, err := client.Paths()
 	if err != nil {
 		return fmt.Errorf("reading the API server's schemas: %w", err)
 	}
 	group, found := paths["apis/"+v1beta1.GroupVersion.String()]
 	if !found {
-		return fmt.Errorf("no CustomResourceDefinition of %s is installed: install ToolHive first for guard mode (--guard), or apply config/crd for whole mode",
+		return fmt.Errorf("no CustomResourceDefinition of %s is installed: install ToolHive first, or apply config/crd for standalone mode (--standalone)",
 			v1beta1.GroupVersion)
 	}
 	text, err := group.Schema("application/json")
@@ -79,12 +79,12 @@ func checkSchemas(client openapi.Client, guard bool) error {
 		switch {
 		case !found:
 			return fmt.Errorf("no CustomResourceDefinition of %s in %s is installed", kind, v1beta1.GroupVersion)
-		case own && guard:
+		case own && !standalone:
 			return &wrongModeError{kind, fmt.Sprintf("is scopegate's own (it has %v)", path),
-				"guard mode is for a cluster with ToolHive's operator and CRDs; start without --guard for whole mode"}
-		case !own && !guard:
+				"the guard is for a cluster with ToolHive's operator and CRDs; start with --standalone for standalone mode"}
+		case !own && standalone:
 			return &wrongModeError{kind, fmt.Sprintf("is not scopegate's own (it has no %v)", path),
-				"ToolHive's operator is in charge of this cluster, and whole mode, which replaces it, refuses to start; start with --guard"}
+				"ToolHive's operator is in charge of this cluster, and standalone mode, which replaces it, refuses to start; start without --standalone"}
 		}
 	}
 	return nil

@@ -8,26 +8,37 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/scopegate/scopegate/internal/controller"
-	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/guard/check"
 	"github.com/scopegate/scopegate/internal/guard/condition"
 	scopegatemetrics "github.com/scopegate/scopegate/internal/metrics"
 )
 
 func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
 	recorder := mgr.GetEventRecorder(condition.FieldManager)
-	rivals := &condition.Rivals{Tell: func(kind string, object client.Object, found metav1.Condition) {
-		recorder.Eventf(object, nil, corev1.EventTypeWarning, condition.ReasonStoodDown, condition.Type,
-			"somebody else writes the condition %s (reason %s): scopegate stands down for every %s until its manager is started anew", condition.Type, found.Reason, kind)
-	}}
+	writers := scopegatemetrics.StoodDown{}
+	newWriter := func(kind string) *condition.Writer {
+		writers[kind] = condition.NewWriter(mgr.GetClient(), func(object client.Object, found *metav1.Condition) {
+			reason := "none"
+			if found != nil {
+				reason = found.Reason
+			}
+			log.FromContext(ctx).Info("somebody else writes the condition: it is left alone until the object is edited",
+				"condition", condition.Type, "kind", kind, "object", client.ObjectKeyFromObject(object), "reason", reason)
+			recorder.Eventf(object, nil, corev1.EventTypeWarning, condition.ReasonStoodDown, condition.Type,
+				"somebody else writes the condition %s of this %s (reason %s): scopegate leaves it alone until the object is edited", condition.Type, kind, reason)
+		})
+		return writers[kind]
+	}
 	collectors := []prometheus.Collector{
-		scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldByGuard},
-		scopegatemetrics.StoodDown{Rivals: rivals},
+		scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldByGuard(mgr.GetCache())},
+		writers,
 	}
 	if options.OwnNamespace != "" {
-		checker, err := canary.New(mgr.GetConfig(), mgr.GetScheme(), options.OwnNamespace, recorder)
+		checker, err := check.New(mgr.GetConfig(), mgr.GetScheme(), options.OwnNamespace, recorder)
 		if err != nil {
 			return nil, err
 		}
@@ -36,5 +47,5 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 		}
 		collectors = append(collectors, checker)
 	}
-	return collectors, controller.SetupGuard(ctx, mgr, &condition.Keeper{Client: mgr.GetClient(), Rivals: rivals}, options.DefaultScopes)
+	return collectors, controller.SetupGuard(ctx, mgr, options.DefaultScopes, newWriter)
 }

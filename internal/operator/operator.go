@@ -1,5 +1,5 @@
 // Package operator puts the operator together: cache, controllers, metrics and
-// probes, for whole mode and for guard mode. The command, the tests and the
+// probes, for guard mode and for standalone mode. The command, the tests and the
 // development cluster all start it here.
 package operator
 
@@ -36,8 +36,8 @@ const DefaultConcurrency = 16
 
 // Names of the leases, so that the two modes never wait for each other.
 const (
-	WholeLease = "scopegate.toolhive.stacklok.dev"
-	GuardLease = "scopegate-guard.toolhive.stacklok.dev"
+	StandaloneLease = "scopegate.toolhive.stacklok.dev"
+	GuardLease      = "scopegate-guard.toolhive.stacklok.dev"
 )
 
 // A leader that can't renew its lease ends. It outlasts an API server that is
@@ -60,10 +60,10 @@ func init() {
 
 // Options are what the command line decides.
 type Options struct {
-	// Guard is guard mode, beside ToolHive's operator.
-	Guard bool
-	// DefaultScopes are what an auth server supports that is told nothing, in guard
-	// mode and if they are others than ToolHive's that scopegate knows.
+	// Standalone replaces ToolHive's operator. The default is guard mode, beside it.
+	Standalone bool
+	// DefaultScopes are what an auth server supports that is told no scopes, in guard
+	// mode; ToolHive's that scopegate knows if empty.
 	DefaultScopes []string
 	// Namespaces are the only ones that are watched; all if empty.
 	Namespaces []string
@@ -85,7 +85,7 @@ type Options struct {
 	// LeaderElectionNamespace is where the lease is; empty in a cluster, where it
 	// is the manager's own.
 	LeaderElectionNamespace string
-	// AuthServerImage is what the Deployments of whole mode run.
+	// AuthServerImage is what the Deployments of standalone mode run.
 	AuthServerImage string
 	// Concurrency is how many objects of each kind are reconciled at a time;
 	// DefaultConcurrency if zero.
@@ -103,7 +103,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	cfg = rest.CopyConfig(cfg)
 	cfg.QPS = -1
 
-	if err := checkCRDs(ctx, cfg, options.Guard); err != nil {
+	if err := checkCRDs(ctx, cfg, options.Standalone); err != nil {
 		return nil, err
 	}
 	// Not before: an address where nobody listens is to be told of at once.
@@ -113,9 +113,9 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
 	}
-	setup := setupWhole
-	if options.Guard {
-		setup = setupGuard
+	setup := setupGuard
+	if options.Standalone {
+		setup = setupStandalone
 	}
 	collectors, err := setup(ctx, mgr, options)
 	if err != nil {
@@ -137,8 +137,8 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	return mgr, nil
 }
 
-func setupWhole(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
-	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldInWholeMode}}
+func setupStandalone(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
+	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldStandalone}}
 	return collectors, controller.Setup(ctx, mgr, options.AuthServerImage)
 }
 
@@ -150,9 +150,9 @@ func managerOptions(options Options) ctrl.Options {
 	if options.MetricsSecure {
 		served.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
-	lease, cached := WholeLease, wholeCache()
-	if options.Guard {
-		lease, cached = GuardLease, guardCache()
+	lease, cached := GuardLease, guardCache()
+	if options.Standalone {
+		lease, cached = StandaloneLease, standaloneCache()
 	}
 	for _, namespace := range options.Namespaces {
 		if cached.DefaultNamespaces == nil {

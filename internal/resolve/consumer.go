@@ -5,6 +5,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // The kinds of consumers, and of the object that holds a shared config.
@@ -36,8 +37,8 @@ type Consumer struct {
 	OIDC *v1alpha1.MCPOIDCConfigReference
 	// Port is in the default resource URL.
 	Port int32
-	// Defaults are the defaults of the auth server where its release has others
-	// than the one that scopegate knows; Of leaves them empty.
+	// Defaults are what the auth server supports when it is told no scopes. Of sets
+	// those that scopegate knows.
 	Defaults []string
 }
 
@@ -67,7 +68,7 @@ func ofMCPRemoteProxy(proxy *v1beta1.MCPRemoteProxy) Consumer {
 func ofVirtualMCPServer(server *v1beta1.VirtualMCPServer) Consumer {
 	consumer := Consumer{
 		Kind: KindVirtualMCPServer, Namespace: server.Namespace, Name: server.Name,
-		Inline: server.Spec.AuthServerConfig, Port: virtualMCPServerPort,
+		Inline: server.Spec.AuthServerConfig, Port: virtualMCPServerPort, Defaults: toolhive.DefaultScopes,
 	}
 	if server.Spec.IncomingAuth.Type == v1alpha1.IncomingAuthTypeOIDC {
 		consumer.OIDC = server.Spec.IncomingAuth.OIDCConfigRef
@@ -76,7 +77,7 @@ func ofVirtualMCPServer(server *v1beta1.VirtualMCPServer) Consumer {
 }
 
 func byReference(kind, namespace, name string, refs v1alpha1.AuthReferences, port int32) Consumer {
-	consumer := Consumer{Kind: kind, Namespace: namespace, Name: name, OIDC: refs.OIDCConfigRef, Port: port}
+	consumer := Consumer{Kind: kind, Namespace: namespace, Name: name, OIDC: refs.OIDCConfigRef, Port: port, Defaults: toolhive.DefaultScopes}
 	if consumer.Port == 0 {
 		consumer.Port = defaultProxyPort
 	}

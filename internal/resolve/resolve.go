@@ -149,10 +149,7 @@ func judge(pair Pair) Verdict {
 	if consumer.OIDC != nil {
 		oidcScopes = consumer.OIDC.Scopes
 	}
-	effective, source := scopes.Effective(config.ScopesSupported, oidcScopes)
-	if source == scopes.FromDefaults && len(consumer.Defaults) > 0 {
-		effective = consumer.Defaults
-	}
+	effective, source := scopes.Effective(config.ScopesSupported, oidcScopes, consumer.Defaults)
 	verdict := Verdict{State: Supported, Effective: effective, Source: source}
 	if missing := scopes.Missing(config.BaselineClientScopes, effective); missing != nil {
 		verdict.State, verdict.Missing = NotSupported, missing

@@ -20,14 +20,10 @@ const (
 	FromDefaults
 )
 
-// defaults are what ToolHive's auth server supports when it is told nothing
-// (pkg/authserver/server/registration/client.go, DefaultScopes).
-var defaults = []string{"openid", "profile", "email", "offline_access"}
-
 // Effective returns the scopes that an auth server advertises and which list
-// they are: the first of scopesSupported, oidcScopes and the defaults that is
-// not empty. The caller must not change them.
-func Effective(scopesSupported, oidcScopes []string) ([]string, Source) {
+// they are: the first of scopesSupported, oidcScopes and defaults that is not
+// empty. The caller must not change them.
+func Effective(scopesSupported, oidcScopes, defaults []string) ([]string, Source) {
 	switch {
 	case len(scopesSupported) > 0:
 		return scopesSupported, FromScopesSupported

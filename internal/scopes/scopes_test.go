@@ -23,7 +23,7 @@ func TestEffective(t *testing.T) {
 		"absent":                     {nil, nil, defaults, scopes.FromDefaults},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, source := scopes.Effective(tc.supported, tc.oidc)
+			got, source := scopes.Effective(tc.supported, tc.oidc, defaults)
 			if diff := cmp.Diff(tc.want, got); diff != "" || source != tc.source {
 				t.Errorf("got %v from %v, want %v from %v", got, source, tc.want, tc.source)
 			}
@@ -53,9 +53,9 @@ func TestMissing(t *testing.T) {
 }
 
 func TestNothingMissingAllocatesNothing(t *testing.T) {
-	baseline := []string{"openid", "offline_access"}
+	baseline, defaults := []string{"openid", "offline_access"}, []string{"openid", "profile", "email", "offline_access"}
 	allocations := testing.AllocsPerRun(100, func() {
-		effective, _ := scopes.Effective(nil, nil)
+		effective, _ := scopes.Effective(nil, nil, defaults)
 		if scopes.Missing(baseline, effective) != nil {
 			t.Error("the defaults do not support the usual baseline")
 		}

@@ -149,7 +149,7 @@ func (m *Manager) Done() <-chan error { return m.done }
 // RunManager starts a manager under scopegate's own RBAC, until Stop. wrap, if
 // not nil, sees its configuration first, to see each of its requests.
 func (c *Cluster) RunManager(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
-	return c.RunWith(ctx, wrap, operator.Options{AuthServerImage: AuthServerImage})
+	return c.RunWith(ctx, wrap, operator.Options{Standalone: true, AuthServerImage: AuthServerImage})
 }
 
 // RunWith is RunManager with options.
@@ -163,7 +163,7 @@ func (c *Cluster) RunWith(ctx context.Context, wrap func(*rest.Config), options 
 
 // RunGuard is RunManager in guard mode, on a control plane for it.
 func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
-	return c.RunWith(ctx, wrap, operator.Options{Guard: true, OwnNamespace: controlplane.Namespace})
+	return c.RunWith(ctx, wrap, operator.Options{OwnNamespace: controlplane.Namespace})
 }
 
 func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Manager, error) {

@@ -10,9 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/artefact"
 	"github.com/scopegate/scopegate/internal/live"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 func rolloutOf(snapshot *live.Snapshot, pair live.Pair) Rollout {
@@ -55,7 +55,7 @@ func byChildren(pair live.Pair, configMaps []*corev1.ConfigMap, deployments []*a
 		if live.IsHeld(configMap) {
 			return Rollout{State: Held, Reason: "HeldByGuard", Message: fmt.Sprintf("the guard keeps ConfigMap %q as it was", configMap.Name)}
 		}
-		servers, err := artefact.Read(configMap.Data)
+		servers, err := toolhive.AuthServers(configMap.Data, toolhive.DefaultScopes)
 		if err != nil {
 			return Rollout{State: Unknown, Reason: "NotReadable", Message: fmt.Sprintf("ConfigMap %q: %v", configMap.Name, err)}
 		}

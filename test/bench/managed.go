@@ -26,6 +26,7 @@ func (f *fleet) manage(ctx context.Context) (*managed, error) {
 	cfg := f.plane.ManagerConfig()
 	wire := newWire(cfg)
 	mgr, err := operator.New(ctx, cfg, operator.Options{
+		Standalone:         true,
 		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: testenv.AuthServerImage, Embedded: true,
 	})
 	if err != nil {

@@ -151,13 +151,10 @@ func (g generator) compare(ctx context.Context, before world, after client.Objec
 	return what, ""
 }
 
-// names tells whether a refusal is about a pair, by its consumer, its config and
-// its first missing scope. The static rule's names the scope alone.
+// names reports whether a refusal is about a pair, by its consumer, its config and
+// its first missing scope.
 func names(refusal setup.Refusal, pair resolve.Pair) bool {
 	scope := fmt.Sprintf("scope %q ", pair.Verdict.Missing[0])
-	if refusal.Policy == "scopegate-virtualmcpservers" {
-		return strings.HasPrefix(refusal.Message, scope)
-	}
 	return strings.HasPrefix(refusal.Message, scope) && strings.Contains(refusal.Message, pair.Consumer.String()) &&
 		(pair.ConfigName == "" || strings.Contains(refusal.Message, fmt.Sprintf("MCPExternalAuthConfig %q", pair.ConfigName)))
 }

@@ -70,7 +70,7 @@ func TestMessages(t *testing.T) {
 				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
 			})),
 			deniedBy("scopegate-configs-for-mcpremoteproxies", `scope "admin" of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "plain" `+
-				`is not supported by the auth server of MCPRemoteProxy "remote": its spec.oidcConfigRef.scopes is empty, so that only the defaults are (openid, profile, email, offline_access): `+
+				`is not supported by the auth server of MCPRemoteProxy "remote": its spec.oidcConfigRef.scopes is empty, so only the defaults are (openid, profile, email, offline_access): `+
 				`list every scope that it needs there, or remove it from baselineClientScopes`),
 		},
 		"server": {
@@ -85,8 +85,8 @@ func TestMessages(t *testing.T) {
 		},
 		"new virtual server with defaults": {
 			dryCreate(t, testenv.Virtual(ns, "new", testenv.AuthServer("admin"))),
-			deniedBy("scopegate-defaults-for-virtualmcpservers", `scope "admin" of spec.authServerConfig.baselineClientScopes of VirtualMCPServer "new" `+
-				`is not supported by the auth server of VirtualMCPServer "new": its spec.incomingAuth.oidcConfigRef.scopes is empty, so that only the defaults are `+
+			deniedBy("scopegate-virtualmcpservers", `scope "admin" of spec.authServerConfig.baselineClientScopes of VirtualMCPServer "new" `+
+				`is not supported by its auth server: spec.incomingAuth.oidcConfigRef.scopes is empty, so only the defaults are `+
 				`(openid, profile, email, offline_access): list every scope that it needs there, or remove it from baselineClientScopes`),
 		},
 		"another namespace":   {dryCreate(t, testenv.Server("default", "new", testenv.AuthServerRef("good", "email"))), setup.Refusal{}},
@@ -165,7 +165,8 @@ func withoutSpec(kind, namespace string) *unstructured.Unstructured {
 func TestModes(t *testing.T) {
 	const policy = "scopegate-virtualmcpservers"
 	said := setup.Refusal{
-		Policy: policy, Message: `scope "admin" is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`,
+		Policy: policy, Message: `scope "admin" of spec.authServerConfig.baselineClientScopes of VirtualMCPServer "v" is not supported by its auth server: ` +
+			"it is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes",
 	}
 	for name, tc := range map[string]struct {
 		mode, binding  string

@@ -15,13 +15,14 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 // TestShipped installs the files that users get, as users do, where one of
-// ToolHive's CRDs is missing: nobody is locked out, the other policies bite, and
+// ToolHive's CRDs is missing: nobody is locked out, the other policies are effective, and
 // once the files are deleted nothing does. With -long it also waits until the
-// policy that lacked its kind bites, some half a minute after its CRD is there.
+// policy that lacked its kind is effective, some half a minute after its CRD is there.
 func TestShipped(t *testing.T) {
 	all, err := setup.LikeToolHive()
 	if err != nil {
@@ -87,13 +88,8 @@ func TestShipped(t *testing.T) {
 // mode, by the one setting of each, and waits until it refuses there.
 func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
-	names, stderr, err := cluster.Kubectl(t.Context(), nil, "get", "validatingadmissionpolicybinding",
-		"-l", "app.kubernetes.io/component=guard,"+guard.ModeLabel+"="+guard.ModeDefault, "-o", "name")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr)
-	}
-	for name := range strings.FieldsSeq(names) {
-		if _, stderr, err := cluster.Kubectl(t.Context(), nil, "patch", name, "--type=merge", "-p", `{"spec":{"validationActions":["Deny"]}}`); err != nil {
+	for _, name := range guard.ValidatingPolicies {
+		if _, stderr, err := cluster.Kubectl(t.Context(), nil, "patch", "validatingadmissionpolicybinding", name+"-default", "--type=merge", "-p", `{"spec":{"validationActions":["Deny"]}}`); err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
 	}
@@ -112,19 +108,19 @@ func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 // files are what users apply.
 const files = "../../config/guard/policies"
 
-// kubectl runs kubectl, which must neither fail nor warn, on an object for every
-// policy and each of its three bindings.
+// kubectl runs kubectl, which must neither fail nor warn, on every policy and
+// binding.
 func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) {
 	t.Helper()
 	stdout, stderr, err := cluster.Kubectl(t.Context(), nil, arguments...)
 	if err != nil || stderr != "" {
 		t.Fatalf("kubectl %v: %v\n%s", arguments, err, stderr)
 	}
-	policies, err := guard.Policies()
+	all, err := policies.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines, want := strings.Count(stdout, "\n"), 4*len(policies); lines != want {
+	if lines, want := strings.Count(stdout, "\n"), len(all.Validating)+len(all.ValidatingBindings); lines != want {
 		t.Errorf("kubectl %v tells of %d objects, want %d:\n%s", arguments, lines, want, stdout)
 	}
 }

@@ -64,7 +64,7 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	reconsider(t, i, "team-a")
 	again.stop(t)
 
-	arguments := []string{"--guard", "--cleanup", "--kubeconfig=" + i.kubeconfig}
+	arguments := []string{"--cleanup", "--kubeconfig=" + i.kubeconfig}
 	for _, argument := range i.deployment.Spec.Template.Spec.Containers[0].Args {
 		if strings.HasPrefix(argument, "--watch-namespaces") {
 			arguments = append(arguments, argument)

@@ -59,7 +59,7 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 		}
 	}
 	metrics, probes := testenv.FreeAddress(t), testenv.FreeAddress(t)
-	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,
+	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,
 		"--health-probe-bind-address", probes, "--leader-elect", "--leader-election-namespace", controlplane.Namespace)
 
 	awaitAnswer(t, fmt.Sprintf("http://%s/readyz", probes), "ok")
@@ -84,10 +84,11 @@ func TestManagerRefuses(t *testing.T) {
 		"an unknown flag":                    {[]string{"--nonsense"}, "flag provided but not defined: -nonsense"},
 		"an argument":                        {[]string{"nonsense"}, `unexpected argument "nonsense"`},
 		"a missing kubeconfig":               {[]string{"--kubeconfig", "/does/not/exist"}, "/does/not/exist"},
-		"guard mode on scopegate's own CRDs": {[]string{"--guard"}, "is scopegate's own"},
-		"a cleanup without guard mode":       {[]string{"--cleanup"}, "add --guard"},
+		"guard mode on scopegate's own CRDs": {nil, "is scopegate's own"},
+		"a cleanup in standalone mode":       {[]string{"--standalone", "--cleanup"}, "--cleanup"},
+		"defaults in standalone mode":        {[]string{"--standalone", "--default-scopes=openid"}, "--default-scopes"},
 		"a namespace with a space":           {[]string{"--watch-namespaces", "a, b"}, "--watch-namespaces"},
-		"an empty image":                     {[]string{"--auth-server-image", ""}, "--auth-server-image"},
+		"an empty image":                     {[]string{"--standalone", "--auth-server-image", ""}, "--auth-server-image"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command := exec.CommandContext(t.Context(), manager, tc.arguments...) //nolint:gosec // Our own binary.
@@ -126,9 +127,9 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 	if err != nil {
 		t.Fatalf("waiting until the field is gone: %v", err)
 	}
-	command := exec.CommandContext(t.Context(), testenv.BuildManager(t), "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
+	command := exec.CommandContext(t.Context(), testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
 	output, err := command.CombinedOutput()
-	for _, want := range []string{"MCPExternalAuthConfig is not scopegate's own", "--guard"} {
+	for _, want := range []string{"MCPExternalAuthConfig is not scopegate's own", "start without --standalone"} {
 		if err == nil || !strings.Contains(string(output), want) {
 			t.Errorf("got %v, want an error that says %q:\n%s", err, want, output)
 		}

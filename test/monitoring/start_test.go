@@ -62,7 +62,7 @@ func startEverything(t *testing.T) *server {
 		}
 	})
 	manager := testenv.FreeAddress(t)
-	testenv.StartProcess(t, testenv.BuildManager(t), "--guard", "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
+	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
 		"--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-secure", "--metrics-bind-address", manager, "--health-probe-bind-address", "0")
 	populate(t, cluster)

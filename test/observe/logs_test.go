@@ -92,7 +92,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	// transitions.
 	create(t, config, server)
 	address := testenv.FreeAddress(t)
-	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
+	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
 		// With a lease, the client libraries have something to log too.
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-bind-address", address, "--health-probe-bind-address", "0")

@@ -61,7 +61,7 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 	bind(t, "scopegate-metrics-reader", namespace, "prometheus")
 
 	address := testenv.FreeAddress(t)
-	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate"),
+	testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate"),
 		"--metrics-bind-address", address, "--metrics-secure", "--health-probe-bind-address", "0")
 	token := func(account string) string {
 		token, err := cluster.Token(t.Context(), namespace, account)

@@ -9,7 +9,7 @@ import (
 
 // TestChartLints runs Helm's own checks in both modes.
 func TestChartLints(t *testing.T) {
-	for _, mode := range []string{"guard", "whole"} {
+	for _, mode := range []string{"guard", "standalone"} {
 		if _, err := setup.Tool(t.Context(), "helm", "lint", "--strict", "--set", "mode="+mode, "charts/scopegate"); err != nil {
 			t.Error(err)
 		}

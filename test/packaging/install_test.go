@@ -1,6 +1,7 @@
 package packaging_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,9 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testenv"
 	"github.com/scopegate/scopegate/test/packaging/setup"
 )
@@ -72,74 +75,173 @@ func toolhiveCRDs(t *testing.T) string {
 	return folder
 }
 
-// TestGuardInstalls installs the guard beside ToolHive's CRDs, in both ways, and
-// changes none of them.
+// installed is what of the guard denies by default.
+type installed struct {
+	// Actions of the default bindings, and Hold the operator of the selector of
+	// namespaces where updates are held, "" where the hold is not installed.
+	Actions, Hold string
+}
+
+func stateOf(t *testing.T, cluster *testenv.Cluster) installed {
+	t.Helper()
+	all, err := setup.DecodeList(kubectl(t, cluster, "get", "validatingadmissionpolicybindings,mutatingadmissionpolicybindings", "-l", "app.kubernetes.io/component=guard", "-o", "json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, actions := installed{}, map[string]bool{}
+	for _, object := range all {
+		if object.GetKind() == "MutatingAdmissionPolicyBinding" {
+			expressions, _, _ := unstructured.NestedSlice(object.Object, "spec", "matchResources", "namespaceSelector", "matchExpressions")
+			state.Hold = expressions[0].(map[string]any)["operator"].(string)
+			continue
+		}
+		if strings.HasSuffix(object.GetName(), "-default") {
+			list, _, _ := unstructured.NestedStringSlice(object.Object, "spec", "validationActions")
+			for _, action := range list {
+				actions[action] = true
+			}
+		}
+	}
+	state.Actions = strings.Join(slices.Sorted(maps.Keys(actions)), " ")
+	return state
+}
+
+// TestGuardInstalls installs the guard beside ToolHive's CRDs, in all of its
+// combinations, and changes none of those CRDs.
 func TestGuardInstalls(t *testing.T) {
 	cluster := startBare(t)
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 	before := specs(t, cluster)
 
-	const actions = "jsonpath={.items[*].spec.validationActions[*]}"
-	bindings := []string{"get", "validatingadmissionpolicybindings", "-l", "scopegate.dev/guard=default", "-o", actions}
-	parameters := []string{"--namespace", "scopegate-system", "get", "configmap", "scopegate-guard", "-o", "jsonpath={.data.mode}, exempt: {.data.exempt}"}
-	// Warn, again, then refuse, again and with what an administrator exempts, and warn once more.
-	for i, step := range []struct{ file, mode, actions, exempt string }{
-		{"guard.yaml", "warn", "Audit Warn", ""}, {"guard.yaml", "warn", "Audit Warn", ""},
-		{"guard-deny.yaml", "deny", "Deny", ""},
-		{"guard-deny.yaml", "deny", "Deny", "MCPServer/team-a/web"}, {"guard.yaml", "warn", "Audit Warn", "MCPServer/team-a/web"},
+	// Each is applied over the one before it.
+	for i, step := range []struct {
+		file string
+		want installed
+	}{
+		{"guard.yaml", installed{"Audit Warn", ""}}, {"guard.yaml", installed{"Audit Warn", ""}},
+		{"guard-hold.yaml", installed{"Audit Warn", "In"}},
+		{"guard-deny.yaml", installed{"Deny", "In"}},
+		{"guard-hold-deny.yaml", installed{"Deny", "NotIn"}}, {"guard-hold-deny.yaml", installed{"Deny", "NotIn"}},
+		{"guard.yaml", installed{"Audit Warn", "NotIn"}},
+		{"guard-hold.yaml", installed{"Audit Warn", "In"}},
 	} {
-		if step.exempt != "" {
-			kubectl(t, cluster, "--namespace", "scopegate-system", "patch", "configmap", "scopegate-guard", "--type=merge", "-p", `{"data":{"exempt":"`+step.exempt+`"}}`)
-		}
 		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", filepath.Join(dist, step.file))
 		if err != nil || stderr != "" {
 			t.Fatalf("%d. applying %s: %v\n%s", i+1, step.file, err, stderr)
 		}
-		got := strings.Fields(kubectl(t, cluster, bindings...))
-		slices.Sort(got)
-		if got := strings.Join(slices.Compact(got), " "); got != step.actions {
-			t.Errorf("%d. %s: the actions of the default are %q, want %q", i+1, step.file, got, step.actions)
-		}
-		if got, want := kubectl(t, cluster, parameters...), step.mode+", exempt: "+step.exempt; got != want {
-			t.Errorf("%d. %s: the parameters are %q, want %q", i+1, step.file, got, want)
+		if diff := cmp.Diff(step.want, stateOf(t, cluster)); diff != "" {
+			t.Errorf("%d. %s (-want +got):\n%s", i+1, step.file, diff)
 		}
 	}
-	kubectl(t, cluster, "delete", "--wait=false", "-f", distFile("guard"))
-	if left := kubectl(t, cluster, "get", "validatingadmissionpolicies,clusterroles,clusterrolebindings", "-o", "name", "-l", "app.kubernetes.io/name=scopegate"); left != "" {
+	for _, file := range []string{"guard-hold.yaml", "guard.yaml"} {
+		kubectl(t, cluster, "delete", "--wait=false", "-f", filepath.Join(dist, file))
+	}
+	if left := kubectl(t, cluster, "get", guardKinds, "-o", "name", "-l", "app.kubernetes.io/name=scopegate"); left != "" {
 		t.Errorf("what is left:\n%s", left)
 	}
 
 	// A namespace is never gone here: nothing empties it. So another.
 	release := []string{"scopegate", "charts/scopegate", "--namespace", "elsewhere", "--create-namespace"}
-	if err := helm(t, cluster, slices.Concat([]string{"install"}, release)...); err != nil {
-		t.Fatal(err)
-	}
-	if got := kubectl(t, cluster, bindings...); strings.Contains(got, "Deny") || !strings.Contains(got, "Warn") {
-		t.Errorf("the default is %q, want that it warns", got)
-	}
-	if err := helm(t, cluster, slices.Concat([]string{"upgrade"}, release, []string{"--set", "guard.mode=deny"})...); err != nil {
-		t.Fatal(err)
-	}
-	if got := kubectl(t, cluster, bindings...); strings.Contains(got, "Warn") || !strings.Contains(got, "Deny") {
-		t.Errorf("the default is %q, want that it refuses", got)
+	for i, step := range []struct {
+		values []string
+		want   installed
+	}{
+		{nil, installed{"Audit Warn", "In"}},
+		{[]string{"--set", "guard.mode=deny"}, installed{"Deny", "NotIn"}},
+		{[]string{"--set", "guard.mode=deny", "--set", "guard.hold=false"}, installed{"Deny", ""}},
+		{[]string{"--set", "guard.hold=true"}, installed{"Audit Warn", "In"}},
+	} {
+		if err := helm(t, cluster, slices.Concat([]string{"upgrade", "--install", "--reset-values"}, release, step.values)...); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, stateOf(t, cluster)); diff != "" {
+			t.Errorf("%d. with %v (-want +got):\n%s", i+1, step.values, diff)
+		}
 	}
 	if err := helm(t, cluster, "uninstall", "scopegate", "--namespace", "elsewhere"); err != nil {
 		t.Fatal(err)
+	}
+	if left := kubectl(t, cluster, "get", guardKinds, "-o", "name", "-l", "app.kubernetes.io/name=scopegate"); left != "" {
+		t.Errorf("what is left of the chart:\n%s", left)
 	}
 	if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
 		t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
 	}
 }
 
-// wholeApply is the documented command, and preflight what is run before it.
+const guardKinds = "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings,clusterroles,clusterrolebindings"
+
+// TestGuardNeedsNoNewKinds holds that the guard's one file has nothing that
+// Kubernetes 1.30 lacks, and the hold's no more than its two objects.
+func TestGuardNeedsNoNewKinds(t *testing.T) {
+	for file, want := range map[string][]string{
+		"guard.yaml": {
+			"admissionregistration.k8s.io/v1", "apps/v1", "networking.k8s.io/v1", "policy/v1", "rbac.authorization.k8s.io/v1", "v1",
+		},
+		"guard-hold.yaml": {"admissionregistration.k8s.io/v1"}, "guard-hold-deny.yaml": {"admissionregistration.k8s.io/v1"},
+	} {
+		objects, err := setup.DecodeFile(filepath.Join(dist, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions := map[string]bool{}
+		for _, object := range objects {
+			versions[object.GetAPIVersion()] = true
+			if mutates := strings.HasPrefix(object.GetKind(), "Mutating"); mutates != strings.Contains(file, "hold") {
+				t.Errorf("%s has %s", file, name(object))
+			}
+		}
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(versions))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}
+}
+
+// TestDefaultScopes follows one setting, of kustomize and of the chart, to every
+// policy and to the manager.
+func TestDefaultScopes(t *testing.T) {
+	for title, objects := range map[string][]*unstructured.Unstructured{
+		"kustomize": kustomize(t, "config/examples/guard-default-scopes"),
+		"chart":     chart(t, "--set", "guard.hold=true", "--set", "guard.defaultScopes={openid,profile,groups}"),
+	} {
+		t.Run(title, func(t *testing.T) {
+			found := map[string]string{}
+			for _, object := range objects {
+				variables, _, _ := unstructured.NestedSlice(object.Object, "spec", "variables")
+				for _, variable := range variables {
+					if variable := variable.(map[string]any); variable["name"] == "defaults" {
+						found[object.GetName()] = variable["expression"].(string)
+					}
+				}
+				if object.GetKind() == "Deployment" {
+					containers, _, _ := unstructured.NestedSlice(object.Object, "spec", "template", "spec", "containers")
+					for _, variable := range containers[0].(map[string]any)["env"].([]any) {
+						if variable := variable.(map[string]any); variable["name"] == "DEFAULT_SCOPES" {
+							found[object.GetName()] = variable["value"].(string)
+						}
+					}
+				}
+			}
+			want := map[string]string{"scopegate-guard": "openid profile groups", guard.HoldPolicy: "'openid profile groups'.split(' ')"}
+			for _, policy := range guard.ValidatingPolicies {
+				want[policy] = "'openid profile groups'.split(' ')"
+			}
+			if diff := cmp.Diff(want, found); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// standaloneApply is the documented command, and preflight what is run before it.
 var (
-	wholeApply = []string{"apply", "--server-side", "--field-manager=scopegate", "-f"}
-	preflight  = []string{"apply", "--server-side", "--field-manager=scopegate", "--dry-run=server", "-l", "app.kubernetes.io/component=crd", "-f"}
+	standaloneApply = []string{"apply", "--server-side", "--field-manager=scopegate", "-f"}
+	preflight       = []string{"apply", "--server-side", "--field-manager=scopegate", "--dry-run=server", "-l", "app.kubernetes.io/component=crd", "-f"}
 )
 
-// TestWholeRefusesToolHive holds that whole mode changes nothing of a cluster
+// TestStandaloneRefusesToolHive holds that standalone mode changes nothing of a cluster
 // with ToolHive's CRDs, however they got there.
-func TestWholeRefusesToolHive(t *testing.T) {
+func TestStandaloneRefusesToolHive(t *testing.T) {
 	for title, arguments := range map[string][]string{
 		"by Helm":           {"apply", "--server-side", "--field-manager=helm"},
 		"by kubectl":        {"apply", "--server-side"},
@@ -152,14 +254,14 @@ func TestWholeRefusesToolHive(t *testing.T) {
 			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
 			before := specs(t, cluster)
 			// As documented: the second only if the first succeeds.
-			_, stderr, err := cluster.Kubectl(t.Context(), nil, append(preflight, distFile("whole"))...)
+			_, stderr, err := cluster.Kubectl(t.Context(), nil, append(preflight, distFile("standalone"))...)
 			if err == nil || !strings.Contains(stderr, "conflict") {
 				t.Errorf("the preflight says %v:\n%s", err, stderr)
 			}
 			if namespaces := kubectl(t, cluster, "get", "namespaces", "-o", "name"); strings.Contains(namespaces, "scopegate") {
 				t.Errorf("the preflight has made something: %s", namespaces)
 			}
-			err = helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=whole")
+			err = helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
 			if err == nil || !strings.Contains(err.Error(), "this cluster has ToolHive's CRDs") {
 				t.Errorf("the chart says %v", err)
 			}
@@ -175,7 +277,7 @@ func TestWholeRefusesToolHive(t *testing.T) {
 		cluster := startBare(t)
 		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 		before := specs(t, cluster)
-		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("whole"))
+		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("standalone"))
 		if err == nil {
 			t.Error("the file was applied")
 		}
@@ -194,15 +296,15 @@ func TestChartRefusesToolHivesOperator(t *testing.T) {
 	cluster := startBare(t)
 	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")
 	kubectl(t, cluster, "label", "deployment", "toolhive-operator", "app.kubernetes.io/name=toolhive-operator")
-	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=whole")
+	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
 	if err == nil || !strings.Contains(err.Error(), "ToolHive's operator runs in this cluster (Deployment default/toolhive-operator)") {
 		t.Errorf("the chart says %v", err)
 	}
 }
 
-// TestWholeUpgradesCRDs installs whole mode from an older release, and upgrades
+// TestStandaloneUpgradesCRDs installs standalone mode from an older release, and upgrades
 // it in the same way.
-func TestWholeUpgradesCRDs(t *testing.T) {
+func TestStandaloneUpgradesCRDs(t *testing.T) {
 	older := func(t *testing.T, folder, from string) string {
 		t.Helper()
 		path := filepath.Join(folder, "older")
@@ -245,12 +347,12 @@ func TestWholeUpgradesCRDs(t *testing.T) {
 		current string
 		install func(*testing.T, *testenv.Cluster, string) error
 	}{
-		"kubectl": {distFile("whole"), func(t *testing.T, cluster *testenv.Cluster, path string) error {
-			_, err := setup.Kubectl(t.Context(), cluster.ControlPlane, append(wholeApply, path)...)
+		"kubectl": {distFile("standalone"), func(t *testing.T, cluster *testenv.Cluster, path string) error {
+			_, err := setup.Kubectl(t.Context(), cluster.ControlPlane, append(standaloneApply, path)...)
 			return err
 		}},
 		"helm": {chart, func(t *testing.T, cluster *testenv.Cluster, path string) error {
-			return helm(t, cluster, "upgrade", "--install", "scopegate", path, "--create-namespace", "--set", "mode=whole")
+			return helm(t, cluster, "upgrade", "--install", "scopegate", path, "--create-namespace", "--set", "mode=standalone")
 		}},
 	} {
 		t.Run(title, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"github.com/scopegate/scopegate/test/packaging/setup"
 )
 
-// dist is a folder with guard.yaml and install.yaml.
+// dist is a folder with guard.yaml and standalone.yaml.
 var dist string
 
 func TestMain(m *testing.M) {
@@ -43,7 +43,7 @@ func run(m *testing.M) (int, error) {
 
 // distFile is the path of a file that `make dist` writes, by mode.
 func distFile(mode string) string {
-	return filepath.Join(dist, map[string]string{"guard": "guard.yaml", "whole": "install.yaml"}[mode])
+	return filepath.Join(dist, map[string]string{"guard": "guard.yaml", "standalone": "standalone.yaml"}[mode])
 }
 
 func objectsOfDist(t *testing.T, mode string) []*unstructured.Unstructured {

@@ -16,8 +16,8 @@ import (
 // install is left out of what users install.
 func TestDistHoldsEveryManifest(t *testing.T) {
 	for mode, folders := range map[string][]string{
-		"guard": {"guard/manager", "guard/rbac", "guard/policies", "guard/lock"},
-		"whole": {"crd", "rbac"},
+		"guard":      {"guard/manager", "guard/rbac", "guard/policies"},
+		"standalone": {"crd", "rbac"},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			shipped := byName(objectsOfDist(t, mode))
@@ -48,8 +48,8 @@ func TestDistHoldsEveryManifest(t *testing.T) {
 func TestImages(t *testing.T) {
 	prefix, suffix := setup.Registry+"/scopegate-", ":"+setup.Version
 	for mode, want := range map[string][]string{
-		"guard": {prefix + "manager" + suffix},
-		"whole": {prefix + "authserver" + suffix, prefix + "manager" + suffix},
+		"guard":      {prefix + "manager" + suffix},
+		"standalone": {prefix + "authserver" + suffix, prefix + "manager" + suffix},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			got := map[string]bool{}
@@ -84,11 +84,13 @@ func TestChartSaysTheSame(t *testing.T) {
 		want   func(*testing.T) []*unstructured.Unstructured
 		values []string
 	}{
-		"guard":               {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "guard") }, images},
-		"whole":               {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "whole") }, slices.Concat(images, []string{"--set", "mode=whole"})},
-		"guard that refuses":  {example("guard-deny"), slices.Concat(local, []string{"--set", "guard.mode=deny"})},
-		"guard in namespaces": {example("namespaced-guard"), slices.Concat(local, namespaces)},
-		"whole in namespaces": {example("namespaced"), slices.Concat(local, namespaces, []string{"--set", "mode=whole", "--set", "authServer.image.tag=latest"})},
+		"guard":                    {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "guard") }, slices.Concat(images, noHold)},
+		"standalone":               {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "standalone") }, slices.Concat(images, []string{"--set", "mode=standalone"})},
+		"guard that refuses":       {example("guard-deny"), slices.Concat(local, noHold, []string{"--set", "guard.mode=deny"})},
+		"hold":                     {withHold("guard", "guard-hold"), slices.Concat(local, []string{"--set", "guard.hold=true"})},
+		"hold that denies":         {withHold("guard-deny", "guard-hold-deny"), slices.Concat(local, []string{"--set", "guard.hold=true", "--set", "guard.mode=deny"})},
+		"guard in namespaces":      {example("namespaced-guard"), slices.Concat(local, namespaces, noHold)},
+		"standalone in namespaces": {example("namespaced"), slices.Concat(local, namespaces, []string{"--set", "mode=standalone", "--set", "authServer.image.tag=latest"})},
 	} {
 		t.Run(title, func(t *testing.T) {
 			want := byName(tc.want(t))
@@ -101,6 +103,20 @@ func TestChartSaysTheSame(t *testing.T) {
 	}
 }
 
+// noHold are values of the chart that leave out what guard.yaml does.
+var noHold = []string{"--set", "guard.hold=false"}
+
+// withHold is the guard with the hold, which are files of their own.
+func withHold(mode, hold string) func(*testing.T) []*unstructured.Unstructured {
+	return func(t *testing.T) []*unstructured.Unstructured {
+		folder := "config/guard"
+		if mode != "guard" {
+			folder = "config/examples/" + mode
+		}
+		return append(kustomize(t, folder), kustomize(t, "config/examples/"+hold)...)
+	}
+}
+
 func example(folder string) func(*testing.T) []*unstructured.Unstructured {
 	return func(t *testing.T) []*unstructured.Unstructured { return kustomize(t, "config/examples/"+folder) }
 }
@@ -108,7 +124,7 @@ func example(folder string) func(*testing.T) []*unstructured.Unstructured {
 // TestChartInAnotherNamespace holds that no object, and no reference, is left in
 // the namespace that the manifests name.
 func TestChartInAnotherNamespace(t *testing.T) {
-	for _, mode := range []string{"guard", "whole"} {
+	for _, mode := range []string{"guard", "standalone"} {
 		t.Run(mode, func(t *testing.T) {
 			for _, object := range chart(t, "--set", "mode="+mode, "--namespace", "elsewhere") {
 				walk(object.Object, func(value string) {

@@ -20,18 +20,18 @@ var podTemplates = map[string][]string{
 }
 
 // TestPodSecurity holds every pod that is installed to the level restricted.
-// What whole mode renders is held to it in internal/rollout.
+// What standalone mode renders is held to it in internal/rollout.
 func TestPodSecurity(t *testing.T) {
 	cleanup, err := setup.DecodeFile(filepath.Join(dist, "guard-cleanup.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for title, objects := range map[string][]*unstructured.Unstructured{
-		"cleanup":     cleanup,
-		"guard":       objectsOfDist(t, "guard"),
-		"whole":       objectsOfDist(t, "whole"),
-		"guard chart": chart(t),
-		"whole chart": chart(t, "--set", "mode=whole"),
+		"cleanup":          cleanup,
+		"guard":            objectsOfDist(t, "guard"),
+		"standalone":       objectsOfDist(t, "standalone"),
+		"guard chart":      chart(t),
+		"standalone chart": chart(t, "--set", "mode=standalone"),
 	} {
 		t.Run(title, func(t *testing.T) {
 			pods := 0

@@ -80,7 +80,7 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}
 	whole, err = started(&plane{
-		manager: operator.Options{AuthServerImage: testenv.AuthServerImage}, resources: wholeResources,
+		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: wholeResources,
 		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
 	}, controlplane.Options{GarbageCollector: true})
 	defer func() { stop(whole) }()
@@ -92,7 +92,7 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	guarded, err = started(&plane{
-		manager: operator.Options{Guard: true}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
+		manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
 	}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
 	defer func() { stop(guarded) }()
 	if err != nil {

@@ -2,7 +2,6 @@ package rows
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -109,8 +108,7 @@ func guardConsumers(mode, kind string) ([]Row, error) {
 			}
 			ours := words.ForConsumer(pair)
 			if verdict.held {
-				ours.LastTransitionTime = metav1.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-				words.Hold(ours)
+				ours.Message = words.Held(ours.Message)
 			}
 			if verdict.absent {
 				ours = nil

@@ -17,7 +17,7 @@ import (
 func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
 	wire, cfg := &wire{}, cluster.ManagerConfig()
 	wire.wrap(cfg)
-	mgr, err := operator.New(t.Context(), cfg, operator.Options{MetricsBindAddress: "0", Embedded: true})
+	mgr, err := operator.New(t.Context(), cfg, operator.Options{Standalone: true, MetricsBindAddress: "0", Embedded: true})
 	if err != nil {
 		t.Fatal(err)
 	}

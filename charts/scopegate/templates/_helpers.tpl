@@ -19,6 +19,15 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
 {{- end }}
 
+{{/* Whether the hold is installed. */}}
+{{- define "scopegate.hold" -}}
+{{- if eq (toString .Values.guard.hold) "auto" -}}
+{{ .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}
+{{- else -}}
+{{ .Values.guard.hold }}
+{{- end -}}
+{{- end }}
+
 {{/* An image: (list $ .Values.image), the registry is that of both. */}}
 {{- define "scopegate.image" -}}
 {{- $ := index . 0 }}{{ $image := index . 1 -}}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,11 +19,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/check"
 	"github.com/scopegate/scopegate/internal/guard/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 const (
@@ -49,8 +50,8 @@ type Cleanup struct {
 // ErrRunning is that a manager runs, which would write every condition again.
 var ErrRunning = errors.New("the guard's manager still runs")
 
-// Run lists what the guard held or found, removes its conditions, waits until
-// none comes back, and removes the object of its canary. The workloads and the
+// Run lists what is not supported and what is held, removes its conditions, waits until
+// none comes back, and removes what the check stored. The workloads and the
 // policies are not touched.
 func (c *Cleanup) Run(ctx context.Context) error {
 	if err := c.refuseIfRunning(ctx); err != nil {
@@ -64,7 +65,7 @@ func (c *Cleanup) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := canary.Remove(ctx, c.Client, c.OwnNamespace); err != nil {
+	if err := check.Remove(ctx, c.Client, c.OwnNamespace); err != nil {
 		return err
 	}
 	c.say("none came back within %s: the guard's manifest can be deleted now\n", quiet)
@@ -97,29 +98,44 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 		ErrRunning, *spec.HolderIdentity, c.OwnNamespace, c.Lease, c.OwnNamespace)
 }
 
-// report lists the objects that are not well, and what will be released.
+// report lists the objects that are not supported, and the ConfigMaps that are held.
 func (c *Cleanup) report(ctx context.Context) error {
 	bad, held := 0, 0
 	err := c.each(ctx, func(kind string, object status.Object) error {
 		found := meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type)
-		if found == nil || found.Status != metav1.ConditionFalse {
-			return nil
+		if found != nil && found.Status == metav1.ConditionFalse {
+			bad++
+			c.say("not supported\t%s %s/%s: %s\n", kind, object.GetNamespace(), object.GetName(), found.Message)
 		}
-		bad++
-		state := "not supported"
-		if words.IsHeld(found) {
-			held++
-			state = "will be released"
-		}
-		c.say("%s\t%s %s/%s: %s\n", state, kind, object.GetNamespace(), object.GetName(), found.Message)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	c.say("%d objects have a baseline that is not supported; %d of them are held. When the policies are deleted, "+
+	for _, namespace := range c.namespaces() {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
+		err := c.pages(ctx, list, namespace, func(object runtime.Object) error {
+			held++
+			configMap := object.(*metav1.PartialObjectMetadata)
+			c.say("will be released\tConfigMap %s/%s\n", configMap.Namespace, configMap.Name)
+			return nil
+		}, client.MatchingLabels{guard.HeldLabel: "true"})
+		if err != nil {
+			return fmt.Errorf("listing the held ConfigMaps: %w", err)
+		}
+	}
+	c.say("%d objects have a baseline that is not supported, %d ConfigMaps are held. When the policies are deleted, "+
 		"ToolHive's operator rolls out what is held at its next write, and its auth server will not start\n", bad, held)
 	return nil
+}
+
+// namespaces are those to work in.
+func (c *Cleanup) namespaces() []string {
+	if len(c.Namespaces) == 0 {
+		return []string{metav1.NamespaceAll}
+	}
+	return c.Namespaces
 }
 
 func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
@@ -151,10 +167,6 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
 // each calls do for every object of the four kinds. A kind that is not installed
 // has none.
 func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.Object) error) error {
-	namespaces := c.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
 	lists := []struct {
 		kind string
 		list client.ObjectList
@@ -164,7 +176,7 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.O
 		{resolve.KindMCPRemoteProxy, &v1beta1.MCPRemoteProxyList{}},
 		{resolve.KindVirtualMCPServer, &v1beta1.VirtualMCPServerList{}},
 	}
-	for _, namespace := range namespaces {
+	for _, namespace := range c.namespaces() {
 		for _, of := range lists {
 			err := c.pages(ctx, of.list, namespace, func(object runtime.Object) error { return do(of.kind, object.(status.Object)) })
 			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
@@ -175,10 +187,10 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.O
 	return nil
 }
 
-func (c *Cleanup) pages(ctx context.Context, list client.ObjectList, namespace string, do func(runtime.Object) error) error {
+func (c *Cleanup) pages(ctx context.Context, list client.ObjectList, namespace string, do func(runtime.Object) error, options ...client.ListOption) error {
 	next := ""
 	for {
-		if err := c.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
+		if err := c.Client.List(ctx, list, append(options, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next))...); err != nil {
 			return err
 		}
 		if err := meta.EachListItem(list, do); err != nil {

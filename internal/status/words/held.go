@@ -1,23 +1,8 @@
 package words
 
-import (
-	"strings"
-	"time"
+// heldPrefix says that a rollout is held. The label of the ConfigMap is what programs
+// read.
+const heldPrefix = "held: what runs goes on with its last good run config; "
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
-
-const (
-	heldStart = "held since "
-	heldEnd   = ": what runs goes on with its last good run config; "
-)
-
-// Hold says in a condition, before its message, that what runs is held at its
-// last good run config, since the condition's LastTransitionTime.
-func Hold(condition *metav1.Condition) {
-	since := condition.LastTransitionTime.UTC().Format(time.RFC3339)
-	condition.Message = Clip(heldStart + since + heldEnd + condition.Message)
-}
-
-// IsHeld tells whether Hold has said so.
-func IsHeld(condition *metav1.Condition) bool { return strings.HasPrefix(condition.Message, heldStart) }
+// Held returns the message of a condition whose rollout the guard holds.
+func Held(message string) string { return Clip(heldPrefix + message) }

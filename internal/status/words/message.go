@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/scopegate/scopegate/internal/artefact"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // Bounds of a message. The lists within an entry are bounded such that every
@@ -187,7 +187,7 @@ func ClipTo(text string, bytes int) string {
 
 // Stored says of a run config that is stored which scopes its auth server
 // refuses.
-func Stored(server artefact.AuthServer) string {
+func Stored(server toolhive.AuthServer) string {
 	source := "from its scopes_supported"
 	if server.Default {
 		source = "the auth server's defaults, as its scopes_supported is empty"

@@ -1,11 +1,13 @@
 package setup
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
@@ -16,13 +18,8 @@ import (
 // staticRule is the folder of the cases of the rule that is a policy here.
 const staticRule = "virtualmcpserver/baseline-in-advertised-scopes/"
 
-const (
-	staticPolicy   = "scopegate-virtualmcpservers"
-	defaultsPolicy = "scopegate-defaults-for-virtualmcpservers"
-)
-
-// CheckCorpus gives the policy the cases of the rule from which it is made: same
-// verdicts, same messages, in both versions.
+// CheckCorpus gives the policy on VirtualMCPServers the cases of the rule of the CRD
+// that says the same: same verdicts, same scopes, in both versions.
 func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
 	t.Helper()
 	cases, err := corpus.Load(root)
@@ -56,9 +53,12 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
 				}
 				var want Refusal
 				if !c.Accept {
-					want = Refusal{staticPolicy, staticPolicy + "-" + guard.ModeDeny, strings.TrimPrefix(c.Causes[0].Message, "Invalid value: ")}
-				} else if refusal.Policy == defaultsPolicy {
-					// Where the case has no scopes of its own, that policy judges too.
+					// The rule says: scope "x" (and 1 more) is not in spec.…: add it there, or …
+					scope, fix, _ := strings.Cut(strings.TrimPrefix(c.Causes[0].Message, "Invalid value: "), " is not in ")
+					want = Refusal{guard.VirtualMCPServersPolicy, guard.VirtualMCPServersPolicy + "-" + guard.ModeDeny, fmt.Sprintf(
+						"%s of spec.authServerConfig.baselineClientScopes of VirtualMCPServer %q is not supported by its auth server: it is not in %s", scope, object.GetName(), fix)}
+				} else if !hasScopes(c) {
+					// The rule leaves the defaults to the controller; the policy does not.
 					refusal = Refusal{}
 				}
 				if diff := cmp.Diff(want, refusal); diff != "" {
@@ -72,11 +72,15 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
 	}
 }
 
-// hasScopesSupported tells whether a case needs the field that ToolHive's CRDs
+// hasScopes reports whether a case lists scopes of its own.
+func hasScopes(c corpus.Case) bool {
+	scopes, _, _ := unstructured.NestedSlice(c.Object.Object, "spec", "incomingAuth", "oidcConfigRef", "scopes")
+	return len(scopes) > 0
+}
+
+// hasScopesSupported reports whether a case needs the field that ToolHive's CRDs
 // do not have.
 func hasScopesSupported(c corpus.Case) bool {
-	spec, _ := c.Object.Object["spec"].(map[string]any)
-	config, _ := spec["authServerConfig"].(map[string]any)
-	scopes, _ := config["scopesSupported"].([]any)
+	scopes, _, _ := unstructured.NestedSlice(c.Object.Object, "spec", "authServerConfig", "scopesSupported")
 	return len(scopes) > 0
 }

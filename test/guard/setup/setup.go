@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -25,30 +25,33 @@ import (
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
 // Quiet drops what controller-runtime logs.
 func Quiet() { ctrl.SetLogger(logr.Discard()) }
 
-// Install creates the policies and their bindings. Here they fail closed, such
-// that an expression that can't be evaluated is seen as a refusal.
-func Install(ctx context.Context, cfg *rest.Config) error {
-	clientset, err := kubernetes.NewForConfig(cfg)
+// Install creates the policies and their bindings, with the one that holds where hold
+// says so. Here they fail closed, such that an expression that can't be evaluated
+// rejects.
+func Install(ctx context.Context, c client.Client, hold bool) error {
+	all, err := policies.Load()
 	if err != nil {
 		return err
 	}
-	policies, err := guard.Policies()
-	if err != nil {
-		return err
+	names := slices.Clone(guard.ValidatingPolicies)
+	if hold {
+		names = append(names, guard.HoldPolicy)
 	}
-	api := clientset.AdmissionregistrationV1()
-	for _, policy := range policies {
-		policy.Policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
-		if _, err := api.ValidatingAdmissionPolicies().Create(ctx, policy.Policy, metav1.CreateOptions{}); err != nil {
-			return err
-		}
-		for _, binding := range policy.Bindings {
-			if _, err := api.ValidatingAdmissionPolicyBindings().Create(ctx, binding, metav1.CreateOptions{}); err != nil {
+	for _, name := range names {
+		for _, object := range all.Of(name) {
+			switch policy := object.(type) {
+			case *admissionv1.ValidatingAdmissionPolicy:
+				policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
+			case *admissionv1.MutatingAdmissionPolicy:
+				policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
+			}
+			if err := c.Create(ctx, object); err != nil {
 				return err
 			}
 		}
@@ -97,7 +100,7 @@ func Settle(ctx context.Context, c client.Client) error {
 	other := []string{"canary"}
 	forServer.Spec.EmbeddedAuthServer.BaselineClientScopes, forProxy.Spec.EmbeddedAuthServer.BaselineClientScopes = other, other
 	server.Spec.OIDCConfigRef.Scopes, proxy.Spec.OIDCConfigRef.Scopes = other, other
-	inline := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"))
+	runConfig := RunConfig(namespace, "canary", "canary")
 	static := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"), "openid")
 	update := func(object client.Object) func() error {
 		return func() error { return c.Update(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
@@ -109,12 +112,12 @@ func Settle(ctx context.Context, c client.Client) error {
 		policy string
 		edit   func() error
 	}{
-		{"scopegate-configs-for-mcpservers", update(forServer)},
-		{"scopegate-configs-for-mcpremoteproxies", update(forProxy)},
-		{"scopegate-consumers", update(server)},
-		{"scopegate-consumers", update(proxy)},
-		{"scopegate-virtualmcpservers", create(static)},
-		{"scopegate-defaults-for-virtualmcpservers", create(inline)},
+		{guard.ConfigsForMCPServersPolicy, update(forServer)},
+		{guard.ConfigsForMCPRemoteProxiesPolicy, update(forProxy)},
+		{guard.ConsumersPolicy, update(server)},
+		{guard.ConsumersPolicy, update(proxy)},
+		{guard.VirtualMCPServersPolicy, create(static)},
+		{guard.RunConfigsPolicy, create(runConfig)},
 	} {
 		if err := AwaitRefusal(ctx, canary.policy, canary.edit); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
 // CheckTypes has kube-controller-manager check the expressions against the types
@@ -26,20 +28,19 @@ func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policies, err := guard.Policies()
+	all, err := policies.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// One that must be found fault with.
-	wrong := policies[0].Policy.DeepCopy()
+	wrong := all.Validating[0].DeepCopy()
 	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
 	api := clientset.AdmissionregistrationV1().ValidatingAdmissionPolicies()
 	if _, err := api.Create(t.Context(), wrong, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	startTypeChecker(t, cluster.Kubeconfig)
-	for _, policy := range append(policies, guard.Policy{Policy: wrong}) {
-		name := policy.Policy.Name
+	for _, name := range append(slices.Clone(guard.ValidatingPolicies), wrong.Name) {
 		var checking *admissionv1.TypeChecking
 		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 			stored, err := api.Get(ctx, name, metav1.GetOptions{})

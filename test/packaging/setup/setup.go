@@ -33,7 +33,7 @@ func Tool(ctx context.Context, arguments ...string) ([]byte, error) {
 	return run(ctx, nil, "go", append([]string{"tool", "-modfile=tools/release/go.mod"}, arguments...)...)
 }
 
-// Dist writes dist/guard.yaml and dist/install.yaml into a folder.
+// Dist writes the manifests of `make dist` into a folder.
 func Dist(ctx context.Context, folder string) error {
 	_, err := run(ctx, []string{"VERSION=" + Version, "REGISTRY=" + Registry, "OUT=" + folder}, "hack/dist.sh")
 	return err
@@ -68,6 +68,15 @@ func Decode(text []byte) ([]*unstructured.Unstructured, error) {
 			objects = append(objects, object)
 		}
 	}
+}
+
+// DecodeList returns the items of a list that kubectl prints as JSON.
+func DecodeList(text string) ([]unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	if err := list.UnmarshalJSON([]byte(text)); err != nil {
+		return nil, err
+	}
+	return list.Items, nil
 }
 
 // DecodeFile is Decode of a file.

@@ -1,0 +1,159 @@
+// Package check finds out whether the guard's policies are effective: by dry run it
+// tries in scopegate's own namespace what each of them has to reject or hold.
+package check
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/scopegate/scopegate/internal/guard"
+)
+
+const (
+	// interval is the time between two checks.
+	interval = time.Minute
+	// retryInterval is the time until a check that found something is repeated, and
+	// tries how often before it is reported: the API server needs a moment to follow
+	// policies and CRDs that are new.
+	retryInterval = 5 * time.Second
+	tries         = 3
+)
+
+// Reasons of the events on a policy.
+const (
+	ReasonIneffective = "GuardIneffective"
+	ReasonEffective   = "GuardEffective"
+)
+
+var ineffective = prometheus.NewDesc("scopegate_guard_ineffective",
+	"1 for a policy of the guard that does not do what it should, else 0: the log and an event say why. Guard mode only, and by the leader.",
+	[]string{"policy"}, nil)
+
+// Checker checks the policies at intervals, and serves what it found.
+type Checker struct {
+	client    client.Client
+	namespace string
+	recorder  events.EventRecorder
+
+	mu sync.Mutex
+	// found is why each policy is not effective, "" where it is.
+	found map[string]string
+	// holdSeen reports that the hold was there since the manager started: only then
+	// its absence is reported.
+	holdSeen bool
+}
+
+// New returns a checker that tries its edits in a namespace.
+func New(cfg *rest.Config, scheme *runtime.Scheme, namespace string, recorder events.EventRecorder) (*Checker, error) {
+	// What the policies say of the tries is no news in the log.
+	cfg = rest.CopyConfig(cfg)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("setting up the check of the policies: %w", err)
+	}
+	return &Checker{client: c, namespace: namespace, recorder: recorder, found: map[string]string{}}, nil
+}
+
+// NeedLeaderElection reports that one manager checks for all.
+func (*Checker) NeedLeaderElection() bool { return true }
+
+// Start checks until ctx is done.
+func (c *Checker) Start(ctx context.Context) error {
+	failures := 0
+	for {
+		found, err := c.Check(ctx)
+		wait := interval
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			log.FromContext(ctx).Error(err, "checking whether the policies are effective")
+			wait = retryInterval
+		case !anyIneffective(found):
+			failures = 0
+			c.report(ctx, found)
+		default:
+			if failures++; failures >= tries {
+				c.report(ctx, found)
+			} else {
+				wait = retryInterval
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func anyIneffective(found map[string]string) bool {
+	for _, why := range found {
+		if why != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// report keeps what was found, and reports what is new.
+func (c *Checker) report(ctx context.Context, found map[string]string) {
+	c.mu.Lock()
+	before := c.found
+	c.found = found
+	c.mu.Unlock()
+	for _, policy := range slices.Sorted(maps.Keys(found)) {
+		why, known := found[policy], before[policy]
+		switch {
+		case why == known:
+		case why == "":
+			log.FromContext(ctx).Info("the policy is effective again", "policy", policy)
+			c.recorder.Eventf(regarding(policy), nil, corev1.EventTypeNormal, ReasonEffective, "Check", "the policy is effective again")
+		default:
+			log.FromContext(ctx).Info("the policy is not effective", "policy", policy, "why", why)
+			c.recorder.Eventf(regarding(policy), nil, corev1.EventTypeWarning, ReasonIneffective, "Check", "the policy is not effective: %s", why)
+		}
+	}
+}
+
+// regarding is a policy, which may not exist, for an event.
+func regarding(policy string) client.Object {
+	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: policy}}
+	kind := "ValidatingAdmissionPolicy"
+	if policy == guard.HoldPolicy {
+		kind = "MutatingAdmissionPolicy"
+	}
+	object.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind(kind))
+	return object
+}
+
+// Describe sends the description of the metric.
+func (*Checker) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- ineffective }
+
+// Collect sends a sample for each policy that was checked.
+func (c *Checker) Collect(samples chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for policy, why := range c.found {
+		value := 0.0
+		if why != "" {
+			value = 1
+		}
+		samples <- prometheus.MustNewConstMetric(ineffective, prometheus.GaugeValue, value, policy)
+	}
+}

@@ -1,0 +1,86 @@
+package check
+
+import (
+	"context"
+	"fmt"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/guard"
+)
+
+const (
+	notInstalled = "it is not installed: apply the guard's manifest again"
+	notBound     = "no binding refers to it: apply the guard's manifest again"
+)
+
+// inspect returns for each policy why it can't be effective as it is installed, ""
+// where it can.
+func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
+	bindings := &admissionv1.ValidatingAdmissionPolicyBindingList{}
+	if err := c.client.List(ctx, bindings); err != nil {
+		return nil, fmt.Errorf("listing the bindings of the policies: %w", err)
+	}
+	bound := map[string]bool{}
+	for i := range bindings.Items {
+		bound[bindings.Items[i].Spec.PolicyName] = true
+	}
+	found := map[string]string{}
+	for _, name := range guard.ValidatingPolicies {
+		why, err := c.inspectPolicy(ctx, name, bound[name])
+		if err != nil {
+			return nil, err
+		}
+		found[name] = why
+	}
+	why, err := c.inspectHold(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.holdSeen = c.holdSeen || why == ""; c.holdSeen {
+		found[guard.HoldPolicy] = why
+	}
+	return found, nil
+}
+
+func (c *Checker) inspectPolicy(ctx context.Context, name string, bound bool) (string, error) {
+	policy := &admissionv1.ValidatingAdmissionPolicy{}
+	err := c.client.Get(ctx, client.ObjectKey{Name: name}, policy)
+	switch {
+	case apierrors.IsNotFound(err):
+		return notInstalled, nil
+	case err != nil:
+		return "", fmt.Errorf("reading policy %s: %w", name, err)
+	case !bound:
+		return notBound, nil
+	}
+	if checking := policy.Status.TypeChecking; checking != nil && len(checking.ExpressionWarnings) > 0 {
+		warning := checking.ExpressionWarnings[0]
+		return fmt.Sprintf("its expression %s does not fit the CRDs of this cluster: %s", warning.FieldRef, warning.Warning), nil
+	}
+	return "", nil
+}
+
+// inspectHold looks for the policy that holds, which not every Kubernetes has.
+func (c *Checker) inspectHold(ctx context.Context) (string, error) {
+	err := c.client.Get(ctx, client.ObjectKey{Name: guard.HoldPolicy}, &admissionv1.MutatingAdmissionPolicy{})
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return notInstalled, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading policy %s: %w", guard.HoldPolicy, err)
+	}
+	bindings := &admissionv1.MutatingAdmissionPolicyBindingList{}
+	if err := c.client.List(ctx, bindings); err != nil {
+		return "", fmt.Errorf("listing the bindings of policy %s: %w", guard.HoldPolicy, err)
+	}
+	for i := range bindings.Items {
+		if bindings.Items[i].Spec.PolicyName == guard.HoldPolicy {
+			return "", nil
+		}
+	}
+	return notBound, nil
+}

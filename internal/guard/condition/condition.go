@@ -1,0 +1,144 @@
+// Package condition writes one condition into a list that ToolHive's operator owns,
+// and gives way to whoever else writes it.
+package condition
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/status"
+)
+
+// FieldManager is the name under which the guard's writes are recorded.
+const FieldManager = "scopegate-guard"
+
+// Type is the condition that is written.
+const Type = v1alpha1.ConditionBaselineScopesValid
+
+// ReasonStoodDown is the reason of the event on an object that is left alone.
+const ReasonStoodDown = "GuardStoodDown"
+
+// Writer writes the condition of the objects of one kind.
+type Writer struct {
+	client    client.Client
+	standDown standDown
+}
+
+// NewWriter returns a Writer. It calls report, once for a generation of an object,
+// when it leaves alone a condition that somebody else writes.
+func NewWriter(c client.Client, report func(object client.Object, found *metav1.Condition)) *Writer {
+	return &Writer{client: c, standDown: standDown{report: report, past: map[client.ObjectKey]*writes{}}}
+}
+
+// StoodDown returns how many objects are left alone.
+func (w *Writer) StoodDown() int { return w.standDown.count() }
+
+// Forget drops what is known of an object that is gone.
+func (w *Writer) Forget(key client.ObjectKey) { w.standDown.forget(key) }
+
+// Write makes the condition of object what conditions say, which hold that one or
+// none, and reports whether there was anything to write. object comes from the
+// cache.
+//
+// It is a server-side apply of the one condition: no other is read or written. It is
+// forced, because ToolHive's operator writes back the whole list and so becomes an
+// owner of what it never decided. Such a list may be older than the condition. Its
+// event makes the next reconcile, which repairs it. The API server rejects a write
+// for an older version than it has. That is no error either: the newer version has
+// an event of its own.
+func (w *Writer) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
+	gvk, err := w.client.GroupVersionKindFor(object)
+	if err != nil {
+		return false, fmt.Errorf("finding the kind of %T: %w", object, err)
+	}
+	old := meta.FindStatusCondition(object.GetStatus().Conditions, Type)
+	wanted := complete(object, old, meta.FindStatusCondition(conditions, Type))
+	if equality.Semantic.DeepEqual(old, wanted) || w.standDown.yields(object, old) {
+		return false, nil
+	}
+	if wanted == nil {
+		written, err := Remove(ctx, w.client, object)
+		if written {
+			w.standDown.wrote(object, nil)
+		}
+		return written, err
+	}
+	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
+	if err != nil {
+		return false, fmt.Errorf("encoding the condition: %w", err)
+	}
+	patch := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{"conditions": []any{body}}}}
+	patch.SetGroupVersionKind(gvk)
+	patch.SetNamespace(object.GetNamespace())
+	patch.SetName(object.GetName())
+	// Forced ownership does not override this. It also rejects a write to a new
+	// object with the same name.
+	patch.SetResourceVersion(object.GetResourceVersion())
+	err = w.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch), client.FieldOwner(FieldManager), client.ForceOwnership)
+	switch {
+	case apierrors.IsNotFound(err) || apierrors.IsConflict(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	w.standDown.wrote(object, wanted)
+	return true, nil
+}
+
+// complete adds the generation and the time. A condition that keeps its status
+// keeps its time.
+func complete(object status.Object, old, wanted *metav1.Condition) *metav1.Condition {
+	if wanted == nil {
+		return nil
+	}
+	wanted = wanted.DeepCopy()
+	wanted.ObservedGeneration = object.GetGeneration()
+	wanted.LastTransitionTime = metav1.Now().Rfc3339Copy()
+	if old != nil && old.Status == wanted.Status {
+		wanted.LastTransitionTime = old.LastTransitionTime
+	}
+	return wanted
+}
+
+// Remove takes the condition out of the list, whoever owns it, and reports whether
+// it was there. An apply without the condition would leave one that ToolHive's
+// operator has written back. The API server rejects the patch where the list is
+// another than object's. That is no error: the change has an event of its own.
+func Remove(ctx context.Context, writer client.Client, object status.Object) (bool, error) {
+	index := slices.IndexFunc(object.GetStatus().Conditions, func(c metav1.Condition) bool { return c.Type == Type })
+	if index < 0 {
+		return false, nil
+	}
+	path := fmt.Sprintf("/status/conditions/%d", index)
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": object.GetUID()},
+		{"op": "test", "path": path + "/type", "value": Type},
+		{"op": "remove", "path": path},
+	})
+	if err != nil {
+		return false, fmt.Errorf("encoding the removal of the condition: %w", err)
+	}
+	gvk, err := writer.GroupVersionKindFor(object)
+	if err != nil {
+		return false, fmt.Errorf("finding the kind of %T: %w", object, err)
+	}
+	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	target.SetGroupVersionKind(gvk)
+	err = writer.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(FieldManager))
+	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,163 @@
+// Package evaluator evaluates the policy scopegate-run-configs as an API server does,
+// with its own evaluator and its limits of cost, but without an API server.
+package evaluator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/cel-go/cel"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/admission"
+	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
+	apiservercel "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/cel/environment"
+	"k8s.io/utils/ptr"
+
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/guard/policies"
+)
+
+// Budget is what the API server spends on a policy at most, in units of cost.
+const Budget = apiservercel.RuntimeCELCostBudget
+
+// Outcome is what the policy says of a ConfigMap.
+type Outcome struct {
+	// Admitted is the validation, and Message what it says otherwise.
+	Admitted bool
+	Message  string
+	// Whole reports whether the lists are read.
+	Whole bool
+	// Missing is how many scopes are missing in the new text and, if it is no
+	// creation, in the old one.
+	Missing []int64
+	// Cost is that of the validation and of its message.
+	Cost int64
+}
+
+// Held reports whether the policy that holds would hold an update: its variables are
+// the same.
+func (o Outcome) Held() bool { return o.Whole && o.Missing[0] > 0 && o.Missing[1] == 0 }
+
+// Evaluator has the compiled policy.
+type Evaluator struct {
+	validation, message, variables plugincel.ConditionEvaluator
+}
+
+// New compiles the policy, after change if it is not nil.
+func New(change func(*admissionv1.ValidatingAdmissionPolicy)) (*Evaluator, error) {
+	all, err := policies.Load()
+	if err != nil {
+		return nil, err
+	}
+	policy := all.Policy(guard.RunConfigsPolicy)
+	if change != nil {
+		change(policy)
+	}
+	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
+	if err != nil {
+		return nil, err
+	}
+	options := plugincel.OptionalVariableDeclarations{}
+	for _, variable := range policy.Spec.Variables {
+		result := compiler.CompileAndStoreVariable(expression{variable.Name, variable.Expression, cel.AnyType}, options, environment.NewExpressions)
+		if result.Error != nil {
+			return nil, fmt.Errorf("variable %s: %w", variable.Name, result.Error)
+		}
+	}
+	compile := func(expressions ...plugincel.ExpressionAccessor) plugincel.ConditionEvaluator {
+		evaluator := compiler.CompileCondition(expressions, options, environment.NewExpressions)
+		for _, failed := range evaluator.CompilationErrors() {
+			if failed != nil {
+				err = failed
+			}
+		}
+		return evaluator
+	}
+	validation := policy.Spec.Validations[0]
+	e := &Evaluator{
+		validation: compile(expression{"", validation.Expression, cel.BoolType}),
+		message:    compile(expression{"", validation.MessageExpression, cel.StringType}),
+		variables: compile(expression{"", "variables.whole", cel.BoolType},
+			expression{"", "size(variables.missing[0])", cel.IntType}, expression{"", "size(variables.missing[1])", cel.IntType}),
+	}
+	return e, err
+}
+
+// expression is what the compiler takes.
+type expression struct {
+	name, text string
+	returns    *cel.Type
+}
+
+func (e expression) GetName() string          { return e.name }
+func (e expression) GetExpression() string    { return e.text }
+func (e expression) ReturnTypes() []*cel.Type { return []*cel.Type{e.returns} }
+
+// ConfigMap returns one as ToolHive's operator writes it for an MCPServer.
+func ConfigMap(data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "web-runconfig", Namespace: "default", Labels: map[string]string{toolhive.ComponentLabel: toolhive.ComponentRunConfig},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "toolhive.stacklok.dev/v1beta1", Kind: "MCPServer", Name: "web", UID: "1", Controller: ptr.To(true)}},
+		},
+		Data: data,
+	}
+}
+
+// Evaluate returns what the policy says of the write of a ConfigMap, of a creation if
+// old is nil.
+func (e *Evaluator) Evaluate(ctx context.Context, object, old *corev1.ConfigMap) (Outcome, error) {
+	outcome := Outcome{}
+	asked, cost, err := evaluate(ctx, e.validation, object, old)
+	if err != nil {
+		return outcome, err
+	}
+	outcome.Admitted, outcome.Cost = asked[0].(bool), cost
+	if !outcome.Admitted {
+		if asked, cost, err = evaluate(ctx, e.message, object, old); err != nil {
+			return outcome, err
+		}
+		outcome.Message, outcome.Cost = asked[0].(string), outcome.Cost+cost
+	}
+	if old == nil {
+		// There is no second entry to ask for.
+		if outcome.Admitted {
+			outcome.Missing = []int64{0}
+		}
+		return outcome, nil
+	}
+	if asked, _, err = evaluate(ctx, e.variables, object, old); err != nil {
+		return outcome, err
+	}
+	outcome.Whole, outcome.Missing = asked[0].(bool), []int64{asked[1].(int64), asked[2].(int64)}
+	return outcome, nil
+}
+
+func evaluate(ctx context.Context, evaluator plugincel.ConditionEvaluator, object, old *corev1.ConfigMap) ([]any, int64, error) {
+	gvk, gvr := corev1.SchemeGroupVersion.WithKind("ConfigMap"), corev1.SchemeGroupVersion.WithResource("configmaps")
+	operation := admission.Create
+	versioned := &admission.VersionedAttributes{VersionedObject: admission.NewLazyObject(object), VersionedKind: gvk}
+	if old != nil {
+		operation = admission.Update
+		versioned.VersionedOldObject = admission.NewLazyObject(old)
+	}
+	versioned.Attributes = admission.NewAttributesRecord(object, nil, gvk, object.Namespace, object.Name, gvr, "", operation, &metav1.CreateOptions{}, false, nil)
+	request := plugincel.CreateAdmissionRequest(versioned.Attributes, metav1.GroupVersionResource(gvr), metav1.GroupVersionKind(gvk))
+	results, left, err := evaluator.ForInput(ctx, versioned, request, plugincel.OptionalVariableBindings{}, &corev1.Namespace{}, Budget)
+	if err != nil {
+		return nil, 0, err
+	}
+	values := make([]any, len(results))
+	for i, result := range results {
+		if result.Error != nil {
+			return nil, Budget - left, fmt.Errorf("%.80s: %w", result.ExpressionAccessor.GetExpression(), result.Error)
+		}
+		values[i] = result.EvalResult.Value()
+	}
+	return values, Budget - left, nil
+}

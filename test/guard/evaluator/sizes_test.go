@@ -1,0 +1,150 @@
+package evaluator_test
+
+import (
+	"bytes"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/guard/policies"
+)
+
+// What a reviewer can be expected to read.
+const (
+	maxExpression = 600
+	maxPolicy     = 8 << 10
+	maxAll        = 40 << 10
+)
+
+// TestSizes bounds the files of the policies, without comments.
+func TestSizes(t *testing.T) {
+	all := 0
+	for _, pattern := range []string{"guard/policies/*.yaml", "guard/hold/*.yaml", "guard/start-up/*.yaml"} {
+		names, err := fs.Glob(config.Files, pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			text, err := config.Files.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := 0
+			for line := range bytes.Lines(text) {
+				if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) {
+					size += len(line)
+				}
+			}
+			if all += size; size > maxPolicy {
+				t.Errorf("%s has %d bytes without comments, at most %d can be read in one go", name, size, maxPolicy)
+			}
+		}
+	}
+	if all == 0 || all > maxAll {
+		t.Errorf("the policies have %d bytes, want at most %d", all, maxAll)
+	}
+}
+
+// expressions are those of all policies, by policy and name.
+func expressions(all policies.Policies) map[string]string {
+	found := map[string]string{}
+	for _, policy := range all.Validating {
+		for _, variable := range policy.Spec.Variables {
+			found[policy.Name+" "+variable.Name] = variable.Expression
+		}
+		for _, validation := range policy.Spec.Validations {
+			found[policy.Name+" validation"], found[policy.Name+" message"] = validation.Expression, validation.MessageExpression
+		}
+	}
+	for _, variable := range all.Hold.Spec.Variables {
+		found[all.Hold.Name+" "+variable.Name] = variable.Expression
+	}
+	for _, mutation := range all.Hold.Spec.Mutations {
+		found[all.Hold.Name+" mutation"] = mutation.JSONPatch.Expression
+	}
+	return found
+}
+
+func load(t *testing.T) policies.Policies {
+	t.Helper()
+	all, err := policies.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestExpressionsAreShort(t *testing.T) {
+	for name, expression := range expressions(load(t)) {
+		if len(expression) > maxExpression {
+			t.Errorf("%s has %d characters, want at most %d", name, len(expression), maxExpression)
+		}
+	}
+}
+
+// TestTwins holds what is in two files to be the same: the policies on configs but
+// for the kind of the consumers, and the variables of the policies on run configs.
+func TestTwins(t *testing.T) {
+	text := func(name string) string {
+		text, err := config.Files.ReadFile("guard/policies/" + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	words := func(text string) []string {
+		// Comments are wrapped by the length of the kind.
+		return strings.Fields(strings.ReplaceAll(text, "#", ""))
+	}
+	forServers := strings.NewReplacer("MCPServer", "MCPRemoteProxy", "mcpservers", "mcpremoteproxies").Replace(text(guard.ConfigsForMCPServersPolicy))
+	if diff := cmp.Diff(words(text(guard.ConfigsForMCPRemoteProxiesPolicy)), words(forServers)); diff != "" {
+		t.Errorf("the policies on configs differ in more than a kind:\n%s", diff)
+	}
+	all := load(t)
+	var want []admissionv1.Variable
+	for _, variable := range all.Policy(guard.RunConfigsPolicy).Spec.Variables {
+		if variable.Name != "workload" {
+			want = append(want, variable)
+		}
+	}
+	hold := slices.DeleteFunc(slices.Clone(all.Hold.Spec.Variables), func(v admissionv1.Variable) bool { return v.Name == "held" })
+	if diff := cmp.Diff(want, hold); diff != "" {
+		t.Errorf("the variables of the policies on run configs differ:\n%s", diff)
+	}
+	if diff := cmp.Diff(all.Policy(guard.RunConfigsPolicy).Spec.MatchConstraints.ObjectSelector, all.Hold.Spec.MatchConstraints.ObjectSelector); diff != "" {
+		t.Errorf("the policies on run configs select different objects:\n%s", diff)
+	}
+}
+
+// TestDefaultsAreTheSame holds the defaults of every policy to the one list.
+func TestDefaultsAreTheSame(t *testing.T) {
+	want, count := "'"+strings.Join(toolhive.DefaultScopes, " ")+"'.split(' ')", 0
+	for name, expression := range expressions(load(t)) {
+		if strings.HasSuffix(name, " defaults") {
+			if count++; expression != want {
+				t.Errorf("%s are %s, want %s", name, expression, want)
+			}
+		}
+	}
+	if count != len(guard.ValidatingPolicies)+1 {
+		t.Errorf("%d policies have defaults, want all of %d", count, len(guard.ValidatingPolicies)+1)
+	}
+}
+
+// TestEveryPolicyIsNamed holds the files to the list that the check works by.
+func TestEveryPolicyIsNamed(t *testing.T) {
+	var names []string
+	for _, policy := range load(t).Validating {
+		names = append(names, policy.Name)
+	}
+	if diff := cmp.Diff(slices.Sorted(slices.Values(guard.ValidatingPolicies)), slices.Sorted(slices.Values(names))); diff != "" {
+		t.Errorf("policies (-named +files):\n%s", diff)
+	}
+}
