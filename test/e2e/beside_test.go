@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
 )
 
 // TestBeside measures, with ToolHive's own operator, that the guard and that
@@ -39,14 +41,17 @@ func TestBeside(t *testing.T) {
 // heldEdit is an edit that slips past the policies on the objects.
 type heldEdit struct {
 	name string
-	// old is replaced in the manifests, if it is not empty.
+	// old is replaced in the manifests, besides the edit of the baseline.
 	old, replaced string
-	// alone is true of an edit of the baseline alone.
+	// alone is true where nothing but the baseline is edited.
 	alone bool
 }
 
+// atRest is no edit: what is written anyway.
+const atRest = "none"
+
 var heldEdits = []heldEdit{
-	{name: "none"},
+	{atRest, "", "", true},
 	{"baseline", "", "", true},
 	// The name of a provider is part of the names of variables in the environment.
 	{"baseline and provider", "name: company", "name: renamed", false},
@@ -56,56 +61,51 @@ var heldEdits = []heldEdit{
 // held counts what ToolHive's operator does while the guard holds run configs:
 // failed reconciles, and writes of statuses.
 func held(s *scenario) {
-	s.mode("deny")
-	s.kubectl("", "delete", "validatingadmissionpolicybindings", "--selector", modeLabel+" in (deny,warn,default)")
-	s.awaitMode("nothing refuses the edit", func(err error, _ string) bool { return err == nil })
-	const duration = 5 * time.Minute
-	fmt.Printf("In a minute, over %s for each edit:\n%s\n", duration, costHeader)
+	s.requireHold()
+	s.mode(guard.ModeDeny)
+	s.letSlip()
 	for _, edit := range heldEdits {
-		s.part(strings.ReplaceAll(edit.name, " ", "-"), func(s *scenario) { s.hold(edit, duration) })
+		s.part(strings.ReplaceAll(edit.name, " ", "-"), func(s *scenario) { s.countHeld(edit) })
 	}
-	s.kubectl("", "apply", "--server-side", "--filename", guardManifest)
 }
 
-const costHeader = "edit                     kind                failed requeued requests   stored  guard's"
+// heldFor is how long each edit is held.
+const heldFor = 5 * time.Minute
 
-func (s *scenario) hold(edit heldEdit, duration time.Duration) {
+func (s *scenario) countHeld(edit heldEdit) {
 	s.goodWorkloads()
 	pods, revisions := s.demoPods(), s.revisions()
 	before := s.costs()
 	stored, stop := s.countStored()
 	defer stop()
-	if edit.name != "none" {
+	if edit.name != atRest {
 		text := s.changed("toolhive/*.yaml", baseline, baseline+", "+badScope)
-		if edit.old != "" {
-			text = strings.ReplaceAll(text, edit.old, edit.replaced)
-		}
+		text = strings.ReplaceAll(text, edit.old, edit.replaced)
 		_, err := s.try("", text, "apply", "--filename", "-")
 		s.must(err)
 		s.awaitHeld()
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(duration):
+	case <-time.After(heldFor):
 	}
 	after := s.costs()
-	fmt.Println(costHeader)
+	fmt.Printf("\nIn a minute, over %s:\n%-24s %-24s %8s %8s %8s %8s %8s\n", heldFor, "edit", "workload", "failed", "requeued", "requests", "stored", "guard's")
+	per := func(n float64) float64 { return n / heldFor.Minutes() }
 	for _, w := range workloads {
-		cost := after[w.name].minus(before[w.name])
-		writes := stored[w.name]
-		per := func(n float64) float64 { return n / duration.Minutes() }
-		fmt.Printf("%-24s %-18s %8.2f %8.2f %8.2f %8.2f %8.2f\n", edit.name, w.object, per(cost.failed), per(cost.requeued), per(cost.requests),
+		cost, writes := after[w.name].minus(before[w.name]), stored[w.name]
+		fmt.Printf("%-24s %-24s %8.2f %8.2f %8.2f %8.2f %8.2f\n", edit.name, w.object, per(cost.failed), per(cost.requeued), per(cost.requests),
 			per(float64(writes.others.Load())), per(float64(writes.guards.Load())))
 		if cost.failed > 0 {
 			s.Errorf("%v reconciles of %s failed", cost.failed, w.object)
 		}
 	}
-	s.kubectl(demo, "get", "configmaps", "--selector", "scopegate.dev/held=true")
-	s.kubectl(demo, "get", "deployments,pods,services")
-	if edit.alone || edit.name == "none" {
+	s.kubectl(demo, "get", "configmaps", "--selector", heldConfigMaps)
+	s.kubectl(demo, "get", "deployments,replicasets,pods,services")
+	if edit.alone {
 		s.samePods(pods)
-		if !maps.Equal(revisions, s.revisions()) {
-			s.Errorf("the Deployments rolled: %v, and were at %v", s.revisions(), revisions)
+		if diff := cmp.Diff(revisions, s.revisions()); diff != "" {
+			s.Errorf("a Deployment has rolled (-want +got):\n%s", diff)
 		}
 	}
 	begin := time.Now()

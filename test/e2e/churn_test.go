@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/live"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
@@ -45,7 +46,7 @@ const (
 // the other one loop.
 func churn(s *scenario) {
 	// The policies would refuse what the condition is to tell.
-	s.newNamespace(churnNamespace, map[string]string{modeLabel: "off"})
+	s.newNamespace(churnNamespace, map[string]string{guard.ModeLabel: guard.ModeOff})
 	// The manager runs here instead, so that its writes are seen.
 	s.kubectl(ownNamespace, "scale", "deployment", "scopegate-guard", "--replicas", "0")
 	s.kubectl(ownNamespace, "wait", "--for=delete", "pod", "--selector", ownPods, "--timeout", "2m")
@@ -176,7 +177,7 @@ func (s *scenario) startManager(writes *guardWrites) {
 	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + ownNamespace + ":scopegate-guard", Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	config.Wrap(writes.wrap)
 	mgr, err := operator.New(ctx, config, operator.Options{
-		Guard: true, Namespaces: []string{churnNamespace}, MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true,
+		Namespaces: []string{churnNamespace}, MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true,
 	})
 	s.must(err)
 	managed, stop := context.WithCancel(ctx)

@@ -26,8 +26,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/e2e/node"
-	"github.com/scopegate/scopegate/test/e2e/toolhive"
 )
 
 // root is the folder of the repository, in which kubectl runs.
@@ -77,7 +77,7 @@ var start = sync.OnceValues(func() (c *cluster, err error) {
 
 // startNode starts a cluster of one node on this machine.
 func startNode() (*cluster, error) {
-	own, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: toolhive.Images()})
+	own, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: chart.Images()})
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ func TestGuard(t *testing.T) {
 	s.installGuard()
 	s.part("warn", warn)
 	s.part("deny", deny)
+	s.part("stored-before", storedBefore)
 	s.part("hold", hold)
 	s.part("off", off)
 	s.part("remove", remove)

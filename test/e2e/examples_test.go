@@ -26,7 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
-	"github.com/scopegate/scopegate/test/e2e/toolhive"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 // outcome is what came of ToolHive's own example manifests: of each object whether
@@ -53,7 +53,7 @@ func (s *scenario) sameExamples(without outcome) {
 // ToolHive's operator is done, and returns what came of it.
 func (s *scenario) applyExamples() outcome {
 	s.Helper()
-	source, err := toolhive.Source(root)
+	source, err := chart.Source(root)
 	s.must(err)
 	result := outcome{}
 	folder := filepath.Join(source, "examples", "operator")

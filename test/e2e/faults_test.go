@@ -108,7 +108,7 @@ func (s *scenario) deleteLeader() {
 // leader is the name of the pod that holds the lease.
 func (s *scenario) leader() string {
 	var lease coordinationv1.Lease
-	s.must(s.client.Get(ctx, client.ObjectKey{Namespace: ownNamespace, Name: operator.WholeLease}, &lease))
+	s.must(s.client.Get(ctx, client.ObjectKey{Namespace: ownNamespace, Name: operator.StandaloneLease}, &lease))
 	if lease.Spec.HolderIdentity == nil {
 		return ""
 	}

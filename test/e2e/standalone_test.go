@@ -23,7 +23,7 @@ const (
 	ownNamespace = "scopegate-system"
 	ownPods      = "app.kubernetes.io/name=scopegate"
 
-	standaloneManifest = "dist/install.yaml"
+	standaloneManifest = "dist/standalone.yaml"
 
 	auth    = "mcpexternalauthconfig/auth"
 	weather = "mcpserver/weather"

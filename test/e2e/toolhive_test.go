@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/test/e2e/toolhive"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 const (
@@ -37,20 +38,13 @@ var workloads = []workload{
 // guarded are the objects that have the condition.
 var guarded = []string{auth, weather, tickets, office}
 
-// Annotations of ToolHive's: of a run config's ConfigMap, and of the pods that
-// run from it (ToolHive: cmd/thv-operator/pkg/runconfig).
-const (
-	configChecksum = "toolhive.stacklok.dev/content-checksum"
-	podsChecksum   = "toolhive.stacklok.dev/runconfig-checksum"
-)
-
 // installToolHive installs ToolHive's CRDs and its operator, unless the cluster
 // has them, and makes the namespace of the workloads.
 func (s *scenario) installToolHive() {
 	s.Helper()
 	if _, err := s.run(ctx, nil, "get", "crd", "mcpservers.toolhive.stacklok.dev"); err != nil {
 		begin := time.Now()
-		manifests, err := toolhive.Manifests(root)
+		manifests, err := chart.Manifests(root)
 		s.must(err)
 		var files []string
 		for _, manifest := range manifests {
@@ -59,7 +53,7 @@ func (s *scenario) installToolHive() {
 		s.after(append([]string{"delete", "--ignore-not-found", "--wait", "--timeout", "2m"}, files...)...)
 		_, err = s.run(ctx, nil, append([]string{"apply", "--server-side"}, files...)...)
 		s.must(err)
-		_, err = s.run(ctx, nil, "--namespace", toolhive.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m")
+		_, err = s.run(ctx, nil, "--namespace", chart.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m")
 		s.must(err)
 		timed(begin, "ToolHive's operator is Ready")
 	}
@@ -141,7 +135,7 @@ func (s *scenario) rolled(w workload, withBadScope bool) error {
 	if strings.Contains(fmt.Sprint(config.Data), badScope) != withBadScope {
 		return fmt.Errorf("ConfigMap %s has the run config from before", w.configMap)
 	}
-	if deployment.Spec.Template.Annotations[podsChecksum] != config.Annotations[configChecksum] {
+	if deployment.Spec.Template.Annotations[toolhive.RunConfigChecksumAnnotation] != config.Annotations[toolhive.ContentChecksumAnnotation] {
 		return fmt.Errorf("Deployment %s has another run config than ConfigMap %s", w.name, w.configMap)
 	}
 	if done, message := rollout.Progress(&deployment); !done {

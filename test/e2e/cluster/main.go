@@ -14,8 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/e2e/node"
-	"github.com/scopegate/scopegate/test/e2e/toolhive"
 )
 
 func main() {
@@ -47,7 +47,7 @@ func main() {
 
 func run(ctx context.Context, images []node.Image, withToolHive bool) (err error) {
 	if withToolHive {
-		images = append(images, toolhive.Images()...)
+		images = append(images, chart.Images()...)
 	}
 	cluster, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: images})
 	if err != nil {
@@ -71,7 +71,7 @@ Logs are in %s. Ctrl-C ends the cluster.
 
 // install applies ToolHive's manifests, and waits until its operator is Ready.
 func install(ctx context.Context, cluster *node.Cluster) error {
-	manifests, err := toolhive.Manifests(".")
+	manifests, err := chart.Manifests(".")
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func install(ctx context.Context, cluster *node.Cluster) error {
 	for _, manifest := range manifests {
 		apply = append(apply, "--filename", manifest)
 	}
-	for _, arguments := range [][]string{apply, {"--namespace", toolhive.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m"}} {
+	for _, arguments := range [][]string{apply, {"--namespace", chart.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m"}} {
 		command := exec.CommandContext(ctx, cluster.KubectlPath, append([]string{"--kubeconfig", cluster.Kubeconfig}, arguments...)...) //nolint:gosec // The pinned binary.
 		command.Stdout, command.Stderr = os.Stdout, os.Stderr
 		if err := command.Run(); err != nil {

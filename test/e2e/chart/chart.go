@@ -1,6 +1,6 @@
-// Package toolhive finds what it takes to run ToolHive's own operator on a
-// cluster, as its chart does.
-package toolhive
+// Package chart finds what it takes to run ToolHive's own operator on a cluster, as
+// its chart does.
+package chart
 
 import (
 	"encoding/json"
@@ -49,7 +49,7 @@ func Manifests(root string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	operator, err := filepath.Abs(filepath.Join(root, "test", "e2e", "toolhive", "operator.yaml"))
+	operator, err := filepath.Abs(filepath.Join(root, "test", "e2e", "chart", "operator.yaml"))
 	charts := filepath.Join(source, "deploy", "charts")
 	return []string{
 		filepath.Join(charts, "operator-crds", "files", "crds"), filepath.Join(charts, "operator", "templates", "clusterrole", "role.yaml"), operator,
