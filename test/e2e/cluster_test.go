@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,6 +160,8 @@ func throughAPIServer(config *rest.Config) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	// JoinPath makes a path that is relative where the host has none.
+	host.Path = cmp.Or(host.Path, "/")
 	return &http.Client{Timeout: 10 * time.Second, Transport: serviceProxy{host, transport}}, nil
 }
 
