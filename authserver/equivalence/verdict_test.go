@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // casesVariable gives -cases a default: `make equivalence` sets it.
@@ -41,7 +42,7 @@ type lists struct {
 
 // effective are the effective scopes by internal/scopes.
 func (l lists) effective() []string {
-	effective, _ := scopes.Effective(l.supported, l.counted())
+	effective, _ := scopes.Effective(l.supported, l.counted(), toolhive.DefaultScopes)
 	return effective
 }
 

@@ -30,7 +30,7 @@ func TestPolicies(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := setup.Install(t.Context(), cluster.Client, true); err != nil {
+	if err := setup.Install(t.Context(), cluster.Client); err != nil {
 		t.Fatal(err)
 	}
 	// Each policy refuses a canary on these CRDs.

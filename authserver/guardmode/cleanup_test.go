@@ -13,10 +13,12 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
@@ -36,12 +38,14 @@ func TestCleanup(t *testing.T) {
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
 	proxy := testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid"))
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
-	create(t, config, server, proxy, virtual)
+	held := setup.RunConfig(namespace, "web", "openid")
+	held.Labels[guard.HeldLabel] = "true"
+	create(t, config, server, proxy, virtual, held, setup.RunConfig(namespace, "not-held", "openid"))
 	manager := cluster.StartGuard(t)
-	await(t, config, "is judged", is("False", notSupported))
-	await(t, server, "is judged", is("False", notSupported))
-	await(t, proxy, "is judged", is("False", notSupported))
-	judged := await(t, virtual, "is judged", is("False", notSupported))
+	await(t, config, "is not supported", is("False", notSupported))
+	await(t, server, "is not supported", is("False", notSupported))
+	await(t, proxy, "is not supported", is("False", notSupported))
+	judged := await(t, virtual, "is not supported", is("False", notSupported))
 	if err := manager.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +81,9 @@ func TestCleanup(t *testing.T) {
 	if got := testenv.Condition(get(t, virtual).Status.Conditions, "Ready"); got.Reason != "Running" {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
-	for _, want := range []string{"not supported\tMCPServer " + namespace + "/web: ", "the guard's manifest can be deleted now"} {
+	for _, want := range []string{
+		"not supported\tMCPServer " + namespace + "/web: ", "will be released\tConfigMap " + namespace + "/web-runconfig\n", "1 ConfigMaps are held", "the guard's manifest can be deleted now",
+	} {
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("the output does not say %q:\n%s", want, output.String())
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 const notSupported = "BaselineScopeNotSupported"
@@ -38,13 +38,13 @@ func TestConditionOfEachKind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			switch object := object.(type) {
 			case *v1beta1.MCPExternalAuthConfig:
-				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.MCPServer:
-				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.MCPRemoteProxy:
-				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.VirtualMCPServer:
-				assertTells(t, await(t, object, "is judged", is("False", notSupported)))
+				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	judged := await(t, config, "is judged", is("False", notSupported))
+	judged := await(t, config, "is not supported", is("False", notSupported))
 	old := testenv.Condition(judged.Status.Conditions, "BaselineScopesValid")
 
 	valid := condition("Valid", "ValidationSucceeded")
@@ -125,7 +125,7 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config)
-	judged := await(t, config, "is judged", is("Unknown", "NotReferenced"))
+	judged := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, append([]metav1.Condition{valid}, judged.Status.Conditions...)...)
 
@@ -139,28 +139,25 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	}
 }
 
-// TestHeldSince tells of a ConfigMap that the lock holds, from when its pair is
-// not supported.
-func TestHeldSince(t *testing.T) {
+// TestHeld marks the ConfigMap of a workload as held: the condition says so, and
+// there is no event for it.
+func TestHeld(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
 	create(t, testenv.Config(namespace, "shared", "admin"), server)
-	await(t, server, "is judged", is("False", notSupported))
-	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-		Namespace: namespace, Name: "web-runconfig", Labels: map[string]string{guard.HeldLabel: "true"},
-		OwnerReferences: []metav1.OwnerReference{{APIVersion: v1beta1.GroupVersion.String(), Kind: "MCPServer", Name: "web", UID: server.UID}},
-	}}
+	before := await(t, server, "is not supported", is("False", notSupported))
+	configMap := setup.RunConfig(namespace, "web", "openid")
+	configMap.Labels[guard.HeldLabel] = "true"
+	configMap.OwnerReferences[0].UID = server.UID
 	create(t, configMap)
-	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held since ") })
-	found := testenv.Condition(held.Status.Conditions, "BaselineScopesValid")
-	since := found.LastTransitionTime.UTC().Format(time.RFC3339)
-	if !strings.HasPrefix(found.Message, "held since "+since+": ") {
-		t.Errorf("the condition is False since %s, and says %q", since, found.Message)
+	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held: ") })
+	was, is := testenv.Condition(before.Status.Conditions, "BaselineScopesValid"), testenv.Condition(held.Status.Conditions, "BaselineScopesValid")
+	if want := "held: what runs goes on with its last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
+		t.Errorf("got %+v, want the time of before and the message %q", is, want)
 	}
-	awaitEvent(t, namespace, "web", "held since "+since)
 	if err := cluster.Client.Delete(t.Context(), configMap); err != nil {
 		t.Fatal(err)
 	}
-	await(t, server, "is no longer held", func(c metav1.Condition) bool { return !strings.Contains(c.Message, "held") })
+	await(t, server, "is no longer held", func(c metav1.Condition) bool { return c.Message == was.Message })
 }

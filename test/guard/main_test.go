@@ -44,7 +44,7 @@ func run(m *testing.M) (code int, err error) {
 			err = stopped
 		}
 	}()
-	if err := setup.Install(ctx, cluster.Client, true); err != nil {
+	if err := setup.Install(ctx, cluster.Client); err != nil {
 		return 1, err
 	}
 	if err := setup.Settle(ctx, cluster.Client); err != nil {

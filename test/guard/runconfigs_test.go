@@ -25,6 +25,9 @@ var runConfigs = map[string]func(namespace, server string, baseline ...string) *
 // holding makes a namespace that denies, and waits until the hold is effective there.
 func holding(t *testing.T) string {
 	t.Helper()
+	if can, err := setup.CanHold(cluster.Client); err != nil || !can {
+		t.Skipf("this API server has no MutatingAdmissionPolicy (%v)", err)
+	}
 	ns := namespace(t, guard.ModeDeny)
 	awaitHold(t, ns, true)
 	return ns
@@ -155,7 +158,11 @@ func TestHold(t *testing.T) {
 func TestHoldIsForWhatWasGood(t *testing.T) {
 	for kind, runConfig := range runConfigs {
 		t.Run(kind, func(t *testing.T) {
-			ns := namespace(t, guard.ModeOff)
+			ns := holding(t)
+			if err := setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeOff); err != nil {
+				t.Fatal(err)
+			}
+			settle(t)
 			bad, unread := runConfig(ns, "bad", "admin"), runConfig(ns, "unread", "openid")
 			for key := range unread.Data {
 				unread.Data[key] = map[string]string{

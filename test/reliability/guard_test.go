@@ -44,10 +44,10 @@ func newToolHive() toolHive {
 	}
 }
 
-// mostLateWrites is how often ToolHive's operator writes back an old text of
-// scopegate's over a newer one of one object: the third within ten minutes would be
-// taken for somebody else's. See internal/guard/condition.
-const mostLateWrites = 2
+// mostLateWrites is how often ToolHive's operator writes back an old condition of
+// scopegate's over a newer one of one object: without end it would be taken for
+// somebody else's. See internal/guard/condition.
+const mostLateWrites = 10
 
 // writesStatus is a write of ToolHive's operator, with the conditions that its
 // cache has: those of now, or those that it wrote on last.
@@ -149,7 +149,7 @@ func wrongEntry(w *world) string {
 			return fmt.Sprintf("%s has the condition of ToolHive's %+v, want %q", key, ready, w.toolHive.ready[got.GetUID()])
 		}
 		entry := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
-		want := w.entry(object, entry)
+		want := w.entry(object)
 		if (want == nil) != (entry == nil) {
 			return fmt.Sprintf("%s has the condition %+v, want %+v", key, entry, want)
 		}
@@ -160,15 +160,13 @@ func wrongEntry(w *world) string {
 	return ""
 }
 
-// entry is the condition that an object must have, if any. It is held since the
-// time that the one says which it has.
-func (w *world) entry(object client.Object, found *metav1.Condition) *metav1.Condition {
+// entry is the condition that an object must have, if any.
+func (w *world) entry(object client.Object) *metav1.Condition {
 	conditions := w.model.conditions(w.objects, object)
 	want := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
 	_, consumes := resolve.Of(object)
-	if want != nil && found != nil && consumes && want.Status == metav1.ConditionFalse && w.toolHive.held[object.GetUID()] {
-		want.LastTransitionTime = found.LastTransitionTime
-		words.Hold(want)
+	if want != nil && consumes && want.Status == metav1.ConditionFalse && w.toolHive.held[object.GetUID()] {
+		want.Message = words.Held(want.Message)
 	}
 	return want
 }

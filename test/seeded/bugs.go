@@ -30,8 +30,14 @@ const (
 	applyFile    = "internal/rollout/apply.go"
 	checkFile    = "internal/rollout/check.go"
 	patchFile    = "internal/status/patch.go"
-	entryFile    = "internal/guard/condition/entry.go"
-	rivalsFile   = "internal/guard/condition/rivals.go"
+	entryFile    = "internal/guard/condition/condition.go"
+	standFile    = "internal/guard/condition/standdown.go"
+	checkedFile  = "internal/guard/check/inspect.go"
+	layoutFile   = "internal/toolhive/runconfig.go"
+	pairPolicy   = "config/guard/policies/scopegate-consumers.yaml"
+	ownPolicy    = "config/guard/policies/scopegate-virtualmcpservers.yaml"
+	createPolicy = "config/guard/policies/scopegate-run-configs.yaml"
+	holdPolicy   = "config/guard/hold/scopegate-run-configs-hold.yaml"
 	resolveFile  = "internal/resolve/resolve.go"
 	whoFile      = "internal/resolve/consumer.go"
 )
@@ -40,7 +46,7 @@ var bugs = []bug{
 	{gate, "a baseline that is not supported rolls out", checkFile,
 		`return &Hold{Reason: v1alpha1.ReasonBaselineScopeNotSupported, Stalled: true}`, `return nil`},
 	{gate, "scopesSupported is not read", resolveFile,
-		`scopes.Effective(config.ScopesSupported, oidcScopes)`, `scopes.Effective(nil, oidcScopes)`},
+		`scopes.Effective(config.ScopesSupported, oidcScopes, consumer.Defaults)`, `scopes.Effective(nil, oidcScopes, consumer.Defaults)`},
 	{gate, "the scopes of the consumer's OIDC reference are not read", resolveFile,
 		`oidcScopes = consumer.OIDC.Scopes`, `oidcScopes = nil`},
 	{gate, "of two embedded configs the second is taken", resolveFile,
@@ -120,10 +126,37 @@ var bugs = []bug{
 
 	{foreign, "an object of somebody else is taken for a child", applyFile,
 		`case !metav1.IsControlledBy(found, owner):`, `case found.GetName() == "":`},
-	{foreign, "the guard takes its own entry, late, for somebody else's", rivalsFile,
-		` || fingerprint(found) == past.own:`, `:`},
+	{foreign, "the guard takes what it replaced, seen late, for somebody else's", standFile,
+		`!past.down && !lags && (foreign`, `!past.down && (lags || !lags) && (foreign`},
+	{foreign, "the guard never gives way to another reason", standFile,
+		`foreign := found != nil &&`, `foreign := found == nil &&`},
+	{foreign, "the guard never gives way to who answers each write", standFile,
+		`past.repeats.Tokens() < 1`, `past.repeats.Tokens() < -1`},
+	{foreign, "an object that is edited is still left alone", standFile,
+		`if past == nil || past.generation != object.GetGeneration() {
+		return false`, `if past == nil {
+		return false`},
 	{foreign, "children of different kinds have the same name", "internal/rollout/names.go",
 		`consumer.Kind + "/" + consumer.Name`, `consumer.Name`},
+
+	{gate, "a policy admits a consumer that changes its reference", pairPolicy,
+		`variables.consumed[0] == variables.consumed[1] &&`, `true &&`},
+	{gate, "a policy on a VirtualMCPServer ignores the defaults", ownPolicy,
+		`size(list) > 0 ? list : variables.defaults`, `size(list) > 0 ? list : variables.baselines[0]`},
+	{gate, "a policy admits the creation of every run config", createPolicy,
+		`"!variables.whole || size(variables.missing[0]) == 0"`, `"variables.whole || size(variables.missing[0]) == 0"`},
+	{gate, "the hold keeps a run config that was bad before", holdPolicy,
+		` && size(variables.missing[1]) == 0`, ` && size(variables.missing[1]) >= 0`},
+	{gate, "the hold keeps the data, and not the checksum", holdPolicy,
+		`oldObject.metadata.?annotations.orValue({})`, `object.metadata.?annotations.orValue({})`},
+	{told, "the mark of a hold stays after the repair", holdPolicy,
+		`object.metadata.?labels[?'scopegate.dev/held'].hasValue() ?`, `object.metadata.?labels[?'scopegate.dev/held'].hasValue() && false ?`},
+	{told, "a text in another layout is taken for one that the policies read", layoutFile,
+		`hasSpace) && inLayout(key, list)`, `hasSpace)`},
+	{told, "the absence of a hold that was never there is reported", checkedFile,
+		`c.holdSeen = c.holdSeen || why == ""`, `c.holdSeen = c.holdSeen || why != "-"`},
+	{told, "a policy without a binding is taken for effective", checkedFile,
+		`case !bound:`, `case !bound && policy.Name == "":`},
 
 	{told, "Ready before the Deployment is observed", "internal/rollout/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},

@@ -137,7 +137,7 @@ func (b bug) overlay(folder string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	replaced, overlay := filepath.Join(folder, "broken.go"), filepath.Join(folder, "overlay.json")
+	replaced, overlay := filepath.Join(folder, filepath.Base(b.file)), filepath.Join(folder, "overlay.json")
 	content, err := json.Marshal(map[string]map[string]string{"Replace": {file: replaced}})
 	if err != nil {
 		return "", err

@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
 
-	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Held: metrics.HeldInWholeMode}
+	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Held: metrics.HeldStandalone}
 	problems, err := testutil.CollectAndLint(collector)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)

@@ -16,6 +16,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -31,11 +32,25 @@ import (
 // Quiet drops what controller-runtime logs.
 func Quiet() { ctrl.SetLogger(logr.Discard()) }
 
-// Install creates the policies and their bindings, with the one that holds where hold
-// says so. Here they fail closed, such that an expression that can't be evaluated
+// CanHold reports whether the API server has MutatingAdmissionPolicy, which is stable
+// from Kubernetes 1.36.
+func CanHold(c client.Client) (bool, error) {
+	_, err := c.RESTMapper().RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicy").GroupKind(), admissionv1.SchemeGroupVersion.Version)
+	if meta.IsNoMatchError(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Install creates the policies and their bindings; the hold where the API server can
+// hold. Here they fail closed, such that an expression that can't be evaluated
 // rejects.
-func Install(ctx context.Context, c client.Client, hold bool) error {
+func Install(ctx context.Context, c client.Client) error {
 	all, err := policies.Load()
+	if err != nil {
+		return err
+	}
+	hold, err := CanHold(c)
 	if err != nil {
 		return err
 	}

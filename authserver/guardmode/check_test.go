@@ -1,0 +1,171 @@
+package guardmode_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/check"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/test/guard/policies"
+)
+
+func newChecker(t *testing.T) *check.Checker {
+	t.Helper()
+	checker, err := check.New(cluster.ManagerConfig(), operator.Scheme, controlplane.Namespace, events.NewFakeRecorder(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checker
+}
+
+// awaitCheck checks until what is found of a policy is accepted: the API server has
+// no event for the moment from which it follows a policy.
+func awaitCheck(t *testing.T, checker *check.Checker, policy, what string, ok func(why string, reported bool) bool) {
+	t.Helper()
+	var found map[string]string
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, awaitTimeout, true, func(ctx context.Context) (bool, error) {
+		now, err := checker.Check(ctx)
+		if err != nil {
+			return false, err
+		}
+		found = now
+		why, reported := found[policy]
+		return ok(why, reported), nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until policy %s %s: %v; found: %q", policy, what, err, found)
+	}
+}
+
+func effective(why string, reported bool) bool { return reported && why == "" }
+
+func says(text string) func(string, bool) bool {
+	return func(why string, _ bool) bool { return strings.Contains(why, text) }
+}
+
+var allPolicies = append(slices.Clone(guard.ValidatingPolicies), guard.HoldPolicy)
+
+// objectsOf are a policy, which is the first, and its bindings.
+func objectsOf(t *testing.T, policy string) []client.Object {
+	t.Helper()
+	all, err := policies.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.Of(policy)
+}
+
+func deleteAll(t *testing.T, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := cluster.Client.Delete(t.Context(), copyOf(object)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func copyOf(object client.Object) client.Object { return object.DeepCopyObject().(client.Object) }
+
+// TestCheck takes each policy away, in each way that there is, and puts it back.
+func TestCheck(t *testing.T) {
+	checker := newChecker(t)
+	for _, name := range allPolicies {
+		t.Run(name, func(t *testing.T) {
+			awaitCheck(t, checker, name, "is effective", effective)
+			objects := objectsOf(t, name)
+			deleteAll(t, objects[1:]...)
+			awaitCheck(t, checker, name, "has no binding", says("no binding refers to it"))
+			deleteAll(t, objects[0])
+			awaitCheck(t, checker, name, "is missing", says("is not installed"))
+			for _, object := range objects {
+				create(t, copyOf(object))
+			}
+			awaitCheck(t, checker, name, "is effective", effective)
+		})
+	}
+	for _, name := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.RunConfigsPolicy} {
+		t.Run(name+" admits", func(t *testing.T) {
+			policy := get(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}})
+			before := policy.DeepCopy()
+			for i := range policy.Spec.Validations {
+				policy.Spec.Validations[i].Expression = "true"
+			}
+			if err := cluster.Client.Update(t.Context(), policy); err != nil {
+				t.Fatal(err)
+			}
+			awaitCheck(t, checker, name, "admits", says("it admitted by dry run"))
+			policy.Spec = before.Spec
+			if err := cluster.Client.Update(t.Context(), policy); err != nil {
+				t.Fatal(err)
+			}
+			awaitCheck(t, checker, name, "is effective", effective)
+		})
+	}
+	t.Run("the hold does not hold", func(t *testing.T) {
+		policy := get(t, &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: guard.HoldPolicy}})
+		before := policy.DeepCopy()
+		policy.Spec.Mutations[0].JSONPatch.Expression = "false ? [JSONPatch{op: 'remove', path: '/data'}] : []"
+		if err := cluster.Client.Update(t.Context(), policy); err != nil {
+			t.Fatal(err)
+		}
+		awaitCheck(t, checker, guard.HoldPolicy, "does not hold", says("it did not hold by dry run"))
+		policy.Spec = before.Spec
+		if err := cluster.Client.Update(t.Context(), policy); err != nil {
+			t.Fatal(err)
+		}
+		awaitCheck(t, checker, guard.HoldPolicy, "is effective", effective)
+	})
+	t.Run("the hold is not installed", func(t *testing.T) {
+		objects := objectsOf(t, guard.HoldPolicy)
+		deleteAll(t, objects...)
+		awaitCheck(t, checker, guard.HoldPolicy, "is missing, which was there before", says("is not installed"))
+		never := newChecker(t)
+		awaitCheck(t, never, guard.RunConfigsPolicy, "is effective", effective)
+		awaitCheck(t, never, guard.HoldPolicy, "is not reported, which was never there", func(_ string, reported bool) bool { return !reported })
+		for _, object := range objects {
+			create(t, copyOf(object))
+		}
+		awaitCheck(t, never, guard.HoldPolicy, "is effective", effective)
+	})
+	t.Run("its namespace is off", func(t *testing.T) {
+		setMode := func(mode string) {
+			t.Helper()
+			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: controlplane.Namespace}}
+			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`))
+			if err := cluster.Client.Patch(t.Context(), namespace, patch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		setMode(`"off"`)
+		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("label it scopegate.dev/guard=deny"))
+		setMode(`"deny"`)
+		for _, name := range allPolicies {
+			awaitCheck(t, checker, name, "is effective", effective)
+		}
+	})
+	t.Run("nothing is stored that runs", func(t *testing.T) {
+		key := client.ObjectKey{Namespace: controlplane.Namespace, Name: check.Name}
+		if err := cluster.Client.Get(t.Context(), key, &v1beta1.MCPExternalAuthConfig{}); err != nil {
+			t.Error(err)
+		}
+		for _, object := range []client.Object{&v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
+			if err := cluster.Client.Get(t.Context(), key, object); !apierrors.IsNotFound(err) {
+				t.Errorf("%T %s: got %v, want that there is none", object, key, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,82 @@
+package guardmode_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testenv"
+)
+
+// awaitAnswer waits until the manager repairs the condition of an object, and reports
+// whether it stands down instead.
+func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown bool) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, awaitTimeout, true, func(ctx context.Context) (bool, error) {
+		events := &eventsv1.EventList{}
+		if err := cluster.Client.List(ctx, events, client.InNamespace(config.Namespace)); err != nil {
+			return false, err
+		}
+		stoodDown = slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+			return e.Regarding.Name == config.Name && e.Reason == "GuardStoodDown"
+		})
+		now := &v1beta1.MCPExternalAuthConfig{}
+		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(config), now)
+		return stoodDown || testenv.Condition(now.Status.Conditions, "BaselineScopesValid").Reason == notSupported, err
+	})
+	if err != nil {
+		t.Fatalf("waiting until the condition is repaired or left alone: %v", err)
+	}
+	return stoodDown
+}
+
+// TestStandsDown lets somebody else write the condition of one object: with a reason
+// that scopegate does not have, or the same again and again. The manager leaves that
+// object alone, and no other, until it is edited.
+func TestStandsDown(t *testing.T) {
+	for name, other := range map[string]struct {
+		condition metav1.Condition
+		first     bool
+	}{
+		"another reason":                 {condition: condition("BaselineScopesValid", "AllGood")},
+		"another reason, which is first": {condition: condition("BaselineScopesValid", "AllGood"), first: true},
+		"again and again":                {condition: condition("BaselineScopesValid", "BaselineScopesSupported")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace := cluster.Namespace(t)
+			config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
+			create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+			if other.first {
+				writeAll(t, config, other.condition)
+			}
+			cluster.StartGuard(t)
+			await(t, config, "is not supported", is("False", notSupported))
+			for stoodDown := false; !stoodDown; {
+				writeAll(t, config, other.condition)
+				stoodDown = awaitAnswer(t, config)
+			}
+
+			// Another object of the kind is still written, and after it nothing more came.
+			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
+			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`))
+			if err := cluster.Client.Patch(t.Context(), neighbour, patch); err != nil {
+				t.Fatal(err)
+			}
+			await(t, neighbour, "is supported", is("True", "BaselineScopesSupported"))
+			await(t, config, "is left alone", func(c metav1.Condition) bool { return c.Message == other.condition.Message })
+
+			patch = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`))
+			if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+				t.Fatal(err)
+			}
+			await(t, config, "is tried again", is("False", notSupported))
+		})
+	}
+}
