@@ -48,38 +48,34 @@ monitoring: ## Test the alerts and the dashboard with the real Prometheus. The f
 	SCOPEGATE_MONITORING="$$(tools/monitoring/build.sh)"; export SCOPEGATE_MONITORING
 	go test $(TESTFLAGS) ./test/monitoring
 
-# The cluster is on this machine.
-e2e: IMAGEFLAGS = --local
+# The end-to-end tests, on a cluster that KUBECONFIG or CONTEXT names, which has
+# the images already, or on one of one node that they start.
+define E2E
+if [[ -z "$${KUBECONFIG:-}$${CONTEXT:-}" ]]; then
+  # For this machine: the cluster is here.
+  $(MAKE) --no-print-directory image IMAGEFLAGS=--local
+  $(ASSETS)
+  SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+fi
+exec go test -tags=e2e -count=1 -timeout=3h -v
+endef
 
 .PHONY: e2e
-e2e: image dist ## Run scopegate on a real kubelet, beside ToolHive's operator too. Linux and root; ARGS=--run=REGEXP chooses.
-	@$(ASSETS)
-	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
-	# Not by go run, which passes on no signals.
-	go build -o bin/ ./test/e2e
-	exec bin/e2e $(ARGS)
+e2e: dist ## Run scopegate on a real kubelet, beside ToolHive's operator too, in minutes. Linux and root, or CONTEXT for a cluster that is there; TESTFLAGS='-run Guard' chooses.
+	@$(E2E) ./test/e2e $(TESTFLAGS)
 
 .PHONY: e2e-up
 e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive installs ToolHive's operator.
 	@$(ASSETS)
 	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+	# Not by go run, which passes on no signals.
 	go build -o bin/ ./test/e2e/cluster
 	exec bin/cluster $(ARGS)
 
-.PHONY: beside
-beside: ## Show on a real cluster that the guard and ToolHive's operator do not disturb each other. Takes minutes, and what e2e takes.
-	@$(ASSETS)
-	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
-	go build -o bin/ ./test/e2e/beside
-	toolhive="$$(cd authserver && go list -m -f '{{.Dir}}' github.com/stacklok/toolhive)"
-	exec bin/beside --examples="$$toolhive/examples/operator" $(ARGS)
-
-.PHONY: quiet
-quiet: ## Measure what ToolHive's operator does while the guard holds what runs. Takes 20 minutes, as e2e does.
-	@$(ASSETS)
-	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
-	go build -o bin/ ./test/e2e/quiet
-	exec bin/quiet $(ARGS)
+.PHONY: prove
+prove: dist ## Run a long experiment. SUITE=beside: on a cluster as of e2e, that the guard and ToolHive's operator do not disturb each other, in half an hour.
+	@[[ "$(SUITE)" == beside ]] || { echo "make prove SUITE=beside: there is no suite '$(SUITE)'" >&2; exit 2; }
+	$(E2E) -run TestBeside ./test/e2e -long $(TESTFLAGS)
 
 .PHONY: image
 image: ## Build OCI archives of the manager and the auth server, for amd64 and arm64, into bin/images.

@@ -5,21 +5,37 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
+	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/e2e/node"
-	"github.com/scopegate/scopegate/test/e2e/toolhive"
 )
 
 func main() {
+	check := flag.Bool("check", false, "only report whether this machine can run a cluster, and what it lacks")
 	withToolHive := flag.Bool("toolhive", false, "install ToolHive's CRDs and its operator")
+	var images []node.Image
+	flag.Func("image", "an image that pods can run, as `NAME=ARCHIVE`, of `make image` for instance; it can be given several times", func(value string) error {
+		name, archive, found := strings.Cut(value, "=")
+		images = append(images, node.Image{Name: name, Archive: archive})
+		if !found {
+			return errors.New("it is not NAME=ARCHIVE")
+		}
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *withToolHive)
+	err := node.CheckMachine()
+	if err == nil && !*check {
+		err = run(ctx, images, *withToolHive)
+	}
 	// An end that was asked for is none that failed.
 	failed := err != nil && ctx.Err() == nil
 	stop()
@@ -29,22 +45,17 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, withToolHive bool) (err error) {
-	options := node.Options{Output: os.Stdout}
+func run(ctx context.Context, images []node.Image, withToolHive bool) (err error) {
 	if withToolHive {
-		options.Images = toolhive.Images()
+		images = append(images, chart.Images()...)
 	}
-	cluster, err := node.Start(ctx, options)
+	cluster, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: images})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if stopErr := cluster.Stop(); stopErr != nil {
-			err = stopErr
-		}
-	}()
+	defer func() { err = errors.Join(err, cluster.Stop()) }()
 	if withToolHive {
-		if err := toolhive.Install(ctx, cluster); err != nil {
+		if err := install(ctx, cluster); err != nil {
 			return err
 		}
 	}
@@ -55,5 +66,25 @@ alias kubectl=%s
 Logs are in %s. Ctrl-C ends the cluster.
 `, cluster.Kubeconfig, cluster.KubectlPath, cluster.Folder)
 	<-ctx.Done()
+	return nil
+}
+
+// install applies ToolHive's manifests, and waits until its operator is Ready.
+func install(ctx context.Context, cluster *node.Cluster) error {
+	manifests, err := chart.Manifests(".")
+	if err != nil {
+		return err
+	}
+	apply := []string{"apply", "--server-side"}
+	for _, manifest := range manifests {
+		apply = append(apply, "--filename", manifest)
+	}
+	for _, arguments := range [][]string{apply, {"--namespace", chart.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m"}} {
+		command := exec.CommandContext(ctx, cluster.KubectlPath, append([]string{"--kubeconfig", cluster.Kubeconfig}, arguments...)...) //nolint:gosec // The pinned binary.
+		command.Stdout, command.Stderr = os.Stdout, os.Stderr
+		if err := command.Run(); err != nil {
+			return fmt.Errorf("installing ToolHive's operator: %w", err)
+		}
+	}
 	return nil
 }

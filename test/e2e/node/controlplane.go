@@ -33,7 +33,7 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 		"--kubeconfig="+c.path("kube-scheduler.kubeconfig"), "--leader-elect=false", "--secure-port=0"); err != nil {
 		return err
 	}
-	c.Timed(begin, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler run")
+	c.timed(begin, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler run")
 	return nil
 }
 
@@ -45,6 +45,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 		"--bind-address=0.0.0.0", fmt.Sprintf("--secure-port=%d", apiPort), "--advertise-address="+c.address.Node,
 		"--service-cluster-ip-range="+serviceRange, "--allow-privileged=true",
 		"--authorization-mode=Node,RBAC", "--token-auth-file="+c.path("tokens.csv"),
+		"--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.AuditLog,
 		"--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP",
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file="+c.path("service-accounts.key"), "--service-account-signing-key-file="+c.path("service-accounts.key"),

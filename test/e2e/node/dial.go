@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 )
 
 // within runs a function whose sockets belong to the node's network: a socket
@@ -36,46 +34,27 @@ func (c *Cluster) within(run func() error) error {
 	return <-done
 }
 
-// Dial connects to an address in the cluster: that of a pod, or of a Service as
-// NAME.NAMESPACE:PORT.
-func (c *Cluster) Dial(ctx context.Context, network, address string) (connection net.Conn, err error) {
+// dial connects to a Service, NAME.NAMESPACE:PORT.
+func (c *Cluster) dial(ctx context.Context, network, address string) (connection net.Conn, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	if net.ParseIP(host) == nil {
-		if host, err = c.Resolve(ctx, host); err != nil {
-			return nil, err
-		}
+	service, found := c.services(host)
+	if !found {
+		return nil, fmt.Errorf("there is no Service %s", host)
 	}
 	err = c.within(func() error {
 		var dialer net.Dialer
-		connection, err = dialer.DialContext(ctx, network, net.JoinHostPort(host, port))
+		connection, err = dialer.DialContext(ctx, network, net.JoinHostPort(service.String(), port))
 		return err
 	})
 	return connection, err
 }
 
-// HTTPClient returns a client whose URLs may name Services and pods, as
+// HTTPClient returns a client whose URLs may name Services, as
 // http://NAME.NAMESPACE:PORT. It keeps no connections: each request goes where
 // the Service leads then.
 func (c *Cluster) HTTPClient() *http.Client {
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: c.Dial, DisableKeepAlives: true}}
-}
-
-// Resolve returns the address of a Service, NAME.NAMESPACE.
-func (c *Cluster) Resolve(ctx context.Context, name string) (string, error) {
-	service, namespace, ok := serviceName(name)
-	if !ok {
-		return "", fmt.Errorf("%q is no NAME.NAMESPACE of a Service", name)
-	}
-	clients, err := kubernetes.NewForConfig(c.Config)
-	if err != nil {
-		return "", err
-	}
-	found, err := clients.CoreV1().Services(namespace).Get(ctx, service, metav1.GetOptions{})
-	if err != nil {
-		return "", err
-	}
-	return found.Spec.ClusterIP, nil
+	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: c.dial, DisableKeepAlives: true}}
 }

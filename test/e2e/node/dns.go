@@ -40,7 +40,7 @@ func (c *Cluster) startDNS(ctx context.Context) error {
 	if !cache.WaitForCacheSync(ctx.Done(), services.HasSynced) {
 		return errors.New("the Services cannot be listed")
 	}
-	go serveDNS(socket, func(name string) (address netip.Addr, found bool) {
+	c.services = func(name string) (address netip.Addr, found bool) {
 		service, namespace, ok := serviceName(name)
 		if !ok {
 			return address, false
@@ -51,7 +51,8 @@ func (c *Cluster) startDNS(ctx context.Context) error {
 		}
 		address, err = netip.ParseAddr(object.(*corev1.Service).Spec.ClusterIP)
 		return address, err == nil
-	})
+	}
+	go serveDNS(socket, c.services)
 	return nil
 }
 

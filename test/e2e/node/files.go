@@ -17,6 +17,17 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+omitManagedFields: true
+rules:
+  - level: RequestResponse
+    verbs: [create, update, patch]
+    resources: [{group: apps, resources: [deployments, replicasets]}]
+  - level: None
+`
+
 // apiPort is where kube-apiserver listens, and apiService the address of the
 // Service that leads there from pods.
 const (
@@ -68,7 +79,7 @@ func (c *Cluster) writeFiles() error {
 		"service-accounts.key": string(private), "tokens.csv": tokens.String(),
 		"containerd.toml": c.containerdConfig(), "cni/10-bridge.conflist": bridgeConfig(c.path("addresses")),
 		"kubelet.yaml": c.kubeletConfig(), "kube-proxy.yaml": c.proxyConfig(),
-		"resolv.conf": "nameserver " + c.address.Node + "\n",
+		"audit.yaml": auditPolicy, "resolv.conf": "nameserver " + c.address.Node + "\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(c.path(name)), 0o700); err != nil {
 			return err
@@ -82,12 +93,12 @@ func (c *Cluster) writeFiles() error {
 
 func (c *Cluster) writeKubeconfig(name, token string, authority []byte) error {
 	config := clientcmdapi.NewConfig()
-	config.Clusters["e2e"] = &clientcmdapi.Cluster{
+	config.Clusters[Context] = &clientcmdapi.Cluster{
 		Server: fmt.Sprintf("https://%s:%d", c.address.Node, apiPort), CertificateAuthorityData: authority,
 	}
 	config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
-	config.Contexts["e2e"] = &clientcmdapi.Context{Cluster: "e2e", AuthInfo: name}
-	config.CurrentContext = "e2e"
+	config.Contexts[Context] = &clientcmdapi.Context{Cluster: Context, AuthInfo: name}
+	config.CurrentContext = Context
 	return clientcmd.WriteToFile(*config, c.path(name+".kubeconfig"))
 }
 

@@ -44,7 +44,7 @@ func (c *Cluster) startRuntime(ctx context.Context, images []Image) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	c.Timed(begin, fmt.Sprintf("containerd runs and has %d images", len(images)+1))
+	c.timed(begin, fmt.Sprintf("containerd runs and has %d images", len(images)+1))
 	return nil
 }
 
@@ -95,7 +95,7 @@ func (c *Cluster) startNode(ctx context.Context) error {
 	if err := c.startKubelet(ctx); err != nil {
 		return err
 	}
-	c.Timed(begin, "kubelet and kube-proxy run, and the node is Ready")
+	c.timed(begin, "kubelet and kube-proxy run, and the node is Ready")
 	return nil
 }
 

@@ -9,8 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -19,15 +19,17 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Name is the node's name.
-const Name = "node1"
+// Name is the node's name, and Context that of the kubeconfig's context.
+const (
+	Name    = "node1"
+	Context = "scopegate-e2e"
+)
 
 // Options are what a cluster is started with.
 type Options struct {
 	// Images are there for pods to run; nothing is ever pulled.
 	Images []Image
-	// Output gets what is done, how long it took, and each command of Kubectl with
-	// what it printed. Nil for nothing.
+	// Output gets what is done and how long it took. Nil for nothing.
 	Output io.Writer
 }
 
@@ -41,6 +43,10 @@ type Cluster struct {
 	KubectlPath string
 	// Folder holds its files: logs, for instance. It goes with the cluster.
 	Folder string
+	// AuditLog is the path of the file with every write of a Deployment or a
+	// ReplicaSet, as an audit.k8s.io/v1 Event with the object that came of it on
+	// each line. Unlike a watch it misses nothing when the API server is restarted.
+	AuditLog string
 
 	output    io.Writer
 	assets    assets
@@ -49,7 +55,9 @@ type Cluster struct {
 	address   addresses
 	processes map[string]*process
 	stopDNS   func()
-	mutex     sync.Mutex
+	// services finds the address of a Service by its name.
+	services func(name string) (netip.Addr, bool)
+	mutex    sync.Mutex
 }
 
 // Start starts a cluster whose node is Ready. Whoever starts it must call Stop,
@@ -94,7 +102,7 @@ func Start(ctx context.Context, options Options) (started *Cluster, err error) {
 	if err := c.startNode(ctx); err != nil {
 		return nil, err
 	}
-	c.Timed(begin, "the cluster is up")
+	c.timed(begin, "the cluster is up")
 	return c, nil
 }
 
@@ -107,7 +115,7 @@ func (c *Cluster) makeFolder() (err error) {
 	if c.lock, err = lockFolder(c.Folder); err != nil {
 		return err
 	}
-	c.Kubeconfig = filepath.Join(c.Folder, "admin.kubeconfig")
+	c.Kubeconfig, c.AuditLog = c.path("admin.kubeconfig"), c.path("audit.log")
 	c.address, err = freeAddresses()
 	return err
 }
@@ -130,7 +138,7 @@ func (c *Cluster) Stop() error {
 		errs = append(errs, c.lock.Close())
 	}
 	c.Folder = ""
-	c.Timed(begin, "the cluster is gone")
+	c.timed(begin, "the cluster is gone")
 	return errors.Join(errs...)
 }
 
@@ -153,18 +161,14 @@ func (c *Cluster) restart(ctx context.Context, name string, start func(context.C
 	if err := start(ctx); err != nil {
 		return fmt.Errorf("starting %s again: %w", name, err)
 	}
-	c.Timed(begin, name+" is restarted")
+	c.timed(begin, name+" is restarted")
 	return nil
 }
 
-// Timed says what is done now and how long it took.
-func (c *Cluster) Timed(begin time.Time, what string) {
-	c.printf("%6.1fs  %s\n", time.Since(begin).Seconds(), what)
-}
-
-func (c *Cluster) printf(format string, arguments ...any) {
+// timed says what is done now and how long it took.
+func (c *Cluster) timed(begin time.Time, what string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	// Nobody is there to be told that nothing can be told.
-	_, _ = fmt.Fprintf(c.output, format, arguments...)
+	_, _ = fmt.Fprintf(c.output, "%6.1fs  %s\n", time.Since(begin).Seconds(), what)
 }

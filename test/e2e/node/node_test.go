@@ -40,12 +40,6 @@ func TestQualified(t *testing.T) {
 	}
 }
 
-func TestQuoted(t *testing.T) {
-	if got, want := quoted([]string{"get", "pods", "--output", "jsonpath={.items}", "it's"}), `get pods --output 'jsonpath={.items}' 'it'\''s'`; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-}
-
 func TestAnswerDNS(t *testing.T) {
 	resolve := func(name string) (netip.Addr, bool) {
 		return netip.MustParseAddr("10.0.0.7"), name == "web.team.svc.cluster.local"

@@ -1,0 +1,208 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
+)
+
+// TestBeside measures, with ToolHive's own operator, that the guard and that
+// operator do not disturb each other.
+func TestBeside(t *testing.T) {
+	if !*long {
+		t.Skip("it takes an hour; run it by `make prove SUITE=beside`")
+	}
+	s := newScenario(t)
+	s.installToolHive()
+	var without outcome
+	s.part("examples-without", func(s *scenario) { without = s.applyExamples() })
+	s.installGuard()
+	s.part("examples-with", func(s *scenario) { s.sameExamples(without) })
+	s.part("held", held)
+	s.part("churn", churn)
+}
+
+// heldEdit is an edit that slips past the policies on the objects.
+type heldEdit struct {
+	name string
+	// old is replaced in the manifests, besides the edit of the baseline.
+	old, replaced string
+	// alone is true where nothing but the baseline is edited.
+	alone bool
+}
+
+// atRest is no edit: what is written anyway.
+const atRest = "none"
+
+var heldEdits = []heldEdit{
+	{atRest, "", "", true},
+	{"baseline", "", "", true},
+	// The name of a provider is part of the names of variables in the environment.
+	{"baseline and provider", "name: company", "name: renamed", false},
+	{"baseline and proxyPort", "proxyPort: 8080", "proxyPort: 8081", false},
+}
+
+// held counts what ToolHive's operator does while the guard holds run configs:
+// failed reconciles, and writes of statuses.
+func held(s *scenario) {
+	s.requireHold()
+	s.mode(guard.ModeDeny)
+	s.letSlip()
+	for _, edit := range heldEdits {
+		s.part(strings.ReplaceAll(edit.name, " ", "-"), func(s *scenario) { s.countHeld(edit) })
+	}
+}
+
+// heldFor is how long each edit is held.
+const heldFor = 5 * time.Minute
+
+func (s *scenario) countHeld(edit heldEdit) {
+	s.goodWorkloads()
+	pods, revisions := s.demoPods(), s.revisions()
+	before := s.costs()
+	stored, stop := s.countStored()
+	defer stop()
+	if edit.name != atRest {
+		text := s.changed("toolhive/*.yaml", baseline, baseline+", "+badScope)
+		text = strings.ReplaceAll(text, edit.old, edit.replaced)
+		_, err := s.try("", text, "apply", "--filename", "-")
+		s.must(err)
+		s.awaitHeld()
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(heldFor):
+	}
+	after := s.costs()
+	fmt.Printf("\nIn a minute, over %s:\n%-24s %-24s %8s %8s %8s %8s %8s\n", heldFor, "edit", "workload", "failed", "requeued", "requests", "stored", "guard's")
+	per := func(n float64) float64 { return n / heldFor.Minutes() }
+	for _, w := range workloads {
+		cost, writes := after[w.name].minus(before[w.name]), stored[w.name]
+		fmt.Printf("%-24s %-24s %8.2f %8.2f %8.2f %8.2f %8.2f\n", edit.name, w.object, per(cost.failed), per(cost.requeued), per(cost.requests),
+			per(float64(writes.others.Load())), per(float64(writes.guards.Load())))
+		if cost.failed > 0 {
+			s.Errorf("%v reconciles of %s failed", cost.failed, w.object)
+		}
+	}
+	s.kubectl(demo, "get", "configmaps", "--selector", heldConfigMaps)
+	s.kubectl(demo, "get", "deployments,replicasets,pods,services")
+	if edit.alone {
+		s.samePods(pods)
+		if diff := cmp.Diff(revisions, s.revisions()); diff != "" {
+			s.Errorf("a Deployment has rolled (-want +got):\n%s", diff)
+		}
+	}
+	begin := time.Now()
+	s.goodWorkloads()
+	timed(begin, "all run from the repaired config")
+}
+
+// cost is what a kind costs: reconciles that failed and that were put off, and
+// requests to write a status.
+type cost struct{ failed, requeued, requests float64 }
+
+func (c cost) minus(before cost) cost {
+	return cost{c.failed - before.failed, c.requeued - before.requeued, c.requests - before.requests}
+}
+
+// costs reads the reconciles of each workload's kind from the operator's metrics,
+// and the writes of statuses from the API server's: by whomever.
+func (s *scenario) costs() map[string]cost {
+	s.Helper()
+	pods, err := s.clientset.CoreV1().Pods("toolhive-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=toolhive-operator"})
+	s.must(err)
+	if len(pods.Items) != 1 {
+		s.Fatalf("ToolHive's operator has %d pods, want one", len(pods.Items))
+	}
+	operator := s.metrics("/api/v1/namespaces/toolhive-system/pods/" + pods.Items[0].Name + ":8080/proxy/metrics")
+	apiServer := s.metrics("/metrics")
+	costs := map[string]cost{}
+	for _, w := range workloads {
+		kind, _, _ := strings.Cut(w.object, "/")
+		controller, resource := fmt.Sprintf("controller=%q", kind), fmt.Sprintf("resource=%q", plural[kind])
+		c := cost{failed: sum(operator, "controller_runtime_reconcile_total{", controller, `result="error"`), requeued: sum(operator, "controller_runtime_reconcile_total{", controller, `result="requeue"`)}
+		for _, verb := range []string{"PUT", "PATCH", "APPLY"} {
+			c.requests += sum(apiServer, "apiserver_request_total{", ","+resource, `subresource="status"`, fmt.Sprintf("verb=%q", verb))
+		}
+		costs[w.name] = c
+	}
+	return costs
+}
+
+var plural = map[string]string{"mcpserver": "mcpservers", "mcpremoteproxy": "mcpremoteproxies", "virtualmcpserver": "virtualmcpservers"}
+
+func (s *scenario) metrics(path string) string {
+	s.Helper()
+	text, err := s.clientset.RESTClient().Get().AbsPath(path).DoRaw(ctx)
+	s.must(err)
+	return string(text)
+}
+
+// sum adds the series of a metric that have all the labels.
+func sum(metrics, name string, labels ...string) float64 {
+	total := 0.0
+	for line := range strings.Lines(metrics) {
+		if !strings.HasPrefix(line, name) || slices.ContainsFunc(labels, func(label string) bool { return !strings.Contains(line, label) }) {
+			continue
+		}
+		fields := strings.Fields(line)
+		value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
+		if err != nil {
+			panic(line)
+		}
+		total += value
+	}
+	return total
+}
+
+// writes are those of an object that changed something: of the guard's entry, and
+// of anything else.
+type writes struct{ guards, others atomic.Int64 }
+
+// countStored counts the writes of each workload from now on.
+func (s *scenario) countStored() (map[string]*writes, func()) {
+	s.Helper()
+	counting, stop := context.WithCancel(ctx)
+	counts := map[string]*writes{}
+	for _, w := range workloads {
+		kind, _, _ := strings.Cut(w.object, "/")
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(kinds[kind] + "List"))
+		watcher, err := s.client.Watch(counting, list, client.InNamespace(demo), client.MatchingFields{"metadata.name": w.name})
+		s.must(err)
+		count := &writes{}
+		counts[w.name] = count
+		go func() {
+			var last *unstructured.Unstructured
+			for event := range watcher.ResultChan() {
+				object, ok := event.Object.(*unstructured.Unstructured)
+				switch {
+				case !ok:
+					continue
+				case last != nil && fmt.Sprint(entry(last)) != fmt.Sprint(entry(object)):
+					count.guards.Add(1)
+				case last != nil:
+					count.others.Add(1)
+				}
+				last = object
+			}
+		}()
+	}
+	return counts, stop
+}

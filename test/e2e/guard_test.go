@@ -1,0 +1,347 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/test/e2e/chart"
+)
+
+const (
+	guardManifest = "dist/guard.yaml"
+	holdManifest  = "dist/guard-hold.yaml"
+	// mistakes are the objects with a bad baseline: the config, and office.
+	mistakes = 2
+	// heldConfigMaps selects what the guard holds.
+	heldConfigMaps = guard.HeldLabel + "=true"
+)
+
+// installGuard installs the guard, with the hold where the cluster can have it, and
+// waits until all conditions tell that all is well.
+func (s *scenario) installGuard() {
+	s.Helper()
+	_, err := s.importImages(guardManifest)
+	s.must(err)
+	manifests := []string{"--filename", guardManifest}
+	if s.canHold() {
+		manifests = append(manifests, "--filename", holdManifest)
+	}
+	s.after(append([]string{"delete", "--ignore-not-found", "--wait", "--timeout", "2m"}, manifests...)...)
+	s.kubectl("", append([]string{"apply", "--server-side"}, manifests...)...)
+	s.kubectl(ownNamespace, "rollout", "status", "deployment/scopegate-guard", "--timeout", "2m")
+	s.goodWorkloads()
+	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
+}
+
+// canHold reports whether the API server has MutatingAdmissionPolicy v1.
+func (s *scenario) canHold() bool {
+	s.Helper()
+	resources, err := s.clientset.Discovery().ServerResourcesForGroupVersion("admissionregistration.k8s.io/v1")
+	s.must(err)
+	return slices.ContainsFunc(resources.APIResources, func(resource metav1.APIResource) bool { return resource.Kind == "MutatingAdmissionPolicy" })
+}
+
+// warn: as installed, it warns at kubectl. The edit is made, and the condition
+// tells.
+func warn(s *scenario) {
+	s.mode(guard.ModeWarn)
+	if said := s.applyMistake(); strings.Count(said, "Warning: ") < mistakes {
+		s.Fatal("kubectl was not warned")
+	}
+	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
+	s.showGuarded()
+	s.goodWorkloads()
+	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
+}
+
+// deny: with one label on the namespace, it refuses the edit, with the offending
+// scope named.
+func deny(s *scenario) {
+	pods := s.demoPods()
+	s.mode(guard.ModeDeny)
+	scopes := fmt.Sprintf(`"baselineClientScopes":["openid",%q]`, badScope)
+	for _, edit := range []struct{ object, change string }{
+		{auth, `{"spec":{"embeddedAuthServer":{` + scopes + `}}}`}, {office, `{"spec":{"authServerConfig":{` + scopes + `}}}`},
+	} {
+		said, err := s.try(demo, "", "patch", edit.object, "--type", "merge", "--patch", edit.change)
+		if err == nil || !strings.Contains(said, fmt.Sprintf("denied request: scope %q", badScope)) {
+			s.Fatalf("the edit of %s was not refused as it should be: %s", edit.object, said)
+		}
+	}
+	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
+	s.samePods(pods)
+}
+
+// storedBefore: a config that was bad before the namespace denied is not held, and
+// not called so.
+func storedBefore(s *scenario) {
+	s.mode(guard.ModeOff)
+	s.applyMistake()
+	for _, w := range workloads {
+		s.awaitCrashLoop(demo, w.name)
+	}
+	s.mode(guard.ModeDeny)
+	s.say("Something else of the bad configs changes, and ToolHive's operator writes them anew.")
+	const provider = `"upstreamProviders":[{"name":"company","type":"oauth2","oauth2Config":{"authorizationEndpoint":"https://idp.example.com/authorize","tokenEndpoint":"https://idp.example.com/token","clientId":"another","redirectUri":"https://auth.example.com/oauth/callback","clientSecretRef":{"name":"idp-client","key":"client-secret"},"userInfo":{"endpointUrl":"https://idp.example.com/userinfo"}}}]`
+	s.patch(demo, auth, `{"spec":{"embeddedAuthServer":{`+provider+`}}}`)
+	s.patch(demo, office, `{"spec":{"authServerConfig":{`+provider+`}}}`)
+	for _, w := range workloads {
+		s.await(w.configMap+" has the change", func() error {
+			var config corev1.ConfigMap
+			err := s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config)
+			if err == nil && !strings.Contains(fmt.Sprint(config.Data), "another") {
+				err = errors.New("it has the config from before")
+			}
+			return err
+		})
+	}
+	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
+	s.wantHeld()
+	for _, w := range workloads {
+		if said := s.message(w.object); strings.Contains(said, "held") {
+			s.Errorf("%s is called held: %s", w.object, said)
+		}
+	}
+	s.goodWorkloads()
+}
+
+// hold: what no policy on the objects has stopped is held by the one on what
+// ToolHive's operator makes of them.
+func hold(s *scenario) {
+	s.requireHold()
+	s.mode(guard.ModeDeny)
+	pods, revisions := s.demoPods(), s.revisions()
+	s.letSlip()
+	s.applyMistake()
+	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
+	s.awaitHeld()
+	s.showGuarded()
+	s.kubectl(demo, "get", "mcpservers,mcpremoteproxies,virtualmcpservers,pods")
+	s.samePods(pods)
+	if diff := cmp.Diff(revisions, s.revisions()); diff != "" {
+		s.Fatalf("a Deployment has rolled (-want +got):\n%s", diff)
+	}
+
+	s.say("Pods that are deleted meanwhile come back with the last config that was good.")
+	for _, w := range workloads {
+		old := uids(s.pods(demo, w.name))
+		s.kubectl(demo, "delete", "pod", "--selector", "pod-template-hash,app.kubernetes.io/instance="+w.name)
+		s.awaitNewPod(demo, w.name, old)
+		s.awaitAnswer(w.url+discoveryPath, "")
+	}
+
+	s.say("What is created meanwhile from the bad config gets no ConfigMap, and no pod.")
+	s.applyChanged("", "toolhive/30-mcp-server.yaml", "name: weather", "name: storm")
+	s.after("--namespace", demo, "delete", "mcpserver", "storm", "--ignore-not-found")
+	s.await("ToolHive's operator says why", func() error {
+		log, err := s.run(ctx, nil, "--namespace", chart.Namespace, "logs", "deployment/toolhive-operator", "--tail", "100")
+		if err == nil && !strings.Contains(log, "scopegate-run-configs") {
+			err = errors.New("its log does not name the policy")
+		}
+		return err
+	})
+	s.kubectl(demo, "get", "mcpserver", "storm")
+	if said := s.kubectl(demo, "get", "configmaps,pods", "--output", "name"); strings.Contains(said, "storm") {
+		s.Fatal("something was made")
+	}
+	s.kubectl(demo, "delete", "mcpserver", "storm")
+
+	s.say("The repair: the consumers get the scope that the baseline has. They roll once, with no other nudge.")
+	s.patchScopes(fmt.Sprintf(`["openid","profile","offline_access",%q]`, badScope))
+	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
+	s.awaitRolled(true)
+	for _, w := range workloads {
+		// The Service may lead to the old pod while that ends.
+		s.awaitAnswer(w.url+discoveryPath, badScope)
+		revisions[w.name]++
+	}
+	if diff := cmp.Diff(revisions, s.revisions()); diff != "" {
+		s.Fatalf("the Deployments did not roll once (-want +got):\n%s", diff)
+	}
+	s.wantHeld()
+}
+
+func (s *scenario) requireHold() {
+	s.Helper()
+	if !s.canHold() {
+		s.Skip("the API server has no MutatingAdmissionPolicy v1 (Kubernetes 1.36), so nothing is held")
+	}
+}
+
+// letSlip deletes the bindings that refuse an edit, until the scenario has ended. An
+// edit that nothing refuses stands for two at the same moment.
+func (s *scenario) letSlip() {
+	s.Helper()
+	s.say("The edit slips past: somebody has deleted the bindings of the policies on the objects.")
+	s.undo = append(s.undo, func(context.Context) {
+		s.goodWorkloads()
+		s.patch(demo, tickets, `{"spec":{"oidcConfigRef":{"scopes":null}}}`)
+		s.kubectl("", "apply", "--server-side", "--filename", guardManifest)
+	})
+	arguments := []string{"delete", "validatingadmissionpolicybindings"}
+	for _, policy := range guard.ValidatingPolicies {
+		if policy != guard.RunConfigsPolicy {
+			arguments = append(arguments, policy+"-"+guard.ModeDeny)
+		}
+	}
+	s.kubectl("", arguments...)
+	s.awaitMode("nothing refuses the edit", func(err error, _ string) bool { return err == nil })
+}
+
+// off: at three in the morning somebody needs the edit at any price.
+func off(s *scenario) {
+	s.mode(guard.ModeOff)
+	s.applyMistake()
+	s.awaitCrashLoop(demo, "weather")
+	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
+	s.goodWorkloads()
+}
+
+// remove removes the guard as its docs tell, and looks for what is left.
+func remove(s *scenario) {
+	const cleanup = "dist/guard-cleanup.yaml"
+	pods := s.demoPods()
+	s.kubectl(ownNamespace, "scale", "deployment", "scopegate-guard", "--replicas", "0")
+	s.kubectl("", "apply", "--filename", cleanup)
+	s.kubectl(ownNamespace, "wait", "--for=condition=Complete", "job/scopegate-guard-cleanup", "--timeout", "2m")
+	s.kubectl(ownNamespace, "logs", "job/scopegate-guard-cleanup")
+	s.kubectl("", "delete", "--filename", guardManifest, "--wait", "--timeout", "2m")
+	s.kubectl("", "delete", "--filename", holdManifest, "--ignore-not-found")
+	left, err := s.everything()
+	s.must(err)
+	for object := range left {
+		if strings.Contains(object, "scopegate") {
+			s.Errorf("%s is left", object)
+		}
+	}
+	for _, object := range guarded {
+		if said := s.kubectl(demo, "get", object, "--output", "jsonpath={.status.conditions[*].type}"); strings.Contains(said, "BaselineScopesValid") {
+			s.Errorf("%s still has the condition", object)
+		}
+	}
+	s.samePods(pods)
+	s.kubectl(demo, "get", "mcpservers,mcpremoteproxies,virtualmcpservers,pods")
+}
+
+// mode labels the namespace, and waits until the API server goes by it.
+func (s *scenario) mode(mode string) {
+	s.Helper()
+	s.kubectl("", "label", "namespace", demo, guard.ModeLabel+"="+mode, "--overwrite")
+	s.awaitMode("the API server goes by it", func(err error, said string) bool {
+		warned := strings.Count(said, "Warning: ")
+		switch mode {
+		case guard.ModeDeny:
+			return err != nil && strings.Contains(said, "denied request: scope ")
+		case guard.ModeWarn:
+			return err == nil && warned >= mistakes
+		default:
+			return err == nil && warned == 0
+		}
+	})
+}
+
+// awaitMode tries the mistake by dry run until the answer is as wanted.
+func (s *scenario) awaitMode(what string, ok func(err error, said string) bool) {
+	s.Helper()
+	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", "+badScope)
+	s.await(what, func() error {
+		said, err := s.run(ctx, strings.NewReader(mistake), "apply", "--dry-run=server", "--filename", "-")
+		if ok(err, said) {
+			return nil
+		}
+		return errors.New("kubectl says " + said)
+	})
+}
+
+// patchScopes sets the scopes of each workload.
+func (s *scenario) patchScopes(scopes string) {
+	s.Helper()
+	reference := `"oidcConfigRef":{"scopes":` + scopes + `}`
+	s.patch(demo, weather, `{"spec":{`+reference+`}}`)
+	s.patch(demo, tickets, `{"spec":{`+reference+`}}`)
+	s.patch(demo, office, `{"spec":{"incomingAuth":{`+reference+`}}}`)
+}
+
+// awaitHeld waits until the condition of each workload says that it is held, and
+// holds that what is held is what carries the label.
+func (s *scenario) awaitHeld() {
+	s.Helper()
+	var configMaps []string
+	for _, w := range workloads {
+		s.await(w.object+" is called held", func() error {
+			if said := s.message(w.object); !strings.HasPrefix(said, "held: ") {
+				return errors.New("the condition says " + said)
+			}
+			return nil
+		})
+		configMaps = append(configMaps, w.configMap)
+	}
+	s.wantHeld(configMaps...)
+}
+
+// wantHeld holds that these ConfigMaps are held and no other.
+func (s *scenario) wantHeld(want ...string) {
+	s.Helper()
+	said := s.kubectl(demo, "get", "configmaps", "--selector", heldConfigMaps, "--output", "name")
+	got := strings.Fields(strings.ReplaceAll(said, "configmap/", ""))
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		s.Fatalf("other ConfigMaps are held (-want +got):\n%s", diff)
+	}
+}
+
+// message is that of the guard's condition.
+func (s *scenario) message(object string) string {
+	s.Helper()
+	said, err := s.run(ctx, nil, "--namespace", demo, "get", object, "--output", `jsonpath={.status.conditions[?(@.type=="BaselineScopesValid")].message}`)
+	s.must(err)
+	return said
+}
+
+// showGuarded shows what ToolHive says of each object, and what the guard does.
+func (s *scenario) showGuarded() {
+	s.Helper()
+	for _, object := range guarded {
+		s.kubectl(demo, "get", object, "--output",
+			`jsonpath={range .status.conditions[?(@.type=="Ready")]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}{range .status.conditions[?(@.type=="BaselineScopesValid")]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}`)
+	}
+}
+
+// demoPods are the pods of each workload's Deployment.
+func (s *scenario) demoPods() map[string][]string {
+	s.Helper()
+	pods := map[string][]string{}
+	for _, w := range workloads {
+		pods[w.name] = uids(s.pods(demo, w.name))
+	}
+	return pods
+}
+
+func (s *scenario) samePods(want map[string][]string) {
+	s.Helper()
+	if diff := cmp.Diff(want, s.demoPods()); diff != "" {
+		s.Fatalf("there are other pods (-want +got):\n%s", diff)
+	}
+}
+
+// revisions says how often each workload's Deployment has rolled.
+func (s *scenario) revisions() map[string]int {
+	s.Helper()
+	revisions := map[string]int{}
+	for _, w := range workloads {
+		revisions[w.name] = s.revision(demo, w.name)
+	}
+	return revisions
+}

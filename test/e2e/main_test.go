@@ -1,0 +1,53 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+var (
+	keep = flag.Bool("keep", false, "when a test fails, keep the cluster as it is then until Ctrl-C; with -failfast")
+	long = flag.Bool("long", false, "also run TestBeside, which takes long")
+)
+
+// ctx ends when somebody ends the run.
+var ctx context.Context
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	log.SetLogger(logr.Discard())
+	var stop context.CancelFunc
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go stopWithParent(stop)
+	code := m.Run()
+	if c := started; c != nil {
+		if code != 0 && *keep && ctx.Err() == nil {
+			fmt.Printf("\nThe cluster is kept until Ctrl-C:\nexport KUBECONFIG=%s\nalias kubectl='%s --context %s'\n", os.Getenv("KUBECONFIG"), c.kubectlPath, c.context)
+			<-ctx.Done()
+		}
+		if err := c.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// stopWithParent ends the run when go test was killed, which passes on no signal.
+func stopWithParent(stop func()) {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(time.Second)
+	}
+	stop()
+}

@@ -1,0 +1,145 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/e2e/chart"
+)
+
+const (
+	demo = "mcp-demo"
+	// badScope is in no consumer's scopes.
+	badScope = "calendar.read"
+	baseline = "baselineClientScopes: [openid"
+)
+
+// workload is one of testdata/toolhive that runs an auth server. It has a
+// Deployment of its name, and a ConfigMap in which ToolHive's operator keeps its
+// run config.
+type workload struct{ object, name, configMap, url string }
+
+var workloads = []workload{
+	{weather, "weather", "weather-runconfig", "http://mcp-weather-proxy." + demo + ":8080"},
+	{tickets, "tickets", "tickets-runconfig", "http://mcp-tickets-remote-proxy." + demo + ":8080"},
+	{office, "office", "office-vmcp-config", "http://vmcp-office." + demo + ":4483"},
+}
+
+// guarded are the objects that have the condition.
+var guarded = []string{auth, weather, tickets, office}
+
+// installToolHive installs ToolHive's CRDs and its operator, unless the cluster
+// has them, and makes the namespace of the workloads.
+func (s *scenario) installToolHive() {
+	s.Helper()
+	if _, err := s.run(ctx, nil, "get", "crd", "mcpservers.toolhive.stacklok.dev"); err != nil {
+		begin := time.Now()
+		manifests, err := chart.Manifests(root)
+		s.must(err)
+		var files []string
+		for _, manifest := range manifests {
+			files = append(files, "--filename", manifest)
+		}
+		s.after(append([]string{"delete", "--ignore-not-found", "--wait", "--timeout", "2m"}, files...)...)
+		_, err = s.run(ctx, nil, append([]string{"apply", "--server-side"}, files...)...)
+		s.must(err)
+		_, err = s.run(ctx, nil, "--namespace", chart.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m")
+		s.must(err)
+		timed(begin, "ToolHive's operator is Ready")
+	}
+	s.newNamespace(demo, nil)
+	// Its operator has to be there for its finalizers.
+	s.after("delete", "namespace", demo, "--timeout", "2m")
+}
+
+// withoutGuard shows what there is without the guard: ToolHive's own operator on
+// the very same manifests.
+func withoutGuard(s *scenario) {
+	s.say("Three workloads whose baseline has %s, which none of their auth servers supports.", badScope)
+	s.applyMistake()
+	s.crashLoops()
+
+	s.say("The baseline is repaired, and the workloads become Ready.")
+	s.goodWorkloads()
+	s.kubectl(demo, "get", "pods")
+
+	s.say("The same mistake as an edit of what runs.")
+	s.applyMistake()
+	s.crashLoops()
+}
+
+// applyMistake adds a scope to each baseline, and returns what kubectl says.
+func (s *scenario) applyMistake() string {
+	s.Helper()
+	return s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope)
+}
+
+// goodWorkloads applies the manifests as they are, and waits until all that runs
+// is what they say.
+func (s *scenario) goodWorkloads() {
+	s.Helper()
+	s.apply("", "toolhive")
+	s.awaitRolled(false)
+	s.awaitConditions(demo, "Ready", weather, tickets, office)
+}
+
+// crashLoops waits until a pod of each workload is in CrashLoopBackOff, and shows
+// what every status says of it meanwhile: nothing of the cause.
+func (s *scenario) crashLoops() {
+	s.Helper()
+	for _, w := range workloads {
+		s.awaitCrashLoop(demo, w.name)
+	}
+	s.kubectl(demo, "get", "pods")
+	s.kubectl(demo, "get", "mcpexternalauthconfigs,mcpservers,mcpremoteproxies,virtualmcpservers")
+	for _, object := range guarded {
+		if said := s.kubectl(demo, "get", object, "--output", allConditions); strings.Contains(said, badScope) {
+			s.Fatalf("%s tells the cause by itself", object)
+		}
+	}
+	s.say("The cause is in the logs of the pods alone.")
+	for _, w := range workloads {
+		s.wantLog(demo, w.name, badScope, "which is not in scopes_supported")
+	}
+}
+
+// awaitRolled waits until every workload runs from a run config that names
+// badScope, or that does not, in one pod that is available and no other.
+func (s *scenario) awaitRolled(withBadScope bool) {
+	s.Helper()
+	for _, w := range workloads {
+		s.await(w.name+" runs from its run config, in one pod", func() error { return s.rolled(w, withBadScope) })
+	}
+}
+
+// rolled says what is still to come.
+func (s *scenario) rolled(w workload, withBadScope bool) error {
+	var config corev1.ConfigMap
+	var deployment appsv1.Deployment
+	if err := errors.Join(
+		s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config),
+		s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.name}, &deployment),
+	); err != nil {
+		return err
+	}
+	if strings.Contains(fmt.Sprint(config.Data), badScope) != withBadScope {
+		return fmt.Errorf("ConfigMap %s has the run config from before", w.configMap)
+	}
+	if deployment.Spec.Template.Annotations[toolhive.RunConfigChecksumAnnotation] != config.Annotations[toolhive.ContentChecksumAnnotation] {
+		return fmt.Errorf("Deployment %s has another run config than ConfigMap %s", w.name, w.configMap)
+	}
+	if done, message := rollout.Progress(&deployment); !done {
+		return errors.New(message)
+	}
+	return nil
+}
