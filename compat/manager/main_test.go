@@ -1,7 +1,7 @@
-// Package guardmode_test runs the guard's manager on ToolHive's own CRDs, under
+// Package manager_test runs the guard's manager on ToolHive's own CRDs, under
 // the guard's RBAC. ToolHive's operator is played by the test: it writes the
 // statuses in the ways in which that operator does.
-package guardmode_test
+package manager_test
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/authserver/internal/toolhive"
+	"github.com/scopegate/scopegate/compat/internal/pinned"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testenv"
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int) {
-	crds, err := toolhive.CRDs(context.Background())
+	crds, err := pinned.CRDs(context.Background())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -1,5 +1,5 @@
-// Package toolhive gives tests what ToolHive's module holds.
-package toolhive
+// Package pinned gives tests what the module of ToolHive holds that go.mod requires.
+package pinned
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package lock
+package runconfigs
 
 import (
 	"encoding/json"

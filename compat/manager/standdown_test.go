@@ -1,4 +1,4 @@
-package guardmode_test
+package manager_test
 
 import (
 	"context"

@@ -1,6 +1,6 @@
-// Package lock compares the policies on run configs, on the API server's evaluator,
+// Package runconfigs compares the policies on run configs, on the API server's evaluator,
 // with ToolHive's decoders, over what its encoders write.
-package lock
+package runconfigs
 
 import (
 	"encoding/json"
@@ -27,8 +27,8 @@ import (
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
-// casesVariable gives -cases a default: `make lock-equivalence` sets it.
-const casesVariable = "SCOPEGATE_LOCK_CASES"
+// casesVariable gives -cases a default: `make prove SUITE=runconfigs` sets it.
+const casesVariable = "SCOPEGATE_RUNCONFIG_CASES"
 
 var (
 	cases = flag.Int("cases", defaultCases(), "how many random configs to compare (default of the variable "+casesVariable+")")
