@@ -10,8 +10,6 @@ TOOL := go tool -modfile=tools/go.mod
 ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"; export KUBEBUILDER_ASSETS
 # Flags for go test, for instance TESTFLAGS='-run Ratchet -v'.
 TESTFLAGS ?=
-# How many random cases `make equivalence` compares.
-CASES ?= 1000000
 # A test that needs the source of a ToolHive release fails without it.
 export SCOPEGATE_TOOLHIVE_SOURCES ?= required
 
@@ -73,9 +71,9 @@ e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive instal
 	exec bin/cluster $(ARGS)
 
 .PHONY: prove
-prove: dist ## Run a long experiment. SUITE=beside: on a cluster as of e2e, that the guard and ToolHive's operator do not disturb each other, in half an hour.
-	@[[ "$(SUITE)" == beside ]] || { echo "make prove SUITE=beside: there is no suite '$(SUITE)'" >&2; exit 2; }
-	$(E2E) -run TestBeside ./test/e2e -long $(TESTFLAGS)
+prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, reliability, mutation or beside; CASES sets how many cases.
+	@$(ASSETS)
+	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" hack/prove.sh "$(SUITE)"
 
 .PHONY: image
 image: ## Build OCI archives of the manager and the auth server, for amd64 and arm64, into bin/images.
@@ -87,39 +85,6 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	epoch="$$(git log -1 --format=%ct)"
 	cd tools/image
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
-
-.PHONY: equivalence
-equivalence: ## Compare a million verdicts with ToolHive and the API server's evaluator. CASES sets how many.
-	@$(ASSETS)
-	cd compat
-	SCOPEGATE_EQUIVALENCE_CASES=$(CASES) go test -count=1 -timeout=2h -v -run 'Verdict|RunConfig|Schema|Examples' ./equivalence ./crds | grep --line-buffered -vE '^=== |^ +--- PASS'
-
-.PHONY: compat
-compat: ## Compare what scopegate knows of ToolHive with the source and the CRDs of its releases.
-	@$(ASSETS)
-	cd compat
-	go test -count=1 -timeout=1h $(TESTFLAGS) ./...
-
-.PHONY: guard-equivalence
-guard-equivalence: ## Compare the guard's policies with the verdict in 10,000 random namespaces, and measure them. CASES sets how many.
-	@$(ASSETS)
-	SCOPEGATE_GUARD_CASES=$(if $(filter file,$(origin CASES)),10000,$(CASES)) go test -count=1 -timeout=2h -v -run 'Equivalence|Latency|Shipped' ./test/guard -long | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
-
-.PHONY: lock-equivalence
-lock-equivalence: ## Compare the guard's lock with ToolHive's own decoders on 100,000 run configs. CASES sets how many.
-	@$(ASSETS)
-	cd authserver
-	SCOPEGATE_LOCK_CASES=$(if $(filter file,$(origin CASES)),100000,$(CASES)) go test -count=1 -timeout=2h -v ./lock | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
-
-.PHONY: reliability
-reliability: ## Play 5,000 random schedules of faults, and all planned ones; print the table of docs/reliability.md. CASES sets how many.
-	@$(ASSETS)
-	SCOPEGATE_RELIABILITY_SCHEDULES=$(if $(filter file,$(origin CASES)),5000,$(CASES)) go test -count=1 -timeout=6h -v ./test/reliability $(TESTFLAGS) | grep --line-buffered -vE '^(=== |[EWI][0-9]{4} )'
-
-.PHONY: seeded
-seeded: ## Break the code in more than 50 ways, and tell which suite finds each, in one to two hours. ARGS=--run=REGEXP chooses.
-	@$(ASSETS)
-	go run ./test/seeded $(ARGS)
 
 .PHONY: bench
 bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.
@@ -162,13 +127,10 @@ clean: ## Remove what was built here. The control plane's cache stays.
 
 # Packaging and releases.
 .PHONY: dist
-dist: ## Write what users install, dist/guard.yaml, dist/guard-deny.yaml, dist/guard-cleanup.yaml and dist/install.yaml. VERSION is the tag of the images, REGISTRY stands before their names.
+dist: ## Write the manifests that users install into dist. VERSION is the tag of the images, REGISTRY stands before their names.
 	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" hack/dist.sh
 
 .PHONY: release
 release: ## Build a release into dist: binaries, images, SBOMs, manifests, chart, krew manifest, checksums.
 	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" URL="$(URL)" hack/release.sh
 
-.PHONY: vuln
-vuln: ## Look for known vulnerabilities that the code calls. Its database, vuln.go.dev, has to be reachable.
-	@hack/vuln.sh

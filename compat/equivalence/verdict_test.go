@@ -20,7 +20,7 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// casesVariable gives -cases a default: `make equivalence` sets it.
+// casesVariable gives -cases a default: `make prove SUITE=verdict` sets it.
 const casesVariable = "SCOPEGATE_EQUIVALENCE_CASES"
 
 var cases = flag.Int("cases", defaultCases(), "how many random cases to compare (default of the variable "+casesVariable+")")

@@ -9,7 +9,7 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// casesVariable gives -cases a default: `make guard-equivalence` sets it.
+// casesVariable gives -cases a default: `make prove SUITE=policies` sets it.
 const casesVariable = "SCOPEGATE_GUARD_CASES"
 
 var (

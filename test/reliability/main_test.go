@@ -26,7 +26,7 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// fullVariable makes the suites play as many schedules as `make reliability`
+// fullVariable makes the suites play as many schedules as `make prove SUITE=reliability`
 // does.
 const fullVariable = "SCOPEGATE_RELIABILITY_SCHEDULES"
 

@@ -1,4 +1,4 @@
-// Command seeded breaks scopegate on purpose, one bug at a time, and tells which
+// Command mutation breaks scopegate on purpose, one bug at a time, and tells which
 // of its suites finds each. The tree stays as it is: the go command is told by an
 // overlay what a file reads instead.
 package main
@@ -34,14 +34,14 @@ func main() {
 	flag.Parse()
 	only, err := regexp.Compile(*pattern)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "seeded: --run:", err)
+		fmt.Fprintln(os.Stderr, "mutation: --run:", err)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err = run(ctx, only)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "seeded:", err)
+		fmt.Fprintln(os.Stderr, "mutation:", err)
 		os.Exit(1)
 	}
 }
@@ -80,7 +80,7 @@ func run(ctx context.Context, only *regexp.Regexp) error {
 
 // hunt returns the suite that finds a bug, and the test; errNotFound if none does.
 func (b bug) hunt(ctx context.Context) (string, error) {
-	folder, err := os.MkdirTemp("", "seeded-")
+	folder, err := os.MkdirTemp("", "mutation-")
 	if err != nil {
 		return "", err
 	}
