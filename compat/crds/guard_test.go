@@ -26,7 +26,7 @@ func TestGuard(t *testing.T) {
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
 			cluster := start(t, controlplane.Options{CRDs: r.CRDs(t)})
-			if err := setup.Install(t.Context(), cluster.Client, true); err != nil {
+			if err := setup.Install(t.Context(), cluster.Client); err != nil {
 				t.Fatal(err)
 			}
 			if err := setup.Settle(t.Context(), cluster.Client); err != nil {
