@@ -86,12 +86,24 @@ func TestInputForms(t *testing.T) {
 		"alias bomb": {"a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
 			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n---\n" + bad,
 			[]string{"f:1:12 parse/limit", unknown(14, 3)}},
-		"alias of itself": {"a: &a [*a]\n---\n" + bad, []string{"f:1:4 parse/limit", unknown(9, 3)}},
-		"deep":            {strings.Repeat("[", 300) + strings.Repeat("]", 300) + "\n---\n" + bad, []string{"f:1:202 parse/limit", unknown(9, 3)}},
-		"deep JSON":       {`{"a":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + "}", []string{"f:1:1 parse/limit"}},
-		"too large":       {"a: " + strings.Repeat("x", 5<<20) + "\n---\n" + bad, []string{"f:1:1 parse/limit", unknown(9, 3)}},
-		"bad metadata":    {strings.Replace(bad, "name: a", "name: a\n  labels: {x: 1}", 1), []string{"f:4:3 schema/metadata"}},
-		"infinite":        {strings.Replace(bad, "imagee: x", "proxyPort: .inf", 1), []string{"f:7:14 parse/syntax"}},
+		"alias of itself":                       {"a: &a [*a]\n---\n" + bad, []string{"f:1:4 parse/limit", unknown(9, 3)}},
+		"deep":                                  {strings.Repeat("[", 300) + strings.Repeat("]", 300) + "\n---\n" + bad, []string{"f:1:202 parse/limit", unknown(9, 3)}},
+		"deep JSON":                             {`{"a":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + "}", []string{"f:1:206 parse/limit"}},
+		"too large":                             {"a: " + strings.Repeat("x", 5<<20) + "\n---\n" + bad, []string{"f:1:1 parse/limit", unknown(9, 3)}},
+		"bad metadata":                          {strings.Replace(bad, "name: a", "name: a\n  labels: {x: 1}", 1), []string{"f:4:3 schema/metadata"}},
+		"infinite":                              {strings.Replace(bad, "imagee: x", "proxyPort: .inf", 1), []string{"f:1:1 parse/syntax"}},
+		"after three dots":                      {bad + "...\n# note\n" + strings.Replace(bad, "name: a", "name: b", 1), []string{unknown(7, 3), unknown(16, 3)}},
+		"template":                              {"# note\n" + strings.Replace(bad, "example.com/a:1", "{{ .Values.image }}", 1) + "---\n" + bad, []string{"f:7:11 parse/syntax", unknown(16, 3)}},
+		"key of null":                           {bad + "  ~: a\n", []string{"f:8:3 parse/syntax"}},
+		"wrong tag":                             {strings.Replace(bad, "imagee: x", "proxyPort: !!int x", 1), []string{"f:1:1 parse/syntax"}},
+		"a key thrice":                          {bad + "  image: b\n  image: c\n", []string{unknown(7, 3), "f:8:3 schema/duplicate-field", "f:9:3 schema/duplicate-field"}},
+		"a key twice, of which one is merged":   {strings.Replace(bad, "  imagee: x", "  <<: {image: x}", 1), nil},
+		"a key twice in a List":                 {"kind: List\nitems:\n" + item(strings.Replace(bad, "imagee: x", "image: x", 1)), []string{"f:9:5 schema/duplicate-field"}},
+		"JSON, a key twice in a List":           {`{"kind": "List", "items": [` + strings.Replace(badJSON, `"imagee": 1`, `"image": "x"`, 1) + `]}`, []string{"f:1:147 schema/duplicate-field"}},
+		"JSON, a key that is too long for YAML": {strings.Replace(badJSON, `"imagee": 1`, `"image": "x", "`+strings.Repeat("k", 2000)+`": 1`, 1), []string{"f:1:1 schema/duplicate-field", unknown(1, 1)}},
+		"alias of a long text":                  {"a: &a " + strings.Repeat("x", 1<<20) + "\nb: [*a, *a, *a, *a, *a]\n---\n" + bad, []string{"f:1:4 parse/limit", unknown(10, 3)}},
+		"alias of a long key":                   {"a: &a {" + strings.Repeat("x", 1000) + ": y}\nb: [" + strings.Repeat("*a,", 4500) + "]\n---\n" + bad, []string{"f:1:8 parse/limit", unknown(10, 3)}},
+		"alias as a long key":                   {"a: &a " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.Repeat("{*a : y}, ", 5) + "]\n---\n" + bad, []string{"f:1:4 parse/limit", unknown(10, 3)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, lintText(t, c.text)); diff != "" {
@@ -186,7 +198,9 @@ func TestHostileSizes(t *testing.T) {
 		text     string
 		findings int
 	}{
-		"documents":             {strings.Repeat("a\n---\n", 150_000), 0},
+		"documents":             {strings.Repeat("a\n---\n", 90_000), 0},
+		"too many documents":    {strings.Repeat("a\n---\n", 150_000), 1},
+		"too many of JSON":      {strings.Repeat("{}\n", 150_000), 1},
 		"values of JSON":        {strings.Repeat("{}\n", 90_000), 0},
 		"a list of references":  {list, 201},
 		"a key again and again": {strings.TrimSuffix(bad, "  imagee: x\n") + strings.Repeat("  image: a\n", 50_000), 201},
