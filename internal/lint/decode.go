@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"regexp"
 	"strconv"
 
@@ -16,11 +18,15 @@ const (
 	maxDocumentBytes = 4 << 20
 	// maxDepth bounds how deep values lie in one another.
 	maxDepth = 200
-	// maxAliased bounds how many keys and values the aliases of a document stand for,
-	// and maxAliasedBytes how much text.
+	// maxValues bounds how many keys and values a document has, maxAliased how many its
+	// aliases stand for, and maxAliasedBytes how much text those have.
+	maxValues       = 1_000_000
 	maxAliased      = 100_000
 	maxAliasedBytes = maxDocumentBytes
 )
+
+// beginning is where a document begins.
+var beginning = &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 
 // content is what a document holds: the value, and the nodes that it is written
 // in.
@@ -44,7 +50,7 @@ func (d document) decode() (content, *problem) {
 	case d.problem != nil:
 		return content{}, d.problem
 	case len(d.text) > maxDocumentBytes:
-		return content{}, limit(position{1, 1}, "the document has %d bytes, of which %d are allowed", len(d.text), maxDocumentBytes)
+		return content{}, limit(beginning, "the document has %d bytes, of which %d are allowed", len(d.text), maxDocumentBytes)
 	}
 	root, err := d.nodes()
 	if err != nil {
@@ -54,8 +60,9 @@ func (d document) decode() (content, *problem) {
 	if problem := inspected.visit(root, nil, 0, false); problem != nil {
 		return content{}, problem
 	}
-	decoded, asJSON := content{node: root, duplicates: inspected.duplicates}, d.text
+	decoded, asJSON := content{node: root}, d.text
 	if !d.json {
+		decoded.duplicates = inspected.duplicates
 		if asJSON, err = kyaml.YAMLToJSON(d.text); err != nil {
 			return content{}, syntaxProblem(err)
 		}
@@ -64,8 +71,11 @@ func (d document) decode() (content, *problem) {
 	if err != nil {
 		return content{}, syntaxProblem(err)
 	}
-	if d.json {
-		decoded.duplicates = duplicatesOf(strict, root)
+	for _, err := range strict {
+		var twice json.FieldError
+		if errors.As(err, &twice) {
+			decoded.duplicates = append(decoded.duplicates, duplicate{twice.FieldPath(), find(root, twice.FieldPath(), true)})
+		}
 	}
 	return decoded, nil
 }
@@ -73,27 +83,22 @@ func (d document) decode() (content, *problem) {
 // nodes returns the nodes of a document. JSON is YAML but for some escapes and
 // long keys; where those keep it from being read, all of it is at its start.
 func (d document) nodes() (*yaml.Node, error) {
-	var root yaml.Node
-	err := yaml.Unmarshal(d.text, &root)
-	if err != nil && !d.json {
+	var root, rest yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(d.text))
+	err := decoder.Decode(&root)
+	if err == nil {
+		err = decoder.Decode(&rest)
+	}
+	switch {
+	case errors.Is(err, io.EOF) && len(root.Content) > 0:
+		return root.Content[0], nil
+	case errors.Is(err, io.EOF) || d.json:
+		return beginning, nil
+	case err == nil:
+		return nil, errors.New("a second document follows without a marker")
+	default:
 		return nil, err
 	}
-	if err != nil || len(root.Content) == 0 {
-		return &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}, nil
-	}
-	return root.Content[0], nil
-}
-
-// duplicatesOf returns the keys that the API server's decoder of JSON found twice.
-func duplicatesOf(strict []error, root *yaml.Node) []duplicate {
-	var duplicates []duplicate
-	for _, err := range strict {
-		var found json.FieldError
-		if errors.As(err, &found) {
-			duplicates = append(duplicates, duplicate{found.FieldPath(), find(root, found.FieldPath(), true)})
-		}
-	}
-	return duplicates
 }
 
 // lineOfError finds the line in an error of a YAML library.
@@ -106,28 +111,28 @@ func syntaxProblem(err error) *problem {
 	if atErr != nil {
 		line = 1
 	}
-	return &problem{ruleSyntax, err.Error()[len(match[0]):], position{line, 1}}
+	return &problem{ruleSyntax, err.Error()[len(match[0]):], &yaml.Node{Line: line, Column: 1}}
 }
 
 // inspector goes through the nodes of a document before anything is made of them.
 type inspector struct {
-	// aliased counts what aliases stand for, aliasedBytes the text of it.
-	aliased, aliasedBytes int
-	duplicates            []duplicate
+	values, aliased, aliasedBytes int
+	duplicates                    []duplicate
 }
 
 // visit returns the first bound that the nodes break. An alias within its own
 // anchor ends at maxDepth.
 func (i *inspector) visit(node *yaml.Node, path *field.Path, level int, aliased bool) *problem {
 	if level > maxDepth {
-		return limit(positionOf(node), "values lie more than %d deep in one another", maxDepth)
+		return limit(node, "values lie more than %d deep in one another", maxDepth)
 	}
+	i.values++
 	if aliased {
 		i.aliased++
 		i.aliasedBytes += len(node.Value)
-		if i.aliased > maxAliased || i.aliasedBytes > maxAliasedBytes {
-			return limit(positionOf(node), "aliases stand for more than %d values or %d bytes", maxAliased, maxAliasedBytes)
-		}
+	}
+	if i.values > maxValues || i.aliased > maxAliased || i.aliasedBytes > maxAliasedBytes {
+		return limit(node, "the document has more than %d keys and values, or its aliases stand for more than %d of them or %d bytes", maxValues, maxAliased, maxAliasedBytes)
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
@@ -150,7 +155,7 @@ func (i *inspector) visitMapping(node *yaml.Node, path *field.Path, level int, a
 		key := resolveAlias(node.Content[n])
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null" {
 			// A template that nobody rendered has such keys.
-			return &problem{ruleSyntax, "a key must be a string, a number or a boolean", positionOf(node.Content[n])}
+			return &problem{ruleSyntax, "a key must be a string, a number or a boolean", node.Content[n]}
 		}
 		if problem := i.visit(node.Content[n], path, level+1, aliased); problem != nil {
 			return problem

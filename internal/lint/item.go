@@ -32,23 +32,20 @@ func (s subject) report(rule *Rule, found Finding) {
 	s.result.add(rule, found)
 }
 
-// maxLists bounds how deep Lists lie in one another.
-const maxLists = 5
-
 // items returns the objects of a document, in the namespace where they name none.
 // What is no object is left out. What keeps the document from being decoded
 // becomes a finding of the result.
 func (r *result) items(namespace string) []item {
 	content, problem := r.document.decode()
 	if problem != nil {
-		r.add(problem.rule, Finding{Message: problem.message, Place: r.document.place(problem.position)})
+		r.add(problem.rule, Finding{Message: problem.message, Place: r.document.place(problem.node)})
 		return nil
 	}
 	object, ok := content.value.(map[string]any)
 	if !ok {
 		return nil
 	}
-	items := unpack(item{Unstructured: &unstructured.Unstructured{Object: object}, node: content.node, duplicates: content.duplicates}, 0)
+	items := unpack(item{Unstructured: &unstructured.Unstructured{Object: object}, node: content.node, duplicates: content.duplicates})
 	for index := range items {
 		items[index].identify(namespace)
 		items[index].result, items[index].index = r, index
@@ -56,9 +53,9 @@ func (r *result) items(namespace string) []item {
 	return items
 }
 
-func unpack(list item, level int) []item {
+func unpack(list item) []item {
 	entries, isList := list.Object["items"].([]any)
-	if !isList || !strings.HasSuffix(list.GetKind(), "List") || level == maxLists {
+	if !isList || !strings.HasSuffix(list.GetKind(), "List") {
 		return []item{list}
 	}
 	var items []item
@@ -68,12 +65,13 @@ func unpack(list item, level int) []item {
 		if !ok {
 			continue
 		}
+		path := "items[" + strconv.Itoa(i) + "]."
 		child := item{Unstructured: &unstructured.Unstructured{Object: object}, node: list.node}
 		if nodes.Kind == yaml.SequenceNode && i < len(nodes.Content) {
 			child.node = resolveAlias(nodes.Content[i])
 		}
 		for _, d := range list.duplicates {
-			if below, ok := strings.CutPrefix(d.path, "items["+strconv.Itoa(i)+"]."); ok {
+			if below, ok := strings.CutPrefix(d.path, path); ok {
 				child.duplicates = append(child.duplicates, duplicate{below, d.node})
 			}
 		}
@@ -82,7 +80,7 @@ func unpack(list item, level int) []item {
 			child.SetKind(strings.TrimSuffix(list.GetKind(), "List"))
 			child.SetAPIVersion(list.GetAPIVersion())
 		}
-		items = append(items, unpack(child, level+1)...)
+		items = append(items, unpack(child)...)
 	}
 	return items
 }

@@ -28,7 +28,7 @@ type Options struct {
 
 // Lint validates the objects of the sources, each by itself and all together.
 func Lint(ctx context.Context, sources []Source, options Options) (Report, error) {
-	l := linter{namespace: cmp.Or(options.Namespace, "default"), guard: options.Guard, stored: map[Object]map[string]any{}}
+	l := linter{namespace: cmp.Or(options.Namespace, "default"), guard: options.Guard, stored: map[Object]any{}}
 	stored, results := documents(options.Old), documents(sources)
 	// One at a time, for the last of equal objects counts.
 	if err := each(ctx, stored, 1, l.store); err != nil {
@@ -80,7 +80,7 @@ func (r *result) add(rule *Rule, found Finding) {
 		return
 	case len(r.findings) == maxFindings:
 		rule = ruleLimit
-		found = Finding{Message: fmt.Sprintf("the document has more than %d findings; the others are not shown", maxFindings), Place: r.document.place(position{1, 1})}
+		found = Finding{Message: fmt.Sprintf("the document has more than %d findings; the others are not shown", maxFindings), Place: r.document.place(beginning)}
 	}
 	found.Rule, found.Severity, found.Fix = rule.ID, rule.Severity, cmp.Or(found.Fix, rule.Fix)
 	r.findings = append(r.findings, found)
@@ -115,7 +115,7 @@ func each(ctx context.Context, results []*result, workers int, do func(context.C
 type linter struct {
 	namespace string
 	guard     bool
-	stored    map[Object]map[string]any
+	stored    map[Object]any
 }
 
 // store reads the stored versions of objects. They are not validated.
@@ -176,9 +176,9 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 		i.dropScopesSupported()
 	}
 	for _, d := range i.duplicates {
-		i.report(ruleDuplicateKey, Finding{Field: d.path, Message: fmt.Sprintf("field %q is set twice", d.path), Place: i.result.document.place(positionOf(d.node))})
+		i.report(ruleDuplicateKey, Finding{Field: d.path, Message: fmt.Sprintf("field %q is set twice", d.path), Place: i.result.document.place(d.node)})
 	}
-	m := &member{subject: i.subject, line: i.result.document.place(positionOf(find(i.node, "metadata.name", false))).Line}
+	m := &member{subject: i.subject, line: i.result.document.place(find(i.node, "metadata.name", false)).Line}
 	found := kind.validate(ctx, i.Object, l.stored[i.id.key()])
 	if found.malformed != nil {
 		i.report(ruleMetadata, Finding{Field: "metadata", Message: malformedMessage(found.malformed)})

@@ -9,11 +9,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// position is a line and a column of a document, both from 1.
-type position struct{ line, column int }
-
-func positionOf(node *yaml.Node) position { return position{node.Line, node.Column} }
-
 // locate gives the findings of a document their places. Nodes are not kept
 // meanwhile, for they take many times the memory of the text: the document is
 // decoded again, if it has findings without a place.
@@ -27,7 +22,7 @@ func (r *result) locate(namespace string) {
 		if items == nil {
 			items = r.items(namespace)
 		}
-		found.Place = r.document.place(positionOf(offending(items[found.item].node, found)))
+		found.Place = r.document.place(offending(items[found.item].node, found))
 	}
 }
 
@@ -125,13 +120,13 @@ func quotedItem(list *yaml.Node, message string) *yaml.Node {
 	return first
 }
 
-// place is a position of the document in its source.
-func (d document) place(at position) Place {
-	line, column := max(at.line, 1), max(at.column, 1)
-	if line == 1 {
-		column += d.column
+// place is where a node of the document is in its source.
+func (d document) place(node *yaml.Node) Place {
+	place := Place{File: d.source.Name, Line: d.line + node.Line, Column: node.Column, Source: lineText(d.lines, node.Line)}
+	if node.Line == 1 {
+		place.Column += d.column
 	}
-	return Place{File: d.source.Name, Line: d.line + line, Column: column, Source: lineText(d.lines, line)}
+	return place
 }
 
 // maxSourceBytes is the longest line that findings carry.

@@ -3,14 +3,15 @@ package lint
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
@@ -85,15 +86,12 @@ func compile(resource string) (*kind, error) {
 	return found, err
 }
 
-// tagEnd ends the id of a rule in a message.
-const tagEnd = "|"
-
 // tagRules puts the id of each rule of a schema before its messages. A violation
 // has no other trace of the rule that it is of.
 func tagRules(s *apiextensionsv1.JSONSchemaProps) {
 	for i := range s.XValidations {
 		rule := &s.XValidations[i]
-		tag := ruleIDs[rule.Message] + tagEnd
+		tag := ruleIDs[rule.Message] + "|"
 		rule.Message = tag + rule.Message
 		if rule.MessageExpression != "" {
 			rule.MessageExpression = strconv.Quote(tag) + " + (" + rule.MessageExpression + ")"
@@ -101,12 +99,15 @@ func tagRules(s *apiextensionsv1.JSONSchemaProps) {
 	}
 }
 
-// cutTag takes the id of a rule from the start of a message.
+var tag = regexp.MustCompile(`(rule/[a-z0-9-]+)\|`)
+
+// cutTag takes the id of a rule out of a message.
 func cutTag(message string) (rule *Rule, rest string) {
-	if id, rest, ok := strings.Cut(message, tagEnd); ok && rulesByID[id] != nil {
-		return rulesByID[id], rest
+	match := tag.FindStringSubmatch(message)
+	if match == nil || rulesByID[match[1]] == nil {
+		return ruleInvalid, message
 	}
-	return ruleInvalid, message
+	return rulesByID[match[1]], strings.Replace(message, match[0], "", 1)
 }
 
 // siblings returns the last name of a path and the names of the fields that the

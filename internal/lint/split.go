@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // maxDocuments bounds how many documents of a text are read.
@@ -30,7 +32,7 @@ type document struct {
 // between its values; if it is no JSON after all, it is YAML in flow style.
 func split(source *Source) []document {
 	if source.TooLarge {
-		return []document{{source: source, problem: limit(position{1, 1}, "the file has more than the %d bytes that are read", MaxFileBytes)}}
+		return []document{{source: source, problem: limit(beginning, "the file has more than the %d bytes that are read", MaxFileBytes)}}
 	}
 	text := bytes.TrimPrefix(source.Text, byteOrderMark)
 	documents, isJSON := []document(nil), false
@@ -42,7 +44,7 @@ func split(source *Source) []document {
 	}
 	if len(documents) > maxDocuments {
 		last := &documents[maxDocuments]
-		last.problem = limit(position{1, 1}, "the file has more than the %d documents that are read", maxDocuments)
+		last.problem = limit(beginning, "the file has more than the %d documents that are read", maxDocuments)
 		documents = documents[:maxDocuments+1]
 	}
 	return documents
@@ -76,8 +78,8 @@ func splitYAML(source *Source, text []byte) []document {
 	var documents []document
 	start, startLine, at, line := 0, 0, 0, 0
 	cut := func() {
-		if d := (document{source: source, text: text[start:at], line: startLine, lines: text[start:]}); !d.isBlank() {
-			documents = append(documents, d)
+		if at > start {
+			documents = append(documents, document{source: source, text: text[start:at], line: startLine, lines: text[start:]})
 		}
 		start, startLine = at, line
 	}
@@ -103,25 +105,13 @@ func isMarker(line []byte, marker string) bool {
 	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
 
-// isBlank reports whether a document holds nothing but comments and markers,
-// which the decoder need not see.
-func (d document) isBlank() bool {
-	for line := range bytes.Lines(d.text) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) && !bytes.Equal(line, []byte("...")) {
-			return false
-		}
-	}
-	return true
-}
-
-// problem is why a document can't be decoded.
+// problem is why a document can't be decoded, and where.
 type problem struct {
-	rule     *Rule
-	message  string
-	position position
+	rule    *Rule
+	message string
+	node    *yaml.Node
 }
 
-func limit(at position, format string, args ...any) *problem {
-	return &problem{ruleLimit, fmt.Sprintf(format, args...), at}
+func limit(node *yaml.Node, format string, args ...any) *problem {
+	return &problem{ruleLimit, fmt.Sprintf(format, args...), node}
 }

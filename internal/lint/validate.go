@@ -49,22 +49,24 @@ func (v validated) violates(ids ...string) bool {
 
 // validate takes an object through the steps of a create, or with a stored version
 // through those of an update. It changes the object as the API server would:
-// unknown fields go, defaults come. stored must have been through admit.
-func (k *kind) validate(ctx context.Context, object, stored map[string]any) validated {
+// unknown fields go, defaults come. stored is nil or an object that has been through
+// admit.
+func (k *kind) validate(ctx context.Context, object map[string]any, stored any) validated {
 	meta, unknown, err := k.admit(object)
 	if err != nil {
 		return validated{malformed: err}
 	}
 	// A client can't set the status: a create drops it, an update keeps it.
 	delete(object, "status")
-	if status, ok := stored["status"]; ok {
+	old, _ := stored.(map[string]any)
+	if status, ok := old["status"]; ok {
 		object["status"] = status
 	}
 	found := validated{unknown: unknown}
 	for _, err := range validateMetadata(ctx, meta) {
 		found.violations = append(found.violations, violation{ruleMetadata, err})
 	}
-	errs, ratchet := k.validateSchema(object, stored)
+	errs, ratchet := k.validateSchema(object, old)
 	for _, err := range errs {
 		found.violations = append(found.violations, violation{cmp.Or(schemaRules[err.Type], ruleInvalid), err})
 	}
@@ -72,11 +74,7 @@ func (k *kind) validate(ctx context.Context, object, stored map[string]any) vali
 		found.violations = append(found.violations, violation{ruleNotChecked, field.Invalid(nil, nil, notChecked)})
 		return found
 	}
-	var old any
-	if stored != nil {
-		old = stored
-	}
-	errs, _ = k.rules.Validate(ctx, nil, k.structural, object, old, celconfig.RuntimeCELCostBudget, ratchet...)
+	errs, _ = k.rules.Validate(ctx, nil, k.structural, object, stored, celconfig.RuntimeCELCostBudget, ratchet...)
 	for _, err := range errs {
 		v := violation{Error: err}
 		v.rule, err.Detail = cutTag(err.Detail)
@@ -105,15 +103,12 @@ func (k *kind) admit(object map[string]any) (*metav1.ObjectMeta, []string, error
 	return meta, unknown, nil
 }
 
-// generated stands for the end of a name that the API server makes up.
-const generated = "00000"
-
 // validateMetadata also stands for an update, of which it asks more than the API
 // server: there the name and what the system sets are those that are stored.
 func validateMetadata(ctx context.Context, meta *metav1.ObjectMeta) field.ErrorList {
 	if meta.Name == "" && meta.GenerateName != "" {
 		meta = meta.DeepCopy()
-		meta.Name = meta.GenerateName + generated
+		meta.Name = meta.GenerateName + "00000" // The API server makes up the end.
 	}
 	return metavalidation.ValidateObjectMetaDeclaratively(ctx, operation.Create, meta, nil, true,
 		metavalidation.NameIsDNSSubdomain, field.NewPath("metadata"), true)
@@ -121,16 +116,16 @@ func validateMetadata(ctx context.Context, meta *metav1.ObjectMeta) field.ErrorL
 
 // validateSchema validates an object by its schema and its list types; with a stored
 // version, by what the update changes, as ratchet makes the rules do.
-func (k *kind) validateSchema(object, stored map[string]any) (errs field.ErrorList, ratchet []cel.Option) {
+func (k *kind) validateSchema(object, old map[string]any) (errs field.ErrorList, ratchet []cel.Option) {
 	lists := listtype.ValidateListSetsAndMaps(nil, k.structural, object)
-	if stored == nil {
+	if old == nil {
 		return append(validation.ValidateCustomResource(nil, object, k.schema), lists...), nil
 	}
-	if len(listtype.ValidateListSetsAndMaps(nil, k.structural, stored)) > 0 {
+	if len(listtype.ValidateListSetsAndMaps(nil, k.structural, old)) > 0 {
 		lists = nil
 	}
-	correlated := common.NewCorrelatedObject(object, stored, &model.Structural{Structural: k.structural})
-	errs = validation.ValidateCustomResourceUpdate(nil, object, stored, k.schema, validation.WithRatcheting(correlated))
+	correlated := common.NewCorrelatedObject(object, old, &model.Structural{Structural: k.structural})
+	errs = validation.ValidateCustomResourceUpdate(nil, object, old, k.schema, validation.WithRatcheting(correlated))
 	return append(errs, lists...), []cel.Option{cel.WithRatcheting(correlated)}
 }
 
