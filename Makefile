@@ -96,12 +96,11 @@ controlplane: ## Provide kube-apiserver, kube-controller-manager, etcd and kubec
 	@tools/controlplane/build.sh
 
 .PHONY: generate
-generate: ## Regenerate deepcopy, CRDs, RBAC and the generated docs.
+generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter's rule ids.
 	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
-	go run ./hack/schemas
 	go run ./hack/docs
 
 .PHONY: format

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -14,14 +13,14 @@ import (
 	"github.com/scopegate/scopegate/internal/lint/report"
 )
 
-const lintLong = `Judge manifests as the API server and scopegate's controllers would, without a cluster.
+const lintLong = `Validate manifests as the API server and scopegate's controllers would, without a cluster.
 
 Each object is checked by the schema and the rules of its kind, as the API server does under strict field validation. Then the auth server configs and
 their consumers are put together: a scope of baselineClientScopes that an auth server would not support is found at its line. Other kinds are skipped.
 
 Nothing is sent anywhere. Templates must be rendered first: pipe the output of kustomize build or helm template into it.
 
-Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not judge. Warnings alone are clean, unless --strict.`
+Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not validate. Warnings alone are clean, unless --strict.`
 
 const lintExample = `  # A folder with all below it
   kubectl scopegate lint -R -f deploy/
@@ -43,14 +42,14 @@ type lintFlags struct {
 	strict     bool
 	guard      bool
 	namespace  string
-	format     report.Format
+	format     string
 }
 
 func newLint() *cobra.Command {
-	flags := &lintFlags{format: report.Text}
+	flags := &lintFlags{}
 	command := &cobra.Command{
 		Use:     "lint (-f PATH | -f DIR | -f -)...",
-		Short:   "Judge manifests without a cluster",
+		Short:   "Validate manifests without a cluster",
 		Long:    lintLong,
 		Example: lintExample,
 		RunE:    flags.run,
@@ -59,9 +58,9 @@ func newLint() *cobra.Command {
 	command.Flags().BoolVarP(&flags.recursive, "recursive", "R", false, "read folders with all below them")
 	command.Flags().StringArrayVar(&flags.old, "old", nil, "a file, a folder or - with the stored versions of the objects; can be repeated")
 	command.Flags().BoolVar(&flags.strict, "strict", false, "treat warnings as errors, for instance a reference that the input does not hold")
-	command.Flags().BoolVar(&flags.guard, "guard", false, "judge for a cluster that the guard is in, with ToolHive's CRDs: they have no scopesSupported")
+	command.Flags().BoolVar(&flags.guard, "guard", false, "validate for a cluster that the guard is in, with ToolHive's CRDs: they have no scopesSupported")
 	command.Flags().StringVarP(&flags.namespace, "namespace", "n", "default", "the namespace of objects that name none")
-	command.Flags().VarP(&flags.format, "output", "o", "how to write findings: text, json, sarif, junit or github")
+	command.Flags().StringVarP(&flags.format, "output", "o", report.Text, "how to write findings: text, json, sarif, junit or github")
 	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // The flag is two lines above.
 	}
@@ -70,9 +69,12 @@ func newLint() *cobra.Command {
 
 func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	paths := slices.Concat(f.paths, args)
+	write, err := report.In(f.format)
 	switch {
+	case err != nil:
+		return err
 	case len(paths) == 0:
-		return errors.New("nothing to judge: name files or folders by -f, or - for standard input")
+		return errors.New("nothing to validate: name files or folders by -f, or - for standard input")
 	case twice(lint.Stdin, slices.Concat(paths, f.old)):
 		return errors.New("standard input can be read once only: give - once")
 	}
@@ -87,38 +89,22 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	if len(sources) == 0 {
 		return &exitError{exitUnjudged, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
 	}
-	trade(sources)
 	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old})
 	if err != nil {
 		return &exitError{exitUnjudged, err}
 	}
-	if slices.Contains(paths, lint.Stdin) && found.Objects+found.Skipped+len(found.Findings) == 0 {
+	if slices.Contains(paths, lint.Stdin) && len(found.Objects)+found.Skipped+len(found.Findings) == 0 {
 		// A pipe hides the failure of the command that was to print manifests.
 		return &exitError{exitUnjudged, errors.New("there is no object in standard input: the command that prints it may have failed")}
 	}
 	out := command.OutOrStdout()
-	if err := report.Write(out, f.format, found, report.Options{Color: colors(out), Version: version()}); err != nil {
+	if err := write(out, found, report.Options{Color: colors(out), Version: version()}); err != nil {
 		return &exitError{exitUnjudged, err}
 	}
 	if found.Count(lint.Error) > 0 {
 		return &exitError{code: exitFindings}
 	}
 	return nil
-}
-
-// manyBytes is the size of an input for which the collector works less often: on
-// 1000 documents that saves a quarter of the CPU time, for half as much memory
-// again.
-const manyBytes = 1 << 17
-
-func trade(sources []lint.Source) {
-	size := 0
-	for _, source := range sources {
-		size += len(source.Text)
-	}
-	if size >= manyBytes {
-		debug.SetGCPercent(400)
-	}
 }
 
 func twice(wanted string, values []string) bool {
@@ -131,7 +117,7 @@ func twice(wanted string, values []string) bool {
 	return count > 1
 }
 
-// colors tells whether out is a terminal whose user wants colours
+// colors reports whether out is a terminal whose user wants colours
 // (no-color.org).
 func colors(out io.Writer) bool {
 	file, ok := out.(*os.File)

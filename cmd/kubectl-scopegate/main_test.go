@@ -50,7 +50,7 @@ func TestExitStatus(t *testing.T) {
 		stderr string
 	}{
 		"no command":         {args: nil, stdout: "Available Commands"},
-		"help":               {args: []string{"lint", "--help"}, stdout: "Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not judge"},
+		"help":               {args: []string{"lint", "--help"}, stdout: "Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not validate"},
 		"version":            {args: []string{"version"}, stdout: "scopegate "},
 		"completion":         {args: []string{"completion", "bash"}, stdout: "bash completion"},
 		"completed formats":  {args: []string{"__complete", "lint", "-o", ""}, stdout: "github\njson\njunit\nsarif\ntext\n"},

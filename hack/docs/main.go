@@ -1,7 +1,8 @@
 // Command docs writes the reference pages that follow from the code: docs/rules.md
 // from the CRDs and the test corpus, docs/conditions.md from the comments of
-// api/v1alpha1, and docs/metrics.md from the collector. It runs from the root of
-// the repository; `make generate` calls it.
+// api/v1alpha1, and docs/metrics.md from the collector. For the linter it writes the
+// ids of the rules, which the corpus gives them. It runs from the root of the
+// repository; `make generate` calls it.
 package main
 
 import (
@@ -22,18 +23,27 @@ func main() {
 }
 
 func run() error {
-	for _, page := range []struct {
-		name  string
+	rules, err := allRules()
+	if err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		path  string
 		write func() (string, error)
 	}{
-		{"rules.md", rulesPage}, {"conditions.md", conditionsPage}, {"metrics.md", metricsPage},
+		{"docs/rules.md", func() (string, error) { return rulesPage(rules), nil }},
+		{"docs/conditions.md", conditionsPage},
+		{"docs/metrics.md", metricsPage},
+		{"internal/lint/zz_generated.rules.go", func() (string, error) { return ruleIDs(rules) }},
 	} {
-		text, err := page.write()
+		text, err := file.write()
 		if err != nil {
-			return fmt.Errorf("%s: %w", page.name, err)
+			return fmt.Errorf("%s: %w", file.path, err)
 		}
-		path := filepath.Join("docs", page.name)
-		if err := os.WriteFile(path, []byte(generated+text), 0o644); err != nil { //nolint:gosec // A page for everybody.
+		if filepath.Ext(file.path) == ".md" {
+			text = generated + text
+		}
+		if err := os.WriteFile(file.path, []byte(text), 0o644); err != nil { //nolint:gosec // A file for everybody.
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package lint
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,7 +14,7 @@ const (
 	// Error is what the API server rejects, or what an auth server would not start
 	// with.
 	Error Severity = "error"
-	// Warning is what could not be judged, or what works but should not stay.
+	// Warning is what could not be validated, or what works but should not stay.
 	Warning Severity = "warning"
 )
 
@@ -30,6 +29,9 @@ type Object struct {
 // String is the object as kubectl names it, with its namespace.
 func (o Object) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
+// key is the object whatever its version.
+func (o Object) key() Object { return Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name} }
+
 // Place is a position in the input. Lines and columns start at 1; 0 is unknown.
 type Place struct {
 	File   string `json:"file"`
@@ -39,7 +41,7 @@ type Place struct {
 	Source string `json:"-"`
 }
 
-// Finding is one thing that is wrong, or that could not be judged.
+// Finding is one thing that is wrong, or that could not be validated.
 type Finding struct {
 	// Rule is the id of a Rule.
 	Rule     string   `json:"rule"`
@@ -57,6 +59,9 @@ type Finding struct {
 	Message string `json:"message"`
 	// Fix says what to do.
 	Fix string `json:"fix"`
+
+	// item is the index of the object among those of its document.
+	item int
 }
 
 // Text is the message after the object and the field that it is about, unless it
@@ -75,20 +80,19 @@ func (f Finding) Text() string {
 // Report is all that was found.
 type Report struct {
 	Findings []Finding
-	// Files, Objects and Skipped count what was read, judged, and left alone since
-	// it is of another kind.
-	Files, Objects, Skipped int
-	// Judged are the objects, in the order of the input.
-	Judged []Judged
+	// Objects are those that were validated, in the order of the input.
+	Objects []ObjectInFile
+	// Files and Skipped count what was read, and the objects of other kinds.
+	Files, Skipped int
 }
 
-// Judged is an object and where it starts.
-type Judged struct {
+// ObjectInFile is an object and the file that it is in.
+type ObjectInFile struct {
 	Object
 	File string
 }
 
-// Count tells how many findings have a severity.
+// Count returns how many findings have a severity.
 func (r Report) Count(severity Severity) int {
 	count := 0
 	for _, finding := range r.Findings {
@@ -99,11 +103,8 @@ func (r Report) Count(severity Severity) int {
 	return count
 }
 
-// sortFindings orders findings by where they are. files is the order of the
-// input.
-func sortFindings(findings []Finding, files map[string]int) {
-	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(files[a.File], files[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
-	})
+// compareFindings orders the findings of a document.
+func compareFindings(a, b Finding) int {
+	return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Rule, b.Rule),
+		cmp.Compare(a.Field, b.Field), cmp.Compare(a.Message, b.Message))
 }

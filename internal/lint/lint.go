@@ -1,23 +1,19 @@
 package lint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"runtime"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
-// maxFindings bounds the findings of one document.
-const maxFindings = 200
-
-// Options are how to judge.
+// Options are how to validate.
 type Options struct {
 	// Namespace is that of objects which name none; "default" if empty.
 	Namespace string
@@ -30,39 +26,34 @@ type Options struct {
 	Old []Source
 }
 
-// Lint judges the objects of the sources, each by itself and all together.
+// Lint validates the objects of the sources, each by itself and all together.
 func Lint(ctx context.Context, sources []Source, options Options) (Report, error) {
-	if options.Namespace == "" {
-		options.Namespace = "default"
-	}
-	stored, report, err := readStored(ctx, options)
-	if err != nil {
+	l := linter{namespace: cmp.Or(options.Namespace, "default"), guard: options.Guard, stored: map[Object]any{}}
+	stored, results := documents(options.Old), documents(sources)
+	// One at a time, for the last of equal objects counts.
+	if err := each(ctx, stored, 1, l.store); err != nil {
 		return Report{}, err
 	}
-	results, err := judgeAll(ctx, sources, judge{namespace: options.Namespace, guard: options.Guard, stored: stored})
-	if err != nil {
+	if err := each(ctx, results, runtime.GOMAXPROCS(0), l.validate); err != nil {
 		return Report{}, err
 	}
+	report := Report{Files: len(sources)}
 	var members []*member
-	for _, result := range results {
-		report.Findings = append(report.Findings, result.findings...)
-		report.Skipped += result.skipped
-		for _, m := range result.members {
-			report.Judged = append(report.Judged, Judged{Object: m.id, File: m.item.document.source.Name})
+	for _, r := range results {
+		report.Skipped += r.skipped
+		members = append(members, r.members...)
+		for _, m := range r.members {
+			report.Objects = append(report.Objects, ObjectInFile{m.id, r.document.source.Name})
 		}
-		members = append(members, result.members...)
 	}
-	report.Files, report.Objects = len(sources), len(members)
-	across, err := judgeTogether(members)
-	if err != nil {
+	if err := resolvePairs(members); err != nil {
 		return Report{}, err
 	}
-	report.Findings = append(report.Findings, across...)
-	order := map[string]int{}
-	for i, source := range append(append([]Source{}, sources...), options.Old...) {
-		order[source.Name] = i
+	for _, r := range append(results, stored...) {
+		r.locate(l.namespace)
+		slices.SortStableFunc(r.findings, compareFindings)
+		report.Findings = append(report.Findings, r.findings...)
 	}
-	sortFindings(report.Findings, order)
 	if options.Strict {
 		for i := range report.Findings {
 			report.Findings[i].Severity = Error
@@ -73,257 +64,164 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 
 // result is what comes of one document.
 type result struct {
+	document document
 	findings []Finding
 	members  []*member
 	skipped  int
-	// more counts the findings beyond maxFindings.
-	more int
 }
 
-// full tells whether a document has as many findings as it may have, and counts
-// the one that is at hand.
-func (r *result) full() bool {
-	if len(r.findings) < maxFindings {
-		return false
+// maxFindings bounds the findings of one document.
+const maxFindings = 200
+
+// add adds a finding, unless the document has as many as it may have.
+func (r *result) add(rule *Rule, found Finding) {
+	switch {
+	case len(r.findings) > maxFindings:
+		return
+	case len(r.findings) == maxFindings:
+		rule = ruleLimit
+		found = Finding{Message: fmt.Sprintf("the document has more than %d findings; the others are not shown", maxFindings), Place: r.document.place(beginning)}
 	}
-	r.more++
-	return true
+	found.Rule, found.Severity, found.Fix = rule.ID, rule.Severity, cmp.Or(found.Fix, rule.Fix)
+	r.findings = append(r.findings, found)
 }
 
-// judgeAll judges all documents, several at a time, and returns the results in
-// the order of the input.
-func judgeAll(ctx context.Context, sources []Source, j judge) ([]result, error) {
-	var documents []document
-	var results []result
+func documents(sources []Source) []*result {
+	var results []*result
 	for i := range sources {
-		if sources[i].TooLarge {
-			message := fmt.Sprintf("the file has more than the %d bytes that are read", MaxFileBytes)
-			results = append(results, result{findings: []Finding{newFinding(ruleLimit, Place{File: sources[i].Name, Line: 1, Column: 1}, message)}})
-			continue
+		for _, d := range split(&sources[i]) {
+			results = append(results, &result{document: d})
 		}
-		documents = append(documents, split(&sources[i])...)
 	}
-	judged, errs := make([]result, len(documents)), make([]error, len(documents))
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(documents)) {
-		group.Go(func() {
-			for at := int(next.Add(1)) - 1; at < len(documents) && ctx.Err() == nil; at = int(next.Add(1)) - 1 {
-				judged[at], errs[at] = j.document(ctx, documents[at])
+	return results
+}
+
+// each calls do for every document, so many at a time.
+func each(ctx context.Context, results []*result, workers int, do func(context.Context, *result) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, r := range results {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
+			return do(ctx, r)
 		})
 	}
-	group.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return append(results, judged...), nil
+	return group.Wait()
 }
 
-// judge judges objects by themselves.
-type judge struct {
+// linter validates objects by themselves.
+type linter struct {
 	namespace string
 	guard     bool
-	stored    map[Object]map[string]any
+	stored    map[Object]any
 }
 
-func (j judge) document(ctx context.Context, d document) (result, error) {
-	var found result
-	if d.isBlank() {
-		return found, nil
+// store reads the stored versions of objects. They are not validated.
+func (l linter) store(_ context.Context, r *result) error {
+	for _, i := range r.items(l.namespace) {
+		lookup, known := kinds[i.id.Kind]
+		if !known || !strings.HasPrefix(i.id.APIVersion, group+"/") {
+			continue
+		}
+		kind, err := lookup()
+		if err != nil {
+			return err
+		}
+		if _, _, err := kind.admit(i.Object); err == nil {
+			l.stored[i.id.key()] = i.Object
+		}
 	}
-	values, problem := d.decode()
-	for index, value := range values {
-		for _, at := range unpack(d, index, value) {
-			if err := j.item(ctx, at, &found); err != nil {
-				return found, err
+	return nil
+}
+
+// validate validates the objects of a document.
+func (l linter) validate(ctx context.Context, r *result) error {
+	for _, i := range r.items(l.namespace) {
+		served, ours := strings.CutPrefix(i.id.APIVersion, group+"/")
+		lookup, known := kinds[i.id.Kind]
+		switch {
+		case !ours:
+			r.skipped++
+			if named, _, _ := strings.Cut(i.id.APIVersion, "/"); known && (named == "" || strings.Contains(named, "toolhive")) {
+				i.report(ruleGroup, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is a kind of %s, but apiVersion is %q: it is not validated", i.id.Kind, group, i.id.APIVersion)})
 			}
+			continue
+		case !known:
+			r.skipped++
+			if meant, ok := scopes.Suggest(i.id.Kind, kindNames); ok {
+				i.report(ruleKind, Finding{Field: "kind", Message: fmt.Sprintf("%s is not a kind that is validated; did you mean %s?", i.id.Kind, meant)})
+			}
+			continue
+		case served != version && served != deprecatedVersion:
+			r.skipped++
+			i.report(ruleVersion, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is not served in version %s, but in %s and %s", i.id.Kind, served, version, deprecatedVersion)})
+			continue
+		case served == deprecatedVersion:
+			i.report(ruleDeprecated, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is deprecated; use %s", i.id.APIVersion, version)})
 		}
+		kind, err := lookup()
+		if err != nil {
+			return err
+		}
+		r.members = append(r.members, l.object(ctx, i, kind))
 	}
-	if problem != nil {
-		found.findings = append(found.findings, newFinding(problem.rule, d.placeAt(problem.line, problem.column), problem.message))
-	}
-	if found.more > 0 {
-		found.findings = append(found.findings, tooMany(d, found.more))
-	}
-	return found, nil
+	return nil
 }
 
-func tooMany(d document, more int) Finding {
-	return newFinding(ruleLimit, d.placeAt(1, 1), fmt.Sprintf("the document has %d more findings, which are not shown", more))
-}
-
-func (j judge) item(ctx context.Context, at item, found *result) error {
-	id := at.id(j.namespace)
-	served, ok := strings.CutPrefix(id.APIVersion, group+"/")
-	kind := kinds[id.Kind]
-	switch {
-	case !ok:
-		found.skipped++
-		if named, _, _ := strings.Cut(id.APIVersion, "/"); kind != nil && (named == "" || strings.Contains(named, "toolhive")) {
-			found.add(at, id, ruleGroup, "apiVersion", fmt.Sprintf("%s is a kind of %s, but apiVersion is %q: it is not judged", id.Kind, group, id.APIVersion))
+// object validates an object by itself, and returns it as a member of the input.
+func (l linter) object(ctx context.Context, i item, kind *kind) *member {
+	if l.guard {
+		i.dropScopesSupported()
+	}
+	for _, d := range i.duplicates {
+		i.report(ruleDuplicateKey, Finding{Field: d.path, Message: fmt.Sprintf("field %q is set twice", d.path), Place: i.result.document.place(d.node)})
+	}
+	m := &member{subject: i.subject, line: i.result.document.place(find(i.node, "metadata.name", false)).Line}
+	found := kind.validate(ctx, i.Object, l.stored[i.id.key()])
+	if found.malformed != nil {
+		i.report(ruleMetadata, Finding{Field: "metadata", Message: malformedMessage(found.malformed)})
+		return m
+	}
+	for _, path := range found.unknown {
+		i.reportUnknown(kind, path)
+	}
+	for _, v := range found.violations {
+		i.report(v.rule, Finding{Field: strings.TrimPrefix(v.Field, "<nil>"), Message: v.ErrorBody(), Cause: string(v.Type)})
+	}
+	m.refuted = found.violates("rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported")
+	if !found.violates(ruleType.ID, ruleNotChecked.ID) {
+		if err := m.decode(i.Object); err != nil {
+			i.report(ruleInvalid, Finding{Message: "the controllers can't decode the object: " + err.Error()})
 		}
-		return nil
-	case kind == nil:
-		found.skipped++
-		if meant, ok := scopes.Suggest(id.Kind, kindNames); ok {
-			found.add(at, id, ruleKind, "kind", fmt.Sprintf("%s is not a kind that is judged; did you mean %s?", id.Kind, meant))
-		}
-		return nil
-	case served != version && served != deprecatedVersion:
-		found.skipped++
-		found.add(at, id, ruleVersion, "apiVersion", fmt.Sprintf("%s is not served in version %s, but in %s and %s", id.Kind, served, version, deprecatedVersion))
-		return nil
 	}
-	if served == deprecatedVersion {
-		found.add(at, id, ruleDeprecated, "apiVersion", fmt.Sprintf("%s is deprecated; use %s", id.APIVersion, version))
-	}
-	if err := kind.load(); err != nil {
-		return err
-	}
-	at.inNamespace(id.Namespace)
-	if j.guard {
-		dropScopesSupported(at, id, found)
-	}
-	m, err := j.object(ctx, at, id, kind, found)
-	found.members = append(found.members, m)
-	return err
+	return m
 }
 
 // dropScopesSupported does what the API server does with ToolHive's CRDs.
-func dropScopesSupported(at item, id Object, found *result) {
+func (i item) dropScopesSupported() {
 	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
-		value, _, _ := unstructured.NestedFieldNoCopy(at.object, "spec", config)
-		server, _ := value.(map[string]any)
+		spec, _ := i.Object["spec"].(map[string]any)
+		server, _ := spec[config].(map[string]any)
 		if _, set := server["scopesSupported"]; !set {
 			continue
 		}
 		delete(server, "scopesSupported")
 		path := "spec." + config + ".scopesSupported"
-		found.unknownField(at, id, path, fmt.Sprintf("unknown field %q: ToolHive's CRDs do not have it; the auth server supports what oidcConfigRef.scopes of its consumer lists", path), "")
+		i.report(ruleUnknownField, Finding{Field: path, Message: fmt.Sprintf("unknown field %q: ToolHive's CRDs do not have it; the auth server supports what oidcConfigRef.scopes of its consumer lists", path)})
 	}
 }
 
-// object checks an object and reports what the API server says to it.
-func (j judge) object(ctx context.Context, at item, id Object, kind *kind, found *result) (*member, error) {
-	for _, d := range at.duplicates {
-		if found.full() {
-			continue
-		}
-		message := fmt.Sprintf("field %q is set twice", d.path)
-		found.findings = append(found.findings, about(newFinding(ruleDuplicateKey, at.document.place(d.node), message), id, d.path))
-	}
-	checked, err := kind.check(ctx, at.object, j.stored[key(id)])
-	if err != nil {
-		return nil, err
-	}
-	if checked.malformed != nil {
-		found.add(at, id, ruleMetadata, "metadata", malformedMessage(checked.malformed))
-		return &member{id: id, item: at}, nil
-	}
-	for _, path := range checked.unknown {
-		found.unknown(at, id, kind, path)
-	}
-	m, broken := &member{id: id, item: at}, false
-	for _, v := range checked.violations {
-		found.violation(at, id, v)
-		switch v.rule {
-		case rulePrefix + "baseline-in-advertised-scopes", rulePrefix + "baseline-in-scopes-supported":
-			m.refuted = true
-		case ruleType, ruleNotChecked:
-			broken = true
-		}
-	}
-	if !broken {
-		if err := m.decode(at.object); err != nil {
-			found.add(at, id, ruleInvalid, "", "the controllers can't decode the object: "+err.Error())
-		}
-	}
-	m.item.object, m.item.node, m.item.duplicates = nil, nil, nil
-	return m, nil
-}
-
-// inNamespace sets the namespace, as kubectl does by the path of its request.
-func (i item) inNamespace(namespace string) {
-	switch metadata := i.object["metadata"].(type) {
-	case map[string]any:
-		if text(metadata, "namespace") == "" {
-			metadata["namespace"] = namespace
-		}
-	case nil:
-		i.object["metadata"] = map[string]any{"namespace": namespace}
-	}
-}
-
-func newFinding(rule string, place Place, message string) Finding {
-	return Finding{Rule: rule, Severity: rulesByID[rule].Severity, Place: place, Message: message, Fix: rulesByID[rule].Fix}
-}
-
-func about(finding Finding, id Object, path string) Finding {
-	finding.Object, finding.Field = &id, path
-	return finding
-}
-
-func (r *result) add(at item, id Object, rule, path, message string) {
-	if r.full() {
-		return
-	}
-	place := at.document.place(offending(at.node, path, message, false))
-	r.findings = append(r.findings, about(newFinding(rule, place, message), id, path))
-}
-
-// withoutField finds the field in the one message of the schema that has it
-// only there.
-var withoutField = regexp.MustCompile(`must be of type \S+ with format \S+ in (\S+)$`)
-
-func (r *result) violation(at item, id Object, v violation) {
-	if r.full() {
-		return
-	}
-	path := strings.TrimPrefix(v.Field, "<nil>")
-	where := path
-	if match := withoutField.FindStringSubmatch(v.Detail); path == "" && match != nil {
-		where = match[1]
-	}
-	place := at.document.place(offending(at.node, where, v.ErrorBody(), false))
-	finding := about(newFinding(v.rule, place, v.ErrorBody()), id, path)
-	finding.Cause = string(v.Type)
-	r.findings = append(r.findings, finding)
-}
-
-// unknown reports a field that the schema does not have, and the one that may
+// reportUnknown reports a field that the schema does not have, and the one that may
 // have been meant.
-func (r *result) unknown(at item, id Object, kind *kind, path string) {
-	message, fix := fmt.Sprintf("unknown field %q", path), ""
+func (i item) reportUnknown(kind *kind, path string) {
+	found := Finding{Field: path, Message: fmt.Sprintf("unknown field %q", path)}
 	if name, siblings := kind.siblings(path); name != "" {
 		if meant, ok := scopes.Suggest(name, siblings); ok {
-			message += fmt.Sprintf("; did you mean %q?", meant)
-			fix = fmt.Sprintf("Rename the field to %s.", meant)
+			found.Message += fmt.Sprintf("; did you mean %q?", meant)
+			found.Fix = fmt.Sprintf("Rename the field to %s.", meant)
 		}
 	}
-	r.unknownField(at, id, path, message, fix)
-}
-
-// unknownField says of a field that it is not known, at its name. fix is the rule's if
-// it is empty.
-func (r *result) unknownField(at item, id Object, path, message, fix string) {
-	if r.full() {
-		return
-	}
-	finding := about(newFinding(ruleUnknownField, at.document.place(offending(at.node, path, "", true)), message), id, path)
-	if fix != "" {
-		finding.Fix = fix
-	}
-	r.findings = append(r.findings, finding)
-}
-
-// key is an object whatever its version.
-func key(id Object) Object {
-	id.APIVersion = ""
-	return id
+	i.report(ruleUnknownField, found)
 }

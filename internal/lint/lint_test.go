@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -9,8 +10,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/test/corpus"
 )
@@ -52,30 +55,56 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// TestRules holds the static rules of the catalogue to those of the CRDs.
+// TestRules holds the catalogue to the rules of the CRDs: every one, at any place,
+// has an id by its message, and no id is left over.
 func TestRules(t *testing.T) {
 	schemas, err := corpus.Schemas()
 	if err != nil {
 		t.Fatal(err)
 	}
-	messages := map[string]bool{}
-	for _, schema := range schemas {
-		if err := lint.EachRule(schema.Kind, func(id, message string, _ bool) {
-			messages[id] = true
-			if !strings.HasPrefix(id, "rule/") {
-				t.Errorf("%s has no id for the rule with the message %q", schema.Kind, message)
-			}
-		}); err != nil {
-			t.Fatal(err)
+	ids := map[string]string{}
+	for id, message := range lint.StaticRules {
+		ids[message] = id
+	}
+	rules, used := 0, map[string]bool{}
+	for _, s := range schemas {
+		if len(schemas) != len(lint.KindNames) || !slices.Contains(lint.KindNames, s.Kind) {
+			t.Errorf("the %d CRDs have %s, but %v are validated", len(schemas), s.Kind, lint.KindNames)
 		}
+		corpus.Walk(s.Structural, func(path string, at *schema.Structural) {
+			for _, rule := range at.XValidations {
+				rules++
+				used[ids[rule.Message]] = true
+				if ids[rule.Message] == "" {
+					t.Errorf("%s %s: no id for the rule with the message %q", s.Kind, path, rule.Message)
+				}
+			}
+		})
 	}
 	for _, rule := range lint.Rules() {
-		if strings.HasPrefix(rule.ID, "rule/") && !messages[rule.ID] {
+		if id, static := strings.CutPrefix(rule.ID, "rule/"); static && !used[id] {
 			t.Errorf("no CRD has a rule with the message of %s", rule.ID)
 		}
 		if rule.About == "" || rule.Fix == "" || (rule.Severity != lint.Error && rule.Severity != lint.Warning) {
 			t.Errorf("%s is not complete: %+v", rule.ID, rule)
 		}
+	}
+	// Each of the two versions of a CRD has the same rules. One within an allOf would
+	// have no id.
+	written := 0
+	files, err := fs.Glob(config.Files, "crd/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := config.Files.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written += strings.Count(string(text), " rule: ")
+	}
+	if written != 2*rules || rules == 0 {
+		t.Errorf("%d rules have an id, but the CRDs have %d in two versions", rules, written)
 	}
 }
 

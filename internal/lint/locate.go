@@ -2,11 +2,45 @@ package lint
 
 import (
 	"bytes"
+	"regexp"
 	"strconv"
 	"strings"
 
-	yaml "go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v3"
 )
+
+// locate gives the findings of a document their places. Nodes are not kept
+// meanwhile, for they take many times the memory of the text: the document is
+// decoded again, if it has findings without a place.
+func (r *result) locate(namespace string) {
+	var items []item
+	for i := range r.findings {
+		found := &r.findings[i]
+		if found.Line > 0 {
+			continue
+		}
+		if items == nil {
+			items = r.items(namespace)
+		}
+		found.Place = r.document.place(offending(items[found.item].node, found))
+	}
+}
+
+// withoutField finds the field in the one message of the schema that has it
+// only there.
+var withoutField = regexp.MustCompile(`must be of type \S+ with format \S+ in (\S+)$`)
+
+// offending returns the node that a finding is about.
+func offending(root *yaml.Node, found *Finding) *yaml.Node {
+	path := found.Field
+	if match := withoutField.FindStringSubmatch(found.Message); path == "" && match != nil {
+		path = match[1]
+	}
+	if found.Rule == ruleUnknownField.ID {
+		return find(root, path, true)
+	}
+	return quotedItem(find(root, path, false), found.Message)
+}
 
 // find returns the node of a value by its path, as the API server writes paths:
 // spec.list[2].name, spec.labels[example.com/key]. Where the path leads nowhere
@@ -31,60 +65,30 @@ func find(root *yaml.Node, path string, key bool) *yaml.Node {
 	return last
 }
 
-// step follows the first part of a path. keyNode is nil for an index.
+// step follows the first part of a path: an index, or the longest key with which
+// it starts, for keys can have dots. Of equal keys the last counts, and merged
+// ones count less. keyNode is nil for an index.
 func step(at *yaml.Node, path string) (keyNode, child *yaml.Node, rest string) {
-	switch at.Kind {
-	case yaml.SequenceNode:
+	if at.Kind == yaml.SequenceNode {
 		index, rest, ok := strings.Cut(strings.TrimPrefix(path, "["), "]")
 		number, err := strconv.Atoi(index)
 		if !ok || err != nil || number < 0 || number >= len(at.Content) {
 			return nil, nil, ""
 		}
 		return nil, at.Content[number], strings.TrimPrefix(rest, ".")
-	case yaml.MappingNode:
-		return stepKey(at, path, 0)
-	default:
-		return nil, nil, ""
 	}
-}
-
-// stepKey finds the longest key that a path starts with: keys can have dots. The
-// last of equal keys counts.
-func stepKey(at *yaml.Node, path string, level int) (keyNode, child *yaml.Node, rest string) {
 	longest := -1
-	for i := 0; i+1 < len(at.Content); i += 2 {
-		if isMerge(at.Content[i]) {
-			continue
-		}
-		name, err := keyName(at.Content[i])
-		if err != nil || len(name) < longest {
-			continue
-		}
-		if after, ok := cutKey(path, name); ok {
-			longest, keyNode, child, rest = len(name), at.Content[i], at.Content[i+1], after
-		}
-	}
-	if child != nil || level > 3 {
-		return keyNode, child, rest
-	}
-	for i := 0; i+1 < len(at.Content); i += 2 {
-		if !isMerge(at.Content[i]) {
-			continue
-		}
-		from := resolveAlias(at.Content[i+1])
-		sources := []*yaml.Node{from}
-		if from.Kind == yaml.SequenceNode {
-			sources = from.Content
-		}
-		for _, source := range sources {
-			if source = resolveAlias(source); source.Kind == yaml.MappingNode {
-				if keyNode, child, rest = stepKey(source, path, level+1); child != nil {
-					return keyNode, child, rest
-				}
+	for i := 0; at.Kind == yaml.MappingNode && i+1 < len(at.Content); i += 2 {
+		key, value := resolveAlias(at.Content[i]), at.Content[i+1]
+		if isMerge(key) {
+			if child == nil {
+				keyNode, child, rest = step(resolveAlias(value), path)
 			}
+		} else if after, ok := cutKey(path, key.Value); ok && len(key.Value) >= longest {
+			longest, keyNode, child, rest = len(key.Value), at.Content[i], value, after
 		}
 	}
-	return nil, nil, ""
+	return keyNode, child, rest
 }
 
 // cutKey cuts a key from the start of a path, written as name or as [name].
@@ -116,79 +120,26 @@ func quotedItem(list *yaml.Node, message string) *yaml.Node {
 	return first
 }
 
-// maxRecent is how many documents a locator keeps decoded.
-const maxRecent = 4
-
-// locator finds the places of fields in documents whose nodes are not kept.
-type locator struct{ recent []decoded }
-
-type decoded struct {
-	document document
-	values   []value
-}
-
-// place returns the place of a field of an object; of an item of its list where
-// the message quotes one.
-func (l *locator) place(i item, path, message string) Place {
-	values := l.values(i.document)
-	if i.index >= len(values) {
-		return i.document.placeAt(1, 1)
+// place is where a node of the document is in its source.
+func (d document) place(node *yaml.Node) Place {
+	place := Place{File: d.source.Name, Line: d.line + node.Line, Column: node.Column, Source: lineText(d.lines, node.Line)}
+	if node.Line == 1 {
+		place.Column += d.column
 	}
-	root := values[i.index].node
-	if i.path != "" {
-		root = find(root, i.path, false)
-	}
-	return i.document.place(offending(root, path, message, false))
-}
-
-func (l *locator) values(d document) []value {
-	for _, known := range l.recent {
-		if known.document.source == d.source && known.document.line == d.line && known.document.column == d.column {
-			return known.values
-		}
-	}
-	values, _ := d.decode()
-	if len(l.recent) == maxRecent {
-		l.recent = l.recent[1:]
-	}
-	l.recent = append(l.recent, decoded{d, values})
-	return values
-}
-
-// place is the position of a node in the source of a document.
-func (d document) place(node *yaml.Node) Place { return d.placeAt(node.Line, node.Column) }
-
-func (d document) placeAt(line, column int) Place {
-	if line == 1 && column > 0 {
-		column += d.column
-	}
-	place := Place{File: d.source.Name, Line: d.line + max(line, 1), Column: max(column, 1)}
-	place.Source = d.lineText(max(line, 1))
 	return place
 }
 
 // maxSourceBytes is the longest line that findings carry.
 const maxSourceBytes = 400
 
-// lineText returns the text of a line, or "" where it is too long to be shown.
-func (d document) lineText(line int) string {
-	rest := d.text
-	for at := 1; at < line; at++ {
-		next := bytes.IndexByte(rest, '\n')
-		if next < 0 {
-			return ""
-		}
-		rest = rest[next+1:]
+// lineText returns a line of a text, or "" where it is too long to be shown.
+func lineText(text []byte, line int) string {
+	for range line - 1 {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
 	}
-	if end := bytes.IndexByte(rest, '\n'); end >= 0 {
-		rest = rest[:end]
-	}
-	indent := 0
-	if line == 1 {
-		indent = d.column
-	}
-	if len(rest)+indent > maxSourceBytes {
+	text, _, _ = bytes.Cut(text, []byte("\n"))
+	if len(text) > maxSourceBytes {
 		return ""
 	}
-	return strings.Repeat(" ", indent) + strings.ToValidUTF8(string(bytes.TrimRight(rest, "\r")), "�")
+	return strings.ToValidUTF8(string(bytes.TrimRight(text, "\r")), "�")
 }

@@ -2,6 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -16,50 +19,91 @@ const (
 	inlineBaseline = "spec.authServerConfig.baselineClientScopes"
 )
 
-// together is the input as the controllers would see it in a cluster.
-type together struct {
+// member is an object that takes part in the pairs. It keeps no more of the object
+// than they need.
+type member struct {
+	subject
+	// line is where the name is.
+	line int
+	// config or consumer is what the object is to the controllers: neither where
+	// it is of another kind, or too broken to be decoded.
+	config   *v1beta1.MCPExternalAuthConfig
+	consumer *resolve.Consumer
+	// refuted is set where the API server rejects the baseline already.
+	refuted bool
+}
+
+// decode decodes the object into its Go type, as the controllers do. The schema
+// accepts some that the type can't hold.
+func (m *member) decode(object map[string]any) error {
+	var into any
+	switch m.id.Kind {
+	case resolve.KindMCPExternalAuthConfig:
+		into = &v1beta1.MCPExternalAuthConfig{}
+	case resolve.KindMCPServer:
+		into = &v1beta1.MCPServer{}
+	case resolve.KindMCPRemoteProxy:
+		into = &v1beta1.MCPRemoteProxy{}
+	case resolve.KindVirtualMCPServer:
+		into = &v1beta1.VirtualMCPServer{}
+	default:
+		return nil
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, into); err != nil {
+		return err
+	}
+	if consumer, ok := resolve.Of(into); ok {
+		m.consumer = &consumer
+		return nil
+	}
+	m.config, _ = into.(*v1beta1.MCPExternalAuthConfig)
+	return nil
+}
+
+// input is what the controllers would see of the objects in a cluster.
+type input struct {
 	members map[Object]*member
 	// used are the configs that a consumer of the input runs an auth server from,
 	// or would if it were not broken.
-	used     map[Object]bool
-	locator  locator
-	findings []Finding
-	// counts are the findings of each document, by its first byte.
-	counts map[*byte]int
+	used map[Object]bool
 }
 
-// judgeTogether resolves the consumers and the configs of the input.
-func judgeTogether(members []*member) ([]Finding, error) {
-	t := together{members: map[Object]*member{}, used: map[Object]bool{}, counts: map[*byte]int{}}
+// resolvePairs resolves the consumers and the configs of the input, and reports
+// what they say together.
+func resolvePairs(members []*member) error {
+	in := input{members: map[Object]*member{}, used: map[Object]bool{}}
 	for _, m := range members {
-		if earlier := t.members[key(m.id)]; earlier != nil && m.id.Name != "" {
-			t.twice(earlier, m)
+		if earlier := in.members[m.id.key()]; earlier != nil && m.id.Name != "" {
+			m.report(ruleTwice, Finding{Field: "metadata.name", Message: fmt.Sprintf("%s is also at %s:%d; the last one counts", m.id, earlier.result.document.source.Name, earlier.line)})
 		}
-		t.members[key(m.id)] = m
+		in.members[m.id.key()] = m
 	}
+	members = slices.DeleteFunc(members, func(m *member) bool { return in.members[m.id.key()] != m })
 	for _, m := range members {
-		if m.consumer == nil || t.members[key(m.id)] != m {
+		if m.consumer == nil {
 			continue
 		}
-		if err := t.pair(m, *m.consumer); err != nil {
-			return nil, err
+		if err := in.pair(m, *m.consumer); err != nil {
+			return err
 		}
 	}
-	t.notReferenced(members)
-	return t.findings, nil
+	for _, m := range members {
+		in.notReferenced(m)
+	}
+	return nil
 }
 
 // pair reports the verdict on a consumer.
-func (t *together) pair(owner *member, consumer resolve.Consumer) error {
+func (in input) pair(owner *member, consumer resolve.Consumer) error {
 	for _, name := range consumer.ConfigNames() {
-		id := t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)
-		t.used[id] = true
-		if named := t.members[id]; named != nil && named.config == nil {
+		id := owner.sibling(resolve.KindMCPExternalAuthConfig, name)
+		in.used[id] = true
+		if named := in.members[id]; named != nil && named.config == nil {
 			return nil
 		}
 	}
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		if named := t.members[t.sibling(owner, resolve.KindMCPExternalAuthConfig, name)]; named != nil {
+		if named := in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, name)]; named != nil {
 			return named.config, nil
 		}
 		return nil, nil
@@ -71,40 +115,38 @@ func (t *together) pair(owner *member, consumer resolve.Consumer) error {
 	case resolve.NoAuthServer:
 		return nil
 	case resolve.NotSupported:
-		t.notSupported(owner, pair)
+		in.notSupported(owner, pair)
 	case resolve.Unresolved:
-		t.unresolved(owner, pair)
+		owner.unresolved(pair)
 	}
-	t.oidcConfig(owner, consumer)
+	in.oidcConfig(owner, consumer)
 	return nil
 }
 
-func (t *together) sibling(of *member, kind, name string) Object {
-	return Object{Kind: kind, Namespace: of.id.Namespace, Name: name}
+// sibling is an object of a kind and a name beside the member.
+func (m *member) sibling(kind, name string) Object {
+	return Object{Kind: kind, Namespace: m.id.Namespace, Name: name}
 }
 
 // notSupported reports at the first scope that is missing, unless the API server
 // refuses the object for it.
-func (t *together) notSupported(owner *member, pair resolve.Pair) {
+func (in input) notSupported(owner *member, pair resolve.Pair) {
 	holder, path := owner, inlineBaseline
 	if pair.ConfigName != "" {
-		holder, path = t.members[t.sibling(owner, resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
+		holder, path = in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
 	}
-	if !holder.refuted {
-		t.add(holder, ruleNotSupported, path, words.ForConsumer(pair).Message, fix(pair))
+	if holder.refuted {
+		return
 	}
+	found := Finding{Field: path, Message: words.ForConsumer(pair).Message}
+	if pair.Verdict.Source != scopes.FromScopesSupported {
+		found.Fix = fmt.Sprintf("List every scope that the auth server needs in %s.scopes of %s, or remove what is missing there from baselineClientScopes.",
+			pair.Consumer.OIDCField(), pair.Consumer)
+	}
+	holder.report(ruleNotSupported, found)
 }
 
-// fix names the list that lacks a scope, where the consumer has it.
-func fix(pair resolve.Pair) string {
-	if pair.Verdict.Source == scopes.FromScopesSupported {
-		return ""
-	}
-	return fmt.Sprintf("List every scope that the auth server needs in %s.scopes of %s, or remove what is missing there from baselineClientScopes.",
-		pair.Consumer.OIDCField(), pair.Consumer)
-}
-
-func (t *together) unresolved(owner *member, pair resolve.Pair) {
+func (m *member) unresolved(pair resolve.Pair) {
 	consumer, why := pair.Consumer, pair.Verdict.Why
 	switch pair.Verdict.Cause {
 	case v1alpha1.ReasonConfigNotFound:
@@ -112,63 +154,39 @@ func (t *together) unresolved(owner *member, pair resolve.Pair) {
 		if pair.ConfigName != consumer.AuthServerRef {
 			path = "spec.externalAuthConfigRef"
 		}
-		message := fmt.Sprintf("the input does not hold MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
-			pair.ConfigName, consumer.Namespace, path, consumer)
-		t.add(owner, ruleNotFound, path+".name", message, "")
+		m.report(ruleNotFound, Finding{Field: path + ".name", Message: fmt.Sprintf("the input does not hold MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
+			pair.ConfigName, consumer.Namespace, path, consumer)})
 	case v1alpha1.ReasonInvalidAuthServerRef:
-		t.add(owner, ruleWrongType, "spec.authServerRef.name", why, "")
+		m.report(ruleWrongType, Finding{Field: "spec.authServerRef.name", Message: why})
 	case v1alpha1.ReasonAuthServerConflict:
-		t.add(owner, ruleConflict, "spec.externalAuthConfigRef.name", why, "")
+		m.report(ruleConflict, Finding{Field: "spec.externalAuthConfigRef.name", Message: why})
 	case v1alpha1.ReasonOIDCConfigRequired:
 		path := consumer.OIDCField()
 		if consumer.Kind == resolve.KindVirtualMCPServer {
 			path = "spec.incomingAuth.type"
 		}
-		t.add(owner, ruleOIDCRequired, path, why, "")
+		m.report(ruleOIDCRequired, Finding{Field: path, Message: why})
 	}
 }
 
-// oidcConfig tells of an MCPOIDCConfig that the input does not hold. Its scopes
-// are in the reference, so that the verdict stands without it.
-func (t *together) oidcConfig(owner *member, consumer resolve.Consumer) {
+// oidcConfig reports an MCPOIDCConfig that the input does not hold. Its scopes are
+// in the reference, so that the verdict stands without it.
+func (in input) oidcConfig(owner *member, consumer resolve.Consumer) {
 	name := consumer.OIDCConfigName()
-	if name == "" || t.members[t.sibling(owner, "MCPOIDCConfig", name)] != nil {
+	if name == "" || in.members[owner.sibling("MCPOIDCConfig", name)] != nil {
 		return
 	}
-	path := consumer.OIDCField() + ".name"
-	t.add(owner, ruleOIDCNotFound, path, fmt.Sprintf("the input does not hold MCPOIDCConfig %q of namespace %q, which %s of %s names",
-		name, consumer.Namespace, consumer.OIDCField(), consumer), "")
+	owner.report(ruleOIDCNotFound, Finding{Field: consumer.OIDCField() + ".name", Message: fmt.Sprintf("the input does not hold MCPOIDCConfig %q of namespace %q, which %s of %s names",
+		name, consumer.Namespace, consumer.OIDCField(), consumer)})
 }
 
-// notReferenced tells of the baselines that could not be judged.
-func (t *together) notReferenced(members []*member) {
-	for _, m := range members {
-		if m.config == nil || t.members[key(m.id)] != m || t.used[key(m.id)] {
-			continue
-		}
-		if condition := words.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
-			t.add(m, ruleNotReferenced, sharedBaseline, fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
-				"so its baseline could not be judged", m.id.Kind, m.id.Name), "")
-		}
-	}
-}
-
-func (t *together) twice(earlier, later *member) {
-	place := t.locator.place(earlier.item, "metadata.name", "")
-	t.add(later, ruleTwice, "metadata.name", fmt.Sprintf("%s is also at %s:%d; the last one counts", later.id, place.File, place.Line), "")
-}
-
-func (t *together) add(m *member, rule, path, message, fix string) {
-	first := &m.item.document.text[0]
-	if t.counts[first]++; t.counts[first] > maxFindings {
-		if t.counts[first] == maxFindings+1 {
-			t.findings = append(t.findings, newFinding(ruleLimit, m.item.document.placeAt(1, 1), "the document has more findings, which are not shown"))
-		}
+// notReferenced reports a baseline that could not be validated.
+func (in input) notReferenced(m *member) {
+	if m.config == nil || in.used[m.id.key()] {
 		return
 	}
-	finding := about(newFinding(rule, t.locator.place(m.item, path, message), message), m.id, path)
-	if fix != "" {
-		finding.Fix = fix
+	if condition := words.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
+		m.report(ruleNotReferenced, Finding{Field: sharedBaseline, Message: fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
+			"so its baseline could not be validated", m.id.Kind, m.id.Name)})
 	}
-	t.findings = append(t.findings, finding)
 }

@@ -1,83 +1,132 @@
 package lint
 
 import (
-	"embed"
-	"encoding/json"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
+	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
 )
 
 // The versions of the API. Both have the same schema.
-const (
-	group             = "toolhive.stacklok.dev"
-	version           = "v1beta1"
-	deprecatedVersion = "v1alpha1"
+var (
+	group             = v1beta1.GroupVersion.Group
+	version           = v1beta1.GroupVersion.Version
+	deprecatedVersion = v1alpha1.GroupVersion.Version
 )
 
-// Prepared is a file of schemas, which hack/schemas makes of the CRDs: what takes
-// time to make of them each time.
-type Prepared struct {
-	Schema *apiextensionsv1.JSONSchemaProps `json:"schema"`
-	// Expressions are the rules of the schema and of those below it, each with its
-	// parsed expression (google.api.expr.v1alpha1.ParsedExpr) in protobuf's encoding.
-	Expressions map[string][]byte `json:"expressions"`
+// kinds are the kinds that are validated. Each is compiled when its first object
+// needs it.
+var kinds = map[string]func() (*kind, error){
+	"MCPExternalAuthConfig": compiled("mcpexternalauthconfigs"),
+	"MCPOIDCConfig":         compiled("mcpoidcconfigs"),
+	"MCPRemoteProxy":        compiled("mcpremoteproxies"),
+	"MCPServer":             compiled("mcpservers"),
+	"VirtualMCPServer":      compiled("virtualmcpservers"),
 }
 
-//go:embed schemas/*.json
-var schemas embed.FS
+var kindNames = slices.Sorted(maps.Keys(kinds))
 
-// kinds are the kinds that are judged.
-var kinds = map[string]*kind{
-	"MCPExternalAuthConfig": {name: "MCPExternalAuthConfig"},
-	"MCPOIDCConfig":         {name: "MCPOIDCConfig"},
-	"MCPRemoteProxy":        {name: "MCPRemoteProxy"},
-	"MCPServer":             {name: "MCPServer"},
-	"VirtualMCPServer":      {name: "VirtualMCPServer"},
-}
-
-// kind is what the API server makes of a CRD, once the first object needs it.
+// kind is what the API server makes of a CRD.
 type kind struct {
-	name string
-	once sync.Once
-	err  error
-
-	structural *structural.Structural
-	rules      []*rule
-	// validator is the API server's for the schema without the rules.
-	validator func() (validation.SchemaValidator, error)
+	structural *schema.Structural
+	schema     validation.SchemaValidator
+	rules      *cel.Validator
 }
 
-// load decodes the schema of a kind.
-func (k *kind) load() error {
-	k.once.Do(func() { k.err = k.decode() })
-	return k.err
-}
-
-func (k *kind) decode() error {
-	text, err := schemas.ReadFile("schemas/" + k.name + ".json")
-	if err != nil {
-		return err
-	}
-	var prepared Prepared
-	if err := json.Unmarshal(text, &prepared); err != nil {
-		return fmt.Errorf("decoding the schema of %s: %w", k.name, err)
-	}
-	schema := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(prepared.Schema, schema, nil); err != nil {
-		return err
-	}
-	if k.structural, err = structural.NewStructural(schema); err != nil {
-		return err
-	}
-	k.rules = rulesOf(k.structural, prepared.Expressions)
-	k.validator = sync.OnceValues(func() (validation.SchemaValidator, error) {
-		validator, _, err := validation.NewSchemaValidator(schema)
-		return validator, err
+func compiled(resource string) func() (*kind, error) {
+	return sync.OnceValues(func() (*kind, error) {
+		found, err := compile(resource)
+		if err != nil {
+			return nil, fmt.Errorf("compiling the CustomResourceDefinition of %s: %w", resource, err)
+		}
+		return found, nil
 	})
-	return nil
+}
+
+func compile(resource string) (*kind, error) {
+	text, err := config.Files.ReadFile("crd/" + group + "_" + resource + ".yaml")
+	if err != nil {
+		return nil, err
+	}
+	var crd apiextensionsv1.CustomResourceDefinition
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		return nil, err
+	}
+	served, err := apihelpers.GetSchemaForVersion(&crd, version)
+	if err != nil {
+		return nil, err
+	}
+	config.EachSchema(served.OpenAPIV3Schema, tagRules)
+	var internal apiextensions.JSONSchemaProps
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(served.OpenAPIV3Schema, &internal, nil); err != nil {
+		return nil, err
+	}
+	found := &kind{}
+	if found.structural, err = schema.NewStructural(&internal); err != nil {
+		return nil, err
+	}
+	found.rules = cel.NewValidator(found.structural, true, celconfig.PerCallLimit)
+	found.schema, _, err = validation.NewSchemaValidator(&internal)
+	return found, err
+}
+
+// tagRules puts the id of each rule of a schema before its messages. A violation
+// has no other trace of the rule that it is of.
+func tagRules(s *apiextensionsv1.JSONSchemaProps) {
+	for i := range s.XValidations {
+		rule := &s.XValidations[i]
+		tag := ruleIDs[rule.Message] + "|"
+		rule.Message = tag + rule.Message
+		if rule.MessageExpression != "" {
+			rule.MessageExpression = strconv.Quote(tag) + " + (" + rule.MessageExpression + ")"
+		}
+	}
+}
+
+var tag = regexp.MustCompile(`(rule/[a-z0-9-]+)\|`)
+
+// cutTag takes the id of a rule out of a message.
+func cutTag(message string) (rule *Rule, rest string) {
+	match := tag.FindStringSubmatch(message)
+	if match == nil || rulesByID[match[1]] == nil {
+		return ruleInvalid, message
+	}
+	return rulesByID[match[1]], strings.Replace(message, match[0], "", 1)
+}
+
+// siblings returns the last name of a path and the names of the fields that the
+// schema has beside it.
+func (k *kind) siblings(path string) (string, []string) {
+	at, parts := k.structural, strings.Split(path, ".")
+	for _, part := range parts[:len(parts)-1] {
+		name, isItem, _ := strings.Cut(part, "[")
+		next, ok := at.Properties[name]
+		if !ok {
+			return "", nil
+		}
+		at = &next
+		if isItem != "" {
+			if at.Items == nil {
+				return "", nil
+			}
+			at = at.Items
+		}
+	}
+	return parts[len(parts)-1], slices.Sorted(maps.Keys(at.Properties))
 }

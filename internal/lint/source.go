@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,7 +31,7 @@ var extensions = []string{".yaml", ".yml", ".json"}
 type Source struct {
 	Name string
 	Text []byte
-	// TooLarge tells that the text is cut at MaxFileBytes.
+	// TooLarge is set where the file has more than MaxFileBytes.
 	TooLarge bool
 }
 
@@ -77,7 +76,9 @@ func (r *reader) read(at string, stdin io.Reader) error {
 	return r.add(filepath.Clean(at), file)
 }
 
-// folder reads the manifests of a folder in the order of their paths.
+// folder reads the manifests of a folder in the order of their paths. A link is
+// followed as long as it stays in the folder; os.Root refuses the others, which are
+// left alone.
 func (r *reader) folder(at string) error {
 	root, err := os.OpenRoot(at)
 	if err != nil {
@@ -88,37 +89,25 @@ func (r *reader) folder(at string) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir():
-			if name != "." && !r.recursive {
-				return fs.SkipDir
-			}
-			return nil
-		case !slices.Contains(extensions, strings.ToLower(path.Ext(name))):
+		case entry.IsDir() && name != "." && !r.recursive:
+			return fs.SkipDir
+		case entry.IsDir() || !slices.Contains(extensions, strings.ToLower(path.Ext(name))):
 			return nil
 		}
-		return r.inFolder(root, at, name)
+		info, err := root.Stat(name)
+		switch {
+		case err != nil && entry.Type()&fs.ModeSymlink != 0:
+			return nil
+		case err != nil || !info.Mode().IsRegular():
+			return err
+		}
+		file, err := root.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close() //nolint:errcheck // Only read.
+		return r.add(filepath.Join(at, filepath.FromSlash(name)), file)
 	})
-}
-
-// inFolder reads a file of a folder. A link is followed as long as it stays in
-// the folder; os.Root refuses the others, which are left alone.
-func (r *reader) inFolder(root *os.Root, at, name string) error {
-	info, err := root.Stat(name)
-	if err != nil {
-		if entry, linkErr := root.Lstat(name); linkErr == nil && entry.Mode()&os.ModeSymlink != 0 {
-			return nil
-		}
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return nil
-	}
-	file, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	defer file.Close() //nolint:errcheck // Only read.
-	return r.add(filepath.Join(at, filepath.FromSlash(name)), file)
 }
 
 func (r *reader) add(name string, from io.Reader) error {
@@ -128,14 +117,10 @@ func (r *reader) add(name string, from io.Reader) error {
 	r.seen[name] = true
 	text, err := io.ReadAll(io.LimitReader(from, MaxFileBytes+1))
 	if err != nil {
-		var pathError *fs.PathError
-		if errors.As(err, &pathError) {
-			return err
-		}
 		return fmt.Errorf("reading %s: %w", name, err)
 	}
 	if r.bytes += len(text); r.bytes > maxInputBytes {
-		return fmt.Errorf("the input has more than %d bytes: judge it in parts", maxInputBytes)
+		return fmt.Errorf("the input has more than %d bytes: validate it in parts", maxInputBytes)
 	}
 	source := Source{Name: name, Text: text}
 	if len(text) > MaxFileBytes {

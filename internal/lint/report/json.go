@@ -7,12 +7,9 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// APIVersion and Kind are what a report in JSON says it is. A change that a
-// reader could stumble over changes the version.
-const (
-	APIVersion = "scopegate.dev/lint/v1"
-	Kind       = "Report"
-)
+// apiVersion is what a report in JSON says it is. A change that a reader could
+// stumble over changes it.
+const apiVersion = "scopegate.dev/lint/v1"
 
 type jsonReport struct {
 	APIVersion string         `json:"apiVersion"`
@@ -34,9 +31,9 @@ func writeJSON(out io.Writer, report lint.Report, _ Options) error {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(jsonReport{
-		APIVersion: APIVersion, Kind: Kind,
+		APIVersion: apiVersion, Kind: "Report",
 		Summary: jsonSummary{
-			Files: report.Files, Objects: report.Objects, Skipped: report.Skipped,
+			Files: report.Files, Objects: len(report.Objects), Skipped: report.Skipped,
 			Errors: report.Count(lint.Error), Warnings: report.Count(lint.Warning),
 		},
 		Findings: append([]lint.Finding{}, report.Findings...),

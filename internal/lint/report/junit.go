@@ -40,11 +40,10 @@ type (
 	}
 )
 
-// caseID tells the cases apart.
+// caseID is where a case is, and what it is called.
 type caseID struct{ file, name string }
 
 func writeJUnit(out io.Writer, report lint.Report, _ Options) error {
-	suites := junitSuites{Name: "kubectl scopegate lint"}
 	findings, order := map[caseID][]lint.Finding{}, []caseID{}
 	add := func(id caseID, found ...lint.Finding) {
 		if _, ok := findings[id]; !ok {
@@ -52,25 +51,26 @@ func writeJUnit(out io.Writer, report lint.Report, _ Options) error {
 		}
 		findings[id] = append(findings[id], found...)
 	}
-	for _, judged := range report.Judged {
-		add(caseID{judged.File, judged.Object.String()})
+	for _, object := range report.Objects {
+		add(caseID{object.File, object.Object.String()})
 	}
 	for _, finding := range report.Findings {
 		add(caseID{finding.File, caseName(finding)}, finding)
 	}
-	at := map[string]int{}
+	suites, at := junitSuites{Name: "kubectl scopegate lint"}, map[string]int{}
 	for _, id := range order {
 		if _, ok := at[id.file]; !ok {
 			at[id.file] = len(suites.Suites)
 			suites.Suites = append(suites.Suites, junitSuite{Name: id.file})
 		}
-		suite := &suites.Suites[at[id.file]]
-		suite.Cases = append(suite.Cases, newCase(id, findings[id]))
-	}
-	for i := range suites.Suites {
-		suites.Suites[i].count()
-		suites.Tests += suites.Suites[i].Tests
-		suites.Failures += suites.Suites[i].Failures
+		suite, made := &suites.Suites[at[id.file]], newCase(id, findings[id])
+		suite.Cases = append(suite.Cases, made)
+		suite.Tests++
+		suites.Tests++
+		if made.Failure != nil {
+			suite.Failures++
+			suites.Failures++
+		}
 	}
 	if _, err := io.WriteString(out, xml.Header); err != nil {
 		return err
@@ -100,23 +100,11 @@ func newCase(id caseID, findings []lint.Finding) junitCase {
 			output = append(output, line)
 			continue
 		}
-		if made.Failure == nil {
+		if failures = append(failures, line); made.Failure == nil {
 			made.Failure = &junitFailure{Message: finding.Text(), Type: finding.Rule}
 		}
-		failures = append(failures, line)
-	}
-	if made.Failure != nil {
 		made.Failure.Text = strings.Join(failures, "\n")
 	}
 	made.Output = strings.Join(output, "\n")
 	return made
-}
-
-func (s *junitSuite) count() {
-	s.Tests = len(s.Cases)
-	for _, made := range s.Cases {
-		if made.Failure != nil {
-			s.Failures++
-		}
-	}
 }

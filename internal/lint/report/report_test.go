@@ -34,10 +34,14 @@ func found(t *testing.T) lint.Report {
 	return found
 }
 
-func write(t *testing.T, format report.Format, found lint.Report, options report.Options) string {
+func write(t *testing.T, format string, found lint.Report, options report.Options) string {
 	t.Helper()
+	writeIn, err := report.In(format)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
-	if err := report.Write(&out, format, found, options); err != nil {
+	if err := writeIn(&out, found, options); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -46,15 +50,15 @@ func write(t *testing.T, format report.Format, found lint.Report, options report
 func TestFormats(t *testing.T) {
 	found := found(t)
 	for name, c := range map[string]struct {
-		format  report.Format
+		format  string
 		options report.Options
 	}{
 		"text":       {report.Text, report.Options{}},
 		"text-color": {report.Text, report.Options{Color: true}},
-		"json":       {report.JSON, report.Options{}},
-		"sarif":      {report.SARIF, report.Options{Version: "v1.2.3"}},
-		"junit":      {report.JUnit, report.Options{}},
-		"github":     {report.GitHub, report.Options{}},
+		"json":       {"json", report.Options{}},
+		"sarif":      {"sarif", report.Options{Version: "v1.2.3"}},
+		"junit":      {"junit", report.Options{}},
+		"github":     {"github", report.Options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden(t, filepath.Join("testdata", name+".golden"), write(t, c.format, found, c.options))
@@ -82,7 +86,7 @@ func golden(t *testing.T, file, got string) {
 func TestSARIF(t *testing.T) {
 	for name, found := range map[string]lint.Report{"findings": found(t), "none": {}} {
 		t.Run(name, func(t *testing.T) {
-			read, err := sarif.FromBytes([]byte(write(t, report.SARIF, found, report.Options{Version: "v1.2.3"})))
+			read, err := sarif.FromBytes([]byte(write(t, "sarif", found, report.Options{Version: "v1.2.3"})))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +132,7 @@ func TestJUnit(t *testing.T) {
 		} `xml:"testsuite"`
 	}
 	var read suites
-	decoder := xml.NewDecoder(strings.NewReader(write(t, report.JUnit, found(t), report.Options{})))
+	decoder := xml.NewDecoder(strings.NewReader(write(t, "junit", found(t), report.Options{})))
 	if err := decoder.Decode(&read); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +174,7 @@ func TestJSON(t *testing.T) {
 			Object                                           *struct{ APIVersion, Kind, Namespace, Name string }
 		}
 	}
-	decoder := json.NewDecoder(strings.NewReader(write(t, report.JSON, found(t), report.Options{})))
+	decoder := json.NewDecoder(strings.NewReader(write(t, "json", found(t), report.Options{})))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&read); err != nil {
 		t.Fatal(err)
@@ -181,7 +185,7 @@ func TestJSON(t *testing.T) {
 	if read.APIVersion != "scopegate.dev/lint/v1" || read.Kind != "Report" || len(read.Findings) != read.Summary.Errors+read.Summary.Warnings {
 		t.Errorf("got %s %s with %d findings and the summary %+v", read.APIVersion, read.Kind, len(read.Findings), read.Summary)
 	}
-	if empty := write(t, report.JSON, lint.Report{}, report.Options{}); !strings.Contains(empty, `"findings": []`) {
+	if empty := write(t, "json", lint.Report{}, report.Options{}); !strings.Contains(empty, `"findings": []`) {
 		t.Errorf("no findings must be an empty list, got %s", empty)
 	}
 }
@@ -196,23 +200,17 @@ func TestHostileText(t *testing.T) {
 		t.Errorf("text: %q", got)
 	}
 	want := "::error file=a%2Cline=1%3A\x1b[0m.yaml,line=1,col=3,title=schema/invalid::a%0A::error::forged %250A \x1b[31m]]><x>\n"
-	if got := write(t, report.GitHub, hostile, report.Options{}); got != want {
+	if got := write(t, "github", hostile, report.Options{}); got != want {
 		t.Errorf("github: got %q, want %q", got, want)
 	}
 	var any struct{ XMLName xml.Name }
-	if err := xml.Unmarshal([]byte(write(t, report.JUnit, hostile, report.Options{})), &any); err != nil {
+	if err := xml.Unmarshal([]byte(write(t, "junit", hostile, report.Options{})), &any); err != nil {
 		t.Errorf("junit: %v", err)
 	}
 }
 
-func TestFormatFlag(t *testing.T) {
-	var format report.Format
-	for _, name := range report.Formats() {
-		if err := format.Set(name); err != nil || format.String() != name {
-			t.Errorf("%s: got %s, %v", name, format, err)
-		}
-	}
-	if err := format.Set("xml"); err == nil || !strings.Contains(err.Error(), "github, json, junit, sarif, text") {
+func TestUnknownFormat(t *testing.T) {
+	if _, err := report.In("xml"); err == nil || !strings.Contains(err.Error(), "github, json, junit, sarif, text") {
 		t.Errorf("want the formats to be named, got %v", err)
 	}
 }

@@ -9,9 +9,7 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// painter paints for a terminal, or not.
-type painter bool
-
+// The styles of a terminal.
 const (
 	bold   = "1"
 	red    = "1;31"
@@ -19,15 +17,13 @@ const (
 	faint  = "2"
 )
 
-func (p painter) paint(style, text string) string {
-	if !p {
-		return text
-	}
-	return "\x1b[" + style + "m" + text + "\x1b[0m"
-}
-
 func writeText(out io.Writer, report lint.Report, options Options) error {
-	paint := painter(options.Color).paint
+	paint := func(style, text string) string {
+		if !options.Color {
+			return text
+		}
+		return "\x1b[" + style + "m" + text + "\x1b[0m"
+	}
 	var text strings.Builder
 	for _, finding := range report.Findings {
 		style := yellow

@@ -1,0 +1,101 @@
+package lint
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// item is an object within a document: the document itself, or an item of a
+// List.
+type item struct {
+	*unstructured.Unstructured
+	subject
+	node       *yaml.Node
+	duplicates []duplicate
+}
+
+// subject is what findings are about: an object of a document.
+type subject struct {
+	id     Object
+	result *result
+	// index is that of the item among those of the document.
+	index int
+}
+
+// report adds a finding about the object, at the field that it names.
+func (s subject) report(rule *Rule, found Finding) {
+	found.Object, found.item = &s.id, s.index
+	s.result.add(rule, found)
+}
+
+// items returns the objects of a document, in the namespace where they name none.
+// What is no object is left out. What keeps the document from being decoded
+// becomes a finding of the result.
+func (r *result) items(namespace string) []item {
+	content, problem := r.document.decode()
+	if problem != nil {
+		r.add(problem.rule, Finding{Message: problem.message, Place: r.document.place(problem.node)})
+		return nil
+	}
+	object, ok := content.value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	items := unpack(item{Unstructured: &unstructured.Unstructured{Object: object}, node: content.node, duplicates: content.duplicates})
+	for index := range items {
+		items[index].identify(namespace)
+		items[index].result, items[index].index = r, index
+	}
+	return items
+}
+
+func unpack(list item) []item {
+	entries, isList := list.Object["items"].([]any)
+	if !isList || !strings.HasSuffix(list.GetKind(), "List") {
+		return []item{list}
+	}
+	var items []item
+	nodes := resolveAlias(find(list.node, "items", false))
+	for i, entry := range entries {
+		object, ok := entry.(map[string]any)
+		if !ok {
+			continue
+		}
+		path := "items[" + strconv.Itoa(i) + "]."
+		child := item{Unstructured: &unstructured.Unstructured{Object: object}, node: list.node}
+		if nodes.Kind == yaml.SequenceNode && i < len(nodes.Content) {
+			child.node = resolveAlias(nodes.Content[i])
+		}
+		for _, d := range list.duplicates {
+			if below, ok := strings.CutPrefix(d.path, path); ok {
+				child.duplicates = append(child.duplicates, duplicate{below, d.node})
+			}
+		}
+		// The kind of a typed list's items follows from that of the list.
+		if _, ok := object["kind"]; !ok && strings.HasPrefix(list.GetAPIVersion(), group+"/") {
+			child.SetKind(strings.TrimSuffix(list.GetKind(), "List"))
+			child.SetAPIVersion(list.GetAPIVersion())
+		}
+		items = append(items, unpack(child)...)
+	}
+	return items
+}
+
+// identify sets the id of an object, and its namespace as kubectl does by the path
+// of its request.
+func (i *item) identify(namespace string) {
+	if i.Object["metadata"] == nil {
+		delete(i.Object, "metadata")
+	}
+	if i.GetNamespace() == "" {
+		i.SetNamespace(namespace)
+	}
+	i.id = Object{
+		APIVersion: i.GetAPIVersion(), Kind: i.GetKind(),
+		Namespace: cmp.Or(i.GetNamespace(), namespace), Name: cmp.Or(i.GetName(), i.GetGenerateName()),
+	}
+}
