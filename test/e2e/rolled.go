@@ -51,7 +51,7 @@ func (s *suite) notRolled(name string, withBadScope bool) string {
 	if deployment.Spec.Template.Annotations[podsChecksum] != config.Annotations[configChecksum] {
 		return "Deployment " + name + " has another run config than ConfigMap " + config.Name
 	}
-	if done, message := rollout.Progress(&deployment); !done {
+	if done, message := words.Progress(&deployment); !done {
 		return message
 	}
 	return ""
