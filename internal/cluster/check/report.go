@@ -109,7 +109,9 @@ func (r Report) Text() string {
 		cmp.Or(r.Guard.Mode, "none"), cmp.Or(r.Guard.Hold, "unknown"))
 	fmt.Fprintf(&text, "pairs: %d, of which %d not supported, %d unresolved, %d where the guard is off\n", s.Pairs, s.NotSupported, s.Unresolved, s.Off)
 	fmt.Fprintf(&text, "stored run configs: %d, of which %d bad, %d held\n", s.RunConfigs, s.StoredBad, s.Held)
-	fmt.Fprintf(&text, "with deny: edits rejected: %d; run configs held: %d, rejected: %d\n", s.Deny[editRejected], s.Deny[runConfigHeld], s.Deny[runConfigRejected])
+	if len(r.Guard.Policies) > 0 {
+		fmt.Fprintf(&text, "with deny: edits rejected: %d; run configs held: %d, rejected: %d\n", s.Deny[editRejected], s.Deny[runConfigHeld], s.Deny[runConfigRejected])
+	}
 	fmt.Fprintf(&text, "released without the guard: %d\n", s.Released)
 	return text.String()
 }
