@@ -13,27 +13,20 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 )
 
-// Whether the policy that holds rollouts is bound.
-const (
-	HoldInstalled = "installed"
-	HoldAbsent    = "absent"
-	// HoldNotAvailable is where the API server has no MutatingAdmissionPolicy.
-	HoldNotAvailable = "not-available"
-)
-
 // Installation is what is installed of the guard, and for which namespaces.
 type Installation struct {
 	// Policies are the names of its validating policies that are bound, in order.
 	Policies []string
+	// Hold is the policy that holds rollouts: installed, absent, not-available where
+	// the API server has no MutatingAdmissionPolicy, or "" where it can't be told.
+	Hold string
 	// Denies select the namespaces in which a policy denies, Holds those of the hold.
 	Denies, Holds Selectors
-	// Hold is one of the constants, "" where it can't be told.
-	Hold string
 	// Namespaces are their labels.
 	Namespaces map[string]labels.Set
 }
 
-// Selectors select what one of them does.
+// Selectors select what one of them selects.
 type Selectors []labels.Selector
 
 // Match reports whether they select what has labels.
@@ -60,52 +53,63 @@ func (c *Cluster) Installation(ctx context.Context, namespace string, hidden map
 }
 
 func (c *Cluster) readPolicies(ctx context.Context, installed *Installation) error {
-	return c.eachBinding(ctx, "validatingadmissionpolicybindings", guard.ValidatingPolicies, func(spec admissionv1.ValidatingAdmissionPolicyBindingSpec, namespaces labels.Selector) {
-		if !slices.Contains(installed.Policies, spec.PolicyName) {
-			installed.Policies = append(installed.Policies, spec.PolicyName)
-			slices.Sort(installed.Policies)
+	bindings, err := c.bindings(ctx, "validatingadmissionpolicybindings", guard.ValidatingPolicies...)
+	for _, binding := range bindings {
+		installed.Policies = append(installed.Policies, binding.policy)
+		if binding.denies {
+			installed.Denies = append(installed.Denies, binding.namespaces)
 		}
-		if slices.Contains(spec.ValidationActions, admissionv1.Deny) {
-			installed.Denies = append(installed.Denies, namespaces)
-		}
-	})
+	}
+	installed.Policies = slices.Compact(slices.Sorted(slices.Values(installed.Policies)))
+	return err
 }
 
 func (c *Cluster) readHold(ctx context.Context, installed *Installation) error {
-	err := c.eachBinding(ctx, "mutatingadmissionpolicybindings", []string{guard.HoldPolicy}, func(_ admissionv1.ValidatingAdmissionPolicyBindingSpec, namespaces labels.Selector) {
-		installed.Holds = append(installed.Holds, namespaces)
-	})
+	bindings, err := c.bindings(ctx, "mutatingadmissionpolicybindings", guard.HoldPolicy)
+	for _, binding := range bindings {
+		installed.Holds = append(installed.Holds, binding.namespaces)
+	}
 	switch {
 	case apierrors.IsNotFound(err):
-		installed.Hold = HoldNotAvailable
-	case len(installed.Holds) > 0:
-		installed.Hold = HoldInstalled
+		installed.Hold = "not-available"
+	case err == nil && len(bindings) == 0:
+		installed.Hold = "absent"
 	case err == nil:
-		installed.Hold = HoldAbsent
+		installed.Hold = "installed"
 	}
 	return err
 }
 
-// eachBinding calls do for the bindings of policies. The kind for validating policies
-// has all fields of that for mutating ones.
-func (c *Cluster) eachBinding(ctx context.Context, resource string, policies []string, do func(admissionv1.ValidatingAdmissionPolicyBindingSpec, labels.Selector)) error {
+// binding is one of a policy, for some namespaces.
+type binding struct {
+	policy     string
+	denies     bool
+	namespaces labels.Selector
+}
+
+// bindings returns those of some policies. The kind for validating policies has all
+// fields of that for mutating ones.
+func (c *Cluster) bindings(ctx context.Context, resource string, policies ...string) ([]binding, error) {
 	objects, err := c.list(ctx, admissionv1.SchemeGroupVersion.WithResource(resource), "")
+	var found []binding
 	for _, object := range objects {
-		var binding admissionv1.ValidatingAdmissionPolicyBinding
-		if err := decode(object, &binding); err != nil {
-			return err
+		decoded := admissionv1.ValidatingAdmissionPolicyBinding{}
+		if err := decode(object, &decoded); err != nil {
+			return nil, err
 		}
-		namespaces := labels.Everything()
-		if match := binding.Spec.MatchResources; match != nil && match.NamespaceSelector != nil {
-			if namespaces, err = metav1.LabelSelectorAsSelector(match.NamespaceSelector); err != nil {
-				return err
-			}
+		namespaces := &metav1.LabelSelector{}
+		if match := decoded.Spec.MatchResources; match != nil && match.NamespaceSelector != nil {
+			namespaces = match.NamespaceSelector
 		}
-		if slices.Contains(policies, binding.Spec.PolicyName) {
-			do(binding.Spec, namespaces)
+		selector, err := metav1.LabelSelectorAsSelector(namespaces)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(policies, decoded.Spec.PolicyName) {
+			found = append(found, binding{decoded.Spec.PolicyName, slices.Contains(decoded.Spec.ValidationActions, admissionv1.Deny), selector})
 		}
 	}
-	return err
+	return found, err
 }
 
 // Namespaces returns the labels of a namespace; an empty one stands for all.

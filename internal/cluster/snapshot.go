@@ -122,7 +122,7 @@ func (c *Cluster) assemble(mode Mode, hidden map[string]string, objects []*unstr
 	})
 	snapshot := &Snapshot{Mode: mode, Hidden: hidden}
 	owners := map[types.UID]*Consumer{}
-	var owned []metav1.Object
+	var children []metav1.Object
 	for _, object := range objects {
 		typed := kinds[object.GetKind()]()
 		if err := decode(object, typed); err != nil {
@@ -136,26 +136,24 @@ func (c *Cluster) assemble(mode Mode, hidden map[string]string, objects []*unstr
 			owners[typed.GetUID()] = &Consumer{Consumer: consumer, Generation: typed.GetGeneration(), Status: status}
 			snapshot.Consumers = append(snapshot.Consumers, owners[typed.GetUID()])
 		} else {
-			owned = append(owned, typed)
+			children = append(children, typed)
 		}
 	}
-	for _, object := range owned {
-		for _, owner := range object.GetOwnerReferences() {
-			if consumer := owners[owner.UID]; consumer != nil {
-				consumer.own(object, c.defaults)
+	for _, child := range children {
+		for _, reference := range child.GetOwnerReferences() {
+			owner := owners[reference.UID]
+			if owner == nil {
+				continue
+			}
+			switch child := child.(type) {
+			case *appsv1.Deployment:
+				owner.Deployments = append(owner.Deployments, child)
+			case *corev1.ConfigMap:
+				if runConfig, ok := RunConfigOf(child, c.defaults); ok {
+					owner.RunConfigs = append(owner.RunConfigs, runConfig)
+				}
 			}
 		}
 	}
 	return snapshot, nil
-}
-
-func (c *Consumer) own(object metav1.Object, defaultScopes []string) {
-	switch object := object.(type) {
-	case *appsv1.Deployment:
-		c.Deployments = append(c.Deployments, object)
-	case *corev1.ConfigMap:
-		if runConfig, ok := RunConfigOf(object, defaultScopes); ok {
-			c.RunConfigs = append(c.RunConfigs, runConfig)
-		}
-	}
 }

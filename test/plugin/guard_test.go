@@ -101,7 +101,7 @@ func TestWithoutMutatingAdmissionPolicy(t *testing.T) {
 	}
 	hidden := map[string]string{}
 	installed, err := reader.Installation(t.Context(), "", hidden)
-	if err != nil || installed.Hold != cluster.HoldNotAvailable || len(hidden) > 0 {
+	if err != nil || installed.Hold != "not-available" || len(hidden) > 0 {
 		t.Errorf("got %+v, %v, hidden %v; want a hold that is not available", installed, err, hidden)
 	}
 }

@@ -32,9 +32,14 @@ var severities = map[string]Severity{
 func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 	t := taker{installed, Report{
 		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: snapshot.Notes(),
-		Guard:   Guard{append([]string{}, installed.Policies...), modeOf(installed), installed.Hold},
-		Summary: Summary{Deny: map[string]int{}},
+		Guard: Guard{Policies: append([]string{}, installed.Policies...), Hold: installed.Hold}, Summary: Summary{Deny: map[string]int{}},
 	}}
+	switch {
+	case installed.Denies.Match(nil):
+		t.report.Guard.Mode = guard.ModeDeny
+	case len(installed.Policies) > 0:
+		t.report.Guard.Mode = guard.ModeWarn
+	}
 	off := map[string]int{}
 	for _, pair := range snapshot.Pairs() {
 		namespace := pair.Consumer.Namespace
@@ -58,18 +63,6 @@ func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Rule, b.Rule))
 	})
 	return t.report
-}
-
-// modeOf is the mode of namespaces without the label.
-func modeOf(installed cluster.Installation) string {
-	switch {
-	case len(installed.Policies) == 0:
-		return ""
-	case installed.Denies.Match(labels.Set{}):
-		return guard.ModeDeny
-	default:
-		return guard.ModeWarn
-	}
 }
 
 type taker struct {
