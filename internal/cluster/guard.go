@@ -29,6 +29,15 @@ type Installation struct {
 // Selectors select what one of them selects.
 type Selectors []labels.Selector
 
+func (s *Selectors) add(match *admissionv1.MatchResources) {
+	if match == nil || match.NamespaceSelector == nil {
+		*s = append(*s, labels.Everything())
+	} else if selector, err := metav1.LabelSelectorAsSelector(match.NamespaceSelector); err == nil {
+		// The API server stores no other.
+		*s = append(*s, selector)
+	}
+}
+
 // Match reports whether they select what has labels.
 func (s Selectors) Match(set labels.Set) bool {
 	return slices.ContainsFunc(s, func(selector labels.Selector) bool { return selector.Matches(set) })
@@ -53,11 +62,14 @@ func (c *Cluster) Installation(ctx context.Context, namespace string, hidden map
 }
 
 func (c *Cluster) readPolicies(ctx context.Context, installed *Installation) error {
-	bindings, err := c.bindings(ctx, "validatingadmissionpolicybindings", guard.ValidatingPolicies...)
+	bindings, err := listAs[admissionv1.ValidatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("validatingadmissionpolicybindings"))
 	for _, binding := range bindings {
-		installed.Policies = append(installed.Policies, binding.policy)
-		if binding.denies {
-			installed.Denies = append(installed.Denies, binding.namespaces)
+		if !slices.Contains(guard.ValidatingPolicies, binding.Spec.PolicyName) {
+			continue
+		}
+		installed.Policies = append(installed.Policies, binding.Spec.PolicyName)
+		if slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny) {
+			installed.Denies.add(binding.Spec.MatchResources)
 		}
 	}
 	installed.Policies = slices.Compact(slices.Sorted(slices.Values(installed.Policies)))
@@ -65,51 +77,20 @@ func (c *Cluster) readPolicies(ctx context.Context, installed *Installation) err
 }
 
 func (c *Cluster) readHold(ctx context.Context, installed *Installation) error {
-	bindings, err := c.bindings(ctx, "mutatingadmissionpolicybindings", guard.HoldPolicy)
-	for _, binding := range bindings {
-		installed.Holds = append(installed.Holds, binding.namespaces)
-	}
+	bindings, err := listAs[admissionv1.MutatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("mutatingadmissionpolicybindings"))
 	switch {
 	case apierrors.IsNotFound(err):
 		installed.Hold = "not-available"
-	case err == nil && len(bindings) == 0:
-		installed.Hold = "absent"
 	case err == nil:
-		installed.Hold = "installed"
+		installed.Hold = "absent"
+	}
+	for _, binding := range bindings {
+		if binding.Spec.PolicyName == guard.HoldPolicy {
+			installed.Hold = "installed"
+			installed.Holds.add(binding.Spec.MatchResources)
+		}
 	}
 	return err
-}
-
-// binding is one of a policy, for some namespaces.
-type binding struct {
-	policy     string
-	denies     bool
-	namespaces labels.Selector
-}
-
-// bindings returns those of some policies. The kind for validating policies has all
-// fields of that for mutating ones.
-func (c *Cluster) bindings(ctx context.Context, resource string, policies ...string) ([]binding, error) {
-	objects, err := c.list(ctx, admissionv1.SchemeGroupVersion.WithResource(resource), "")
-	var found []binding
-	for _, object := range objects {
-		decoded := admissionv1.ValidatingAdmissionPolicyBinding{}
-		if err := decode(object, &decoded); err != nil {
-			return nil, err
-		}
-		namespaces := &metav1.LabelSelector{}
-		if match := decoded.Spec.MatchResources; match != nil && match.NamespaceSelector != nil {
-			namespaces = match.NamespaceSelector
-		}
-		selector, err := metav1.LabelSelectorAsSelector(namespaces)
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(policies, decoded.Spec.PolicyName) {
-			found = append(found, binding{decoded.Spec.PolicyName, slices.Contains(decoded.Spec.ValidationActions, admissionv1.Deny), selector})
-		}
-	}
-	return found, err
 }
 
 // Namespaces returns the labels of a namespace; an empty one stands for all.
@@ -123,9 +104,9 @@ func (c *Cluster) Namespaces(ctx context.Context, namespace string) (map[string]
 		}
 		return found, err
 	}
-	objects, err := c.list(ctx, resource, "")
-	for _, object := range objects {
-		found[object.GetName()] = object.GetLabels()
+	all, err := listAs[corev1.Namespace](ctx, c, resource)
+	for _, one := range all {
+		found[one.Name] = one.Labels
 	}
 	return found, err
 }
