@@ -30,13 +30,19 @@ func TestHelp(t *testing.T) {
 // all kinds of Kubernetes, or are for those who write.
 var heavy = regexp.MustCompile(`(?m)^(sigs\.k8s\.io/(controller-runtime|kustomize)|k8s\.io/(cli-runtime|client-go/(kubernetes|informers))|github\.com/scopegate/scopegate/internal/(operator|controller|rollout|status))(/pkg/.*)?$`)
 
-// TestDependencies holds the plugin to what it needs.
+// ofPlugin are the packages of the plugin alone.
+var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal/(cluster|lint)(/.*)?$`)
+
+// TestDependencies holds the plugin to what it needs, and the manager to nothing of the
+// plugin.
 func TestDependencies(t *testing.T) {
-	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if found := heavy.FindAllString(string(output), -1); len(found) > 0 {
-		t.Errorf("the plugin depends on %v", found)
+	for of, unwanted := range map[string]*regexp.Regexp{".": heavy, "../manager": ofPlugin} {
+		output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", of).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := unwanted.FindAllString(string(output), -1); len(found) > 0 {
+			t.Errorf("%s depends on %v", of, found)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -76,6 +77,7 @@ func TestExitStatus(t *testing.T) {
 		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
 		"nothing in folder":  {args: []string{"lint", "none"}, code: exitUnjudged, stderr: "there are no manifests"},
 		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitUnjudged, stderr: "broken pipe"},
+		"no default scope":   {args: []string{"tree", "--default-scopes", " , "}, code: exitUsage, stderr: "name at least one scope"},
 		"no cluster":         {args: []string{"tree"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"no cluster either":  {args: []string{"guard", "check"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
@@ -106,5 +108,18 @@ func TestBrokenOutput(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitUnjudged || !strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("exit status %d, stderr %q", code, stderr.String())
+	}
+}
+
+func TestScopeList(t *testing.T) {
+	for value, want := range map[string][]string{
+		"openid":                 {"openid"},
+		"openid email":           {"openid", "email"},
+		" openid,email , a:b\tc ": {"openid", "email", "a:b", "c"},
+	} {
+		var list scopeList
+		if err := list.Set(value); err != nil || !slices.Equal(list, want) {
+			t.Errorf("%q: got %q, %v, want %q", value, list, err, want)
+		}
 	}
 }

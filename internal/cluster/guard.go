@@ -13,28 +13,30 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 )
 
-// Whether the policy that holds rollouts is bound.
-const (
-	HoldInstalled = "installed"
-	HoldAbsent    = "absent"
-	// HoldNotAvailable is where the API server has no MutatingAdmissionPolicy.
-	HoldNotAvailable = "not-available"
-)
-
 // Installation is what is installed of the guard, and for which namespaces.
 type Installation struct {
 	// Policies are the names of its validating policies that are bound, in order.
 	Policies []string
+	// Hold is the policy that holds rollouts: installed, absent, not-available where
+	// the API server has no MutatingAdmissionPolicy, or "" where it can't be told.
+	Hold string
 	// Denies select the namespaces in which a policy denies, Holds those of the hold.
 	Denies, Holds Selectors
-	// Hold is one of the constants, "" where it can't be told.
-	Hold string
 	// Namespaces are their labels.
 	Namespaces map[string]labels.Set
 }
 
-// Selectors select what one of them does.
+// Selectors select what one of them selects.
 type Selectors []labels.Selector
+
+func (s *Selectors) add(match *admissionv1.MatchResources) {
+	if match == nil || match.NamespaceSelector == nil {
+		*s = append(*s, labels.Everything())
+	} else if selector, err := metav1.LabelSelectorAsSelector(match.NamespaceSelector); err == nil {
+		// The API server stores no other.
+		*s = append(*s, selector)
+	}
+}
 
 // Match reports whether they select what has labels.
 func (s Selectors) Match(set labels.Set) bool {
@@ -60,49 +62,32 @@ func (c *Cluster) Installation(ctx context.Context, namespace string, hidden map
 }
 
 func (c *Cluster) readPolicies(ctx context.Context, installed *Installation) error {
-	return c.eachBinding(ctx, "validatingadmissionpolicybindings", guard.ValidatingPolicies, func(spec admissionv1.ValidatingAdmissionPolicyBindingSpec, namespaces labels.Selector) {
-		if !slices.Contains(installed.Policies, spec.PolicyName) {
-			installed.Policies = append(installed.Policies, spec.PolicyName)
-			slices.Sort(installed.Policies)
+	bindings, err := listAs[admissionv1.ValidatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("validatingadmissionpolicybindings"))
+	for _, binding := range bindings {
+		if !slices.Contains(guard.ValidatingPolicies, binding.Spec.PolicyName) {
+			continue
 		}
-		if slices.Contains(spec.ValidationActions, admissionv1.Deny) {
-			installed.Denies = append(installed.Denies, namespaces)
+		installed.Policies = append(installed.Policies, binding.Spec.PolicyName)
+		if slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny) {
+			installed.Denies.add(binding.Spec.MatchResources)
 		}
-	})
-}
-
-func (c *Cluster) readHold(ctx context.Context, installed *Installation) error {
-	err := c.eachBinding(ctx, "mutatingadmissionpolicybindings", []string{guard.HoldPolicy}, func(_ admissionv1.ValidatingAdmissionPolicyBindingSpec, namespaces labels.Selector) {
-		installed.Holds = append(installed.Holds, namespaces)
-	})
-	switch {
-	case apierrors.IsNotFound(err):
-		installed.Hold = HoldNotAvailable
-	case len(installed.Holds) > 0:
-		installed.Hold = HoldInstalled
-	case err == nil:
-		installed.Hold = HoldAbsent
 	}
+	installed.Policies = slices.Compact(slices.Sorted(slices.Values(installed.Policies)))
 	return err
 }
 
-// eachBinding calls do for the bindings of policies. The kind for validating policies
-// has all fields of that for mutating ones.
-func (c *Cluster) eachBinding(ctx context.Context, resource string, policies []string, do func(admissionv1.ValidatingAdmissionPolicyBindingSpec, labels.Selector)) error {
-	objects, err := c.list(ctx, admissionv1.SchemeGroupVersion.WithResource(resource), "")
-	for _, object := range objects {
-		var binding admissionv1.ValidatingAdmissionPolicyBinding
-		if err := decode(object, &binding); err != nil {
-			return err
-		}
-		namespaces := labels.Everything()
-		if match := binding.Spec.MatchResources; match != nil && match.NamespaceSelector != nil {
-			if namespaces, err = metav1.LabelSelectorAsSelector(match.NamespaceSelector); err != nil {
-				return err
-			}
-		}
-		if slices.Contains(policies, binding.Spec.PolicyName) {
-			do(binding.Spec, namespaces)
+func (c *Cluster) readHold(ctx context.Context, installed *Installation) error {
+	bindings, err := listAs[admissionv1.MutatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("mutatingadmissionpolicybindings"))
+	switch {
+	case apierrors.IsNotFound(err):
+		installed.Hold = "not-available"
+	case err == nil:
+		installed.Hold = "absent"
+	}
+	for _, binding := range bindings {
+		if binding.Spec.PolicyName == guard.HoldPolicy {
+			installed.Hold = "installed"
+			installed.Holds.add(binding.Spec.MatchResources)
 		}
 	}
 	return err
@@ -119,9 +104,9 @@ func (c *Cluster) Namespaces(ctx context.Context, namespace string) (map[string]
 		}
 		return found, err
 	}
-	objects, err := c.list(ctx, resource, "")
-	for _, object := range objects {
-		found[object.GetName()] = object.GetLabels()
+	all, err := listAs[corev1.Namespace](ctx, c, resource)
+	for _, one := range all {
+		found[one.Name] = one.Labels
 	}
 	return found, err
 }

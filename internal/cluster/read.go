@@ -1,23 +1,25 @@
+// Package cluster reads of a cluster what its pairs of configs and consumers are
+// validated by, in standalone mode and on ToolHive's CRDs: once, or again whenever
+// something changes. It needs no more than the right to list the objects. What a user
+// may not read is noted rather than refused. The packages tree and check are views of
+// what it reads.
 package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/openapi"
+	"k8s.io/client-go/openapi3"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
@@ -25,7 +27,7 @@ import (
 // Cluster is a way to a cluster.
 type Cluster struct {
 	client   dynamic.Interface
-	raw      rest.Interface
+	schemas  openapi3.Root
 	defaults []string
 }
 
@@ -40,107 +42,72 @@ func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
 		return nil, err
 	}
 	raw, err := rest.UnversionedRESTClientFor(dynamic.ConfigFor(cfg))
-	return &Cluster{client: client, raw: raw, defaults: defaultScopes}, err
-}
-
-// sources are the resources of configs and consumers. children are those of what
-// ToolHive's operator makes of them, to which a user may lack the right.
-var (
-	sources = []schema.GroupVersionResource{
-		v1beta1.GroupVersion.WithResource("mcpexternalauthconfigs"), v1beta1.GroupVersion.WithResource("mcpservers"),
-		v1beta1.GroupVersion.WithResource("mcpremoteproxies"), v1beta1.GroupVersion.WithResource("virtualmcpservers"),
-	}
-	children = []schema.GroupVersionResource{
-		corev1.SchemeGroupVersion.WithResource("configmaps"), appsv1.SchemeGroupVersion.WithResource("deployments"),
-	}
-)
-
-// resourcesOf are those that a snapshot is made of.
-func resourcesOf(mode Mode) []schema.GroupVersionResource {
-	if mode == Standalone {
-		return sources
-	}
-	return slices.Concat(sources, children)
+	return &Cluster{client, openapi3.NewRoot(openapi.NewClient(raw)), defaultScopes}, err
 }
 
 // Read returns what the cluster holds; an empty namespace stands for all.
 func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error) {
-	mode, err := c.mode(ctx)
+	mode, err := c.mode()
 	if err != nil {
 		return nil, err
 	}
-	var objects []*unstructured.Unstructured
-	hidden := map[string]string{}
-	for _, resource := range resourcesOf(mode) {
-		found, err := c.list(ctx, resource, namespace)
-		if slices.Contains(children, resource) && apierrors.IsForbidden(err) {
-			hidden[resource.Resource] = err.Error()
-		} else if err != nil {
-			return nil, err
-		}
-		objects = append(objects, found...)
-	}
-	return c.assemble(mode, hidden, objects)
+	return c.snapshot(mode, map[string]string{}, func(kind kind) ([]any, error) { return c.list(ctx, kind.GroupVersionResource, namespace) })
 }
 
-// list returns the objects of a resource. It drops what is not read at once: the
-// ConfigMaps of a cluster may be many.
-func (c *Cluster) list(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]*unstructured.Unstructured, error) {
-	var objects []*unstructured.Unstructured
+// list returns the objects of a resource, unstructured.
+func (c *Cluster) list(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]any, error) {
+	var objects []any
 	err := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return c.client.Resource(resource).Namespace(namespace).List(ctx, options)
 	}).EachListItemWithAlloc(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
-		if object := item.(*unstructured.Unstructured); relevant(object) {
-			objects = append(objects, object)
-		}
-		return nil
+		kept, err := forget(item)
+		objects = append(objects, kept)
+		return err
 	})
 	return objects, err
 }
 
-// relevant reports whether an object is read: a ConfigMap and a Deployment only if an
-// object of ToolHive's group owns it.
-func relevant(object *unstructured.Unstructured) bool {
-	if kind := object.GetKind(); kind != "ConfigMap" && kind != "Deployment" {
-		return true
+// forget drops the content of ConfigMaps that nothing owns: a cluster may have many.
+func forget(object any) (any, error) {
+	if object, ok := object.(*unstructured.Unstructured); ok && object.GetKind() == "ConfigMap" && len(object.GetOwnerReferences()) == 0 {
+		delete(object.Object, "data")
+		delete(object.Object, "binaryData")
 	}
-	return slices.ContainsFunc(object.GetOwnerReferences(), func(owner metav1.OwnerReference) bool {
-		return strings.HasPrefix(owner.APIVersion, v1beta1.GroupVersion.Group+"/")
-	})
+	return object, nil
 }
 
-func decode(object *unstructured.Unstructured, into any) error {
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
-		return fmt.Errorf("decoding %s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
+// listAs is list for all namespaces, decoded.
+func listAs[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource) ([]T, error) {
+	objects, err := c.list(ctx, resource, "")
+	decoded := make([]T, len(objects))
+	for i, object := range objects {
+		err = errors.Join(err, decode(object, &decoded[i]))
 	}
-	return nil
+	return decoded, err
 }
 
-// mode finds out whose CRDs the cluster has. Users who may not read CRDs may read the
-// published schema.
-func (c *Cluster) mode(ctx context.Context) (Mode, error) {
-	text, err := c.raw.Get().AbsPath("/openapi/v3/apis/" + v1beta1.GroupVersion.String()).DoRaw(ctx)
-	if apierrors.IsNotFound(err) {
+func decode(object any, into any) error {
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object, into)
+}
+
+// mode finds out whose CRDs the cluster has, by a field that only scopegate's have.
+// Users who may not read CRDs may read the published schema.
+func (c *Cluster) mode() (Mode, error) {
+	document, err := c.schemas.GVSpec(v1beta1.GroupVersion)
+	if missing := (&openapi3.GroupVersionNotFoundError{}); errors.As(err, &missing) {
 		return "", fmt.Errorf("the cluster does not serve %s: neither ToolHive's nor scopegate's CRDs are installed", v1beta1.GroupVersion)
 	}
 	if err != nil {
 		return "", err
 	}
-	return modeOf(text)
-}
-
-// modeOf goes by a field that only scopegate's CRDs have.
-func modeOf(openAPI []byte) (Mode, error) {
-	document := map[string]any{}
-	if err := json.Unmarshal(openAPI, &document); err != nil {
-		return "", fmt.Errorf("decoding the schema of %s: %w", v1beta1.GroupVersion, err)
+	var kind *spec.Schema
+	if document.Components != nil {
+		kind = document.Components.Schemas["dev.stacklok.toolhive."+v1beta1.GroupVersion.Version+".MCPExternalAuthConfig"]
 	}
-	kind := []string{"components", "schemas", "dev.stacklok.toolhive." + v1beta1.GroupVersion.Version + ".MCPExternalAuthConfig"}
-	if _, found, _ := unstructured.NestedFieldNoCopy(document, kind...); !found {
+	if kind == nil {
 		return "", errors.New("the cluster serves no MCPExternalAuthConfig: ToolHive's or scopegate's CRDs are not installed as a whole")
 	}
-	field := append(kind, "properties", "spec", "properties", "embeddedAuthServer", "properties", "scopesSupported")
-	if _, found, _ := unstructured.NestedFieldNoCopy(document, field...); found {
+	if _, ok := kind.Properties["spec"].Properties["embeddedAuthServer"].Properties["scopesSupported"]; ok {
 		return Standalone, nil
 	}
 	return Guard, nil

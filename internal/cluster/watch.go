@@ -34,12 +34,9 @@ func (c *Cluster) Watch(ctx context.Context, namespace string, show func(*Snapsh
 	// Also where there is nothing at all, that is to be shown.
 	changed()
 
-	var stores []cache.Store
-	for _, resource := range resourcesOf(first.Mode) {
-		if _, hidden := first.Hidden[resource.Resource]; hidden {
-			continue
-		}
-		informer := c.informer(resource, namespace)
+	stores := map[string]cache.Store{}
+	for _, kind := range kindsOf(first.Mode, first.Hidden) {
+		informer := c.informer(kind.GroupVersionResource, namespace)
 		if _, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: func(any) { changed() }, UpdateFunc: func(any, any) { changed() }, DeleteFunc: func(any) { changed() },
 		}); err != nil {
@@ -47,14 +44,14 @@ func (c *Cluster) Watch(ctx context.Context, namespace string, show func(*Snapsh
 		}
 		go informer.RunWithContext(ctx)
 		cache.WaitForCacheSync(ctx.Done(), informer.HasSynced)
-		stores = append(stores, informer.GetStore())
+		stores[kind.Resource] = informer.GetStore()
 	}
 	for {
 		if _, ended := queue.Get(); ended {
 			return nil
 		}
 		queue.Done("")
-		snapshot, err := c.assemble(first.Mode, first.Hidden, objectsOf(stores))
+		snapshot, err := c.snapshot(first.Mode, first.Hidden, func(kind kind) ([]any, error) { return stores[kind.Resource].List(), nil })
 		if err == nil {
 			err = show(snapshot)
 		}
@@ -77,25 +74,6 @@ func (c *Cluster) informer(resource schema.GroupVersionResource, namespace strin
 		},
 	}, &unstructured.Unstructured{}, 0)
 	// It fails only for one that runs.
-	_ = informer.SetTransform(func(kept any) (any, error) {
-		if object, ok := kept.(*unstructured.Unstructured); ok && !relevant(object) {
-			delete(object.Object, "data")
-			delete(object.Object, "binaryData")
-			delete(object.Object, "spec")
-		}
-		return kept, nil
-	})
+	_ = informer.SetTransform(forget)
 	return informer
-}
-
-func objectsOf(stores []cache.Store) []*unstructured.Unstructured {
-	var objects []*unstructured.Unstructured
-	for _, store := range stores {
-		for _, kept := range store.List() {
-			if object := kept.(*unstructured.Unstructured); relevant(object) {
-				objects = append(objects, object)
-			}
-		}
-	}
-	return objects
 }

@@ -17,7 +17,9 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
@@ -69,6 +71,38 @@ func TestGuard(t *testing.T) {
 
 	install(t, "deny")
 	golden(t, "guard-deny.txt", findings(t, "-n", d))
+	label(t, d, "deny")
+	golden(t, "guard-deny-label.txt", findings(t, "-n", d))
+	testDenied(t, d, bad)
+}
+
+// testDenied tries by dry run what the findings on a namespace that denies say.
+func testDenied(t *testing.T, namespace, bad string) {
+	t.Helper()
+	edit := func(ctx context.Context, name string) error {
+		server := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		return guarded.Client.Patch(ctx, server, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"oidcConfigRef":{"scopes":["email"]}}}`)), client.DryRunAll)
+	}
+	rejected := func(err error) bool {
+		return err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy 'scopegate-")
+	}
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		return rejected(edit(ctx, "fresh")), nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until the edit of a pair is rejected: %v", err)
+	}
+	if err := edit(t.Context(), "both"); err != nil {
+		t.Errorf("the edit of a consumer with two references: %v", err)
+	}
+	made := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "fresh-config", Labels: map[string]string{"toolhive.stacklok.io/component": "run-config"}},
+		Data:       map[string]string{"runconfig.json": bad},
+	}
+	if err := guarded.Client.Create(t.Context(), made, client.DryRunAll); !rejected(err) {
+		t.Errorf("creating a run config: %v", err)
+	}
+	hold(t, namespace, "both-config", bad)
 }
 
 // findings takes stock of what has errors.
@@ -81,8 +115,8 @@ func findings(t *testing.T, arguments ...string) string {
 	return got.stdout
 }
 
-// TestWithoutMutatingAdmissionPolicy takes stock where the API server can't hold.
-func TestWithoutMutatingAdmissionPolicy(t *testing.T) {
+// TestAnotherAPIServer reads one that can't hold, and that has one of the CRDs only.
+func TestAnotherAPIServer(t *testing.T) {
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
 		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
@@ -101,8 +135,22 @@ func TestWithoutMutatingAdmissionPolicy(t *testing.T) {
 	}
 	hidden := map[string]string{}
 	installed, err := reader.Installation(t.Context(), "", hidden)
-	if err != nil || installed.Hold != cluster.HoldNotAvailable || len(hidden) > 0 {
+	if err != nil || installed.Hold != "not-available" || len(hidden) > 0 {
 		t.Errorf("got %+v, %v, hidden %v; want a hold that is not available", installed, err, hidden)
+	}
+
+	if _, err := envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{
+		MaxTime: time.Minute, Paths: []string{"../../config/crd/toolhive.stacklok.dev_mcpservers.yaml"}, ErrorIfPathMissing: true,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// The schema is published a moment later.
+	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		_, read := reader.Read(ctx, "")
+		return read != nil && strings.Contains(read.Error(), "serves no MCPExternalAuthConfig"), nil
+	})
+	if err != nil {
+		t.Errorf("waiting until half of the CRDs is told as such: %v", err)
 	}
 }
 

@@ -80,16 +80,38 @@ func awaitJudged(t *testing.T) {
 	}
 }
 
-// TestWatch follows an edit.
+// TestWatch follows an edit, and on ToolHive's CRDs what its operator makes.
 func TestWatch(t *testing.T) {
-	namespace := whole.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
-	create(t, whole, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	for name, cluster := range map[string]*testenv.Cluster{"standalone": whole, "guard": guarded} {
+		t.Run(name, func(t *testing.T) {
+			// Off, since the guard that another test installs would reject the edit.
+			ns := "watched"
+			config := testenv.Config(ns, "shared", "openid")
+			create(t, cluster, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}), config, testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid")))
+			await, stop := watchTree(t, cluster, ns)
+			await("Supported", "")
+			if cluster == guarded {
+				makeChildren(t, ns, "MCPServer", "web", map[string]string{"runconfig.json": runConfig("openid", "openid")}, 1)
+				await("Supported", "RolledOut")
+			}
+			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
+			if err := cluster.Client.Update(t.Context(), config); err != nil {
+				t.Fatal(err)
+			}
+			await("NotSupported", "")
+			stop()
+		})
+	}
+}
 
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-	defer stop()
+// watchTree watches a namespace with one consumer. await waits for a verdict and, if it
+// is not empty, a rollout.
+func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await func(verdict, rollout string), stop func()) {
+	t.Helper()
+	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(interrupt)
 	command := exec.CommandContext(ctx, plugin, "tree", "-n", namespace, "-o", "json", "--watch") //nolint:gosec // The built plugin.
-	command.Env = append(os.Environ(), "KUBECONFIG="+whole.Kubeconfig)
+	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
@@ -101,32 +123,33 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stdout)
-	await := func(want string) {
+	await = func(verdict, rollout string) {
 		t.Helper()
 		for lines.Scan() {
 			var report tree.Report
 			if err := json.Unmarshal(lines.Bytes(), &report); err != nil {
 				t.Fatalf("%v in %s", err, lines.Text())
 			}
-			if len(report.Configs) == 1 && len(report.Configs[0].Consumers) == 1 && report.Configs[0].Consumers[0].Verdict.State == want {
+			if len(report.Configs) != 1 || len(report.Configs[0].Consumers) != 1 {
+				continue
+			}
+			if got := report.Configs[0].Consumers[0]; got.Verdict.State == verdict && (rollout == "" || got.Rollout.State == rollout) {
 				return
 			}
 		}
-		t.Fatalf("the watch ended before the verdict was %s; stderr: %s", want, &stderr)
+		t.Fatalf("the watch ended before the verdict was %s; stderr: %s", verdict, &stderr)
 	}
-	await("Supported")
-	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-	if err := whole.Client.Update(t.Context(), config); err != nil {
-		t.Fatal(err)
+	stop = func() {
+		t.Helper()
+		interrupt()
+		for lines.Scan() {
+			// What was printed until the end does not matter.
+		}
+		if err := command.Wait(); err != nil && command.ProcessState.ExitCode() != 0 {
+			t.Errorf("interrupted, the watch ended with %v, want exit status 0; stderr: %s", err, &stderr)
+		}
 	}
-	await("NotSupported")
-	stop()
-	for lines.Scan() {
-		// What was printed until the end does not matter.
-	}
-	if err := command.Wait(); err != nil && command.ProcessState.ExitCode() != 0 {
-		t.Errorf("interrupted, the watch ended with %v, want exit status 0; stderr: %s", err, &stderr)
-	}
+	return await, stop
 }
 
 // awaitRight waits until the API server goes by a role binding of a user.

@@ -32,21 +32,16 @@ var severities = map[string]Severity{
 func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 	t := taker{installed, Report{
 		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: snapshot.Notes(),
-		Guard:   Guard{append([]string{}, installed.Policies...), modeOf(installed), installed.Hold},
-		Summary: Summary{Deny: map[string]int{}},
+		Guard: Guard{Policies: append([]string{}, installed.Policies...), Hold: installed.Hold}, Summary: Summary{Deny: map[string]int{}},
 	}}
-	off := map[string]int{}
-	for _, pair := range snapshot.Pairs() {
-		namespace := pair.Consumer.Namespace
-		isOff := installed.Namespaces[namespace][guard.ModeLabel] == guard.ModeOff
-		if isOff {
-			off[namespace]++
-			t.report.Summary.Off++
-		}
-		t.pair(pair, isOff)
+	switch {
+	case installed.Denies.Match(nil):
+		t.report.Guard.Mode = guard.ModeDeny
+	case len(installed.Policies) > 0:
+		t.report.Guard.Mode = guard.ModeWarn
 	}
-	for namespace, pairs := range off {
-		t.add("guard/off", Object{Kind: "Namespace", Name: namespace}, fmt.Sprintf("the guard is off here: no policy validates what runs an auth server (%d)", pairs))
+	for _, pair := range snapshot.Pairs() {
+		t.pair(pair)
 	}
 	for _, consumer := range snapshot.Consumers {
 		for _, runConfig := range consumer.RunConfigs {
@@ -60,18 +55,6 @@ func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 	return t.report
 }
 
-// modeOf is the mode of namespaces without the label.
-func modeOf(installed cluster.Installation) string {
-	switch {
-	case len(installed.Policies) == 0:
-		return ""
-	case installed.Denies.Match(labels.Set{}):
-		return guard.ModeDeny
-	default:
-		return guard.ModeWarn
-	}
-}
-
 type taker struct {
 	installed cluster.Installation
 	report    Report
@@ -81,10 +64,16 @@ func (t *taker) add(rule string, object Object, message string, deny ...string) 
 	t.report.Findings = append(t.report.Findings, Finding{rule, severities[rule], object, message, deny})
 }
 
-func (t *taker) pair(pair cluster.Pair, isOff bool) {
+func (t *taker) pair(pair cluster.Pair) {
 	consumer, summary := pair.Consumer, &t.report.Summary
 	object := Object{consumer.Kind, consumer.Namespace, consumer.Name}
+	namespace := t.installed.Namespaces[consumer.Namespace]
+	isOff := namespace[guard.ModeLabel] == guard.ModeOff
 	summary.Pairs++
+	if isOff {
+		summary.Off++
+		t.add("guard/off", object, fmt.Sprintf("the guard is off in namespace %q", consumer.Namespace))
+	}
 	switch pair.Verdict.State {
 	case resolve.Unresolved:
 		summary.Unresolved++
@@ -99,7 +88,7 @@ func (t *taker) pair(pair cluster.Pair, isOff bool) {
 			summary.Deny[what]++
 		}
 		t.add("pair/not-supported", object, words.ForConsumer(pair.Pair).Message, deny...)
-		if t.installed.Denies.Match(t.installed.Namespaces[consumer.Namespace]) && (slices.Contains(deny, runConfigHeld) || slices.Contains(deny, runConfigRejected)) {
+		if t.installed.Denies.Match(namespace) && (slices.Contains(deny, runConfigHeld) || slices.Contains(deny, runConfigRejected)) {
 			summary.Released++
 			t.add("guard/released", object, fmt.Sprintf("without the guard ToolHive's operator would roll out %s with a baseline that its auth server refuses to start with: correct it before you remove the guard", consumer.Consumer))
 		}

@@ -86,7 +86,7 @@ type Finding struct {
 // Object names what a finding is about.
 type Object struct {
 	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
+	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 }
 
@@ -94,8 +94,7 @@ type Object struct {
 func (r Report) Text() string {
 	var text strings.Builder
 	for _, f := range r.Findings {
-		name := strings.TrimPrefix(f.Object.Namespace+"/"+f.Object.Name, "/")
-		fmt.Fprintf(&text, "%s: %s %s: %s", f.Severity, f.Object.Kind, name, f.Message)
+		fmt.Fprintf(&text, "%s: %s %s/%s: %s", f.Severity, f.Object.Kind, f.Object.Namespace, f.Object.Name, f.Message)
 		if len(f.Deny) > 0 {
 			fmt.Fprintf(&text, " (with deny: %s)", strings.Join(f.Deny, ", "))
 		}
