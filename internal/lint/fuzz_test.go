@@ -24,6 +24,7 @@ func FuzzLint(f *testing.F) {
 	for _, seed := range []string{
 		bad, badJSON, configText + oidcText + serverText("  authServerRef: {name: login}\n"), "a: &a [*a]\n", "\ufeff---\r\na: yes\r\n...\r\nb: 0o17\n",
 		"kind: List\nitems:\n" + item(bad), "a: [\n---\nb: {c: d, <<: [{e: f}]}\n", "1: 1e3\n.5: !!str 1\nt: 2001-01-01\nu: 18446744073709551615\nn: ~\n", badJSON + badJSON,
+		"a: yes\nb: [on, N, 'no', 0o17, 017, 1_000, 1e3, 1.0, .5, 2001-01-01, 1:30, !!binary aGk=]\nyes: &c {d: e}\n7: {<<: *c}\n",
 	} {
 		f.Add([]byte(seed))
 	}

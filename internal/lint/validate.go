@@ -56,12 +56,10 @@ func (k *kind) validate(ctx context.Context, object map[string]any, stored any) 
 	if err != nil {
 		return validated{malformed: err}
 	}
-	// A client can't set the status: a create drops it, an update keeps it.
+	// A client can't set the status. An update keeps what is stored, which no rule
+	// refuses.
 	delete(object, "status")
 	old, _ := stored.(map[string]any)
-	if status, ok := old["status"]; ok {
-		object["status"] = status
-	}
 	found := validated{unknown: unknown}
 	for _, err := range validateMetadata(ctx, meta) {
 		found.violations = append(found.violations, violation{ruleMetadata, err})
