@@ -15,6 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -67,7 +68,8 @@ func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
 	t.Helper()
 	consumer := resolve.Consumer{
 		Kind: resolve.KindVirtualMCPServer, Namespace: "team-a", Name: "tools", Inline: config, Port: 4483,
-		OIDC: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
+		OIDC:     &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
+		Defaults: toolhive.DefaultScopes,
 	}
 	pair, err := resolve.Resolve(consumer, nil)
 	if err != nil {
