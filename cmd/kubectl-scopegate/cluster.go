@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/scopegate/scopegate/internal/live"
+	"github.com/scopegate/scopegate/internal/cluster"
 )
 
 // clusterFlags are those of the commands that read a cluster: kubectl's own for
@@ -19,10 +19,12 @@ type clusterFlags struct {
 	loading       *clientcmd.ClientConfigLoadingRules
 	overrides     clientcmd.ConfigOverrides
 	allNamespaces bool
+	// defaults are of the root command.
+	defaults *scopeList
 }
 
-func newClusterFlags(command *cobra.Command) *clusterFlags {
-	flags := &clusterFlags{loading: clientcmd.NewDefaultClientConfigLoadingRules()}
+func newClusterFlags(command *cobra.Command, defaults *scopeList) *clusterFlags {
+	flags := &clusterFlags{loading: clientcmd.NewDefaultClientConfigLoadingRules(), defaults: defaults}
 	set := command.Flags()
 	set.StringVar(&flags.loading.ExplicitPath, "kubeconfig", "", "path of the kubeconfig file")
 	clientcmd.BindOverrideFlags(&flags.overrides, set, clientcmd.RecommendedConfigOverrideFlags(""))
@@ -32,7 +34,7 @@ func newClusterFlags(command *cobra.Command) *clusterFlags {
 }
 
 // connect returns the way to the cluster and the namespace to read, "" for all.
-func (f *clusterFlags) connect() (*live.Cluster, string, error) {
+func (f *clusterFlags) connect() (*cluster.Cluster, string, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.loading, &f.overrides)
 	cfg, err := loader.ClientConfig()
 	switch {
@@ -42,31 +44,31 @@ func (f *clusterFlags) connect() (*live.Cluster, string, error) {
 		return nil, "", err
 	}
 	cfg.UserAgent = "kubectl-scopegate/" + version()
-	cluster, err := live.New(cfg)
+	reader, err := cluster.New(cfg, *f.defaults)
 	if err != nil {
 		return nil, "", err
 	}
 	if f.allNamespaces {
-		return cluster, "", nil
+		return reader, "", nil
 	}
 	namespace, _, err := loader.Namespace()
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the namespace of the context: %w", err)
 	}
-	return cluster, namespace, nil
+	return reader, namespace, nil
 }
 
 func (f *clusterFlags) completeNamespace(command *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	cluster, _, err := f.connect()
+	reader, _, err := f.connect()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	names, err := cluster.Namespaces(command.Context())
+	namespaces, err := reader.Namespaces(command.Context(), "")
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	var fitting []string
-	for _, name := range names {
+	for name := range namespaces {
 		if strings.HasPrefix(name, begun) {
 			fitting = append(fitting, name)
 		}

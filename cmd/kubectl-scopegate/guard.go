@@ -2,22 +2,28 @@ package main
 
 import (
 	"errors"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/scopegate/scopegate/internal/inventory"
-	"github.com/scopegate/scopegate/internal/live"
+	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/cluster/check"
 )
 
 const checkLong = `Take stock of a cluster that ToolHive's operator runs, before and after it adopts the guard.
 
 It finds the pairs of a config and a consumer that are bad already, the run configs in ToolHive's ConfigMaps that an auth server would refuse, what the
-guard holds, what it is told to leave alone, and what ToolHive's operator would roll out if the guard were removed. Nothing is written.
+guard holds, the namespaces where it is off, what it would reject and hold if it denied, and what ToolHive's operator would roll out if the guard were
+removed. Nothing is written.
 
-Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not judge. Warnings and notes alone are clean, unless --strict.`
+Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not check. Warnings and notes alone are clean, unless --strict.`
 
 const checkExample = `  # Before the guard is installed: what is bad already?
   kubectl scopegate guard check -A
+
+  # Before it denies: which edits would it reject?
+  kubectl scopegate guard check -A -o json | jq '.findings[] | select(.deny[]? == "edit-rejected").object'
 
   # Before it is removed: what would be released?
   kubectl scopegate guard check -A -o json | jq '.findings[] | select(.rule == "guard/released").object'
@@ -25,7 +31,7 @@ const checkExample = `  # Before the guard is installed: what is bad already?
   # One namespace, as a check that fails for warnings too
   kubectl scopegate guard check -n team-a --strict`
 
-func newGuard() *cobra.Command {
+func newGuard(defaults *scopeList) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "guard",
 		Short:   "Look after the guard beside ToolHive's operator",
@@ -33,21 +39,21 @@ func newGuard() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(newGuardCheck())
+	command.AddCommand(newGuardCheck(defaults))
 	return command
 }
 
-func newGuardCheck() *cobra.Command {
+func newGuardCheck(defaults *scopeList) *cobra.Command {
 	var format string
 	var strict bool
 	command := &cobra.Command{
 		Use:     "check [-n NAMESPACE | -A] [-o text|json]",
-		Short:   "Find what is bad already, held, exempt, and released without the guard",
+		Short:   "Find what is bad already, held, rejected with deny, and released without the guard",
 		Long:    checkLong,
 		Example: checkExample,
 		Args:    cobra.NoArgs,
 	}
-	flags := newClusterFlags(command)
+	flags := newClusterFlags(command, defaults)
 	command.Flags().StringVarP(&format, "output", "o", "text", "how to write findings: text or json")
 	command.Flags().BoolVar(&strict, "strict", false, "fail for warnings too")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
@@ -59,14 +65,17 @@ func newGuardCheck() *cobra.Command {
 		if err != nil {
 			return &exitError{exitUnjudged, err}
 		}
-		write := report.WriteText
+		text := report.Text()
 		if format == "json" {
-			write = report.WriteJSON
+			text, err = encoded(report, true)
 		}
-		if err := write(command.OutOrStdout()); err != nil {
+		if err == nil {
+			_, err = io.WriteString(command.OutOrStdout(), text)
+		}
+		if err != nil {
 			return &exitError{exitUnjudged, err}
 		}
-		if report.Count(inventory.Error) > 0 || (strict && report.Count(inventory.Warning) > 0) {
+		if slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Severity == check.Error || strict && f.Severity == check.Warning }) {
 			return &exitError{code: exitFindings}
 		}
 		return nil
@@ -74,24 +83,24 @@ func newGuardCheck() *cobra.Command {
 	return command
 }
 
-func (f *clusterFlags) takeStock(command *cobra.Command) (inventory.Report, error) {
-	cluster, namespace, err := f.connect()
+func (f *clusterFlags) takeStock(command *cobra.Command) (check.Report, error) {
+	reader, namespace, err := f.connect()
 	if err != nil {
-		return inventory.Report{}, err
+		return check.Report{}, err
 	}
-	snapshot, err := cluster.Read(command.Context(), namespace)
+	snapshot, err := reader.Read(command.Context(), namespace)
 	if err != nil {
-		return inventory.Report{}, err
+		return check.Report{}, err
 	}
-	if snapshot.Mode != live.Guard {
-		return inventory.Report{}, errors.New("the cluster has scopegate's own CRDs: there is no guard in whole mode, see kubectl scopegate tree")
+	if snapshot.Mode != cluster.Guard {
+		return check.Report{}, errors.New("the cluster has scopegate's own CRDs: there is no guard in standalone mode, see kubectl scopegate tree")
 	}
 	if why, hidden := snapshot.Hidden["configmaps"]; hidden {
-		return inventory.Report{}, errors.New("the stored run configs can't be judged: " + why)
+		return check.Report{}, errors.New("the stored run configs can't be checked: " + why)
 	}
-	settings, err := cluster.Settings(command.Context(), namespace)
+	installed, err := reader.Installation(command.Context(), namespace, snapshot.Hidden)
 	if err != nil {
-		return inventory.Report{}, err
+		return check.Report{}, err
 	}
-	return inventory.Take(snapshot, settings, namespace), nil
+	return check.Take(snapshot, installed), nil
 }

@@ -4,12 +4,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // The exit statuses, documented in docs/lint.md and docs/tree.md.
@@ -50,6 +55,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
+// encoded is a report in JSON, on several lines if it is indented.
+func encoded(report any, indented bool) (string, error) {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if indented {
+		encoder.SetIndent("", "  ")
+	}
+	err := encoder.Encode(report)
+	return text.String(), err
+}
+
 // exitError ends the process with a status; without an error, quietly.
 type exitError struct {
 	code int
@@ -80,6 +97,8 @@ func newRoot() *cobra.Command {
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl scopegate"},
 	}
-	root.AddCommand(newLint(), newTree(), newGuard(), newVersion())
+	defaults := scopeList(slices.Clone(toolhive.DefaultScopes))
+	root.PersistentFlags().Var(&defaults, "default-scopes", "what ToolHive's auth server supports when it is told no scopes, with spaces or commas between")
+	root.AddCommand(newLint(), newTree(&defaults), newGuard(&defaults), newVersion())
 	return root
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -11,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/scopegate/scopegate/internal/live"
-	"github.com/scopegate/scopegate/internal/tree"
+	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/cluster/tree"
 )
 
 const treeLong = `Show the auth server configs of a cluster with their consumers: each one's verdict, its effective scopes and where they come from, and how far its
@@ -36,7 +35,7 @@ const treeExample = `  # The namespace of the context
   # The consumers whose auth servers would not start
   kubectl scopegate tree -A -o json | jq -r '.configs[] | .namespace as $ns | .consumers[] | select(.verdict.state == "NotSupported") | "\($ns)/\(.name)"'`
 
-func newTree() *cobra.Command {
+func newTree(defaults *scopeList) *cobra.Command {
 	var format string
 	var watch bool
 	command := &cobra.Command{
@@ -46,28 +45,26 @@ func newTree() *cobra.Command {
 		Example: treeExample,
 		Args:    cobra.NoArgs,
 	}
-	flags := newClusterFlags(command)
+	flags := newClusterFlags(command, defaults)
 	command.Flags().StringVarP(&format, "output", "o", "", "how to write the tree: wide or json; a table if not set")
 	command.Flags().BoolVarP(&watch, "watch", "w", false, "show the tree again whenever it changed, until interrupted")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	command.RunE = func(command *cobra.Command, _ []string) error {
-		switch tree.Format(format) {
-		case tree.Text, tree.Wide, tree.JSON:
-		default:
+		if format != "" && format != "wide" && format != "json" {
 			return errors.New("-o must be wide or json")
 		}
-		cluster, namespace, err := flags.connect()
+		reader, namespace, err := flags.connect()
 		if err != nil {
 			return &exitError{exitUnjudged, err}
 		}
-		view := &treeView{out: command.OutOrStdout(), format: tree.Format(format), namespaces: flags.allNamespaces, again: watch}
+		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
 		if watch {
 			ctx, stop := signal.NotifyContext(command.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			err = cluster.Watch(ctx, namespace, view.show)
+			err = reader.Watch(ctx, namespace, view.show)
 		} else {
-			var snapshot *live.Snapshot
-			if snapshot, err = cluster.Read(command.Context(), namespace); err == nil {
+			var snapshot *cluster.Snapshot
+			if snapshot, err = reader.Read(command.Context(), namespace); err == nil {
 				err = view.show(snapshot)
 			}
 		}
@@ -84,32 +81,36 @@ func newTree() *cobra.Command {
 // a line of its own.
 type treeView struct {
 	out               io.Writer
-	format            tree.Format
+	format            string
 	namespaces, again bool
-	last              []byte
+	last              string
 }
 
 // clearScreen moves to the upper left corner and clears what is below.
 const clearScreen = "\x1b[H\x1b[2J"
 
-func (v *treeView) show(snapshot *live.Snapshot) error {
-	var text bytes.Buffer
-	if err := tree.Write(&text, tree.Build(snapshot), v.format, v.namespaces, v.again); err != nil {
-		return err
+func (v *treeView) show(snapshot *cluster.Snapshot) error {
+	report := tree.Build(snapshot)
+	text := report.Text(v.namespaces, v.format == "wide")
+	if v.format == "json" {
+		var err error
+		if text, err = encoded(report, !v.again); err != nil {
+			return err
+		}
 	}
-	if v.last != nil && bytes.Equal(v.last, text.Bytes()) {
+	if v.last == text {
 		return nil
 	}
 	before := ""
 	switch {
-	case v.format == tree.JSON || !v.again:
+	case v.format == "json" || !v.again:
 	case isTerminal(v.out):
 		before = clearScreen
-	case v.last != nil:
+	case v.last != "":
 		before = "---\n"
 	}
-	v.last = text.Bytes()
-	_, err := io.WriteString(v.out, before+text.String())
+	v.last = text
+	_, err := io.WriteString(v.out, before+text)
 	return err
 }
 

@@ -91,7 +91,7 @@ func (r *consumerReconciler) rollOut(ctx context.Context, object status.Object, 
 	case err != nil:
 		return status.RolloutFailed(err), err
 	}
-	return status.RollingOut(rollout.Progress(deployment)), nil
+	return status.RollingOut(words.Progress(deployment)), nil
 }
 
 func (r *consumerReconciler) oidcConfigFound(ctx context.Context, consumer resolve.Consumer) (bool, error) {

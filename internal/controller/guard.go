@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,7 +28,7 @@ const byOwner = "owner"
 // ConfigMaps only those that are held. They write the one condition, and no
 // workload: ToolHive's operator does. defaults are what an auth server supports that
 // is told no scopes. conditions returns the writer of a kind.
-func SetupGuard(ctx context.Context, mgr ctrl.Manager, defaults []string, conditions func(kind string) *condition.Writer) error {
+func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, defaults []string, conditions func(kind string) *condition.Writer) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), byConfig); err != nil {
 		return err
 	}
@@ -38,7 +39,6 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, defaults []string, condit
 		return err
 	}
 	lookup := lookup{Reader: mgr.GetCache(), defaults: defaults}
-	recorder := mgr.GetEventRecorder(condition.FieldManager)
 	configs := &configReconciler{lookup: lookup, writer: writer{conditions(resolve.KindMCPExternalAuthConfig), recorder}}
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)

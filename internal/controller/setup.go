@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -18,7 +19,7 @@ import (
 
 // Setup adds the indexes and the four reconcilers of standalone mode to a manager.
 // authServerImage is what the Deployments run.
-func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error {
+func Setup(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, authServerImage string) error {
 	fields := []string{byConfig, byOIDCConfig, byChild}
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), fields...); err != nil {
 		return err
@@ -27,7 +28,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, authServerImage string) error 
 		return err
 	}
 	lookup := lookup{Reader: mgr.GetCache()}
-	writer := writer{conditions: statusWriter{mgr.GetClient()}, recorder: mgr.GetEventRecorder("scopegate")}
+	writer := writer{conditions: statusWriter{mgr.GetClient()}, recorder: recorder}
 	configs := &configReconciler{lookup: lookup, writer: writer}
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)

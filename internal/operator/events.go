@@ -1,40 +1,47 @@
 package operator
 
 import (
-	"net/http"
-	"strings"
+	"context"
+	"fmt"
+	"sync"
 
-	"k8s.io/client-go/rest"
+	eventsv1 "k8s.io/api/events/v1"
+	eventsv1client "k8s.io/client-go/kubernetes/typed/events/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// sendEventsInTurn makes events be sent one after the other. client-go sends
-// each as soon as it is told: those of an edit that changes a thousand conditions
-// would take the API server from the conditions.
-func sendEventsInTurn(cfg *rest.Config) {
-	turn := make(chan struct{}, 1)
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &eventsInTurn{next, turn} })
-}
-
-type eventsInTurn struct {
-	next http.RoundTripper
-	// turn is full while an event is sent.
-	turn chan struct{}
-}
-
-// RoundTrip implements http.RoundTripper. An event waits as long as its request
-// may.
-func (e *eventsInTurn) RoundTrip(request *http.Request) (*http.Response, error) {
-	if request.Method == http.MethodGet || !strings.HasPrefix(request.URL.Path, "/apis/events.k8s.io/") {
-		return e.next.RoundTrip(request)
+// newRecorder returns a recorder of events that works until ctx is done. The
+// manager's own sends all events at once.
+func newRecorder(ctx context.Context, mgr manager.Manager, name string) (events.EventRecorder, error) {
+	client, err := eventsv1client.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("making the client for events: %w", err)
 	}
-	select {
-	case e.turn <- struct{}{}:
-	case <-request.Context().Done():
-		return nil, request.Context().Err()
+	broadcaster := events.NewBroadcaster(&serialSink{EventSink: &events.EventSinkImpl{Interface: client}})
+	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
+		return nil, fmt.Errorf("starting to record events: %w", err)
 	}
-	defer func() { <-e.turn }()
-	return e.next.RoundTrip(request)
+	return broadcaster.NewRecorder(mgr.GetScheme(), name), nil
 }
 
-// WrappedRoundTripper lets client-go find what is below.
-func (e *eventsInTurn) WrappedRoundTripper() http.RoundTripper { return e.next }
+// serialSink sends one event at a time. The events of an edit that changes a thousand
+// conditions would take the API server from the conditions.
+type serialSink struct {
+	events.EventSink
+	mu sync.Mutex
+}
+
+// Create implements events.EventSink.
+func (s *serialSink) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.EventSink.Create(ctx, event)
+}
+
+// Patch implements events.EventSink.
+func (s *serialSink) Patch(ctx context.Context, event *eventsv1.Event, data []byte) (*eventsv1.Event, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.EventSink.Patch(ctx, event, data)
+}

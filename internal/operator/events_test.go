@@ -3,92 +3,86 @@ package operator
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
 	"runtime"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
-	"k8s.io/client-go/rest"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 )
 
-type roundTripper func(*http.Request) (*http.Response, error)
+// api is an API server for events, which fails where two are sent at the same time.
+type api struct {
+	turn   chan struct{}
+	stored chan string
+}
 
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+func newAPI() *api { return &api{turn: make(chan struct{}, 1), stored: make(chan string)} }
 
-const (
-	someEvents = "http://it/apis/events.k8s.io/v1/namespaces/a/events"
-	someStatus = "http://it/apis/toolhive.stacklok.dev/v1beta1/namespaces/a/mcpservers/web/status"
-)
-
-// inTurn returns what sends requests to api, events one after the other.
-func inTurn(api roundTripper) func(ctx context.Context, method, url string) error {
-	cfg := &rest.Config{}
-	sendEventsInTurn(cfg)
-	client := cfg.WrapTransport(api)
-	return func(ctx context.Context, method, url string) error {
-		request, err := http.NewRequestWithContext(ctx, method, url, nil)
-		if err != nil {
-			return err
-		}
-		_, err = client.RoundTrip(request) //nolint:bodyclose // There is none.
-		return err
+func (a *api) send(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	default:
+		a.stored <- "while another is sent: " + event.Regarding.Name
+		return event, nil
+	}
+	runtime.Gosched()
+	select {
+	case a.stored <- event.Regarding.Name:
+		return event, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
-func TestEventsInTurn(t *testing.T) {
-	var sent, atATime, most atomic.Int64
-	send := inTurn(func(*http.Request) (*http.Response, error) {
-		sent.Add(1)
-		now := atATime.Add(1)
-		for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
-		}
-		runtime.Gosched()
-		atATime.Add(-1)
-		return &http.Response{}, nil
-	})
-	var group sync.WaitGroup
-	for range 200 {
-		group.Go(func() {
-			if err := send(t.Context(), http.MethodPost, someEvents); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	if sent.Load() != 200 || most.Load() != 1 {
-		t.Errorf("%d events were sent, %d at a time; want 200, 1 at a time", sent.Load(), most.Load())
-	}
+func (a *api) Create(ctx context.Context, event *eventsv1.Event) (*eventsv1.Event, error) {
+	return a.send(ctx, event)
 }
 
-// TestOthersDoNotWait holds an event at the API server: meanwhile what is no event
-// passes, and an event can be given up.
-func TestOthersDoNotWait(t *testing.T) {
-	arrived, answer := make(chan struct{}), make(chan struct{})
-	send := inTurn(func(request *http.Request) (*http.Response, error) {
-		if request.Method != http.MethodGet && strings.Contains(request.URL.Path, "events") {
-			close(arrived)
-			<-answer
+func (a *api) Patch(ctx context.Context, event *eventsv1.Event, _ []byte) (*eventsv1.Event, error) {
+	return a.send(ctx, event)
+}
+
+func (*api) Update(context.Context, *eventsv1.Event) (*eventsv1.Event, error) {
+	return nil, errors.New("nothing updates an event")
+}
+
+func record(recorder events.EventRecorder, name string) {
+	recorder.Eventf(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}}, nil, corev1.EventTypeNormal, "Reason", "Action", "note")
+}
+
+// TestEventsOneAtATime records many events at once, half of which repeat others and so
+// are patches: none is lost, none is sent beside another, and whoever records them
+// does not wait.
+func TestEventsOneAtATime(t *testing.T) {
+	api := newAPI()
+	broadcaster := events.NewBroadcaster(&serialSink{EventSink: api})
+	if err := broadcaster.StartRecordingToSinkWithContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	recorder := broadcaster.NewRecorder(Scheme, "test")
+	const objects = 200
+	for i := range objects {
+		record(recorder, fmt.Sprint(i))
+		record(recorder, fmt.Sprint(i))
+	}
+	seen := map[string]int{}
+	for range 2 * objects {
+		select {
+		case name := <-api.stored:
+			seen[name]++
+		case <-time.After(time.Minute):
+			t.Fatalf("%d of %d objects have their events", len(seen), objects)
 		}
-		return &http.Response{}, nil
-	})
-	held := make(chan error)
-	go func() { held <- send(t.Context(), http.MethodPost, someEvents) }()
-	<-arrived
-	if err := send(t.Context(), http.MethodPatch, someStatus); err != nil {
-		t.Error(err)
 	}
-	if err := send(t.Context(), http.MethodGet, someEvents); err != nil {
-		t.Error(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := send(ctx, http.MethodPost, someEvents); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v of an event that was given up", err)
-	}
-	close(answer)
-	if err := <-held; err != nil {
-		t.Error(err)
+	for i := range objects {
+		if name := fmt.Sprint(i); seen[name] != 2 {
+			t.Errorf("%d events of %s were sent one at a time, want 2", seen[name], name)
+			break
+		}
 	}
 }

@@ -18,7 +18,10 @@ import (
 )
 
 func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
-	recorder := mgr.GetEventRecorder(condition.FieldManager)
+	recorder, err := newRecorder(ctx, mgr, condition.FieldManager)
+	if err != nil {
+		return nil, err
+	}
 	writers := scopegatemetrics.StoodDown{}
 	newWriter := func(kind string) *condition.Writer {
 		writers[kind] = condition.NewWriter(mgr.GetClient(), func(object client.Object, found *metav1.Condition) {
@@ -47,5 +50,5 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 		}
 		collectors = append(collectors, checker)
 	}
-	return collectors, controller.SetupGuard(ctx, mgr, options.DefaultScopes, newWriter)
+	return collectors, controller.SetupGuard(ctx, mgr, recorder, options.DefaultScopes, newWriter)
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controller"
 	scopegatemetrics "github.com/scopegate/scopegate/internal/metrics"
+	"github.com/scopegate/scopegate/internal/rollout"
 )
 
 // DefaultConcurrency is how many objects of each kind are reconciled at a time:
@@ -108,7 +109,6 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	}
 	// Not before: an address where nobody listens is to be told of at once.
 	bePatient(cfg)
-	sendEventsInTurn(cfg)
 	mgr, err := ctrl.NewManager(cfg, managerOptions(options))
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)
@@ -139,7 +139,11 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 
 func setupStandalone(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
 	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldStandalone}}
-	return collectors, controller.Setup(ctx, mgr, options.AuthServerImage)
+	recorder, err := newRecorder(ctx, mgr, rollout.FieldManager)
+	if err != nil {
+		return nil, err
+	}
+	return collectors, controller.Setup(ctx, mgr, recorder, options.AuthServerImage)
 }
 
 func managerOptions(options Options) ctrl.Options {

@@ -9,17 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/util/csaupgrade"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 )
 
-// fieldManager is the name under which the children's fields are owned.
-const fieldManager = "scopegate"
+// FieldManager is the name under which the children are written.
+const FieldManager = "scopegate"
 
 // Applier writes the children of consumers.
 type Applier struct {
@@ -122,19 +117,19 @@ func (a *Applier) find(ctx context.Context, reader client.Reader, owner, desired
 	return found, nil
 }
 
-// ensure creates desired, or applies it where it differs from what is there.
+// ensure creates desired, or writes what differs in what is there.
 func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (client.Object, error) {
 	cached, err := a.find(ctx, a.Client, owner, desired)
-	if err != nil || cached != nil && covers(cached, desired) {
+	if err != nil || cached != nil && equality.Semantic.DeepEqual(restored(cached, desired), cached) {
 		return cached, err
 	}
 	if cached == nil {
 		created := desired.DeepCopyObject().(client.Object)
-		if err := a.Client.Create(ctx, created, client.FieldOwner(fieldManager)); !apierrors.IsAlreadyExists(err) {
+		if err := a.Client.Create(ctx, created, client.FieldOwner(FieldManager)); !apierrors.IsAlreadyExists(err) {
 			return created, err
 		}
 	}
-	// The cache lags, or there is a difference to apply: what counts is what the
+	// The cache lags, or there is a difference to write: what counts is what the
 	// API server has now, and the write is bound to that very state.
 	live, err := a.find(ctx, a.Live, owner, desired)
 	if err != nil {
@@ -143,61 +138,12 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 	if live == nil {
 		return nil, apierrors.NewConflict(appsv1.Resource("children"), desired.GetName(), fmt.Errorf("deleted meanwhile"))
 	}
-	if covers(live, desired) {
+	after := restored(live, desired)
+	if equality.Semantic.DeepEqual(after, live) {
 		return live, nil
 	}
-	return a.apply(ctx, live, desired)
-}
-
-// apply is a server-side apply of desired over the very object that live was
-// read from. It is forced, which is safe for an object that is ours by uid.
-func (a *Applier) apply(ctx context.Context, live, desired client.Object) (client.Object, error) {
-	// What Create owned, Apply must own: else a field that goes from desired
-	// would stay.
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(live, sets.New(fieldManager), fieldManager)
-	if err != nil {
-		return nil, fmt.Errorf("reading who owns the fields of %s: %w", live.GetName(), err)
-	}
-	if patch != nil {
-		if err := a.Client.Patch(ctx, live, client.RawPatch(types.JSONPatchType, patch)); err != nil {
-			return nil, err
-		}
-	}
-	desired = desired.DeepCopyObject().(client.Object)
-	desired.SetUID(live.GetUID())
-	desired.SetResourceVersion(live.GetResourceVersion())
-	gvk, err := a.Client.GroupVersionKindFor(desired)
-	if err != nil {
-		return nil, err
-	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
-	if err != nil {
-		return nil, fmt.Errorf("encoding %s: %w", desired.GetName(), err)
-	}
-	unstructured.RemoveNestedField(content, "status")
-	applied := &unstructured.Unstructured{Object: content}
-	applied.SetGroupVersionKind(gvk)
-	if err := a.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner(fieldManager), client.ForceOwnership); err != nil {
-		return nil, err
-	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(applied.Object, desired); err != nil {
-		return nil, fmt.Errorf("decoding %s: %w", desired.GetName(), err)
-	}
-	return desired, nil
-}
-
-// covers tells whether live already says all that desired says. What desired
-// leaves open is the API server's and other writers' to fill.
-func covers(live, desired client.Object) bool {
-	if !equality.Semantic.DeepDerivative(desired.GetLabels(), live.GetLabels()) {
-		return false
-	}
-	switch desired := desired.(type) {
-	case *appsv1.Deployment:
-		return equality.Semantic.DeepDerivative(desired.Spec, live.(*appsv1.Deployment).Spec)
-	case *corev1.Service:
-		return equality.Semantic.DeepDerivative(desired.Spec, live.(*corev1.Service).Spec)
-	default:
-		return false
-	}
+	// A merge patch replaces lists whole. A server-side apply would keep the entries
+	// that others have added.
+	patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
+	return after, a.Client.Patch(ctx, after, patch, client.FieldOwner(FieldManager))
 }

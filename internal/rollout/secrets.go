@@ -48,6 +48,7 @@ func (c Checked) volumes() ([]corev1.Volume, []corev1.VolumeMount) {
 			Path:     runConfigFile,
 			FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.annotations['" + RunConfigAnnotation + "']"},
 		}},
+		DefaultMode: ptr.To(corev1.DownwardAPIVolumeSourceDefaultMode),
 	}}}}
 	mounts := []corev1.VolumeMount{{Name: "run-config", MountPath: runConfigPath, ReadOnly: true}}
 	add := func(name, path string, sources []corev1.VolumeProjection) {

@@ -60,11 +60,16 @@ func (c Checked) deployment(image string) *appsv1.Deployment {
 	}
 }
 
+// podSpec also says what the API server would set by default: the pod is compared
+// whole.
 func (c Checked) podSpec(image string) corev1.PodSpec {
 	volumes, mounts := c.volumes()
 	return corev1.PodSpec{
-		AutomountServiceAccountToken: ptr.To(false),
-		EnableServiceLinks:           ptr.To(false),
+		RestartPolicy:                 corev1.RestartPolicyAlways,
+		TerminationGracePeriodSeconds: ptr.To[int64](corev1.DefaultTerminationGracePeriodSeconds),
+		DNSPolicy:                     corev1.DNSClusterFirst,
+		AutomountServiceAccountToken:  ptr.To(false),
+		EnableServiceLinks:            ptr.To(false),
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   ptr.To(true),
 			RunAsUser:      ptr.To[int64](nonRootUser),
@@ -85,8 +90,10 @@ func (c Checked) podSpec(image string) corev1.PodSpec {
 				},
 				Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("256Mi")},
 			},
-			LivenessProbe:  probe(livenessPath),
-			ReadinessProbe: probe(readinessPath),
+			TerminationMessagePath:   corev1.TerminationMessagePathDefault,
+			TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+			LivenessProbe:            probe(livenessPath),
+			ReadinessProbe:           probe(readinessPath),
 			SecurityContext: &corev1.SecurityContext{
 				AllowPrivilegeEscalation: ptr.To(false),
 				ReadOnlyRootFilesystem:   ptr.To(true),
@@ -99,7 +106,7 @@ func (c Checked) podSpec(image string) corev1.PodSpec {
 
 func probe(path string) *corev1.Probe {
 	return &corev1.Probe{
-		ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName)}},
+		ProbeHandler:     corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromString(portName), Scheme: corev1.URISchemeHTTP}},
 		TimeoutSeconds:   2,
 		PeriodSeconds:    10,
 		SuccessThreshold: 1,

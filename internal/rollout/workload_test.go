@@ -67,9 +67,8 @@ func everything() *v1alpha1.EmbeddedAuthServerConfig {
 func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
 	t.Helper()
 	consumer := resolve.Consumer{
-		Kind: resolve.KindVirtualMCPServer, Namespace: "team-a", Name: "tools", Inline: config, Port: 4483,
-		OIDC:     &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
-		Defaults: toolhive.DefaultScopes,
+		Kind: resolve.KindVirtualMCPServer, Namespace: "team-a", Name: "tools", Inline: config, Port: 4483, Defaults: toolhive.DefaultScopes,
+		OIDC: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
 	}
 	pair, err := resolve.Resolve(consumer, nil)
 	if err != nil {

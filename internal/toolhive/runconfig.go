@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -52,7 +53,7 @@ func AuthServers(data map[string]string, defaultScopes []string) ([]AuthServer, 
 			errs = append(errs, fmt.Errorf("decoding %s: %w", RunConfigKey, err))
 		} else if proxy.AuthServer != nil {
 			found = append(found, validate(RunConfigKey, *proxy.AuthServer, defaultScopes, func(key string, list []string) bool {
-				return strings.Contains(text, jsonLines(key, list))
+				return readable(section(text)) && strings.Contains(text, jsonLines(key, list))
 			}))
 		}
 	}
@@ -62,7 +63,7 @@ func AuthServers(data map[string]string, defaultScopes []string) ([]AuthServer, 
 			errs = append(errs, fmt.Errorf("decoding %s: %w", AuthServerConfigKey, err))
 		} else {
 			found = append(found, validate(AuthServerConfigKey, config, defaultScopes, func(key string, list []string) bool {
-				return strings.Contains("\n"+text+"\n", yamlLines(key, list))
+				return readable(text) && strings.Contains("\n"+text+"\n", yamlLines(key, list))
 			}))
 		}
 	}
@@ -82,6 +83,19 @@ func validate(key string, config runConfig, defaultScopes []string, inLayout fun
 }
 
 func hasSpace(scope string) bool { return scope == "" || strings.ContainsAny(scope, " \t\r\n\"") }
+
+// maxCharacters is of the text that the guard's policies read of an auth server.
+const maxCharacters = 100_000
+
+func readable(text string) bool { return utf8.RuneCountInString(text) <= maxCharacters }
+
+// section is the text of the auth server in a run config, as json.MarshalIndent
+// writes it.
+func section(text string) string {
+	_, text, _ = strings.Cut(text, "\n  \""+AuthServerSection+"\": {\n")
+	text, _, _ = strings.Cut(text, "\n  }")
+	return text
+}
 
 // jsonLines are the lines of a list in the auth server's section of a run config,
 // as json.MarshalIndent writes them.

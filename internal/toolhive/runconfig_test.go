@@ -52,6 +52,22 @@ func TestRead(t *testing.T) {
 			data: map[string]string{"authserver-config.yaml": "scopes_supported: [a]\nbaseline_client_scopes:\n    - a\n"},
 			want: []toolhive.AuthServer{{Key: "authserver-config.yaml", Baseline: []string{"a"}, Effective: []string{"a"}}},
 		},
+		"YAML of the longest text that policies read": {
+			data: map[string]string{"authserver-config.yaml": yamlOf(100_000)},
+			want: []toolhive.AuthServer{{Key: "authserver-config.yaml", Baseline: []string{"a"}, Effective: []string{"a"}, InLayout: true}},
+		},
+		"YAML of a longer text": {
+			data: map[string]string{"authserver-config.yaml": yamlOf(100_001)},
+			want: []toolhive.AuthServer{{Key: "authserver-config.yaml", Baseline: []string{"a"}, Effective: []string{"a"}}},
+		},
+		"JSON of a long text beside a short auth server": {
+			data: map[string]string{"runconfig.json": jsonOf(10, 100_001)},
+			want: []toolhive.AuthServer{{Key: "runconfig.json", Baseline: []string{"openid"}, Effective: defaults, Default: true, InLayout: true}},
+		},
+		"JSON of a long auth server": {
+			data: map[string]string{"runconfig.json": jsonOf(100_001, 10)},
+			want: []toolhive.AuthServer{{Key: "runconfig.json", Baseline: []string{"openid"}, Effective: defaults, Default: true}},
+		},
 		"a scope with white space": {
 			data: map[string]string{"authserver-config.yaml": "scopes_supported:\n    - a b\nbaseline_client_scopes:\n    - a b\n"},
 			want: []toolhive.AuthServer{{Key: "authserver-config.yaml", Baseline: []string{"a b"}, Effective: []string{"a b"}}},
@@ -70,3 +86,16 @@ func TestRead(t *testing.T) {
 }
 
 var defaults = []string{"openid", "profile", "email", "offline_access"}
+
+// yamlOf is a run config of so many characters, of which each takes two bytes.
+func yamlOf(characters int) string {
+	const text = "scopes_supported:\n    - a\nbaseline_client_scopes:\n    - a\nissuer: "
+	return text + strings.Repeat("é", characters-len(text))
+}
+
+// jsonOf is a run config with so many characters in the auth server's section, and
+// beside it.
+func jsonOf(inside, beside int) string {
+	return "{\n  \"embedded_auth_server_config\": {\n    \"baseline_client_scopes\": [\n      \"openid\"\n    ],\n    \"issuer\": \"" +
+		strings.Repeat("x", inside) + "\"\n  },\n  \"name\": \"" + strings.Repeat("x", beside) + "\"\n}"
+}

@@ -24,11 +24,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	livecluster "github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/live"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 const (
@@ -243,9 +244,9 @@ func randomPatch(random *rand.Rand, kind string) string {
 // wrongConditions are the conditions that are not what the objects say now.
 func (s *scenario) wrongConditions() []string {
 	s.Helper()
-	cluster, err := live.New(s.config)
+	reader, err := livecluster.New(s.config, toolhive.DefaultScopes)
 	s.must(err)
-	snapshot, err := cluster.Read(ctx, churnNamespace)
+	snapshot, err := reader.Read(ctx, churnNamespace)
 	s.must(err)
 	var wrong []string
 	check := func(what string, conditions []metav1.Condition, generation int64, want *metav1.Condition) {

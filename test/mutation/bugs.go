@@ -28,6 +28,7 @@ const (
 	guardFile    = "internal/controller/guard.go"
 	watchFile    = "internal/controller/watch.go"
 	applyFile    = "internal/rollout/apply.go"
+	restoreFile  = "internal/rollout/restore.go"
 	checkFile    = "internal/rollout/check.go"
 	patchFile    = "internal/status/patch.go"
 	entryFile    = "internal/guard/condition/condition.go"
@@ -65,8 +66,8 @@ var bugs = []bug{
 	{stale, "a child is deleted whatever it is by now", applyFile,
 		`err := a.Client.Delete(ctx, child, client.Preconditions{UID: &uid, ResourceVersion: &version},`, `_, _ = uid, version
 		err := a.Client.Delete(ctx, child,`},
-	{stale, "an apply is not bound to what was read", applyFile,
-		`desired.SetResourceVersion(live.GetResourceVersion())`, `desired.SetUID("")`},
+	{stale, "a child is written whatever it is by now", applyFile,
+		`client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(live)`},
 	{stale, "a status patch is not bound to what was read", patchFile,
 		`map[string]any{"metadata": map[string]string{"resourceVersion": version}, "status": change}`, `map[string]any{"status": change}`},
 	{stale, "the guard's apply is not bound to what was read", entryFile,
@@ -94,9 +95,13 @@ var bugs = []bug{
 	{partial, "a config's status that could not be written is not written again", configFile,
 		`return reconcile.Result{}, r.write(ctx, config, conditions)`, `_ = r.write(ctx, config, conditions)
 	return reconcile.Result{}, nil`},
-	{partial, "a Service is never repaired", applyFile,
-		`return equality.Semantic.DeepDerivative(desired.Spec, live.(*corev1.Service).Spec)`, `return true`},
-	{partial, "what a create owned stays when it is no longer wanted", applyFile, `if patch != nil {`, `if len(patch) > 1<<20 {`},
+	{partial, "a Service is never repaired", restoreFile,
+		`case *corev1.Service:
+`, `case *corev1.Service:
+		return after
+`},
+	{partial, "what is no longer wanted in a pod stays", restoreFile,
+		`template.Spec = restoredPod(template.Spec, spec.Template.Spec)`, `template.Spec.Containers[0].Image = spec.Template.Spec.Containers[0].Image`},
 	{partial, "the guard gives up its entry when ToolHive's operator owns it", entryFile,
 		`client.FieldOwner(FieldManager), client.ForceOwnership)`, `client.FieldOwner(FieldManager))`},
 

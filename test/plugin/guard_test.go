@@ -1,90 +1,178 @@
 package plugin_test
 
 import (
+	"context"
+	"encoding/json"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testenv"
 )
 
 // TestGuard shows the tree and takes stock on ToolHive's CRDs, before the guard
-// is there and with it. The ConfigMaps and Deployments are as ToolHive's operator
-// makes them.
+// is there and with it, in a namespace of another name than the default. The ConfigMaps
+// and Deployments are as ToolHive's operator makes them.
 func TestGuard(t *testing.T) {
 	create(t, guarded, objects()...)
-	c := "team-c"
+	c, d := "team-c", "team-d"
+	both := testenv.Server(d, "both", testenv.AuthServerRef("shared"))
+	both.Spec.ExternalAuthConfigRef = testenv.ExternalAuthConfigRef("outgoing").ExternalAuthConfigRef
 	create(t, guarded, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
 		testenv.Config(c, "shared", "admin"),
 		testenv.Server(c, "fresh", testenv.AuthServerRef("shared", "admin")),
 		testenv.Server(c, "off", testenv.AuthServerRef("shared")),
+		namespace(d, nil),
+		testenv.Config(d, "shared", "admin"), testenv.OutgoingConfig(d, "outgoing"), both,
+		testenv.Server(d, "by-hand", testenv.AuthServerRef("shared", "admin")),
+		testenv.Server(d, "fresh", testenv.AuthServerRef("shared")),
 	)
-	good := runConfig("openid", "openid")
-	bad := runConfig("admin", "openid")
-	artefacts(t, "team-a", "MCPServer", "good", map[string]string{"runconfig.json": good}, 1)
-	artefacts(t, "team-a", "MCPServer", "bad", map[string]string{"runconfig.json": good}, 1)
-	artefacts(t, "team-a", "MCPRemoteProxy", "docs", map[string]string{"runconfig.json": "{"}, 1)
-	artefacts(t, "team-b", "VirtualMCPServer", "defaults", map[string]string{"config.yaml": "{}", "authserver-config.yaml": "baseline_client_scopes:\n    - admin\n    - root\n"}, 0)
-	artefacts(t, "team-b", "VirtualMCPServer", "hub", map[string]string{"authserver-config.yaml": "issuer: https://auth.example.com\n"}, 0)
-	artefacts(t, c, "MCPServer", "off", map[string]string{"runconfig.json": bad}, 1)
+	good, bad := runConfig("openid", "openid"), runConfig("admin", "openid")
+	makeChildren(t, "team-a", "MCPServer", "good", map[string]string{"runconfig.json": good}, 1)
+	makeChildren(t, "team-a", "MCPServer", "bad", map[string]string{"runconfig.json": good}, 1)
+	makeChildren(t, "team-a", "MCPRemoteProxy", "docs", map[string]string{"runconfig.json": "{"}, 1)
+	makeChildren(t, "team-b", "VirtualMCPServer", "defaults", map[string]string{"config.yaml": "{}", "authserver-config.yaml": "baseline_client_scopes:\n    - admin\n    - root\n"}, 0)
+	makeChildren(t, "team-b", "VirtualMCPServer", "hub", map[string]string{"authserver-config.yaml": "issuer: https://auth.example.com\n"}, 0)
+	makeChildren(t, c, "MCPServer", "off", map[string]string{"runconfig.json": bad}, 1)
+	makeChildren(t, d, "MCPServer", "both", map[string]string{"runconfig.json": good}, 1)
+	makeChildren(t, d, "MCPServer", "by-hand", map[string]string{"runconfig.json": `{"embedded_auth_server_config":{"baseline_client_scopes":["admin"],"scopes_supported":["admin"]}}`}, 1)
+	unlabel(t, d, "by-hand-config")
 
 	golden(t, "toolhive.txt", succeed(t, guarded, "tree", "-A"))
-	before := kubectl(t.Context(), guarded, "guard", "check", "-A")
-	if before.code != 1 || before.stderr != "" {
-		t.Errorf("got %+v, want exit status 1", before)
-	}
-	golden(t, "guard-before.txt", before.stdout)
+	golden(t, "guard-before.txt", findings(t, "-A"))
 
-	install(t)
+	label(t, "team-a", "deny")
+	install(t, "warn")
+	hold(t, "team-a", "bad-config", bad)
 	golden(t, "toolhive-held.txt", succeed(t, guarded, "tree", "-n", "team-a"))
-	after := kubectl(t.Context(), guarded, "guard", "check", "-A")
-	if after.code != 1 || after.stderr != "" {
-		t.Errorf("got %+v, want exit status 1", after)
-	}
-	golden(t, "guard-after.txt", after.stdout)
-	golden(t, "guard-after.json", kubectl(t.Context(), guarded, "guard", "check", "-n", "team-a", "-o", "json").stdout)
+	golden(t, "guard-after.txt", findings(t, "-A"))
+	golden(t, "guard-after.json", findings(t, "-n", "team-a", "-o", "json"))
+	golden(t, "guard-default-scopes.txt", succeed(t, guarded, "guard", "check", "-n", "team-b", "--default-scopes", "admin, root openid"))
 
 	if got := kubectl(t.Context(), guarded, "guard", "check", "-n", "default", "--strict"); got.code != 0 {
 		t.Errorf("a namespace without findings: got %+v, want exit status 0", got)
 	}
+
+	install(t, "deny")
+	golden(t, "guard-deny.txt", findings(t, "-n", d))
 }
 
-// install installs one of the guard's policies, holds a workload as the lock does, and
-// exempts others.
-func install(t *testing.T) {
+// findings takes stock of what has errors.
+func findings(t *testing.T, arguments ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), guarded.KubectlPath, "apply", "-f", "../../config/guard/policies/scopegate-consumers.yaml") //nolint:gosec // The pinned binary.
+	got := kubectl(t.Context(), guarded, append([]string{"guard", "check"}, arguments...)...)
+	if got.code != 1 || got.stderr != "" {
+		t.Errorf("%v: got %+v, want exit status 1", arguments, got)
+	}
+	return got.stdout
+}
+
+// TestWithoutMutatingAdmissionPolicy takes stock where the API server can't hold.
+func TestWithoutMutatingAdmissionPolicy(t *testing.T) {
+	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+		"disable-admission-plugins": "MutatingAdmissionPolicy",
+		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	reader, err := cluster.New(plane.Config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := map[string]string{}
+	installed, err := reader.Installation(t.Context(), "", hidden)
+	if err != nil || installed.Hold != cluster.HoldNotAvailable || len(hidden) > 0 {
+		t.Errorf("got %+v, %v, hidden %v; want a hold that is not available", installed, err, hidden)
+	}
+}
+
+// install installs the guard, which warns or denies by default and holds where
+// namespaces are labelled deny.
+func install(t *testing.T, mode string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), guarded.KubectlPath, "apply", "--server-side", "-k", filepath.Join("testdata", "guard-"+mode)) //nolint:gosec // The pinned binary.
 	command.Env = environment(guarded)
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	create(t, guarded, &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "scopegate-system", Name: "scopegate-guard"},
-		Data:       map[string]string{"mode": "warn", "exempt": "VirtualMCPServer/team-b/defaults\nMCPServer/team-b/gone\nnonsense\n"},
-	})
-	held := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "bad-config"}}
-	if err := guarded.Client.Patch(t.Context(), held, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/held":"true"}}}`))); err != nil {
+}
+
+func patch(t *testing.T, object client.Object, content string) {
+	t.Helper()
+	if err := guarded.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, []byte(content))); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// runConfig is a run config of a proxy, as ToolHive's operator writes it.
-func runConfig(baseline, supported string) string {
-	return `{"schema_version":"v0.1.0","image":"example.com/mcp:1","embedded_auth_server_config":{` +
-		`"baseline_client_scopes":["` + baseline + `"],"scopes_supported":["` + supported + `"]}}`
+func label(t *testing.T, namespace, mode string) {
+	t.Helper()
+	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, `{"metadata":{"labels":{"scopegate.dev/guard":"`+mode+`"}}}`)
 }
 
-// artefacts stores what ToolHive's operator makes for a consumer: a ConfigMap
+// unlabel makes a ConfigMap one that somebody made by hand.
+func unlabel(t *testing.T, namespace, name string) {
+	t.Helper()
+	patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, `{"metadata":{"labels":null}}`)
+}
+
+// hold writes a run config as ToolHive's operator does, once the guard holds it.
+func hold(t *testing.T, namespace, name, text string) {
+	t.Helper()
+	content, err := json.Marshal(map[string]any{"data": map[string]string{"runconfig.json": text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		tried := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		err := guarded.Client.Patch(ctx, tried, client.RawPatch(types.MergePatchType, content), client.DryRunAll)
+		return tried.Labels["scopegate.dev/held"] == "true", err
+	})
+	if err != nil {
+		t.Fatalf("waiting until the guard holds: %v", err)
+	}
+	patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, string(content))
+}
+
+// runConfig is a run config of a proxy, as ToolHive's operator writes it.
+func runConfig(baseline, supported string) string {
+	return `{
+  "schema_version": "v0.1.0",
+  "image": "example.com/mcp:1",
+  "embedded_auth_server_config": {
+    "schema_version": "v0.1.0",
+    "scopes_supported": [
+      "` + supported + `"
+    ],
+    "baseline_client_scopes": [
+      "` + baseline + `"
+    ]
+  }
+}`
+}
+
+// makeChildren stores what ToolHive's operator makes for a consumer: a ConfigMap
 // and a Deployment, of which so many replicas run.
-func artefacts(t *testing.T, namespace, kind, name string, data map[string]string, running int32) {
+func makeChildren(t *testing.T, namespace, kind, name string, data map[string]string, running int32) {
 	t.Helper()
 	var owner client.Object = testenv.Server(namespace, name, testenv.AuthServerRef(""))
 	component := "run-config"

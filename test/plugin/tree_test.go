@@ -13,15 +13,16 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/cluster/tree"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testenv"
-	"github.com/scopegate/scopegate/internal/tree"
 )
 
 // objects are two teams' configs and consumers, one of every kind and verdict.
@@ -60,7 +61,7 @@ func TestWhole(t *testing.T) {
 	golden(t, "whole-empty.txt", succeed(t, whole, "tree", "-n", "default"))
 
 	guard := kubectl(t.Context(), whole, "guard", "check", "-A")
-	if guard.code != 3 || !strings.Contains(guard.stderr, "there is no guard in whole mode") {
+	if guard.code != 3 || !strings.Contains(guard.stderr, "there is no guard in standalone mode") {
 		t.Errorf("guard check: got %+v, want exit status 3", guard)
 	}
 }
@@ -145,8 +146,9 @@ func awaitRight(t *testing.T, namespace, user string) {
 
 // TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
 func TestWithoutRights(t *testing.T) {
-	namespace := guarded.Namespace(t)
-	create(t, guarded,
+	// Off, since the guard that another test installs would reject the objects.
+	namespace := "team-off"
+	create(t, guarded, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
 		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
 			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},

@@ -1,3 +1,7 @@
+// Package tree shows configs with their consumers, as a cluster holds them: each
+// one's verdict, its effective scopes and where they come from, and the state of
+// its rollout. The verdicts are computed anew and not taken from conditions, so
+// that they are right where no manager runs.
 package tree
 
 import (
@@ -8,50 +12,48 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/live"
+	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // Build makes the tree of what a cluster holds.
-func Build(snapshot *live.Snapshot) Report {
-	report := Report{APIVersion: APIVersion, Kind: "Tree", Mode: string(snapshot.Mode), Configs: []Config{}, Notes: snapshot.HiddenNotes()}
+func Build(snapshot *cluster.Snapshot) Report {
+	report := Report{APIVersion: APIVersion, Kind: "Tree", Mode: string(snapshot.Mode), Configs: []Config{}, Notes: snapshot.Notes()}
 	type id struct{ namespace, name string }
-	pairs := map[id][]live.Pair{}
+	pairs := map[id][]cluster.Pair{}
 	for _, pair := range snapshot.Pairs() {
 		if pair.ConfigName == "" {
-			report.Configs = append(report.Configs, inline(snapshot, pair))
+			// A VirtualMCPServer is the only consumer of its own config.
+			config := newConfig(pair.Consumer.Namespace, pair.Consumer.Kind, pair.Consumer.Name, pair.Consumer.Inline, snapshot, pair)
+			config.Verdict = verdictOf(words.ForConsumer(pair.Pair))
+			config.Condition = conditionOf(pair.Consumer.Status, pair.Consumer.Generation)
+			report.Configs = append(report.Configs, config)
 			continue
 		}
 		at := id{pair.Consumer.Namespace, pair.ConfigName}
 		pairs[at] = append(pairs[at], pair)
 	}
-	for _, config := range snapshot.Configs {
-		at := id{config.Namespace, config.Name}
-		if !resolve.Embedded(config) {
+	for _, object := range snapshot.Configs {
+		if !resolve.Embedded(object) {
 			continue
 		}
-		server := config.Spec.EmbeddedAuthServer
+		at := id{object.Namespace, object.Name}
 		var resolved []resolve.Pair
 		for _, pair := range pairs[at] {
 			resolved = append(resolved, pair.Pair)
 		}
-		report.Configs = append(report.Configs, Config{
-			Namespace: config.Namespace, Kind: resolve.KindMCPExternalAuthConfig, Name: config.Name, Found: true,
-			Baseline: list(server.BaselineClientScopes), ScopesSupported: server.ScopesSupported,
-			Verdict:   verdictOf(words.ForConfig(config, resolved)),
-			Condition: conditionOf(&config.Status, config.Generation),
-			Consumers: consumersOf(snapshot, pairs[at]),
-		})
+		config := newConfig(at.namespace, resolve.KindMCPExternalAuthConfig, at.name, object.Spec.EmbeddedAuthServer, snapshot, pairs[at]...)
+		config.Verdict = verdictOf(words.ForConfig(object, resolved))
+		config.Condition = conditionOf(&object.Status, object.Generation)
+		report.Configs = append(report.Configs, config)
 		delete(pairs, at)
 	}
 	for at, dangling := range pairs {
-		report.Configs = append(report.Configs, Config{
-			Namespace: at.namespace, Kind: resolve.KindMCPExternalAuthConfig, Name: at.name, Baseline: []string{},
-			Verdict:   Verdict{State: notFound, Message: dangling[0].Verdict.Why},
-			Consumers: consumersOf(snapshot, dangling),
-		})
+		config := newConfig(at.namespace, resolve.KindMCPExternalAuthConfig, at.name, nil, snapshot, dangling...)
+		config.Verdict = Verdict{State: notFound, Message: dangling[0].Verdict.Why}
+		report.Configs = append(report.Configs, config)
 	}
 	slices.SortFunc(report.Configs, func(a, b Config) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
@@ -59,32 +61,25 @@ func Build(snapshot *live.Snapshot) Report {
 	return report
 }
 
-// inline is the config of a VirtualMCPServer, which is its own only consumer.
-func inline(snapshot *live.Snapshot, pair live.Pair) Config {
-	return Config{
-		Namespace: pair.Consumer.Namespace, Kind: pair.Consumer.Kind, Name: pair.Consumer.Name, Found: true,
-		Baseline: list(pair.Consumer.Inline.BaselineClientScopes), ScopesSupported: pair.Consumer.Inline.ScopesSupported,
-		Verdict:   verdictOf(words.ForConsumer(pair.Pair)),
-		Condition: conditionOf(pair.Consumer.Status, pair.Consumer.Generation),
-		Consumers: consumersOf(snapshot, []live.Pair{pair}),
+// newConfig has all but a verdict and a condition. server is nil where there is none.
+func newConfig(namespace, kind, name string, server *v1alpha1.EmbeddedAuthServerConfig, snapshot *cluster.Snapshot, pairs ...cluster.Pair) Config {
+	config := Config{Namespace: namespace, Kind: kind, Name: name, Found: server != nil, Baseline: []string{}, Consumers: make([]Consumer, len(pairs))}
+	if server != nil {
+		config.Baseline, config.ScopesSupported = append(config.Baseline, server.BaselineClientScopes...), server.ScopesSupported
 	}
-}
-
-func consumersOf(snapshot *live.Snapshot, pairs []live.Pair) []Consumer {
-	consumers := make([]Consumer, len(pairs))
 	for i, pair := range pairs {
 		verdict := verdictOf(words.ForConsumer(pair.Pair))
 		verdict.Missing, verdict.Cause = pair.Verdict.Missing, pair.Verdict.Cause
-		consumers[i] = Consumer{
+		config.Consumers[i] = Consumer{
 			Kind: pair.Consumer.Kind, Name: pair.Consumer.Name, Verdict: verdict, Effective: pair.Verdict.Effective,
 			Rollout:   rolloutOf(snapshot, pair),
 			Condition: conditionOf(pair.Consumer.Status, pair.Consumer.Generation),
 		}
 		if len(pair.Verdict.Effective) > 0 {
-			consumers[i].Source = sources[pair.Verdict.Source]
+			config.Consumers[i].Source = sources[pair.Verdict.Source]
 		}
 	}
-	return consumers
+	return config
 }
 
 var sources = map[scopes.Source]string{
@@ -116,12 +111,4 @@ func conditionOf(status *v1alpha1.Status, generation int64) *Condition {
 		return nil
 	}
 	return &Condition{Status: string(condition.Status), Reason: condition.Reason, Stale: condition.ObservedGeneration < generation}
-}
-
-// list is a list that is not null in JSON.
-func list(items []string) []string {
-	if items == nil {
-		return []string{}
-	}
-	return items
 }

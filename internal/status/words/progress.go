@@ -1,4 +1,4 @@
-package rollout
+package words
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// Progress tells whether a Deployment has replaced and started all of its pods,
+// Progress reports whether a Deployment has replaced and started all of its pods,
 // in words that `kubectl rollout status` would use.
 func Progress(deployment *appsv1.Deployment) (done bool, message string) {
 	want, status := ptr.Deref(deployment.Spec.Replicas, 1), deployment.Status

@@ -1,19 +1,6 @@
-package live
+package cluster
 
-import (
-	"testing"
-
-	"github.com/scopegate/scopegate/internal/guard"
-)
-
-// TestNames holds the names of the guard to those in its package.
-func TestNames(t *testing.T) {
-	for got, want := range map[string]string{ModeLabel: guard.ModeLabel, ModeOff: guard.ModeOff, HeldLabel: guard.HeldLabel} {
-		if got != want {
-			t.Errorf("%q, but the guard has %q", got, want)
-		}
-	}
-}
+import "testing"
 
 func TestModeOf(t *testing.T) {
 	schema := func(fields string) string {
@@ -24,7 +11,7 @@ func TestModeOf(t *testing.T) {
 		want     Mode
 		fails    bool
 	}{
-		"scopegate's":  {schema(`"issuer":{},"scopesSupported":{}`), Whole, false},
+		"scopegate's":  {schema(`"issuer":{},"scopesSupported":{}`), Standalone, false},
 		"ToolHive's":   {schema(`"issuer":{}`), Guard, false},
 		"another kind": {`{"components":{"schemas":{"dev.stacklok.toolhive.v1beta1.MCPServer":{}}}}`, "", true},
 		"no JSON":      {`<html>`, "", true},

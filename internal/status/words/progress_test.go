@@ -1,4 +1,4 @@
-package rollout
+package words_test
 
 import (
 	"strings"
@@ -7,6 +7,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/scopegate/scopegate/internal/status/words"
 )
 
 // TestProgress changes one thing at a time of a Deployment that is rolled out.
@@ -34,7 +36,7 @@ func TestProgress(t *testing.T) {
 				Status:     appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2},
 			}
 			tc.change(deployment)
-			if done, message := Progress(deployment); done != tc.done || !strings.Contains(message, `"auth-web"`) || !strings.Contains(message, tc.says) {
+			if done, message := words.Progress(deployment); done != tc.done || !strings.Contains(message, `"auth-web"`) || !strings.Contains(message, tc.says) {
 				t.Errorf("got %t, %q; want %t, and %q in it", done, message, tc.done, tc.says)
 			}
 		})

@@ -8,10 +8,10 @@ const APIVersion = "scopegate.dev/tree/v1"
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Mode is whole or guard.
+	// Mode is whole, for standalone mode, or guard.
 	Mode    string   `json:"mode"`
 	Configs []Config `json:"configs"`
-	// Notes tell what could not be read.
+	// Notes say what could not be read.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -59,39 +59,10 @@ type Consumer struct {
 	Condition *Condition `json:"condition,omitempty"`
 }
 
-// Rollout is how far a consumer's auth server is.
-type Rollout struct {
-	// State is one of the Rollout states.
-	State string `json:"state"`
-	// Reason says more, such as the reason of the condition Ready.
-	Reason  string `json:"reason,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
-// The states of a rollout.
-const (
-	// RolledOut is where the newest run config runs.
-	RolledOut = "RolledOut"
-	// RollingOut is where it is on its way.
-	RollingOut = "RollingOut"
-	// Held is where a rollout is not done because of the verdict, or of another
-	// defect of the objects; what ran before is left alone.
-	Held = "Held"
-	// Failed is where the API server refused the rollout, or pods do not come up.
-	Failed = "Failed"
-	// Refused is where the stored run config is one that the auth server refuses to
-	// start with.
-	Refused = "Refused"
-	// None is where nothing was rolled out.
-	None = "None"
-	// Unknown is where it can't be told.
-	Unknown = "Unknown"
-)
-
 // Condition is BaselineScopesValid as it is stored.
 type Condition struct {
 	Status string `json:"status"`
 	Reason string `json:"reason"`
-	// Stale tells that it was written for an older generation of the object.
+	// Stale reports that it was written for an older generation of the object.
 	Stale bool `json:"stale,omitempty"`
 }

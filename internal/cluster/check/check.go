@@ -1,0 +1,156 @@
+// Package check takes stock of a cluster before and after it adopts the guard: what
+// is bad already, what the guard holds, where it is off, what it would do if it denied,
+// and what would be released without it.
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status/words"
+)
+
+// severities are by rule. The ids of rules are API, and docs/tree.md describes them.
+var severities = map[string]Severity{
+	"pair/not-supported":   Error,
+	"pair/unresolved":      Warning,
+	"stored/not-supported": Error,
+	"stored/unreadable":    Error,
+	"stored/not-in-layout": Warning,
+	"guard/held":           Warning,
+	"guard/released":       Warning,
+	"guard/off":            Note,
+}
+
+// Take takes stock.
+func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
+	t := taker{installed, Report{
+		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: snapshot.Notes(),
+		Guard:   Guard{append([]string{}, installed.Policies...), modeOf(installed), installed.Hold},
+		Summary: Summary{Deny: map[string]int{}},
+	}}
+	off := map[string]int{}
+	for _, pair := range snapshot.Pairs() {
+		namespace := pair.Consumer.Namespace
+		isOff := installed.Namespaces[namespace][guard.ModeLabel] == guard.ModeOff
+		if isOff {
+			off[namespace]++
+			t.report.Summary.Off++
+		}
+		t.pair(pair, isOff)
+	}
+	for namespace, pairs := range off {
+		t.add("guard/off", Object{Kind: "Namespace", Name: namespace}, fmt.Sprintf("the guard is off here: no policy validates what runs an auth server (%d)", pairs))
+	}
+	for _, consumer := range snapshot.Consumers {
+		for _, runConfig := range consumer.RunConfigs {
+			t.runConfig(Object{"ConfigMap", consumer.Namespace, runConfig.Name}, runConfig)
+		}
+	}
+	slices.SortStableFunc(t.report.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Object.Namespace, b.Object.Namespace), cmp.Compare(a.Object.Kind, b.Object.Kind),
+			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Rule, b.Rule))
+	})
+	return t.report
+}
+
+// modeOf is the mode of namespaces without the label.
+func modeOf(installed cluster.Installation) string {
+	switch {
+	case len(installed.Policies) == 0:
+		return ""
+	case installed.Denies.Match(labels.Set{}):
+		return guard.ModeDeny
+	default:
+		return guard.ModeWarn
+	}
+}
+
+type taker struct {
+	installed cluster.Installation
+	report    Report
+}
+
+func (t *taker) add(rule string, object Object, message string, deny ...string) {
+	t.report.Findings = append(t.report.Findings, Finding{rule, severities[rule], object, message, deny})
+}
+
+func (t *taker) pair(pair cluster.Pair, isOff bool) {
+	consumer, summary := pair.Consumer, &t.report.Summary
+	object := Object{consumer.Kind, consumer.Namespace, consumer.Name}
+	summary.Pairs++
+	switch pair.Verdict.State {
+	case resolve.Unresolved:
+		summary.Unresolved++
+		t.add("pair/unresolved", object, words.ForConsumer(pair.Pair).Message)
+	case resolve.NotSupported:
+		summary.NotSupported++
+		var deny []string
+		if len(t.installed.Policies) > 0 && !isOff {
+			deny = t.deny(consumer)
+		}
+		for _, what := range deny {
+			summary.Deny[what]++
+		}
+		t.add("pair/not-supported", object, words.ForConsumer(pair.Pair).Message, deny...)
+		if t.installed.Denies.Match(t.installed.Namespaces[consumer.Namespace]) && (slices.Contains(deny, runConfigHeld) || slices.Contains(deny, runConfigRejected)) {
+			summary.Released++
+			t.add("guard/released", object, fmt.Sprintf("without the guard ToolHive's operator would roll out %s with a baseline that its auth server refuses to start with: correct it before you remove the guard", consumer.Consumer))
+		}
+	}
+}
+
+// deny is what the guard does with a pair that is not supported, if its namespace
+// denies.
+func (t *taker) deny(consumer *cluster.Consumer) []string {
+	var deny []string
+	// With two references it takes both configs to know what runs, and a policy has one.
+	if len(consumer.ConfigNames()) < 2 {
+		deny = append(deny, editRejected)
+	}
+	if len(consumer.RunConfigs) == 0 {
+		return append(deny, runConfigRejected)
+	}
+	namespace := t.installed.Namespaces[consumer.Namespace]
+	if !t.installed.Denies.Match(namespace) {
+		namespace = labels.Merge(namespace, labels.Set{guard.ModeLabel: guard.ModeDeny})
+	}
+	held := t.installed.Holds.Match(namespace)
+	for _, runConfig := range consumer.RunConfigs {
+		for _, server := range runConfig.Servers {
+			// What is bad already is not held, nor what the policies do not read.
+			held = held && len(server.Missing) == 0 && server.InLayout
+		}
+	}
+	if held {
+		deny = append(deny, runConfigHeld)
+	}
+	return deny
+}
+
+func (t *taker) runConfig(object Object, runConfig cluster.RunConfig) {
+	summary := &t.report.Summary
+	if runConfig.Err != nil {
+		t.add("stored/unreadable", object, fmt.Sprintf("the run config can't be read: %v", runConfig.Err))
+	}
+	for _, server := range runConfig.Servers {
+		summary.RunConfigs++
+		if len(server.Missing) > 0 {
+			summary.StoredBad++
+			t.add("stored/not-supported", object, words.Stored(server))
+		}
+		if !server.InLayout && len(server.Baseline) > 0 {
+			t.add("stored/not-in-layout", object, fmt.Sprintf("the guard's policies do not see the lists in %s, which are not written as ToolHive writes them: it is neither rejected nor held", server.Key))
+		}
+	}
+	if runConfig.Held {
+		summary.Held++
+		t.add("guard/held", object, "the guard keeps the last good run config, against a bad one that ToolHive's operator would write: correct the baseline, and it goes on")
+	}
+}

@@ -1,0 +1,111 @@
+package tree
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status/words"
+)
+
+// Rollout is how far a consumer's auth server is.
+type Rollout struct {
+	// State is one of the Rollout states.
+	State string `json:"state"`
+	// Reason says more, such as the reason of the condition Ready.
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// The states of a rollout.
+const (
+	RolledOut  = "RolledOut"  // The newest run config runs.
+	RollingOut = "RollingOut" // It is on its way.
+	Held       = "Held"       // The verdict or another defect forbids it; what ran before is left alone.
+	Failed     = "Failed"     // The API server rejected it, or pods do not come up.
+	Refused    = "Refused"    // The auth server refuses to start with the stored run config.
+	None       = "None"       // Nothing was rolled out.
+	Unknown    = "Unknown"    // It can't be told.
+)
+
+func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
+	if snapshot.Mode == cluster.Standalone {
+		return byCondition(pair.Consumer)
+	}
+	if why := cmp.Or(snapshot.Hidden["configmaps"], snapshot.Hidden["deployments"]); why != "" {
+		return Rollout{Unknown, "NotReadable", why}
+	}
+	return byChildren(pair)
+}
+
+// byCondition is the state in standalone mode, where Ready is scopegate's.
+func byCondition(consumer *cluster.Consumer) Rollout {
+	ready := meta.FindStatusCondition(consumer.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil {
+		return Rollout{Unknown, "NotJudged", "no manager has written the condition Ready"}
+	}
+	rollout := Rollout{Held, ready.Reason, ready.Message}
+	switch {
+	case ready.ObservedGeneration < consumer.Generation:
+		rollout.State = Unknown
+	case ready.Status == metav1.ConditionTrue:
+		rollout.State = RolledOut
+	case ready.Reason == v1alpha1.ReasonRollingOut:
+		rollout.State = RollingOut
+	case ready.Reason == v1alpha1.ReasonRolloutFailed:
+		rollout.State = Failed
+	}
+	return rollout
+}
+
+// byChildren is the state beside ToolHive's operator, which writes a ConfigMap
+// with the run config and then the Deployment.
+func byChildren(pair cluster.Pair) Rollout {
+	stored := 0
+	for _, runConfig := range pair.Consumer.RunConfigs {
+		if runConfig.Held {
+			return Rollout{Held, "HeldByGuard", fmt.Sprintf("the guard keeps ConfigMap %q as it was", runConfig.Name)}
+		}
+		if runConfig.Err != nil {
+			return Rollout{Unknown, "NotReadable", fmt.Sprintf("ConfigMap %q: %v", runConfig.Name, runConfig.Err)}
+		}
+		for _, server := range runConfig.Servers {
+			stored++
+			if len(server.Missing) > 0 {
+				return Rollout{Refused, v1alpha1.ReasonBaselineScopeNotSupported,
+					fmt.Sprintf("%s of ConfigMap %q has a baseline that the auth server refuses: %s", server.Key, runConfig.Name, strings.Join(server.Missing, ", "))}
+			}
+		}
+	}
+	switch {
+	case stored == 0:
+		return Rollout{None, "NoRunConfig", "there is no ConfigMap with a run config of an auth server"}
+	case len(pair.Consumer.Deployments) == 0:
+		return Rollout{None, "NoDeployment", "there is a run config, but no Deployment"}
+	case pair.Verdict.State == resolve.NotSupported:
+		// The run config is older than the objects: what they say was not rolled out.
+		return Rollout{Held, "OlderRunConfig", "the run config is in order, but is not what the objects say by now"}
+	}
+	return byDeployment(pair.Consumer.Deployments[0])
+}
+
+func byDeployment(deployment *appsv1.Deployment) Rollout {
+	done, message := words.Progress(deployment)
+	for _, condition := range deployment.Status.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing && condition.Status == corev1.ConditionFalse {
+			return Rollout{Failed, condition.Reason, message}
+		}
+	}
+	if !done {
+		return Rollout{RollingOut, "DeploymentProgressing", message}
+	}
+	return Rollout{RolledOut, "DeploymentAvailable", message}
+}
