@@ -92,7 +92,7 @@ func (b *builder) say(binary binary) {
 
 // command is the go command in the folder of the module files.
 func (b *builder) command(ctx context.Context, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // Arguments of our own.
+	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = b.module
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	// It ends by itself, and keeps what it has compiled.

@@ -26,7 +26,7 @@ func TestStopEndsWatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		for range watch.ResultChan() { //nolint:revive // Until it ends.
+		for range watch.ResultChan() {
 		}
 	}()
 	start := time.Now()
