@@ -252,10 +252,11 @@ func (s *scenario) mode(mode string) {
 	})
 }
 
-// awaitMode tries the mistake by dry run until the answer is as wanted.
+// awaitMode tries another mistake by dry run until the answer is as wanted: the one
+// of the tests may be stored already, and would not be refused then.
 func (s *scenario) awaitMode(what string, ok func(err error, said string) bool) {
 	s.Helper()
-	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", "+badScope)
+	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", files.write")
 	s.await(what, func() error {
 		said, err := s.run(ctx, strings.NewReader(mistake), "apply", "--dry-run=server", "--filename", "-")
 		if ok(err, said) {
