@@ -55,7 +55,7 @@ if [[ -z "$${KUBECONFIG:-}$${CONTEXT:-}" ]]; then
   $(ASSETS)
   SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
 fi
-exec go test -tags=e2e -count=1 -timeout=3h -v
+exec go test -tags=e2e -count=1 -timeout=3h -failfast -v
 endef
 
 .PHONY: e2e

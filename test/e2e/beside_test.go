@@ -41,21 +41,19 @@ func TestBeside(t *testing.T) {
 // heldEdit is an edit that slips past the policies on the objects.
 type heldEdit struct {
 	name string
-	// old is replaced in the manifests, besides the edit of the baseline.
-	old, replaced string
-	// alone is true where nothing but the baseline is edited.
-	alone bool
+	// besides is what is replaced by what in the manifests, besides the baseline.
+	besides []string
 }
 
 // atRest is no edit: what is written anyway.
 const atRest = "none"
 
 var heldEdits = []heldEdit{
-	{atRest, "", "", true},
-	{"baseline", "", "", true},
+	{name: atRest},
+	{name: "baseline"},
 	// The name of a provider is part of the names of variables in the environment.
-	{"baseline and provider", "name: company", "name: renamed", false},
-	{"baseline and proxyPort", "proxyPort: 8080", "proxyPort: 8081", false},
+	{"baseline and provider", []string{"name: company", "name: renamed"}},
+	{"baseline and proxyPort", []string{"proxyPort: 8080", "proxyPort: 8081", ticketsURL, ticketsURL + "\n  proxyPort: 8081"}},
 }
 
 // held counts what ToolHive's operator does while the guard holds run configs:
@@ -79,10 +77,7 @@ func (s *scenario) countHeld(edit heldEdit) {
 	stored, stop := s.countStored()
 	defer stop()
 	if edit.name != atRest {
-		text := s.changed("toolhive/*.yaml", baseline, baseline+", "+badScope)
-		text = strings.ReplaceAll(text, edit.old, edit.replaced)
-		_, err := s.try("", text, "apply", "--filename", "-")
-		s.must(err)
+		s.applyChanged("", "toolhive/*.yaml", append([]string{baseline, baseline + ", " + badScope}, edit.besides...)...)
 		s.awaitHeld()
 	}
 	select {
@@ -102,7 +97,7 @@ func (s *scenario) countHeld(edit heldEdit) {
 	}
 	s.kubectl(demo, "get", "configmaps", "--selector", heldConfigMaps)
 	s.kubectl(demo, "get", "deployments,replicasets,pods,services")
-	if edit.alone {
+	if len(edit.besides) == 0 {
 		s.samePods(pods)
 		if diff := cmp.Diff(revisions, s.revisions()); diff != "" {
 			s.Errorf("a Deployment has rolled (-want +got):\n%s", diff)

@@ -159,7 +159,10 @@ func hold(s *scenario) {
 	s.kubectl(demo, "delete", "mcpserver", "storm")
 
 	s.say("The repair: the consumers get the scope that the baseline has. They roll once, with no other nudge.")
-	s.patchScopes(fmt.Sprintf(`["openid","profile","offline_access",%q]`, badScope))
+	const scopes = "scopes: [openid, profile, offline_access"
+	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope, scopes, scopes+", "+badScope,
+		// It has the defaults.
+		ticketsURL, ticketsURL+"\n    "+scopes+", "+badScope+"]")
 	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
 	s.awaitRolled(true)
 	for _, w := range workloads {
@@ -187,7 +190,6 @@ func (s *scenario) letSlip() {
 	s.say("The edit slips past: somebody has deleted the bindings of the policies on the objects.")
 	s.undo = append(s.undo, func(context.Context) {
 		s.goodWorkloads()
-		s.patch(demo, tickets, `{"spec":{"oidcConfigRef":{"scopes":null}}}`)
 		s.kubectl("", "apply", "--server-side", "--filename", guardManifest)
 	})
 	arguments := []string{"delete", "validatingadmissionpolicybindings"}
@@ -252,10 +254,11 @@ func (s *scenario) mode(mode string) {
 	})
 }
 
-// awaitMode tries the mistake by dry run until the answer is as wanted.
+// awaitMode tries another mistake by dry run until the answer is as wanted: the one
+// of the tests may be stored already, and would not be refused then.
 func (s *scenario) awaitMode(what string, ok func(err error, said string) bool) {
 	s.Helper()
-	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", "+badScope)
+	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", files.write")
 	s.await(what, func() error {
 		said, err := s.run(ctx, strings.NewReader(mistake), "apply", "--dry-run=server", "--filename", "-")
 		if ok(err, said) {
@@ -263,15 +266,6 @@ func (s *scenario) awaitMode(what string, ok func(err error, said string) bool) 
 		}
 		return errors.New("kubectl says " + said)
 	})
-}
-
-// patchScopes sets the scopes of each workload.
-func (s *scenario) patchScopes(scopes string) {
-	s.Helper()
-	reference := `"oidcConfigRef":{"scopes":` + scopes + `}`
-	s.patch(demo, weather, `{"spec":{`+reference+`}}`)
-	s.patch(demo, tickets, `{"spec":{`+reference+`}}`)
-	s.patch(demo, office, `{"spec":{"incomingAuth":{`+reference+`}}}`)
 }
 
 // awaitHeld waits until the condition of each workload says that it is held, and

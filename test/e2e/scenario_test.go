@@ -150,8 +150,9 @@ func (s *scenario) apply(namespace string, files ...string) {
 	s.kubectl(namespace, arguments...)
 }
 
-// changed is the text of the files of testdata that match, with something replaced.
-func (s *scenario) changed(pattern, old, replaced string) string {
+// changed is the text of the files of testdata that match, with each old text
+// replaced by the new one that follows it.
+func (s *scenario) changed(pattern string, oldNew ...string) string {
 	s.Helper()
 	files, err := filepath.Glob(filepath.Join(root, testdata(pattern)))
 	s.must(err)
@@ -161,18 +162,23 @@ func (s *scenario) changed(pattern, old, replaced string) string {
 		s.must(err)
 		text.WriteString("---\n" + string(content))
 	}
-	if !strings.Contains(text.String(), old) {
-		s.Fatalf("%s has no %s", pattern, old)
+	for i := 0; i < len(oldNew); i += 2 {
+		if !strings.Contains(text.String(), oldNew[i]) {
+			s.Fatalf("%s has no %s", pattern, oldNew[i])
+		}
 	}
-	return strings.ReplaceAll(text.String(), old, replaced)
+	return strings.NewReplacer(oldNew...).Replace(text.String())
 }
 
 // applyChanged applies files with something replaced in them, and returns what
 // kubectl says.
-func (s *scenario) applyChanged(namespace, pattern, old, replaced string) string {
+func (s *scenario) applyChanged(namespace, pattern string, oldNew ...string) string {
 	s.Helper()
-	s.say("%s, with %s in place of %s:", testdata(pattern), replaced, old)
-	output, err := s.try(namespace, s.changed(pattern, old, replaced), "apply", "--filename", "-")
+	s.say("%s, changed:", testdata(pattern))
+	for i := 0; i < len(oldNew); i += 2 {
+		fmt.Printf("#   %s -> %s\n", oldNew[i], strings.ReplaceAll(oldNew[i+1], "\n", " "))
+	}
+	output, err := s.try(namespace, s.changed(pattern, oldNew...), "apply", "--filename", "-")
 	s.must(err)
 	return output
 }

@@ -21,7 +21,9 @@ const (
 	demo = "mcp-demo"
 	// badScope is in no consumer's scopes.
 	badScope = "calendar.read"
-	baseline = "baselineClientScopes: [openid"
+	// Texts of the manifests.
+	baseline   = "baselineClientScopes: [openid"
+	ticketsURL = "resourceUrl: https://tickets.example.com/mcp"
 )
 
 // workload is one of testdata/toolhive that runs an auth server. It has a
