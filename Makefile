@@ -38,13 +38,13 @@ run: ## Show the main job on a real control plane, then stay up. ARGS=--exit end
 test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
 	@$(ASSETS)
 	go test -p 2 -timeout=30m $(TESTFLAGS) ./...
-	for module in authserver compat test/gitops tools/image; do (cd $$module && go test -p 2 -timeout=30m $(TESTFLAGS) ./...); done
+	for module in authserver compat test/release/gitops tools/image; do (cd $$module && go test -p 2 -timeout=30m $(TESTFLAGS) ./...); done
 
 .PHONY: monitoring
 monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first time builds it, in minutes.
 	@$(ASSETS)
 	SCOPEGATE_MONITORING="$$(tools/monitoring/build.sh)"; export SCOPEGATE_MONITORING
-	go test $(TESTFLAGS) ./test/monitoring
+	go test $(TESTFLAGS) ./test/release/monitoring
 
 # The end-to-end tests, on a cluster that KUBECONFIG or CONTEXT names, which has
 # the images already, or on one of one node that they start.
@@ -111,7 +111,7 @@ format: ## Format the code.
 lint: ## Check the code, and the API types against the conventions of Kubernetes.
 	$(TOOL) golangci-lint-kube-api-linter run
 	root="$$PWD"
-	for module in authserver compat test/gitops tools/image; do
+	for module in authserver compat test/release/gitops tools/image; do
 	  (cd $$module && go tool -modfile="$$root/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
 	done
 

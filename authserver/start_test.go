@@ -26,7 +26,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const (
@@ -131,7 +131,7 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 			object := decode(t, document)
 			if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
 				configs[config.Name] = config
-			} else if found, ok := resolve.Of(object); ok && found.Kind == kind && found.Name == name {
+			} else if found, ok := resolve.ConsumerOf(object); ok && found.Kind == kind && found.Name == name {
 				consumer = found
 			}
 		}

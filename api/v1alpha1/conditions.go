@@ -1,6 +1,6 @@
 package v1alpha1
 
-// ConditionBaselineScopesValid tells whether every entry of
+// ConditionBaselineScopesValid reports whether every entry of
 // baselineClientScopes is among the effective scopes of every auth server that
 // runs from the config. It is on MCPExternalAuthConfig for all of its consumers
 // together, and on each consumer (MCPServer, MCPRemoteProxy, VirtualMCPServer)
@@ -31,8 +31,8 @@ const (
 	ReasonNotReferenced = "NotReferenced"
 )
 
-// ConditionReady tells whether the auth server of a consumer is rolled out as
-// its objects say. It is on consumers only, in whole mode only, and absent
+// ConditionReady reports whether the auth server of a consumer is rolled out as
+// its objects say. It is on consumers only, in standalone mode only, and absent
 // where no auth server is configured.
 const ConditionReady = "Ready"
 

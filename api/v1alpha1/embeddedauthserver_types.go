@@ -183,7 +183,7 @@ type EmbeddedAuthServerConfig struct {
 
 // CIMDConfig configures client ID metadata documents.
 type CIMDConfig struct {
-	// enabled tells whether clients may be described by such documents.
+	// enabled reports whether clients may be described by such documents.
 	// +kubebuilder:default=false
 	// +required
 	Enabled bool `json:"enabled"`

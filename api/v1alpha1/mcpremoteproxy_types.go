@@ -63,7 +63,7 @@ type MCPRemoteProxySpec struct {
 	// +optional
 	ServiceAccount *string `json:"serviceAccount,omitempty"`
 
-	// trustProxyHeaders tells whether X-Forwarded headers are believed.
+	// trustProxyHeaders reports whether X-Forwarded headers are believed.
 	// +kubebuilder:default=false
 	// +optional
 	TrustProxyHeaders bool `json:"trustProxyHeaders,omitempty"`

@@ -116,7 +116,7 @@ type MCPServerSpec struct {
 	// +optional
 	TelemetryConfigRef *OpaqueObject `json:"telemetryConfigRef,omitempty"`
 
-	// trustProxyHeaders tells whether X-Forwarded headers are believed.
+	// trustProxyHeaders reports whether X-Forwarded headers are believed.
 	// +kubebuilder:default=false
 	// +optional
 	TrustProxyHeaders bool `json:"trustProxyHeaders,omitempty"`

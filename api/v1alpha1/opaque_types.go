@@ -46,7 +46,7 @@ type KeyedOpaqueObject struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// IsEmpty tells whether the object has no content, which says no more than its
+// IsEmpty reports whether the object has no content, which says no more than its
 // absence.
 func (o *OpaqueObject) IsEmpty() bool {
 	if o == nil {

@@ -116,7 +116,7 @@ type ConfigMapKeyRef struct {
 	// +required
 	Key string `json:"key"`
 
-	// optional tells whether the ConfigMap or its key may be missing.
+	// optional reports whether the ConfigMap or its key may be missing.
 	// +optional
 	Optional *bool `json:"optional,omitempty"`
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // TestExamplesApply creates ToolHive's example manifests on a real API server

@@ -224,7 +224,7 @@ func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
 	c.t.Errorf("%s: %s differs: ToolHive %v, scopegate %v", path, keyword, theirs, ours)
 }
 
-// subset tells whether all names of one list are in the other.
+// subset reports whether all names of one list are in the other.
 func subset(names, of any) bool {
 	list, _ := names.([]any)
 	all, _ := of.([]any)

@@ -134,7 +134,7 @@ func resolvePair(t *testing.T, consumer, config object) pair {
 		typed = &v1beta1.VirtualMCPServer{}
 	}
 	convert(t, consumer, typed)
-	workload, _ := resolve.Of(typed)
+	workload, _ := resolve.ConsumerOf(typed)
 	resolved, err := resolve.Resolve(workload, func(string) (*v1beta1.MCPExternalAuthConfig, error) {
 		found := &v1beta1.MCPExternalAuthConfig{}
 		convert(t, config, found)

@@ -17,7 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 

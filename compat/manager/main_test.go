@@ -18,7 +18,7 @@ import (
 	"github.com/scopegate/scopegate/compat/internal/pinned"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 var cluster *testenv.Cluster

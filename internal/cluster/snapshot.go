@@ -164,7 +164,7 @@ func (c *Cluster) add(snapshot *Snapshot, owners map[types.UID]*Consumer, object
 	if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
 		snapshot.Configs = append(snapshot.Configs, config)
 	}
-	if consumer, ok := resolve.Of(object); ok {
+	if consumer, ok := resolve.ConsumerOf(object); ok {
 		consumer.Defaults = c.defaults
 		status := object.(interface{ GetStatus() *v1alpha1.Status }).GetStatus()
 		owners[object.GetUID()] = &Consumer{Consumer: consumer, Generation: object.GetGeneration(), Status: status}

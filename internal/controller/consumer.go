@@ -19,7 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // consumerReconciler writes the status of every object of one kind of
@@ -35,7 +35,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(r.kind.new()).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
-		Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(comesOrGoes)).
+		Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(createdOrDeleted)).
 		Watches(&appsv1.Deployment{}, r.toConsumers(r.kind, byChild)).
 		Watches(&corev1.Service{}, r.toConsumers(r.kind, byChild)).
 		WithOptions(retrying()).
@@ -54,7 +54,7 @@ func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Re
 		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)
 	}
 	conditions, rolloutErr := r.rollOut(ctx, object, pair)
-	if condition := words.ForConsumer(pair); condition != nil {
+	if condition := message.ForConsumer(pair); condition != nil {
 		conditions = append(conditions, *condition)
 	}
 	return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))
@@ -91,7 +91,7 @@ func (r *consumerReconciler) rollOut(ctx context.Context, object status.Object, 
 	case err != nil:
 		return status.RolloutFailed(err), err
 	}
-	return status.RollingOut(words.Progress(deployment)), nil
+	return status.RollingOut(message.Progress(deployment)), nil
 }
 
 func (r *consumerReconciler) oidcConfigFound(ctx context.Context, consumer resolve.Consumer) (bool, error) {
@@ -103,6 +103,6 @@ func (r *consumerReconciler) oidcConfigFound(ctx context.Context, consumer resol
 }
 
 func referencesGone(object client.Object) bool {
-	consumer, ok := resolve.Of(object)
+	consumer, ok := resolve.ConsumerOf(object)
 	return ok && !consumer.References()
 }

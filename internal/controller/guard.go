@@ -17,7 +17,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // byOwner indexes the ConfigMaps that the guard holds by the workload that they
@@ -84,9 +84,9 @@ func (r *conditionReconciler) Reconcile(ctx context.Context, request reconcile.R
 		return reconcile.Result{}, err
 	}
 	var conditions []metav1.Condition
-	if verdict := words.ForConsumer(pair); verdict != nil {
+	if verdict := message.ForConsumer(pair); verdict != nil {
 		if held && verdict.Status == metav1.ConditionFalse {
-			verdict.Message = words.Held(verdict.Message)
+			verdict.Message = message.Held(verdict.Message)
 		}
 		conditions = append(conditions, *verdict)
 	}

@@ -53,7 +53,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, fields ...stri
 	for _, kind := range kinds {
 		for _, field := range fields {
 			index := func(object client.Object) []string {
-				consumer, _ := resolve.Of(object)
+				consumer, _ := resolve.ConsumerOf(object)
 				return indexed[field](consumer)
 			}
 			if err := indexer.IndexField(ctx, kind.new(), field, index); err != nil {

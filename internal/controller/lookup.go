@@ -23,7 +23,7 @@ type lookup struct {
 // consumerOf returns the consumer that object is, and false where its kind runs
 // no auth server.
 func (l lookup) consumerOf(object any) (resolve.Consumer, bool) {
-	consumer, ok := resolve.Of(object)
+	consumer, ok := resolve.ConsumerOf(object)
 	if len(l.defaults) > 0 {
 		consumer.Defaults = l.defaults
 	}

@@ -21,8 +21,8 @@ import (
 // events of its own kind are what repairs a stale write.
 var specChanged = predicate.GenerationChangedPredicate{}
 
-// comesOrGoes lets an object through of which only its existence is read.
-var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+// createdOrDeleted lets an object through of which only its existence is read.
+var createdOrDeleted = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
 // watchFromStart watches kinds as soon as the cache starts, as it does those
 // with an index. A controller would do so only when all of those are listed, and
@@ -40,7 +40,7 @@ func watchFromStart(ctx context.Context, informers cache.Informers, objects ...c
 // the new object of an update are mapped, so a moved reference wakes both ends.
 func toConfigs() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
-		consumer, ok := resolve.Of(object)
+		consumer, ok := resolve.ConsumerOf(object)
 		if !ok {
 			return nil
 		}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // maxNoteBytes is what the API server takes of an event's note.
@@ -86,7 +86,7 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 		}
 	}
 	for _, c := range changes {
-		w.recorder.Eventf(object, nil, c.eventType, c.Reason, c.Type, "%s", words.ClipTo(c.Message, maxNoteBytes))
+		w.recorder.Eventf(object, nil, c.eventType, c.Reason, c.Type, "%s", message.ClipTo(c.Message, maxNoteBytes))
 	}
 	return nil
 }

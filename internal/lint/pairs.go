@@ -10,7 +10,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // The fields of baselines.
@@ -52,7 +52,7 @@ func (m *member) decode(object map[string]any) error {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, into); err != nil {
 		return err
 	}
-	if consumer, ok := resolve.Of(into); ok {
+	if consumer, ok := resolve.ConsumerOf(into); ok {
 		m.consumer = &consumer
 		return nil
 	}
@@ -138,7 +138,7 @@ func (in input) notSupported(owner *member, pair resolve.Pair) {
 	if holder.refuted {
 		return
 	}
-	found := Finding{Field: path, Message: words.ForConsumer(pair).Message}
+	found := Finding{Field: path, Message: message.ForConsumer(pair).Message}
 	if pair.Verdict.Source != scopes.FromScopesSupported {
 		found.Fix = fmt.Sprintf("List every scope that the auth server needs in %s.scopes of %s, or remove what is missing there from baselineClientScopes.",
 			pair.Consumer.OIDCField(), pair.Consumer)
@@ -185,7 +185,7 @@ func (in input) notReferenced(m *member) {
 	if m.config == nil || in.used[m.id.key()] {
 		return
 	}
-	if condition := words.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
+	if condition := message.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
 		m.report(ruleNotReferenced, Finding{Field: sharedBaseline, Message: fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
 			"so its baseline could not be validated", m.id.Kind, m.id.Name)})
 	}

@@ -32,7 +32,7 @@ func TestCacheKeepsThatFieldsAreSet(t *testing.T) {
 		AuthServerUpstreamFilter: opaque(),
 	}
 	check := func(server *v1beta1.VirtualMCPServer) string {
-		consumer, _ := resolve.Of(server)
+		consumer, _ := resolve.ConsumerOf(server)
 		pair, err := resolve.Resolve(consumer, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -90,7 +90,7 @@ func checkSchemas(client openapi.Client, standalone bool) error {
 	return nil
 }
 
-// hasField tells whether the schema of a kind has the field at path, and whether
+// hasField reports whether the schema of a kind has the field at path, and whether
 // there is a schema of that kind at all.
 func hasField(document *spec3.OpenAPI, kind string, path []string) (has, found bool) {
 	if document.Components == nil {

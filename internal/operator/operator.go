@@ -108,7 +108,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 		return nil, err
 	}
 	// Not before: an address where nobody listens is to be told of at once.
-	bePatient(cfg)
+	retryRefusedConnections(cfg)
 	mgr, err := ctrl.NewManager(cfg, managerOptions(options))
 	if err != nil {
 		return nil, fmt.Errorf("making the manager: %w", err)

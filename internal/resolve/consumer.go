@@ -40,14 +40,14 @@ type Consumer struct {
 	OIDC *v1alpha1.MCPOIDCConfigReference
 	// Port is in the default resource URL.
 	Port int32
-	// Defaults are what the auth server supports when it is told no scopes. Of sets
+	// Defaults are what the auth server supports when it is told no scopes. ConsumerOf sets
 	// those that scopegate knows.
 	Defaults []string
 }
 
-// Of returns the consumer that object is, and false where its kind runs no auth
+// ConsumerOf returns the consumer that object is, and false where its kind runs no auth
 // server.
-func Of(object any) (Consumer, bool) {
+func ConsumerOf(object any) (Consumer, bool) {
 	switch object := object.(type) {
 	case *v1beta1.MCPServer:
 		return ofMCPServer(object), true
@@ -97,7 +97,7 @@ func byReference(kind, namespace, name string, refs v1alpha1.AuthReferences, por
 // String names the consumer in messages: MCPServer "web".
 func (c Consumer) String() string { return fmt.Sprintf("%s %q", c.Kind, c.Name) }
 
-// References tells whether the consumer's own spec asks for an auth server, or
+// References reports whether the consumer's own spec asks for an auth server, or
 // could: it has a config or a reference to one, whatever is at its other end.
 func (c Consumer) References() bool {
 	return c.Inline != nil || c.AuthServerRef != "" || c.ExternalAuthConfigRef != ""

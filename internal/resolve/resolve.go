@@ -122,7 +122,7 @@ func (p *Pair) follow(configs Configs) error {
 	return nil
 }
 
-// Embedded tells whether the consumers of config run an auth server from it.
+// Embedded reports whether the consumers of config run an auth server from it.
 func Embedded(config *v1beta1.MCPExternalAuthConfig) bool {
 	return config.Spec.Type == v1alpha1.ExternalAuthTypeEmbeddedAuthServer && config.Spec.EmbeddedAuthServer != nil
 }

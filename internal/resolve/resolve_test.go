@@ -10,7 +10,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const namespace = "ns"
@@ -83,8 +83,8 @@ func TestByReference(t *testing.T) {
 		"no oidcConfigRef, empty baseline":  {withoutOIDC(testenv.AuthServerRef("empty")), shape{State: resolve.Supported, Config: "empty", Source: scopes.FromDefaults}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, _ := resolve.Of(testenv.Server(namespace, "web", tc.refs))
-			proxy, _ := resolve.Of(testenv.Proxy(namespace, "web", tc.refs))
+			server, _ := resolve.ConsumerOf(testenv.Server(namespace, "web", tc.refs))
+			proxy, _ := resolve.ConsumerOf(testenv.Proxy(namespace, "web", tc.refs))
 			for _, consumer := range []resolve.Consumer{server, proxy} {
 				pair, err := resolve.Resolve(consumer, all)
 				if err != nil {
@@ -121,7 +121,7 @@ func TestInline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			virtual := testenv.Virtual(namespace, "v", tc.config)
 			virtual.Spec.IncomingAuth = tc.auth
-			consumer, _ := resolve.Of(virtual)
+			consumer, _ := resolve.ConsumerOf(virtual)
 			pair, err := resolve.Resolve(consumer, configs())
 			if err != nil {
 				t.Fatal(err)
@@ -135,7 +135,7 @@ func TestInline(t *testing.T) {
 
 func TestErrorsOfTheLookupAreReturned(t *testing.T) {
 	broken := errors.New("broken")
-	consumer, _ := resolve.Of(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")))
+	consumer, _ := resolve.ConsumerOf(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")))
 	_, err := resolve.Resolve(consumer, func(string) (*v1beta1.MCPExternalAuthConfig, error) { return nil, broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
@@ -159,7 +159,7 @@ func TestResourceURL(t *testing.T) {
 		"virtual":         {virtual, "http://v.ns.svc.cluster.local:4483"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			consumer, ok := resolve.Of(tc.object)
+			consumer, ok := resolve.ConsumerOf(tc.object)
 			if got := consumer.ResourceURL(); !ok || got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
@@ -169,7 +169,7 @@ func TestResourceURL(t *testing.T) {
 
 func TestOtherKindsAreNoConsumers(t *testing.T) {
 	for _, object := range []any{testenv.Config(namespace, "c"), testenv.OIDCConfig(namespace, "o"), nil} {
-		if consumer, ok := resolve.Of(object); ok {
+		if consumer, ok := resolve.ConsumerOf(object); ok {
 			t.Errorf("%T is taken for %s", object, consumer)
 		}
 	}
@@ -187,7 +187,7 @@ func TestDefaultsOfAnotherRelease(t *testing.T) {
 		"scopes are listed":    {[]string{"openid"}, resolve.NotSupported},
 	} {
 		t.Run(name, func(t *testing.T) {
-			consumer, _ := resolve.Of(testenv.Virtual("ns", "v", config, tc.listed...))
+			consumer, _ := resolve.ConsumerOf(testenv.Virtual("ns", "v", config, tc.listed...))
 			consumer.Defaults = []string{"openid", "groups"}
 			pair, err := resolve.Resolve(consumer, nil)
 			if err != nil || pair.Verdict.State != tc.want {

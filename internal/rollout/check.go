@@ -37,7 +37,7 @@ type Hold struct {
 
 // Check decides whether the auth server of pair may be rolled out. It returns a
 // Checked, or else a Hold with the first thing that is in the way: what only a
-// user can mend comes before what may yet appear. oidcConfigFound tells whether
+// user can mend comes before what may yet appear. oidcConfigFound reports whether
 // the MCPOIDCConfig that the consumer references exists.
 func Check(pair resolve.Pair, oidcConfigFound bool) (Checked, *Hold) {
 	if hold := checkVerdict(pair); hold != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const namespace = "ns"
@@ -19,7 +19,7 @@ const namespace = "ns"
 // pairOf resolves a consumer against one config, which may be nil.
 func pairOf(t testing.TB, object any, config *v1beta1.MCPExternalAuthConfig) resolve.Pair {
 	t.Helper()
-	consumer, _ := resolve.Of(object)
+	consumer, _ := resolve.ConsumerOf(object)
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		if config == nil || config.Name != name {
 			return nil, nil

@@ -1,4 +1,4 @@
-// Package rollout is the gate of whole mode: it rolls out the auth server of a
+// Package rollout is the gate of standalone mode: it rolls out the auth server of a
 // pair whose verdict is Supported and that is complete, and of no other.
 //
 //	resolve.Pair -> Check -> Checked -> Apply (Deployment, Service)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // TestUnsupportedFields sets each field that is not rendered, and expects a hold

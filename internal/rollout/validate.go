@@ -234,7 +234,7 @@ func secureURL(field, text string, insecure bool) error {
 	}
 }
 
-// loopback tells whether a host, with or without a port, is this machine
+// loopback reports whether a host, with or without a port, is this machine
 // (ToolHive: pkg/oauthproto, IsLoopbackHost).
 func loopback(host string) bool {
 	name := host

@@ -11,13 +11,13 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/scopegate/scopegate/test/rows"
+	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
 // TestKstatus holds what GitOps tools make of each status: they must not fail a
 // shared config for one bad consumer, wait for ever, or be ready too early.
 func TestKstatus(t *testing.T) {
-	all, err := rows.All()
+	all, err := fixtures.All()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestKstatus(t *testing.T) {
 			if !found {
 				return
 			}
-			row.Object.SetGeneration(rows.Generation + 1)
+			row.Object.SetGeneration(fixtures.Generation + 1)
 			if result, err := status.Compute(row.Object); err != nil || result.Status != status.InProgressStatus {
 				t.Errorf("of an older generation: got %+v (%v), want %s", result, err, status.InProgressStatus)
 			}
@@ -42,7 +42,7 @@ func TestKstatus(t *testing.T) {
 // TestRowsHaveEveryReason finds each reason of the API in the conditions of some
 // row.
 func TestRowsHaveEveryReason(t *testing.T) {
-	all, err := rows.All()
+	all, err := fixtures.All()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ type Object interface {
 }
 
 // MutateAndPatchStatus writes what mutate changes of an object's status, and
-// tells whether there was anything to write. The contract:
+// reports whether there was anything to write. The contract:
 //
 //   - cached was read in this reconcile, by a Get from the cache: never from a
 //     List, never kept from an earlier attempt. It is not changed.

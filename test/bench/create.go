@@ -22,7 +22,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // createsPerRound is how often each group has an object created in a round.

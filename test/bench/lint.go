@@ -55,7 +55,7 @@ func lintBench(compare part) func(context.Context, options) error {
 }
 
 // buildTools builds the programs, those of others in the versions that their
-// modules in tools/rivals pin.
+// modules in tools/peers pin.
 func buildTools(ctx context.Context, folder string) (lintTools, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -70,9 +70,9 @@ func buildTools(ctx context.Context, folder string) (lintTools, error) {
 	}{
 		{&tools.meter.path, ".", "github.com/scopegate/scopegate/test/bench/measure"},
 		{&tools.ours, ".", "github.com/scopegate/scopegate/cmd/kubectl-scopegate"},
-		{&tools.validate, "tools/rivals/kubectl-validate", "sigs.k8s.io/kubectl-validate"},
-		{&tools.conform, "tools/rivals/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
-		{&tools.conftest, "tools/rivals/conftest", "github.com/open-policy-agent/conftest"},
+		{&tools.validate, "tools/peers/kubectl-validate", "sigs.k8s.io/kubectl-validate"},
+		{&tools.conform, "tools/peers/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
+		{&tools.conftest, "tools/peers/conftest", "github.com/open-policy-agent/conftest"},
 	} {
 		path, err := build(ctx, tool.folder, tool.main, into)
 		if err != nil {
@@ -116,7 +116,7 @@ func many(ctx context.Context, tools lintTools, folder string, runs int, row fun
 	return nil
 }
 
-// sameFindings tells whether the programs find fault with the documents that are
+// sameFindings reports whether the programs find fault with the documents that are
 // wrong and no others: kubeconform with those that break the schema.
 func sameFindings(ctx context.Context, meter meter, ours, validate, conform program, names []string) error {
 	wrong := slices.DeleteFunc(slices.Clone(names), func(name string) bool {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // quiet is how long no patch must follow for the manager to have ended.

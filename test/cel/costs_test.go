@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
-	"github.com/scopegate/scopegate/test/corpus"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
 )
 
 // targetShare is the most that an expression may cost of the budget: far from

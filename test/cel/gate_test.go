@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/test/corpus"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
 )
 
 // kubernetes is the version whose kube-apiserver the suites run.

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/test/corpus"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
 )
 
 // The bounds of the lists of scopes.

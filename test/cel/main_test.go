@@ -19,8 +19,8 @@ import (
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
-	"github.com/scopegate/scopegate/test/corpus"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const testdata = "../testdata"

@@ -22,7 +22,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/test/corpus"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
 )
 
 // TestNothingIsLost stores objects that set every field, and reads them back as

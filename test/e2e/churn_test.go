@@ -28,7 +28,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -257,11 +257,11 @@ func (s *scenario) wrongConditions() []string {
 	}
 	pairs := map[string][]resolve.Pair{}
 	for _, pair := range snapshot.Pairs() {
-		check(pair.Consumer.String(), pair.Consumer.Status.Conditions, pair.Consumer.Generation, words.ForConsumer(pair.Pair))
+		check(pair.Consumer.String(), pair.Consumer.Status.Conditions, pair.Consumer.Generation, message.ForConsumer(pair.Pair))
 		pairs[pair.ConfigName] = append(pairs[pair.ConfigName], pair.Pair)
 	}
 	for _, config := range snapshot.Configs {
-		check(config.Name, config.Status.Conditions, config.Generation, words.ForConfig(config, pairs[config.Name]))
+		check(config.Name, config.Status.Conditions, config.Generation, message.ForConfig(config, pairs[config.Name]))
 	}
 	if len(snapshot.Consumers) != 3*churnCopies || len(snapshot.Configs) != churnCopies {
 		s.Fatalf("there are %d consumers and %d configs", len(snapshot.Consumers), len(snapshot.Configs))

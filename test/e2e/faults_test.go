@@ -22,7 +22,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const edits = 100

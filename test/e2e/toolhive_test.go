@@ -12,7 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/e2e/chart"
 )
@@ -140,7 +140,7 @@ func (s *scenario) rolled(w workload, withBadScope bool) error {
 	if deployment.Spec.Template.Annotations[toolhive.RunConfigChecksumAnnotation] != config.Annotations[toolhive.ContentChecksumAnnotation] {
 		return fmt.Errorf("Deployment %s has another run config than ConfigMap %s", w.name, w.configMap)
 	}
-	if done, message := words.Progress(&deployment); !done {
+	if done, message := message.Progress(&deployment); !done {
 		return errors.New(message)
 	}
 	return nil

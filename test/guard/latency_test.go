@@ -15,7 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )

@@ -108,7 +108,7 @@ var bugs = []bug{
 	{missed, "consumers do not watch configs", consumerFile,
 		`Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).`, ``},
 	{missed, "consumers do not watch MCPOIDCConfigs", consumerFile,
-		`Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(comesOrGoes)).`, ``},
+		`Watches(&v1beta1.MCPOIDCConfig{}, r.toConsumers(r.kind, byOIDCConfig), builder.WithPredicates(createdOrDeleted)).`, ``},
 	{missed, "nobody sees an MCPOIDCConfig go", watchFile,
 		`UpdateFunc: func(event.UpdateEvent) bool { return false }`,
 		`UpdateFunc: func(event.UpdateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false }`},
@@ -125,7 +125,7 @@ var bugs = []bug{
 	{missed, "only one of two references is indexed", whoFile,
 		`names = append(names, c.ExternalAuthConfigRef)`, `names = append(names, names...)`},
 	{missed, "the guard's consumers do not see that a config is edited", guardFile,
-		`r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)`, `r.toConsumers(r.kind, byConfig), builder.WithPredicates(comesOrGoes)`},
+		`r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)`, `r.toConsumers(r.kind, byConfig), builder.WithPredicates(createdOrDeleted)`},
 	{missed, "the guard does not watch what is held", guardFile,
 		`WatchesMetadata(&corev1.ConfigMap{}, toOwners(r.kind)).`, `WatchesMetadata(&corev1.ConfigMap{}, toOwners(kind{})).`},
 

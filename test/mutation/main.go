@@ -20,7 +20,7 @@ import (
 )
 
 // suites are what may find a bug, in the order in which they are asked.
-var suites = []string{"./test/controller", "./test/reliability", "./internal/...", "./test/writes", "./test/guard", "./test/manager", "./test/observe"}
+var suites = []string{"./test/manager/controller", "./test/reliability", "./internal/...", "./test/manager/writes", "./test/guard", "./test/manager", "./test/manager/observe"}
 
 var (
 	errNotFound = errors.New("no suite found it")

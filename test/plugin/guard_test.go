@@ -23,7 +23,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // TestGuard shows the tree and takes stock on ToolHive's CRDs, before the guard

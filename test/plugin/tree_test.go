@@ -22,7 +22,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/cluster/tree"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // objects are two teams' configs and consumers, one of every kind and verdict.

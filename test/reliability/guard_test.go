@@ -19,8 +19,8 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/status/message"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // toolHive is ToolHive's operator, as far as the guard sees it: it keeps a
@@ -164,9 +164,9 @@ func wrongEntry(w *world) string {
 func (w *world) entry(object client.Object) *metav1.Condition {
 	conditions := w.model.conditions(w.objects, object)
 	want := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
-	_, consumes := resolve.Of(object)
+	_, consumes := resolve.ConsumerOf(object)
 	if want != nil && consumes && want.Status == metav1.ConditionFalse && w.toolHive.held[object.GetUID()] {
-		want.Message = words.Held(want.Message)
+		want.Message = message.Held(want.Message)
 	}
 	return want
 }

@@ -20,8 +20,8 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/testenv"
-	"github.com/scopegate/scopegate/internal/testenv/faults"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
 // keeper runs a manager for one namespace, and starts another when it has
@@ -150,7 +150,7 @@ func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
 		if err := yaml.Unmarshal(text, object); err != nil {
 			k.blame("reading %s: %v", key, err)
 		}
-		if consumer, _ := resolve.Of(object); consumer.References() {
+		if consumer, _ := resolve.ConsumerOf(object); consumer.References() {
 			k.blame("%s %s was deleted, and %s is to have it", info.Resource, info.Name, key)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -50,7 +50,7 @@ type plane struct {
 	wrong func(*world) string
 }
 
-// whole is the plane of whole mode, and guarded that of guard mode.
+// whole is the plane of standalone mode, and guarded that of guard mode.
 var whole, guarded *plane
 
 func TestMain(m *testing.M) {

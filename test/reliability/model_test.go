@@ -16,8 +16,8 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/words"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/status/message"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // model says what becomes of the children, by kind and name: absent, present, a
@@ -44,7 +44,7 @@ func (m model) get(kind, name string) string {
 // held leaves what was before: exactly that where what was before is known.
 func (m model) follow(objects map[string]client.Object, exact bool) {
 	for key, seed := range seeds("") {
-		consumer, ok := resolve.Of(seed)
+		consumer, ok := resolve.ConsumerOf(seed)
 		if !ok {
 			continue
 		}
@@ -87,7 +87,7 @@ func (m model) follow(objects map[string]client.Object, exact bool) {
 func isForeign(state string) bool { return strings.HasPrefix(state, foreignPrefix) }
 
 func resolvePair(objects map[string]client.Object, object client.Object) resolve.Pair {
-	consumer, _ := resolve.Of(object)
+	consumer, _ := resolve.ConsumerOf(object)
 	pair, _ := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		config, _ := objects[name].(*v1beta1.MCPExternalAuthConfig)
 		return config, nil
@@ -105,14 +105,14 @@ func (m model) conditions(objects map[string]client.Object, object client.Object
 	if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
 		var pairs []resolve.Pair
 		for _, other := range objects {
-			if consumer, ok := resolve.Of(other); ok && slices.Contains(consumer.ConfigNames(), config.Name) {
+			if consumer, ok := resolve.ConsumerOf(other); ok && slices.Contains(consumer.ConfigNames(), config.Name) {
 				pairs = append(pairs, resolvePair(objects, other))
 			}
 		}
-		return nonNil(words.ForConfig(config, pairs))
+		return nonNil(message.ForConfig(config, pairs))
 	}
 	pair := resolvePair(objects, object)
-	conditions := nonNil(words.ForConsumer(pair))
+	conditions := nonNil(message.ForConsumer(pair))
 	if pair.Verdict.State == resolve.NoAuthServer {
 		return conditions
 	}

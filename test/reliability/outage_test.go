@@ -9,8 +9,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/testenv"
-	"github.com/scopegate/scopegate/internal/testenv/faults"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
 // TestOutage takes the API server away from the manager, run as it is shipped: a

@@ -10,8 +10,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/scopegate/scopegate/internal/testenv"
-	"github.com/scopegate/scopegate/internal/testenv/faults"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
 // story is a user's day: each edit changes a verdict, a rollout or both, from

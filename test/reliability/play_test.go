@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testenv/faults"
+	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
 // mostFailures is how many requests fail in a step. What takes several requests
@@ -58,7 +58,7 @@ func (s step) String() string {
 	return fmt.Sprintf("%s [%s]", describe(s.edits), strings.Join(parts, "; "))
 }
 
-// exact tells whether what the step leaves is a function of its edits.
+// exact reports whether what the step leaves is a function of its edits.
 func (s step) exact() bool { return len(s.edits) <= 1 && len(s.past) == 0 }
 
 // schedule is what is played in one namespace.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/internal/testenv/faults"
+	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
 // schedulesOfMakeTest is how many random schedules `make test` plays.

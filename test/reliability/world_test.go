@@ -19,7 +19,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // world is what the user has made in a namespace.
@@ -351,7 +351,7 @@ func nudge(key string) edit {
 
 // childOf is the name of the children of a consumer, whether that exists or not.
 func childOf(namespace, key string) string {
-	consumer, _ := resolve.Of(seeds(namespace)[key])
+	consumer, _ := resolve.ConsumerOf(seeds(namespace)[key])
 	return rollout.ChildName(consumer)
 }
 

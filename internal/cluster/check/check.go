@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // severities are by rule. The ids of rules are API, and docs/tree.md describes them.
@@ -77,7 +77,7 @@ func (t *taker) pair(pair cluster.Pair) {
 	switch pair.Verdict.State {
 	case resolve.Unresolved:
 		summary.Unresolved++
-		t.add("pair/unresolved", object, words.ForConsumer(pair.Pair).Message)
+		t.add("pair/unresolved", object, message.ForConsumer(pair.Pair).Message)
 	case resolve.NotSupported:
 		summary.NotSupported++
 		var deny []string
@@ -87,7 +87,7 @@ func (t *taker) pair(pair cluster.Pair) {
 		for _, what := range deny {
 			summary.Deny[what]++
 		}
-		t.add("pair/not-supported", object, words.ForConsumer(pair.Pair).Message, deny...)
+		t.add("pair/not-supported", object, message.ForConsumer(pair.Pair).Message, deny...)
 		if t.installed.Denies.Match(namespace) && (slices.Contains(deny, runConfigHeld) || slices.Contains(deny, runConfigRejected)) {
 			summary.Released++
 			t.add("guard/released", object, fmt.Sprintf("without the guard ToolHive's operator would roll out %s with a baseline that its auth server refuses to start with: correct it before you remove the guard", consumer.Consumer))
@@ -132,7 +132,7 @@ func (t *taker) runConfig(object Object, runConfig cluster.RunConfig) {
 		summary.RunConfigs++
 		if len(server.Missing) > 0 {
 			summary.StoredBad++
-			t.add("stored/not-supported", object, words.Stored(server))
+			t.add("stored/not-supported", object, message.Stored(server))
 		}
 		if !server.InLayout && len(server.Baseline) > 0 {
 			t.add("stored/not-in-layout", object, fmt.Sprintf("the guard's policies do not see the lists in %s, which are not written as ToolHive writes them: it is neither rejected nor held", server.Key))

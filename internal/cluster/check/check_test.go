@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/check"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -80,7 +80,7 @@ func TestFindings(t *testing.T) {
 		"denies, and hold of label ns": {labelled(deniesWithoutHold, guard.ModeDeny), shared, good, []string{"guard/released", "pair/not-supported"}, []string{"edit-rejected", "run-config-held"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			consumer, _ := resolve.Of(testenv.Server(ns, "web", c.references))
+			consumer, _ := resolve.ConsumerOf(testenv.Server(ns, "web", c.references))
 			report := check.Take(&cluster.Snapshot{
 				Mode:      cluster.Guard,
 				Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "admin"), testenv.OutgoingConfig(ns, "outgoing")},

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // Build makes the tree of what a cluster holds.
@@ -27,7 +27,7 @@ func Build(snapshot *cluster.Snapshot) Report {
 		if pair.ConfigName == "" {
 			// A VirtualMCPServer is the only consumer of its own config.
 			config := newConfig(pair.Consumer.Namespace, pair.Consumer.Kind, pair.Consumer.Name, pair.Consumer.Inline, snapshot, pair)
-			config.Verdict = verdictOf(words.ForConsumer(pair.Pair))
+			config.Verdict = verdictOf(message.ForConsumer(pair.Pair))
 			config.Condition = conditionOf(pair.Consumer.Status, pair.Consumer.Generation)
 			report.Configs = append(report.Configs, config)
 			continue
@@ -45,7 +45,7 @@ func Build(snapshot *cluster.Snapshot) Report {
 			resolved = append(resolved, pair.Pair)
 		}
 		config := newConfig(at.namespace, resolve.KindMCPExternalAuthConfig, at.name, object.Spec.EmbeddedAuthServer, snapshot, pairs[at]...)
-		config.Verdict = verdictOf(words.ForConfig(object, resolved))
+		config.Verdict = verdictOf(message.ForConfig(object, resolved))
 		config.Condition = conditionOf(&object.Status, object.Generation)
 		report.Configs = append(report.Configs, config)
 		delete(pairs, at)
@@ -68,7 +68,7 @@ func newConfig(namespace, kind, name string, server *v1alpha1.EmbeddedAuthServer
 		config.Baseline, config.ScopesSupported = append(config.Baseline, server.BaselineClientScopes...), server.ScopesSupported
 	}
 	for i, pair := range pairs {
-		verdict := verdictOf(words.ForConsumer(pair.Pair))
+		verdict := verdictOf(message.ForConsumer(pair.Pair))
 		verdict.Missing, verdict.Cause = pair.Verdict.Missing, pair.Verdict.Cause
 		config.Consumers[i] = Consumer{
 			Kind: pair.Consumer.Kind, Name: pair.Consumer.Name, Verdict: verdict, Effective: pair.Verdict.Effective,

@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/words"
+	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // Rollout is how far a consumer's auth server is.
@@ -98,7 +98,7 @@ func byChildren(pair cluster.Pair) Rollout {
 }
 
 func byDeployment(deployment *appsv1.Deployment) Rollout {
-	done, message := words.Progress(deployment)
+	done, message := message.Progress(deployment)
 	for _, condition := range deployment.Status.Conditions {
 		if condition.Type == appsv1.DeploymentProgressing && condition.Status == corev1.ConditionFalse {
 			return Rollout{Failed, condition.Reason, message}

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/tree"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -28,7 +28,7 @@ func snapshot(mode cluster.Mode, supported bool, conditions ...metav1.Condition)
 		scopes = []string{"profile"}
 	}
 	server := testenv.Server(ns, "web", testenv.AuthServerRef("shared", scopes...))
-	consumer, _ := resolve.Of(server)
+	consumer, _ := resolve.ConsumerOf(server)
 	return &cluster.Snapshot{
 		Mode:      mode,
 		Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "openid")},

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/testenv"
-	"github.com/scopegate/scopegate/test/corpus"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // staticRule is the folder of the cases of the rule that is a policy here.

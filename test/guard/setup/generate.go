@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // The words are few, so that names meet and lists overlap.

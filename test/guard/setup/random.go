@@ -18,7 +18,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const (
@@ -176,7 +176,7 @@ func expect(before world, edit client.Object) (string, []resolve.Pair) {
 }
 
 func pairOf(w world, object client.Object) (resolve.Pair, bool) {
-	consumer, ok := resolve.Of(object)
+	consumer, ok := resolve.ConsumerOf(object)
 	if !ok {
 		return resolve.Pair{}, false
 	}
@@ -196,9 +196,9 @@ func sameInputs(old, pair resolve.Pair) bool {
 		slices.Equal(old.Config.BaselineClientScopes, pair.Config.BaselineClientScopes) && slices.Equal(old.Verdict.Effective, pair.Verdict.Effective)
 }
 
-// concerns tells whether an edit is of the pair's config or consumer.
+// concerns reports whether an edit is of the pair's config or consumer.
 func concerns(edit client.Object, pair resolve.Pair) bool {
-	if consumer, ok := resolve.Of(edit); ok {
+	if consumer, ok := resolve.ConsumerOf(edit); ok {
 		return consumer.String() == pair.Consumer.String()
 	}
 	return edit.GetName() == pair.ConfigName

@@ -1,0 +1,187 @@
+package message_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status/message"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+const namespace = "ns"
+
+// pair resolves a consumer against configs.
+func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
+	t.Helper()
+	consumer, _ := resolve.ConsumerOf(object)
+	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		for _, config := range configs {
+			if config.Name == name {
+				return config, nil
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
+
+type want struct {
+	Status  metav1.ConditionStatus
+	Reason  string
+	Message string
+}
+
+func wantOf(condition *metav1.Condition) want {
+	if condition == nil {
+		return want{}
+	}
+	return want{condition.Status, condition.Reason, condition.Message}
+}
+
+func TestForConsumer(t *testing.T) {
+	shared := testenv.Config(namespace, "shared", "openid", "offline-access")
+	valid := testenv.Config(namespace, "valid", "openid")
+	empty := testenv.Config(namespace, "empty")
+	outright := testenv.Config(namespace, "outright", "admin")
+	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
+
+	for name, tc := range map[string]struct {
+		pair resolve.Pair
+		want want
+	}{
+		"no auth server": {pair(t, testenv.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
+		"empty baseline": {
+			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("empty")), empty),
+			want{"True", "BaselineScopesSupported", `baselineClientScopes is empty: every auth server supports it`},
+		},
+		"supported by own scopes": {
+			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("valid", "openid")), valid),
+			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "valid" is among the effective scopes (from its spec.oidcConfigRef.scopes)`},
+		},
+		"supported by scopesSupported": {
+			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("outright")), outright),
+			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "outright" is among the effective scopes (from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig "outright")`},
+		},
+		"near miss of the defaults": {
+			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared),
+			want{"False", "BaselineScopeNotSupported", `scope "offline-access" is not supported by the auth server of MCPServer "web", whose effective scopes are "openid", "profile", "email", "offline_access" (the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "offline_access"?`},
+		},
+		"two of own scopes": {
+			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
+			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; by "openid" did you mean "OpenID"?`},
+		},
+		"virtual": {
+			pair(t, testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
+			want{"False", "BaselineScopeNotSupported", `scope "admin" is not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add it there, or remove it from spec.authServerConfig.baselineClientScopes`},
+		},
+		"unresolved": {
+			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("gone"))),
+			want{"Unknown", "ScopesNotResolved", `spec.authServerRef of MCPServer "web" names MCPExternalAuthConfig "gone", which does not exist in namespace "ns": create it, or name another`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, wantOf(message.ForConsumer(tc.pair))); diff != "" {
+				t.Errorf("condition (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestForConfig(t *testing.T) {
+	config := testenv.Config(namespace, "shared", "openid", "admin")
+	server := func(name string, scopes ...string) resolve.Pair {
+		return pair(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)), config)
+	}
+	unresolved := func(name string) resolve.Pair {
+		object := testenv.Server(namespace, name, testenv.AuthServerRef("shared"))
+		object.Spec.OIDCConfigRef = nil
+		return pair(t, object, config)
+	}
+	outright := func(supported ...string) *v1beta1.MCPExternalAuthConfig {
+		config := config.DeepCopy()
+		config.Spec.EmbeddedAuthServer.ScopesSupported = supported
+		return config
+	}
+	notSupported := `scope "admin" is not supported by the auth server of MCPServer "%s", whose effective scopes are "openid" (from its spec.oidcConfigRef.scopes): add it there, or remove it from baselineClientScopes`
+
+	for name, tc := range map[string]struct {
+		config *v1beta1.MCPExternalAuthConfig
+		pairs  []resolve.Pair
+		want   want
+	}{
+		"another type":                   {testenv.OutgoingConfig(namespace, "out"), nil, want{}},
+		"empty baseline":                 {testenv.Config(namespace, "shared"), []resolve.Pair{unresolved("a")}, want{"True", "BaselineScopesSupported", "baselineClientScopes is empty: every auth server supports it"}},
+		"not referenced":                 {config, nil, want{"Unknown", "NotReferenced", "no MCPServer or MCPRemoteProxy of this namespace runs an auth server from this config, so its effective scopes are not known: reference it from one, or set scopesSupported"}},
+		"not referenced, but settled":    {outright("admin", "openid"), nil, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is in scopesSupported"}},
+		"refutes itself":                 {outright("openid", "Admin"), nil, want{"False", "BaselineScopeNotSupported", `scope "admin" is not in scopesSupported ("openid", "Admin"): add it there, or remove it from baselineClientScopes; did you mean "Admin"?`}},
+		"all support it":                 {config, []resolve.Pair{server("a", "openid", "admin"), server("b", "admin", "openid")}, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is supported by the auth server of every consumer"}},
+		"one of two does not":            {config, []resolve.Pair{server("a", "openid", "admin"), server("b", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported, "b")}},
+		"in order, whatever the order":   {config, []resolve.Pair{server("b", "openid"), server("a", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported+"; "+notSupported, "a", "b")}},
+		"not supported hides unresolved": {config, []resolve.Pair{unresolved("a"), server("b", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported, "b")}},
+		"unresolved hides supported":     {config, []resolve.Pair{server("b", "openid", "admin"), unresolved("a")}, want{"Unknown", "ScopesNotResolved", `MCPServer "a" runs an auth server but has no spec.oidcConfigRef: name an MCPOIDCConfig there`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, wantOf(message.ForConfig(tc.config, tc.pairs))); diff != "" {
+				t.Errorf("condition (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestMessagesAreBounded holds messages to 10 consumers and 2 KiB, and to the
+// same words in any order of the consumers.
+func TestMessagesAreBounded(t *testing.T) {
+	long := func(letter string) string { return strings.Repeat(letter, 255) }
+	var baseline, effective []string
+	for letter := 'a'; letter < 'k'; letter++ {
+		baseline = append(baseline, long(string(letter)))
+	}
+	for i := range 1000 {
+		effective = append(effective, fmt.Sprintf("%s%04d", strings.Repeat("z", 251), i))
+	}
+	longName := strings.Repeat("n", 253)
+	for name, tc := range map[string]struct {
+		baseline, effective []string
+		consumers           []string
+		suffix              string
+	}{
+		"1000 consumers, short": {[]string{"admin"}, []string{"openid"}, testenv.Many("s", 1000), "; and 990 more"},
+		"1000 consumers, long":  {baseline, effective, testenv.Many("s", 1000), "; and 998 more"},
+		"long names":            {baseline, effective, []string{longName}, ""},
+		"no more than ten":      {[]string{"admin"}, []string{"openid"}, testenv.Many("s", 10), "baselineClientScopes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testenv.Config(namespace, longName, tc.baseline...)
+			var pairs []resolve.Pair
+			for _, consumer := range tc.consumers {
+				pairs = append(pairs, pair(t, testenv.Server(namespace, consumer, testenv.AuthServerRef(longName, tc.effective...)), config))
+			}
+			text := message.ForConfig(config, pairs).Message
+			if len(text) > 2048 {
+				t.Errorf("the message has %d bytes, want at most 2048", len(text))
+			}
+			if !strings.HasSuffix(text, tc.suffix) {
+				t.Errorf("the message ends with %q, want %q", text[max(0, len(text)-80):], tc.suffix)
+			}
+			slices.Reverse(pairs)
+			if again := message.ForConfig(config, pairs).Message; again != text {
+				t.Error("the order of the consumers changes the message")
+			}
+			own := message.ForConsumer(pairs[0]).Message
+			if len(own) > 2048 || strings.Contains(own, "…") {
+				t.Errorf("the consumer's message has %d bytes, and must not be cut within an entry", len(own))
+			}
+		})
+	}
+}

@@ -1,0 +1,197 @@
+package message
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/toolhive"
+)
+
+// Bounds of a message. The lists within an entry are bounded such that every
+// entry fits into a message by itself.
+const (
+	maxMessageBytes = 2048
+	maxConsumers    = 10
+	maxListBytes    = 300
+	maxScopeBytes   = 256
+)
+
+const (
+	baselineEmpty        = "baselineClientScopes is empty: every auth server supports it"
+	allInScopesSupported = "every scope of baselineClientScopes is in scopesSupported"
+	supportedByAll       = "every scope of baselineClientScopes is supported by the auth server of every consumer"
+	notReferenced        = "no MCPServer or MCPRemoteProxy of this namespace runs an auth server from this config, " +
+		"so its effective scopes are not known: reference it from one, or set scopesSupported"
+)
+
+func supported(pair resolve.Pair) string {
+	return fmt.Sprintf("every scope of %s is among the effective scopes (%s)", baselineOf(pair, true), sourceOf(pair))
+}
+
+// notInScopesSupported is the message of a config that refutes itself, which
+// the API server refuses unless the object was stored without its rules.
+func notInScopesSupported(missing, supported []string) string {
+	return fmt.Sprintf("%s %s not in scopesSupported (%s): add %s there, or remove %s from baselineClientScopes%s",
+		scopeList(missing), areOrIs(missing), quoted(supported), itOrThem(missing), itOrThem(missing),
+		didYouMean(missing, supported))
+}
+
+// NotSupported says of a consumer which scopes its auth server would refuse.
+func NotSupported(pair resolve.Pair) string { return refusal(pair, true) }
+
+// notSupportedByConsumer says the same on the config, which need not be named.
+func notSupportedByConsumer(pair resolve.Pair) string { return refusal(pair, false) }
+
+func refusal(pair resolve.Pair, nameConfig bool) string {
+	verdict := pair.Verdict
+	fix := "add " + itOrThem(verdict.Missing) + " there"
+	if verdict.Source == scopes.FromDefaults {
+		fix = fmt.Sprintf("list every scope that it needs in %s.scopes", pair.Consumer.OIDCField())
+	}
+	return fmt.Sprintf("%s %s not supported by the auth server of %s, whose effective scopes are %s (%s): %s, or remove %s from %s%s",
+		scopeList(verdict.Missing), areOrIs(verdict.Missing), pair.Consumer, quoted(verdict.Effective), sourceOf(pair), fix,
+		itOrThem(verdict.Missing), baselineOf(pair, nameConfig), didYouMean(verdict.Missing, verdict.Effective))
+}
+
+func unresolved(pair resolve.Pair) string { return pair.Verdict.Why }
+
+// baselineOf is the path of the baseline, with the object that has it if that
+// is another than the consumer and is to be named.
+func baselineOf(pair resolve.Pair, nameConfig bool) string {
+	switch {
+	case pair.ConfigName == "":
+		return "spec.authServerConfig.baselineClientScopes"
+	case nameConfig:
+		return fmt.Sprintf("spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig %q", pair.ConfigName)
+	default:
+		return "baselineClientScopes"
+	}
+}
+
+// sourceOf says where the effective scopes of a pair come from.
+func sourceOf(pair resolve.Pair) string {
+	switch pair.Verdict.Source {
+	case scopes.FromScopesSupported:
+		if pair.ConfigName == "" {
+			return "from spec.authServerConfig.scopesSupported"
+		}
+		return fmt.Sprintf("from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig %q", pair.ConfigName)
+	case scopes.FromOIDCConfigRef:
+		return fmt.Sprintf("from its %s.scopes", pair.Consumer.OIDCField())
+	default:
+		return fmt.Sprintf("the auth server's defaults, as its %s.scopes is empty", pair.Consumer.OIDCField())
+	}
+}
+
+// list joins what say says of the pairs in the given state, by kind and name,
+// and cuts it at the bounds. It returns "" where there are none.
+func list(pairs []resolve.Pair, state resolve.State, say func(resolve.Pair) string) string {
+	var chosen []resolve.Pair
+	for _, pair := range pairs {
+		if pair.Verdict.State == state {
+			chosen = append(chosen, pair)
+		}
+	}
+	slices.SortFunc(chosen, func(a, b resolve.Pair) int {
+		return cmp.Or(cmp.Compare(a.Consumer.Kind, b.Consumer.Kind), cmp.Compare(a.Consumer.Name, b.Consumer.Name))
+	})
+	var message strings.Builder
+	for i, pair := range chosen {
+		entry := say(pair)
+		rest := fmt.Sprintf("; and %d more", len(chosen)-i)
+		if i > 0 {
+			if i == maxConsumers || message.Len()+len("; ")+len(entry)+len(rest) > maxMessageBytes {
+				message.WriteString(rest)
+				break
+			}
+			message.WriteString("; ")
+		}
+		message.WriteString(entry)
+	}
+	return message.String()
+}
+
+func scopeList(list []string) string {
+	if len(list) == 1 {
+		return "scope " + quoted(list)
+	}
+	return "scopes " + quoted(list)
+}
+
+func areOrIs(list []string) string {
+	if len(list) == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func itOrThem(list []string) string {
+	if len(list) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// quoted joins a list of scopes and cuts it at maxListBytes.
+func quoted(list []string) string {
+	var text strings.Builder
+	for i, scope := range list {
+		quote := strconv.Quote(ClipTo(scope, maxScopeBytes))
+		if i > 0 {
+			if text.Len()+len(quote) > maxListBytes {
+				fmt.Fprintf(&text, " and %d more", len(list)-i)
+				break
+			}
+			text.WriteString(", ")
+		}
+		text.WriteString(quote)
+	}
+	return text.String()
+}
+
+// didYouMean suggests what the first of the missing scopes that is a near miss
+// may have meant.
+func didYouMean(missing, effective []string) string {
+	for _, scope := range missing {
+		if meant, ok := scopes.Suggest(scope, effective); ok {
+			if len(missing) == 1 {
+				return fmt.Sprintf("; did you mean %q?", meant)
+			}
+			return fmt.Sprintf("; by %q did you mean %q?", scope, meant)
+		}
+	}
+	return ""
+}
+
+// Clip bounds a message to 2 KiB.
+func Clip(message string) string { return ClipTo(message, maxMessageBytes) }
+
+// ClipTo cuts text such that it has at most the given number of bytes, between
+// letters.
+func ClipTo(text string, bytes int) string {
+	if len(text) <= bytes {
+		return text
+	}
+	bytes -= len("…")
+	for bytes > 0 && !utf8.RuneStart(text[bytes]) {
+		bytes--
+	}
+	return text[:bytes] + "…"
+}
+
+// Stored says of a run config that is stored which scopes its auth server
+// refuses.
+func Stored(server toolhive.AuthServer) string {
+	source := "from its scopes_supported"
+	if server.Default {
+		source = "the auth server's defaults, as its scopes_supported is empty"
+	}
+	return fmt.Sprintf("%s %s in baseline_client_scopes of %s, but the effective scopes are %s (%s): the auth server refuses to start with it%s",
+		scopeList(server.Missing), areOrIs(server.Missing), server.Key, quoted(server.Effective), source, didYouMean(server.Missing, server.Effective))
+}

@@ -1,4 +1,0 @@
-// Package words puts verdicts into words: the condition BaselineScopesValid and
-// its messages. It needs no client of a cluster, so that the linter says what the
-// controllers would.
-package words

@@ -1,0 +1,108 @@
+// Package corpus reads the cases in test/testdata/<kind>/<rule>, enumerates the
+// CEL rules of the CRDs, and tells by mutation which cases test which rule. The
+// suite against the real API server, the linter's tests and the docs share it.
+package corpus
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+// causePrefix starts the comment line of each cause that a rejection has.
+const causePrefix = "# cause: "
+
+// Case is one file of the corpus: an object, and what the API server says to it.
+type Case struct {
+	// Path of the file below the root of the corpus, for instance
+	// mcpserver/one-authz-config/reject-both.yaml.
+	Path string
+	// Rule is the id of the rule that the case is about: the name of its folder.
+	Rule string
+	// Accept reports whether the API server must accept the object.
+	Accept bool
+	// Causes with which the API server rejects the object, as Sort orders them.
+	Causes []metav1.StatusCause
+	// Object of version v1beta1, without a namespace.
+	Object *unstructured.Unstructured
+}
+
+// Load reads all cases below root, in the order of their paths.
+func Load(root fs.FS) ([]Case, error) {
+	files, err := fs.Glob(root, "*/*/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no cases: the root must hold <kind>/<rule>/{accept,reject}-*.yaml")
+	}
+	cases := make([]Case, len(files))
+	for i, file := range files {
+		text, err := fs.ReadFile(root, file)
+		if err != nil {
+			return nil, err
+		}
+		if cases[i], err = parse(file, text); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return cases, nil
+}
+
+func parse(file string, text []byte) (Case, error) {
+	folder, name := path.Split(file)
+	parsed := Case{Path: file, Rule: path.Base(folder), Accept: strings.HasPrefix(name, "accept-"), Object: &unstructured.Unstructured{}}
+	if !parsed.Accept && !strings.HasPrefix(name, "reject-") {
+		return Case{}, fmt.Errorf("the name must start with accept- or reject-")
+	}
+	if err := yaml.UnmarshalStrict(text, &parsed.Object.Object); err != nil {
+		return Case{}, err
+	}
+	if kind := path.Dir(path.Dir(file)); kind != strings.ToLower(parsed.Object.GetKind()) {
+		return Case{}, fmt.Errorf("a %s lies in the folder of %s", parsed.Object.GetKind(), kind)
+	}
+	for line := range strings.Lines(string(text)) {
+		cause, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), causePrefix)
+		if !ok {
+			break
+		}
+		parts := strings.SplitN(cause, " ", 3)
+		if len(parts) != 3 {
+			return Case{}, fmt.Errorf("want %q, got %q", causePrefix+"<reason> <field path> <message>", line)
+		}
+		parsed.Causes = append(parsed.Causes, metav1.StatusCause{Type: metav1.CauseType(parts[0]), Field: parts[1], Message: parts[2]})
+	}
+	if parsed.Accept != (len(parsed.Causes) == 0) {
+		return Case{}, fmt.Errorf("a reject case has cause lines, and an accept case has none")
+	}
+	Sort(parsed.Causes)
+	return parsed, nil
+}
+
+// WithCauses returns a file's text with other cause lines at its top.
+func WithCauses(text []byte, causes []metav1.StatusCause) []byte {
+	for bytes.HasPrefix(text, []byte(causePrefix)) {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	var head bytes.Buffer
+	for _, cause := range causes {
+		fmt.Fprintf(&head, "%s%s %s %s\n", causePrefix, cause.Type, cause.Field, cause.Message)
+	}
+	return append(head.Bytes(), text...)
+}
+
+// Sort orders causes by field, type and message: the API server walks maps, so
+// its own order changes from request to request.
+func Sort(causes []metav1.StatusCause) {
+	slices.SortFunc(causes, func(a, b metav1.StatusCause) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Message, b.Message))
+	})
+}

@@ -1,0 +1,68 @@
+package corpus_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+)
+
+const server = "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata:\n  name: a\nspec: {}\n"
+
+// TestLoadRefuses gives files to the loader that would be read as something else
+// than their author meant.
+func TestLoadRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, want string }{
+		"no verdict in the name":   {"mcpserver/rule/case.yaml", server, "must start with accept- or reject-"},
+		"folder of another kind":   {"mcpoidcconfig/rule/accept-a.yaml", server, "a MCPServer lies in the folder of mcpoidcconfig"},
+		"reject without cause":     {"mcpserver/rule/reject-a.yaml", server, "a reject case has cause lines"},
+		"accept with cause":        {"mcpserver/rule/accept-a.yaml", "# cause: FieldValueInvalid spec.a no\n" + server, "an accept case has none"},
+		"cause without message":    {"mcpserver/rule/reject-a.yaml", "# cause: FieldValueInvalid spec.a\n" + server, "<reason> <field path> <message>"},
+		"cause after another line": {"mcpserver/rule/reject-a.yaml", "# note\n# cause: FieldValueInvalid spec.a no\n" + server, "a reject case has cause lines"},
+		"duplicate field":          {"mcpserver/rule/accept-a.yaml", server + "spec: {}\n", `"spec" already set`},
+		"nothing at all":           {"mcpserver/accept-a.yaml", server, "no cases"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := corpus.Load(fstest.MapFS{c.file: {Data: []byte(c.text)}})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want an error with %q, got %v", c.want, err)
+			}
+		})
+	}
+}
+
+// TestCausesAreKept writes causes and reads them back, in place of earlier ones.
+func TestCausesAreKept(t *testing.T) {
+	want := []metav1.StatusCause{
+		{Type: "FieldValueInvalid", Field: "spec.a[0]", Message: `Invalid value: "x" # not a comment`},
+		{Type: "FieldValueRequired", Field: "spec.b", Message: "Required value: b"},
+	}
+	text := corpus.WithCauses([]byte("# cause: FieldValueInvalid spec.old old\n"+server), want)
+	cases, err := corpus.Load(fstest.MapFS{"mcpserver/rule/reject-a.yaml": {Data: text}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, cases[0].Causes); diff != "" {
+		t.Errorf("causes (-want +got):\n%s", diff)
+	}
+}
+
+// TestCasesAreNamedApart keeps an object's name that of its file, so that the
+// cases can be applied side by side.
+func TestCasesAreNamedApart(t *testing.T) {
+	cases, err := corpus.Load(os.DirFS("../../../test/testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if !strings.HasSuffix(c.Path, "/"+c.Object.GetName()+".yaml") || c.Object.GetNamespace() != "" || c.Object.GetAPIVersion() != "toolhive.stacklok.dev/v1beta1" {
+			t.Errorf("%s: want a v1beta1 object of the file's name without a namespace, got %s %s/%s",
+				c.Path, c.Object.GetAPIVersion(), c.Object.GetNamespace(), c.Object.GetName())
+		}
+	}
+}

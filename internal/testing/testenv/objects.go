@@ -1,0 +1,116 @@
+package testenv
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+)
+
+// The builders return objects that are complete and whose baseline is empty; a
+// test says only what it is about.
+
+// AuthServer returns a config that standalone mode renders.
+func AuthServer(baseline ...string) *v1alpha1.EmbeddedAuthServerConfig {
+	return &v1alpha1.EmbeddedAuthServerConfig{
+		Issuer:               "https://auth.example.com",
+		BaselineClientScopes: baseline,
+		UpstreamProviders: []v1alpha1.UpstreamProviderConfig{{
+			Name: "idp", Type: v1alpha1.UpstreamProviderTypeOIDC,
+			OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://idp.example.com", ClientID: "scopegate"},
+		}},
+	}
+}
+
+// Config returns an MCPExternalAuthConfig of type embeddedAuthServer.
+func Config(namespace, name string, baseline ...string) *v1beta1.MCPExternalAuthConfig {
+	return &v1beta1.MCPExternalAuthConfig{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.MCPExternalAuthConfigSpec{
+			Type: v1alpha1.ExternalAuthTypeEmbeddedAuthServer, EmbeddedAuthServer: AuthServer(baseline...),
+		},
+	}
+}
+
+// OutgoingConfig returns an MCPExternalAuthConfig of another type.
+func OutgoingConfig(namespace, name string) *v1beta1.MCPExternalAuthConfig {
+	return &v1beta1.MCPExternalAuthConfig{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.MCPExternalAuthConfigSpec{Type: "unauthenticated"},
+	}
+}
+
+// OIDCConfig returns an MCPOIDCConfig.
+func OIDCConfig(namespace, name string) *v1beta1.MCPOIDCConfig {
+	return &v1beta1.MCPOIDCConfig{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.MCPOIDCConfigSpec{
+			Type: "inline", Inline: &v1alpha1.OpaqueObject{Raw: []byte(`{"issuer":"https://auth.example.com"}`)},
+		},
+	}
+}
+
+// OIDCConfigRef returns a reference to the MCPOIDCConfig "oidc" whose audience
+// is the resource URL.
+func OIDCConfigRef(scopes ...string) *v1alpha1.MCPOIDCConfigReference {
+	return &v1alpha1.MCPOIDCConfigReference{
+		Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com", Scopes: scopes,
+	}
+}
+
+// AuthServerRef returns the references of a workload that runs an auth server
+// from an MCPExternalAuthConfig.
+func AuthServerRef(config string, scopes ...string) v1alpha1.AuthReferences {
+	return v1alpha1.AuthReferences{
+		AuthServerRef: &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: config},
+		OIDCConfigRef: OIDCConfigRef(scopes...),
+	}
+}
+
+// ExternalAuthConfigRef is AuthServerRef by the other field.
+func ExternalAuthConfigRef(config string, scopes ...string) v1alpha1.AuthReferences {
+	return v1alpha1.AuthReferences{
+		ExternalAuthConfigRef: &v1alpha1.ExternalAuthConfigRef{Name: config},
+		OIDCConfigRef:         OIDCConfigRef(scopes...),
+	}
+}
+
+// Server returns an MCPServer.
+func Server(namespace, name string, refs v1alpha1.AuthReferences) *v1beta1.MCPServer {
+	return &v1beta1.MCPServer{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.MCPServerSpec{Image: "example.com/mcp:1", AuthReferences: refs},
+	}
+}
+
+// Proxy returns an MCPRemoteProxy.
+func Proxy(namespace, name string, refs v1alpha1.AuthReferences) *v1beta1.MCPRemoteProxy {
+	return &v1beta1.MCPRemoteProxy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.MCPRemoteProxySpec{RemoteURL: "https://remote.example.com", AuthReferences: refs},
+	}
+}
+
+// Virtual returns a VirtualMCPServer whose clients bring tokens. An empty list
+// of scopes lets the API server accept any baseline.
+func Virtual(namespace, name string, config *v1alpha1.EmbeddedAuthServerConfig, scopes ...string) *v1beta1.VirtualMCPServer {
+	return &v1beta1.VirtualMCPServer{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.VirtualMCPServerSpec{
+			GroupRef:         v1alpha1.OpaqueObject{Raw: []byte(`{"name":"group"}`)},
+			IncomingAuth:     v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeOIDC, OIDCConfigRef: OIDCConfigRef(scopes...)},
+			AuthServerConfig: config,
+		},
+	}
+}
+
+// Many returns numbered names.
+func Many(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("%s-%04d", prefix, i)
+	}
+	return names
+}

@@ -1,0 +1,298 @@
+package ratchet_test
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+)
+
+const (
+	baseline      = "spec.authServerConfig.baselineClientScopes"
+	supported     = "spec.authServerConfig.scopesSupported"
+	authServer    = "spec.authServerConfig"
+	incomingType  = "spec.incomingAuth.type"
+	oidcConfigRef = "spec.incomingAuth.oidcConfigRef"
+	scopes        = oidcConfigRef + ".scopes"
+
+	finalizer = "example.com/hold"
+	// The cases that edits start from, and which a rule would not let in: their
+	// baseline is openid and tools:read, and the scopes lack the latter.
+	notAdvertised = "virtualmcpserver/baseline-in-advertised-scopes/reject-one-missing.yaml"
+	notSupported  = "virtualmcpserver/baseline-in-scopes-supported/reject-one-missing.yaml"
+)
+
+// step is one edit of a stored object, and what the API server says to it.
+type step struct {
+	// set and remove are what the edit does, by path.
+	set    map[string]any
+	remove []string
+	// restore puts values back as they were when the object was stored.
+	restore []string
+	// status makes it an update of the status subresource.
+	status bool
+	// rejected is how the message starts, that names the scope and where it is
+	// missing; empty if the edit must pass.
+	rejected string
+}
+
+// The messages for the baselines as they were stored.
+const (
+	toolsNotAdvertised = `scope "tools:read" is not in spec.incomingAuth.oidcConfigRef.scopes`
+	toolsNotSupported  = `scope "tools:read" is not in scopesSupported`
+)
+
+// edits of stored objects, by the object's case and by what is edited.
+var edits = map[string]map[string][]step{
+	notAdvertised: {
+		"unrelated field":             {{set: map[string]any{"spec.replicas": int64(3)}}},
+		"unrelated field of config":   {{set: map[string]any{authServer + ".tokenLifespans": map[string]any{"accessTokenLifespan": "30m"}}}},
+		"upstream providers":          {{set: map[string]any{authServer + ".primaryUpstreamProvider": "corporate"}}},
+		"label":                       {{set: map[string]any{"metadata.labels": map[string]any{"team": "tools"}}}},
+		"annotation":                  {{set: map[string]any{"metadata.annotations": map[string]any{"note": "tools"}}}},
+		"finalizer added":             {{set: map[string]any{"metadata.finalizers": []any{finalizer, finalizer + "-too"}}}},
+		"finalizer removed":           {{remove: []string{"metadata.finalizers"}}},
+		"status":                      {{status: true, set: map[string]any{"status.observedGeneration": int64(1)}}},
+		"audience":                    {{set: map[string]any{oidcConfigRef + ".audience": "https://other.example.com"}}},
+		"empty scopesSupported":       {{set: map[string]any{supported: []any{}}}},
+		"other invalid baseline":      {{set: map[string]any{baseline: []any{"tools:write"}}, rejected: `scope "tools:write" is not in spec.incomingAuth.oidcConfigRef.scopes`}},
+		"baseline reordered":          {{set: map[string]any{baseline: []any{"tools:read", "openid"}}, rejected: toolsNotAdvertised}},
+		"baseline with one more":      {{set: map[string]any{baseline: []any{"openid", "tools:read", "email"}}, rejected: toolsNotAdvertised}},
+		"other scopes":                {{set: map[string]any{scopes: []any{"openid", "email"}}, rejected: toolsNotAdvertised}},
+		"type away and back":          {{set: map[string]any{incomingType: "anonymous"}}, {restore: []string{incomingType}, rejected: toolsNotAdvertised}},
+		"scopesSupported for a while": {{set: map[string]any{supported: []any{"openid", "tools:read"}}}, {remove: []string{supported}, rejected: toolsNotAdvertised}},
+		"scopesSupported emptied":     {{set: map[string]any{supported: []any{"openid", "tools:read"}}}, {set: map[string]any{supported: []any{}}, rejected: toolsNotAdvertised}},
+		"config away and back":        {{remove: []string{authServer}}, {restore: []string{authServer}, rejected: toolsNotAdvertised}},
+		"baseline away and back":      {{remove: []string{baseline}}, {restore: []string{baseline}, rejected: toolsNotAdvertised}},
+		"scopes away and back":        {{remove: []string{scopes}}, {restore: []string{scopes}, rejected: toolsNotAdvertised}},
+		"scopes emptied and back":     {{set: map[string]any{scopes: []any{}}}, {restore: []string{scopes}, rejected: toolsNotAdvertised}},
+		"reference away and back": {
+			{set: map[string]any{incomingType: "anonymous"}, remove: []string{oidcConfigRef}},
+			{restore: []string{incomingType, oidcConfigRef}, rejected: toolsNotAdvertised},
+		},
+		"repaired in the baseline": {{set: map[string]any{baseline: []any{"openid"}}}, {restore: []string{baseline}, rejected: toolsNotAdvertised}},
+		"repaired in the scopes":   {{set: map[string]any{scopes: []any{"openid", "tools:read"}}}, {restore: []string{scopes}, rejected: toolsNotAdvertised}},
+		"unrelated field then baseline": {
+			{set: map[string]any{"spec.replicas": int64(3)}},
+			{set: map[string]any{baseline: []any{"tools:write"}}, rejected: `scope "tools:write" is not in spec.incomingAuth.oidcConfigRef.scopes`},
+			{set: map[string]any{"spec.replicas": int64(4)}},
+		},
+	},
+	notSupported: {
+		"issuer":                     {{set: map[string]any{authServer + ".issuer": "https://other.example.com"}}},
+		"status":                     {{status: true, set: map[string]any{"status.observedGeneration": int64(1)}}},
+		"finalizer removed":          {{remove: []string{"metadata.finalizers"}}},
+		"supported scopes removed":   {{remove: []string{supported}}, {restore: []string{supported}, rejected: toolsNotSupported}},
+		"supported scopes emptied":   {{set: map[string]any{supported: []any{}}}, {restore: []string{supported}, rejected: toolsNotSupported}},
+		"other supported scopes":     {{set: map[string]any{supported: []any{"openid", "email"}}, rejected: toolsNotSupported}},
+		"supported scopes reordered": {{set: map[string]any{supported: []any{"profile", "openid", "email", "offline_access"}}, rejected: toolsNotSupported}},
+		"other invalid baseline":     {{set: map[string]any{baseline: []any{"tools:write"}}, rejected: `scope "tools:write" is not in scopesSupported`}},
+		"baseline reordered":         {{set: map[string]any{baseline: []any{"tools:read", "openid"}}, rejected: toolsNotSupported}},
+		"baseline away and back":     {{remove: []string{baseline}}, {restore: []string{baseline}, rejected: toolsNotSupported}},
+		"repaired in the baseline":   {{set: map[string]any{baseline: []any{"openid"}}}, {restore: []string{baseline}, rejected: toolsNotSupported}},
+		"config away and back":       {{remove: []string{authServer}}, {restore: []string{authServer}, rejected: toolsNotSupported}},
+	},
+}
+
+// TestRatcheting stores what the rules forbid and edits it.
+func TestRatcheting(t *testing.T) {
+	s, cases := newSuite(t), loadCases(t)
+	byPath, rejects := map[string]corpus.Case{}, []corpus.Case{}
+	for _, c := range cases {
+		byPath[c.Path] = c
+		if !c.Accept {
+			rejects = append(rejects, c)
+		}
+	}
+	stored := func(c, edit string) string {
+		return path.Base(path.Dir(c)) + "-" + strings.ReplaceAll(strings.ToLower(edit), " ", "-")
+	}
+	s.withoutRules(t, cases, func() {
+		for c := range edits {
+			for edit := range edits[c] {
+				object := s.object(byPath[c].Object, "v1beta1", stored(c, edit))
+				object.SetFinalizers([]string{finalizer})
+				addOpaqueContent(t, object)
+				if err := s.Create(t.Context(), object); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i, c := range rejects {
+			object := s.object(c.Object, "v1beta1", fmt.Sprintf("case-%d", i))
+			if path.Base(path.Dir(c.Path)) != "token-source-required" {
+				addOpaqueContent(t, object)
+			}
+			if err := s.Create(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	for c := range edits {
+		for edit, steps := range edits[c] {
+			t.Run(path.Dir(c)+"/"+edit, func(t *testing.T) {
+				t.Parallel()
+				s.checkEdits(t, stored(c, edit), byPath[c].Object, steps)
+			})
+		}
+	}
+	for i, c := range rejects {
+		t.Run("unrelated/"+c.Path, func(t *testing.T) {
+			t.Parallel()
+			s.checkUnrelatedEdits(t, fmt.Sprintf("case-%d", i), c)
+		})
+	}
+}
+
+// checkEdits makes the steps one after the other, by turns in both versions.
+func (s suite) checkEdits(t *testing.T, name string, original *unstructured.Unstructured, steps []step) {
+	t.Helper()
+	for i, step := range steps {
+		object := s.object(original, []string{"v1beta1", "v1alpha1"}[i%2], name)
+		if err := s.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+			t.Fatal(err)
+		}
+		for path, value := range step.set {
+			set(t, object, path, value)
+		}
+		for _, path := range step.remove {
+			unstructured.RemoveNestedField(object.Object, strings.Split(path, ".")...)
+		}
+		for _, path := range step.restore {
+			value, _, _ := unstructured.NestedFieldCopy(original.Object, strings.Split(path, ".")...)
+			set(t, object, path, value)
+		}
+		err := s.write(t, object, step.status)
+		if step.rejected == "" {
+			if err != nil {
+				t.Fatalf("step %d is refused: %v", i+1, err)
+			}
+			continue
+		}
+		want := []metav1.StatusCause{{
+			Type: metav1.CauseTypeFieldValueInvalid, Field: baseline,
+			Message: "Invalid value: " + step.rejected + ": add it there, or remove it from baselineClientScopes",
+		}}
+		if diff := cmp.Diff(want, causes(err)); diff != "" {
+			t.Fatalf("step %d: causes of %v (-want +got):\n%s", i+1, err, diff)
+		}
+	}
+}
+
+func (s suite) write(t *testing.T, object *unstructured.Unstructured, status bool) error {
+	t.Helper()
+	if status {
+		return s.Status().Update(t.Context(), object)
+	}
+	return s.Update(t.Context(), object)
+}
+
+// checkUnrelatedEdits edits what no rule reads of an object that a rule rejects:
+// the metadata, the status, and the spec beside the place where the rule stands.
+func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
+	t.Helper()
+	unrelated := map[string]any{"metadata.labels": map[string]any{"team": "tools"}, "metadata.finalizers": []any{finalizer}}
+	at := c.Causes[0].Field
+	if strings.HasPrefix(at, "spec.authServerConfig") || strings.HasPrefix(at, "spec.incomingAuth") {
+		unrelated["spec.replicas"] = int64(3)
+	}
+	for _, config := range []string{"spec.authServerConfig", "spec.embeddedAuthServer"} {
+		if strings.HasPrefix(at, config+".upstreamProviders[") || strings.HasPrefix(at, config+".storage.") {
+			unrelated[config+".tokenLifespans"] = map[string]any{"accessTokenLifespan": "30m"}
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(unrelated)) {
+		s.checkEdits(t, name, c.Object, []step{{set: map[string]any{field: unrelated[field]}}})
+	}
+	s.checkEdits(t, name, c.Object, []step{
+		{status: true, set: map[string]any{"status.observedGeneration": int64(1)}},
+		{remove: []string{"metadata.finalizers"}},
+	})
+}
+
+// TestNothingBecomesInvalid edits what the rules accept into what they reject: no
+// rule lets through what was not so before.
+func TestNothingBecomesInvalid(t *testing.T) {
+	s := newSuite(t)
+	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
+	for _, c := range loadCases(t) {
+		by := rejects
+		if c.Accept {
+			by = accepts
+		}
+		by[path.Dir(c.Path)] = append(by[path.Dir(c.Path)], c)
+	}
+	for folder := range rejects {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			for i, valid := range accepts[folder] {
+				object := s.object(valid.Object, "v1beta1", fmt.Sprintf("valid-%s-%d", path.Base(folder), i))
+				if err := s.Create(t.Context(), object); err != nil {
+					t.Fatal(err)
+				}
+				for _, invalid := range rejects[folder] {
+					edited := object.DeepCopy()
+					edited.Object["spec"] = invalid.Object.DeepCopy().Object["spec"]
+					err := s.Update(t.Context(), edited)
+					got := causes(err)
+					corpus.Sort(got)
+					if diff := cmp.Diff(invalid.Causes, got); diff != "" {
+						t.Errorf("%s becomes %s: causes of %v (-want +got):\n%s", valid.Path, path.Base(invalid.Path), err, diff)
+					}
+				}
+			}
+		})
+	}
+}
+
+// addOpaqueContent adds content of which the schema says nothing to an auth
+// server's configuration: the API server never takes such for unchanged, so that
+// it ratchets no rule on it or above by itself. It is also a source of tokens.
+func addOpaqueContent(t *testing.T, object *unstructured.Unstructured) {
+	t.Helper()
+	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
+		if _, found, _ := unstructured.NestedMap(object.Object, "spec", config); found {
+			set(t, object, "spec."+config+".inboundGrants", map[string]any{"grant": "of ToolHive's"})
+		}
+	}
+}
+
+// TestEveryRuleIsStored keeps TestRatcheting from passing over a rule.
+func TestEveryRuleIsStored(t *testing.T) {
+	accepts, rejects := map[string]bool{}, map[string]bool{}
+	for _, c := range loadCases(t) {
+		if c.Accept {
+			accepts[path.Dir(c.Path)] = true
+		} else {
+			rejects[path.Dir(c.Path)] = true
+		}
+	}
+	if diff := cmp.Diff(accepts, rejects); diff != "" {
+		t.Errorf("folders with accept cases, with reject cases (-accept +reject):\n%s", diff)
+	}
+}
+
+func causes(err error) []metav1.StatusCause {
+	status, ok := err.(apierrors.APIStatus)
+	if !ok || status.Status().Details == nil {
+		return nil
+	}
+	return status.Status().Details.Causes
+}
+
+func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
+	t.Helper()
+	if err := unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...); err != nil {
+		t.Fatal(err)
+	}
+}

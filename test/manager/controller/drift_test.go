@@ -1,0 +1,168 @@
+package controller_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// TestDriftIsMended undoes what somebody else changes of a child, and keeps
+// what they add.
+func TestDriftIsMended(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	awaitVerdict(t, server, rolling)
+	fingerprint(t, server)
+	deployment := deploymentOf(server)
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(deployment), deployment); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, deployment, func(d *appsv1.Deployment) {
+		d.Spec.Template.Spec.Containers[0].Image = "somebody:else"
+		d.Spec.Replicas = new(int32)
+	})
+	mended := testenv.Await(t, cluster.Client, deployment, "has its image back", func(d *appsv1.Deployment) bool {
+		return d.Spec.Template.Spec.Containers[0].Image == testenv.AuthServerImage
+	})
+	if *mended.Spec.Replicas != 0 {
+		t.Errorf("replicas, which scopegate leaves to others, went from 0 to %d", *mended.Spec.Replicas)
+	}
+
+	remove(t, deployment)
+	testenv.Await(t, cluster.Client, deploymentOf(server), "is made anew", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
+
+	service := serviceOf(server)
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
+		t.Fatal(err)
+	}
+	rendered := service.Spec.DeepCopy()
+	edit(t, service, func(s *corev1.Service) {
+		s.Spec.Selector["app.kubernetes.io/instance"] = "somebody-else"
+		s.Spec.Ports[0].TargetPort = intstr.FromInt32(1)
+		s.Annotations = map[string]string{"example.com/theirs": "kept"}
+	})
+	repaired := testenv.Await(t, cluster.Client, service, "leads to its pod again", func(s *corev1.Service) bool {
+		return equality.Semantic.DeepEqual(s.Spec.Selector, rendered.Selector) && equality.Semantic.DeepEqual(s.Spec.Ports, rendered.Ports)
+	})
+	if repaired.Annotations["example.com/theirs"] != "kept" {
+		t.Error("somebody else's annotation is gone")
+	}
+
+	remove(t, service)
+	testenv.Await(t, cluster.Client, serviceOf(server), "is made anew", func(s *corev1.Service) bool { return s.UID != service.UID })
+}
+
+// TestAdditionsAreRemoved adds to a child what changes which processes run, what they
+// see, or what is reached through the Service. The child gets back to what it was,
+// but for the fields that are left to others.
+func TestAdditionsAreRemoved(t *testing.T) {
+	t.Parallel()
+	foreign := corev1.Container{Name: "theirs", Image: "somebody:else"}
+	deployments := map[string]func(*corev1.PodSpec){
+		"a container":        func(pod *corev1.PodSpec) { pod.Containers = append(pod.Containers, foreign) },
+		"a container before": func(pod *corev1.PodSpec) { pod.Containers = append([]corev1.Container{foreign}, pod.Containers...) },
+		"an init container":  func(pod *corev1.PodSpec) { pod.InitContainers = []corev1.Container{foreign} },
+		"a command":          func(pod *corev1.PodSpec) { pod.Containers[0].Command = []string{"sh"} },
+		"an argument":        func(pod *corev1.PodSpec) { pod.Containers[0].Args = append(pod.Containers[0].Args, "--more") },
+		"a variable":         func(pod *corev1.PodSpec) { pod.Containers[0].Env = []corev1.EnvVar{{Name: "HTTPS_PROXY", Value: "x"}} },
+		"a hook": func(pod *corev1.PodSpec) {
+			pod.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh"}}}}
+		},
+		"a volume":             func(pod *corev1.PodSpec) { pod.Volumes = append(pod.Volumes, corev1.Volume{Name: "theirs"}) },
+		"the network of nodes": func(pod *corev1.PodSpec) { pod.HostNetwork = true },
+		"a service account":    func(pod *corev1.PodSpec) { pod.ServiceAccountName = "theirs" },
+	}
+	for name, add := range deployments {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before, _ := rolledOut(t)
+			after := before.DeepCopy()
+			edit(t, after, func(d *appsv1.Deployment) {
+				d.Spec.Replicas = ptr.To[int32](3)
+				d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
+				d.Spec.Template.Spec.NodeSelector = map[string]string{"disk": "ssd"}
+				d.Spec.Template.Spec.Tolerations = []corev1.Toleration{{Key: "theirs", Operator: corev1.TolerationOpExists}}
+				d.Spec.Template.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "theirs"}}
+				d.Spec.Template.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
+				add(&d.Spec.Template.Spec)
+			})
+			want := before.Spec.DeepCopy()
+			want.Replicas = after.Spec.Replicas
+			want.Template.Annotations = after.Spec.Template.Annotations
+			pod := &want.Template.Spec
+			pod.NodeSelector, pod.Tolerations, pod.ImagePullSecrets = after.Spec.Template.Spec.NodeSelector, after.Spec.Template.Spec.Tolerations, after.Spec.Template.Spec.ImagePullSecrets
+			pod.Containers[0].ImagePullPolicy = corev1.PullAlways
+			testenv.Await(t, cluster.Client, before, "has what was left to others, and no more", func(d *appsv1.Deployment) bool {
+				return d.Generation > after.Generation && equality.Semantic.DeepEqual(d.Spec, *want)
+			})
+		})
+	}
+	services := map[string]func(*corev1.ServiceSpec){
+		"a port":               func(s *corev1.ServiceSpec) { s.Ports = append(s.Ports, corev1.ServicePort{Name: "theirs", Port: 9090}) },
+		"a label to select by": func(s *corev1.ServiceSpec) { s.Selector["theirs"] = "x" },
+	}
+	for name, add := range services {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, before := rolledOut(t)
+			after := before.DeepCopy()
+			edit(t, after, func(s *corev1.Service) {
+				s.Spec.Type = corev1.ServiceTypeNodePort
+				add(&s.Spec)
+			})
+			testenv.Await(t, cluster.Client, before, "has its ports and selector, and keeps its type and node port", func(s *corev1.Service) bool {
+				return equality.Semantic.DeepEqual(s.Spec.Selector, before.Spec.Selector) && len(s.Spec.Ports) == 1 &&
+					s.Spec.Type == corev1.ServiceTypeNodePort && s.Spec.Ports[0].NodePort == after.Spec.Ports[0].NodePort
+			})
+		})
+	}
+}
+
+// rolledOut returns the children of a new server.
+func rolledOut(t *testing.T) (*appsv1.Deployment, *corev1.Service) {
+	t.Helper()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	awaitVerdict(t, server, rolling)
+	deployment, service := deploymentOf(server), serviceOf(server)
+	for _, child := range []client.Object{deployment, service} {
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(child), child); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return deployment, service
+}
+
+// TestWhatGoesFromTheConfigGoesFromThePod removes a secret from the config: the
+// pod must not keep the variable that Create once set.
+func TestWhatGoesFromTheConfigGoesFromThePod(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared")
+	secret := &v1alpha1.SecretKeyRef{Name: "s", Key: "k"}
+	config.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = secret
+	config.Spec.EmbeddedAuthServer.HMACSecretRefs = []v1alpha1.SecretKeyRef{*secret}
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	parts := func(d *appsv1.Deployment) [2]int {
+		return [2]int{len(d.Spec.Template.Spec.Containers[0].Env), len(d.Spec.Template.Spec.Volumes)}
+	}
+	testenv.Await(t, cluster.Client, deploymentOf(server), "has the secrets", func(d *appsv1.Deployment) bool { return parts(d) == [2]int{1, 2} })
+	edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+		c.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = nil
+		c.Spec.EmbeddedAuthServer.HMACSecretRefs = nil
+	})
+	testenv.Await(t, cluster.Client, deploymentOf(server), "has no secret", func(d *appsv1.Deployment) bool { return parts(d) == [2]int{0, 1} })
+}

@@ -1,0 +1,349 @@
+package controller_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// baselineOf reads the baseline out of the run config of a pod template.
+func baselineOf(t testing.TB, template corev1.PodTemplateSpec) []string {
+	t.Helper()
+	var config struct {
+		Baseline []string `json:"baseline_client_scopes"`
+	}
+	if err := json.Unmarshal([]byte(template.Annotations[rollout.RunConfigAnnotation]), &config); err != nil {
+		t.Fatalf("reading a run config: %v", err)
+	}
+	return config.Baseline
+}
+
+// awaitBaselines waits until the ReplicaSets of a consumer, old and new, carry
+// the baselines in want, in any order.
+func awaitBaselines(t testing.TB, object client.Object, want ...string) {
+	t.Helper()
+	var got []string
+	testenv.Await(t, cluster.Client, deploymentOf(object), "is observed", func(d *appsv1.Deployment) bool {
+		return d.Status.ObservedGeneration == d.Generation
+	})
+	list := &appsv1.ReplicaSetList{}
+	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
+	if err := cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range list.Items {
+		got = append(got, strings.Join(baselineOf(t, set.Spec.Template), " "))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the baselines of the ReplicaSets (-want +got):\n%s", diff)
+	}
+}
+
+// fingerprint is every child of a consumer with its resourceVersion, after
+// kube-controller-manager has settled: an equal fingerprint means that nothing
+// was written.
+func fingerprint(t testing.TB, object client.Object) []string {
+	t.Helper()
+	deployment := testenv.Await(t, cluster.Client, deploymentOf(object), "is settled", func(d *appsv1.Deployment) bool {
+		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1 && len(d.Status.Conditions) == 2
+	})
+	service := serviceOf(object)
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
+		t.Fatal(err)
+	}
+	return append(children(t, object, &appsv1.ReplicaSetList{}),
+		"deployment "+deployment.ResourceVersion, "service "+service.ResourceVersion)
+}
+
+// consumers are one of each kind, with the edit that sets the baseline of each.
+func consumers(namespace string) map[string]func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
+	byReference := func(object status.Object) func(...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
+		return func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
+			config := testenv.Config(namespace, "shared", baseline...)
+			return object, []client.Object{config}, func(t testing.TB, baseline ...string) {
+				edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
+			}
+		}
+	}
+	return map[string]func(...string) (status.Object, []client.Object, func(testing.TB, ...string)){
+		"MCPServer":      byReference(testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))),
+		"MCPRemoteProxy": byReference(testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))),
+		"VirtualMCPServer": func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
+			virtual := testenv.Virtual(namespace, "web", testenv.AuthServer(baseline...))
+			return virtual, nil, func(t testing.TB, baseline ...string) {
+				edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
+			}
+		},
+	}
+}
+
+// TestInvalidNeverRolls is the gate's promise, on each kind: first and invalid
+// makes nothing; the repair rolls without another nudge; an edit to invalid
+// touches nothing of what runs; the next repair rolls a new ReplicaSet, and the
+// old one keeps its own run config.
+func TestInvalidNeverRolls(t *testing.T) {
+	t.Parallel()
+	for kind := range consumers("") {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			namespace := cluster.Namespace(t)
+			consumer, others, setBaseline := consumers(namespace)[kind]("admin")
+			create(t, testenv.OIDCConfig(namespace, "oidc"))
+			create(t, others...)
+			create(t, consumer)
+			awaitVerdict(t, consumer, notSupported)
+			noChildren(t, consumer)
+
+			setBaseline(t, "openid")
+			awaitVerdict(t, consumer, rolling)
+			before := fingerprint(t, consumer)
+			awaitBaselines(t, consumer, "openid")
+
+			setBaseline(t, "openid", "admin")
+			awaitVerdict(t, consumer, notSupported)
+			if diff := cmp.Diff(before, fingerprint(t, consumer)); diff != "" {
+				t.Errorf("the invalid baseline changed what runs (-before +after):\n%s", diff)
+			}
+
+			setBaseline(t, "openid", "email")
+			awaitVerdict(t, consumer, rolling)
+			testenv.Await(t, cluster.Client, deploymentOf(consumer), "has the repaired run config", func(d *appsv1.Deployment) bool {
+				return slices.Equal(baselineOf(t, d.Spec.Template), []string{"openid", "email"})
+			})
+			fingerprint(t, consumer)
+			awaitBaselines(t, consumer, "openid", "openid email")
+		})
+	}
+}
+
+// TestWhoLosesItsAuthServer holds that only a consumer's own edit costs it its
+// children: never what happens to its config.
+func TestWhoLosesItsAuthServer(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	proxy := testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))
+	virtual := testenv.Virtual(namespace, "web", testenv.AuthServer("openid"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
+	before := map[client.Object][]string{}
+	for _, consumer := range []status.Object{server, proxy, virtual} {
+		awaitVerdict(t, consumer, rolling)
+		before[consumer] = fingerprint(t, consumer)
+	}
+	unchanged := func(what string, consumers ...status.Object) {
+		t.Helper()
+		for _, consumer := range consumers {
+			if diff := cmp.Diff(before[consumer], fingerprint(t, consumer)); diff != "" {
+				t.Errorf("%s cost %T its children (-before +after):\n%s", what, consumer, diff)
+			}
+		}
+	}
+
+	edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+		c.Spec = v1alpha1.MCPExternalAuthConfigSpec{Type: "unauthenticated"}
+	})
+	awaitVerdict(t, server, held(isNotResolved, "InvalidAuthServerRef"))
+	awaitVerdict(t, proxy, verdict{})
+	unchanged("another type of the config", server, proxy)
+
+	remove(t, config)
+	awaitVerdict(t, server, waiting(isNotResolved, "ConfigNotFound"))
+	awaitVerdict(t, proxy, waiting(isNotResolved, "ConfigNotFound"))
+	unchanged("the config's deletion", server, proxy)
+
+	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
+	awaitVerdict(t, virtual, held(isNotResolved, "OIDCConfigRequired"))
+	unchanged("an anonymous edit", virtual)
+
+	edit(t, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
+	edit(t, proxy, func(p *v1beta1.MCPRemoteProxy) { p.Spec.ExternalAuthConfigRef = nil })
+	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
+	for _, consumer := range []status.Object{server, proxy, virtual} {
+		awaitVerdict(t, consumer, verdict{})
+		testenv.AwaitGone(t, cluster.Client, deploymentOf(consumer))
+		testenv.AwaitGone(t, cluster.Client, serviceOf(consumer))
+	}
+}
+
+// TestDeletionCollectsTheChildren leaves the children to garbage collection.
+func TestDeletionCollectsTheChildren(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	awaitVerdict(t, server, rolling)
+	deployment, service := deploymentOf(server), serviceOf(server)
+	fingerprint(t, server)
+	remove(t, server)
+	testenv.AwaitGone(t, cluster.Client, deployment)
+	testenv.AwaitGone(t, cluster.Client, service)
+}
+
+// TestForeignObjectsAreLeftAlone puts somebody else's object where a child would
+// be: it is not touched, nothing else is made, and its deletion wakes the
+// consumer.
+func TestForeignObjectsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	labels := map[string]string{"app": "theirs"}
+	for name, foreign := range map[string]func(client.Object) client.Object{
+		"Service": func(consumer client.Object) client.Object {
+			return &corev1.Service{ObjectMeta: childKey(consumer), Spec: corev1.ServiceSpec{
+				Selector: labels, Ports: []corev1.ServicePort{{Port: 80}},
+			}}
+		},
+		"Deployment": func(consumer client.Object) client.Object {
+			return &appsv1.Deployment{ObjectMeta: childKey(consumer), Spec: appsv1.DeploymentSpec{
+				Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{
+					ObjectMeta: metav1.ObjectMeta{Labels: labels},
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "theirs"}}},
+				},
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := cluster.Namespace(t)
+			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+			theirs := foreign(server)
+			create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+			awaitVerdict(t, server, waiting(isSupported, "NameConflict"))
+
+			after := theirs.DeepCopyObject().(client.Object)
+			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after); err != nil {
+				t.Fatal(err)
+			}
+			for _, entry := range after.GetManagedFields() {
+				if entry.Manager == status.FieldManager {
+					t.Errorf("scopegate wrote %s: %+v", name, entry)
+				}
+			}
+			if after.GetGeneration() != theirs.GetGeneration() || after.GetUID() != theirs.GetUID() {
+				t.Errorf("%s changed from generation %d to %d", name, theirs.GetGeneration(), after.GetGeneration())
+			}
+			made := len(children(t, server, &appsv1.DeploymentList{})) + len(children(t, server, &corev1.ServiceList{}))
+			if made != 0 {
+				t.Errorf("%d children were made beside the conflict", made)
+			}
+			remove(t, theirs)
+			awaitVerdict(t, server, rolling)
+		})
+	}
+}
+
+// TestAwkwardNames rolls consumers whose names no Service could have.
+func TestAwkwardNames(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
+	seen := map[string]bool{}
+	for _, name := range []string{"web.v1.example", "0day", "web-v1.example", strings.Repeat("a", 253), strings.Repeat("a.", 126) + "b"} {
+		server, proxy := testenv.Server(namespace, name, testenv.AuthServerRef("shared")), testenv.Proxy(namespace, name, testenv.AuthServerRef("shared"))
+		virtual := testenv.Virtual(namespace, name, testenv.AuthServer())
+		create(t, server, proxy, virtual)
+		for _, consumer := range []status.Object{server, proxy, virtual} {
+			awaitVerdict(t, consumer, rolling)
+			seen[fingerprint(t, consumer)[0]] = true
+		}
+	}
+	if len(seen) != 15 {
+		t.Errorf("15 consumers have %d ReplicaSets", len(seen))
+	}
+}
+
+// TestRolledOutIsReady plays the kubelet's part in the status of a Deployment.
+func TestRolledOutIsReady(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	awaitVerdict(t, server, rolling)
+	pods := &corev1.PodList{}
+	fingerprint(t, server)
+	if err := cluster.Client.List(t.Context(), pods, client.InNamespace(namespace)); err != nil || len(pods.Items) != 1 {
+		t.Fatalf("got %d pods (%v), want 1", len(pods.Items), err)
+	}
+	pod := &pods.Items[0]
+	before := pod.DeepCopy()
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
+	if err := cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
+}
+
+// TestRBACForbidsWhatIsNotNeeded holds that the manager's own rights can't
+// change what users write, nor read a Secret.
+func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
+	create(t, server)
+	manager, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: cluster.Client.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, act := range map[string]func() error{
+		"read Secrets":          func() error { return manager.List(t.Context(), &corev1.SecretList{}) },
+		"read ConfigMaps":       func() error { return manager.List(t.Context(), &corev1.ConfigMapList{}) },
+		"read Pods":             func() error { return manager.List(t.Context(), &corev1.PodList{}) },
+		"update a spec":         func() error { return manager.Update(t.Context(), server) },
+		"delete a consumer":     func() error { return manager.Delete(t.Context(), server) },
+		"update a whole status": func() error { return manager.Status().Update(t.Context(), server) },
+	} {
+		if err := act(); !apierrors.IsForbidden(err) {
+			t.Errorf("the manager may %s: %v", what, err)
+		}
+	}
+}
+
+// TestADeletedConsumerRollsNothing edits the config of a consumer that a finalizer
+// keeps: what runs for it is left to end with it.
+func TestADeletedConsumerRollsNothing(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	server.Finalizers = []string{"example.com/keeps"}
+	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	awaitVerdict(t, server, rolling)
+	before := fingerprint(t, server)
+
+	if err := cluster.Client.Delete(t.Context(), server); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		scope string
+		want  metav1.ConditionStatus
+	}{{"admin", metav1.ConditionFalse}, {"profile", metav1.ConditionTrue}} {
+		edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
+		})
+		// It is written after the rollout.
+		server = testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+			return s.DeletionTimestamp != nil && testenv.Condition(s.Status.Conditions, v1alpha1.ConditionBaselineScopesValid).Status == step.want
+		})
+	}
+	if diff := cmp.Diff(before, fingerprint(t, server)); diff != "" {
+		t.Errorf("the children (-before +after):\n%s", diff)
+	}
+	edit(t, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
+}

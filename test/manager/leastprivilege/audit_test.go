@@ -1,0 +1,195 @@
+package leastprivilege_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+)
+
+// requests returns what a user asked the API server for, each request once.
+func requests(t *testing.T, path, user string) []auditv1.Event {
+	t.Helper()
+	file, err := os.Open(path) //nolint:gosec // The test's own file.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	seen := map[string]bool{}
+	var events []auditv1.Event
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break // What is left is still being written.
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		event := auditv1.Event{}
+		if err := json.Unmarshal(line, &event); err != nil {
+			t.Fatal(err)
+		}
+		// A watch is told when it starts and when it ends.
+		if event.User.Username != user || seen[string(event.AuditID)] {
+			continue
+		}
+		seen[string(event.AuditID)] = true
+		events = append(events, event)
+	}
+	if len(events) == 0 {
+		t.Fatalf("%s asked for nothing", user)
+	}
+	return events
+}
+
+// grant is one right: one verb on one resource, perhaps on one name.
+type grant struct {
+	role                        string
+	group, resource, name, verb string
+}
+
+func (g grant) String() string {
+	return fmt.Sprintf("%s: %s %s of group %q, name %q", g.role, g.verb, g.resource, g.group, g.name)
+}
+
+// grants returns every right that a ServiceAccount has by the roles of a
+// manifest, in the namespace of each binding.
+func (i *installed) grants(t *testing.T) map[grant]bool {
+	t.Helper()
+	rules, all := map[string][]rbacv1.PolicyRule{}, map[grant]bool{}
+	for _, object := range i.objects {
+		if kind := object.GetKind(); kind == "Role" || kind == "ClusterRole" {
+			role := rbacv1.ClusterRole{}
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
+				t.Fatal(err)
+			}
+			rules[roleKey(kind, object.GetNamespace(), object.GetName())] = role.Rules
+		}
+	}
+	for _, object := range i.objects {
+		if kind := object.GetKind(); kind != "RoleBinding" && kind != "ClusterRoleBinding" {
+			continue
+		}
+		binding := rbacv1.RoleBinding{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &binding); err != nil {
+			t.Fatal(err)
+		}
+		if len(binding.Subjects) != 1 || binding.Subjects[0].Name != i.account() {
+			t.Errorf("%s %s binds %v, want the manager's ServiceAccount alone", object.GetKind(), object.GetName(), binding.Subjects)
+		}
+		role := roleKey(binding.RoleRef.Kind, object.GetNamespace(), binding.RoleRef.Name)
+		if len(rules[role]) == 0 {
+			t.Errorf("%s %s binds %s, which has no rules", object.GetKind(), object.GetName(), role)
+		}
+		for _, rule := range rules[role] {
+			for _, g := range expand(role, rule) {
+				all[g] = false
+			}
+		}
+	}
+	return all
+}
+
+func roleKey(kind, namespace, name string) string {
+	return strings.TrimSuffix(kind+" "+namespace+"/"+name, " ")
+}
+
+func expand(role string, rule rbacv1.PolicyRule) []grant {
+	var all []grant
+	names := rule.ResourceNames
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, group := range rule.APIGroups {
+		for _, resource := range rule.Resources {
+			for _, name := range names {
+				for _, verb := range rule.Verbs {
+					all = append(all, grant{role, group, resource, name, verb})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// covers reports whether a right allows a request.
+func (g grant) covers(event *auditv1.Event) bool {
+	object := event.ObjectRef
+	if object == nil {
+		return false
+	}
+	resource := object.Resource
+	if object.Subresource != "" {
+		resource += "/" + object.Subresource
+	}
+	namespace, isRole := strings.CutPrefix(g.role, "Role ")
+	namespace, _, _ = strings.Cut(namespace, "/")
+	return (!isRole || namespace == object.Namespace) &&
+		g.group == object.APIGroup && g.resource == resource && g.verb == event.Verb && (g.name == "" || g.name == object.Name)
+}
+
+// check compares what the manager asked for with what it was granted.
+func (i *installed) check(t *testing.T) {
+	t.Helper()
+	granted := i.grants(t)
+	user := "system:serviceaccount:" + controlplane.Namespace + ":" + i.account()
+	asked := requests(t, i.auditLog, user)
+	for _, event := range asked {
+		request := event.Verb + " " + event.RequestURI
+		if event.Annotations["authorization.k8s.io/decision"] != "allow" || (event.ResponseStatus != nil && event.ResponseStatus.Code == 403 && !refusedByPolicy(&event)) {
+			t.Errorf("refused: %s: %v", request, event.Annotations)
+		}
+		if event.ObjectRef != nil && event.ObjectRef.Resource == "secrets" {
+			t.Errorf("a Secret was asked for: %s", request)
+		}
+		for g := range granted {
+			if g.covers(&event) {
+				granted[g] = true
+			}
+		}
+	}
+	used := 0
+	var unused []string
+	for g, wasUsed := range granted {
+		switch {
+		case wasUsed:
+			used++
+		case g.byTiming():
+			t.Logf("not used in this run: %s", g)
+		default:
+			unused = append(unused, g.String())
+		}
+		if g.resource == "secrets" || g.resource == "*" || g.verb == "*" || g.group == "*" {
+			t.Errorf("too much is granted: %s", g)
+		}
+	}
+	slices.Sort(unused)
+	for _, g := range unused {
+		t.Errorf("never used: %s", g)
+	}
+	t.Logf("%d of %d rights were used, in %d requests", used, len(granted), len(asked))
+}
+
+// byTiming tells of a right whose use no test can bring about: client-go writes an
+// event into the last one if that is the same to the resourceVersion of what it
+// is about. The policies' events have no such version, so in their namespace a
+// test does.
+func (g grant) byTiming() bool {
+	return g.group == "events.k8s.io" && g.verb == "patch" && !strings.HasPrefix(g.role, "Role default/")
+}
+
+// refusedByPolicy tells of the dry runs that the guard's policies have to refuse.
+func refusedByPolicy(event *auditv1.Event) bool {
+	return strings.Contains(event.RequestURI, "dryRun=All") && strings.Contains(event.ResponseStatus.Message, "ValidatingAdmissionPolicy")
+}

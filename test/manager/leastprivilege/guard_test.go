@@ -1,0 +1,80 @@
+package leastprivilege_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	eventsv1 "k8s.io/api/events/v1"
+
+	"github.com/scopegate/scopegate/test/release/packaging/setup"
+)
+
+// TestGuard lets the guard do all that it does: judge, look for what is held, try
+// its policies, tell of one that does not bite, serve metrics, end, clean up.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	exerciseGuard(t, install(t, true, filepath.Join(dist, "guard.yaml")), "team-c")
+}
+
+// TestGuardInNamespaces is the same by Roles in team-a and team-b.
+func TestGuardInNamespaces(t *testing.T) {
+	t.Parallel()
+	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard")))
+}
+
+// rendered is a file with an example of config/examples.
+func rendered(t *testing.T, example string) string {
+	t.Helper()
+	text, err := setup.Tool(t.Context(), "kustomize", "build", "config/examples/"+example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "manifest.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func exerciseGuard(t *testing.T, i *installed, more ...string) {
+	t.Helper()
+	const toothless, effective = "scopegate-virtualmcpservers", "scopegate-consumers"
+	takeTeethOut(t, i, toothless)
+	manager := i.manager(t)
+	for _, namespace := range append([]string{"team-a", "team-b"}, more...) {
+		createAll(t, i, namespace)
+		awaitJudged(t, i, namespace)
+	}
+	if len(more) == 0 {
+		createAll(t, i, "team-c")
+		// The right to tell this anew is one of its own here. It takes a minute.
+		awaitEvent(t, i, "default", "GuardIneffective")
+		unbind(t, i, toothless)
+		awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
+	}
+	scrapeMetrics(t, i, manager)
+	awaitEffective(t, i, manager, toothless, "1")
+	awaitEffective(t, i, manager, effective, "0")
+	awaitEvent(t, i, "default", "GuardIneffective")
+	manager.stop(t)
+
+	again := i.manager(t, listing)
+	reconsider(t, i, "team-a")
+	again.stop(t)
+
+	arguments := []string{"--cleanup", "--kubeconfig=" + i.kubeconfig}
+	for _, argument := range i.deployment.Spec.Template.Spec.Containers[0].Args {
+		if strings.HasPrefix(argument, "--watch-namespaces") {
+			arguments = append(arguments, argument)
+		}
+	}
+	if output, err := i.command(arguments...).CombinedOutput(); err != nil {
+		t.Fatalf("cleaning up: %v\n%s", err, output)
+	}
+	if len(more) == 0 {
+		isNotJudged(t, i, "team-c")
+	}
+	i.check(t)
+}

@@ -1,0 +1,200 @@
+package leastprivilege_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// patience is how long something may take that has no event to wait for.
+const patience = 2 * time.Minute
+
+// insecure trusts the certificate that a manager makes for itself.
+var insecure = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // As a scraper without its CA has to.
+
+func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// consumers are what createAll makes besides the config.
+func consumers(namespace string) []client.Object {
+	return []client.Object{
+		testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid", "profile")),
+		testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid", "profile")),
+	}
+}
+
+// createAll makes one of each kind, whose baseline is not supported. The config
+// that all share gets its baseline last, so that the guard has nothing to refuse.
+func createAll(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	create(t, i.Cluster, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared", "admin"))
+	create(t, i.Cluster, consumers(namespace)...)
+	create(t, i.Cluster, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
+}
+
+// awaitJudged waits until all kinds have their condition, and an event tells it.
+func awaitJudged(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+	judged(t, i, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")})
+	judged(t, i, &v1beta1.MCPServer{ObjectMeta: meta("web")})
+	judged(t, i, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")})
+	judged(t, i, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")})
+	awaitEvent(t, i, namespace, "BaselineScopeNotSupported")
+}
+
+// reconsider makes a server whose baseline is not supported, and waits until it is
+// judged: the manager that was started anew is at work.
+func reconsider(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	create(t, i.Cluster, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
+	judged(t, i, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}})
+}
+
+func judged[T status.Object](t *testing.T, i *installed, object T) {
+	t.Helper()
+	testenv.Await(t, i.Client, object, "is judged", func(seen T) bool {
+		return testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid").Status == metav1.ConditionFalse
+	})
+}
+
+// isNotJudged is of a namespace that is not watched.
+func isNotJudged(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	server := &v1beta1.MCPServer{}
+	if err := i.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "web"}, server); err != nil {
+		t.Fatal(err)
+	}
+	if len(server.Status.Conditions) > 0 {
+		t.Errorf("MCPServer %s/web, whose namespace is not watched, has %v", namespace, server.Status.Conditions)
+	}
+}
+
+// awaitEvent waits for an event with a reason.
+func awaitEvent(t *testing.T, i *installed, namespace, reason string) {
+	t.Helper()
+	awaitEvents(t, i, namespace, reason, func(*eventsv1.Event) bool { return true })
+}
+
+func awaitEvents(t *testing.T, i *installed, namespace, reason string, ok func(*eventsv1.Event) bool) {
+	t.Helper()
+	poll(t, "an event "+reason+" in "+namespace, func(ctx context.Context) (bool, error) {
+		list := &eventsv1.EventList{}
+		if err := i.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return false, err
+		}
+		for _, event := range list.Items {
+			if event.Reason == reason && ok(&event) {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
+
+func poll(t *testing.T, what string, done wait.ConditionWithContextFunc) {
+	t.Helper()
+	if err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, patience, true, done); err != nil {
+		t.Fatalf("waiting for %s: %v", what, err)
+	}
+}
+
+// scraper makes a ServiceAccount that may read the metrics by the shipped role.
+func scraper(t *testing.T, i *installed, role string) string {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", GenerateName: "prometheus-"}}
+	create(t, i.Cluster, account)
+	if role != "" {
+		create(t, i.Cluster, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "prometheus-"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name}},
+		})
+	}
+	token, err := i.Token(t.Context(), account.Namespace, account.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// scrapeMetrics holds that the metrics are for those who may read them.
+func scrapeMetrics(t *testing.T, i *installed, manager *process) {
+	t.Helper()
+	allowed := scraper(t, i, "scopegate-metrics-reader")
+	poll(t, "the API server to know the binding", func(context.Context) (bool, error) {
+		return manager.scrape(t, allowed) == http.StatusOK, nil
+	})
+	if got := manager.scrape(t, scraper(t, i, "")); got != http.StatusForbidden {
+		t.Errorf("somebody without the role gets %d, want 403", got)
+	}
+	if got := manager.scrape(t, ""); got != http.StatusUnauthorized {
+		t.Errorf("somebody without a token gets %d, want 401", got)
+	}
+	i.scraper = allowed
+}
+
+// awaitEffective waits until the metric of a policy is 0 or 1.
+func awaitEffective(t *testing.T, i *installed, manager *process, policy, want string) {
+	t.Helper()
+	line := fmt.Sprintf("scopegate_guard_ineffective{policy=%q} %s\n", policy, want)
+	poll(t, line, func(ctx context.Context) (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+manager.metrics+"/metrics", http.NoBody)
+		if err != nil {
+			return false, err
+		}
+		request.Header.Set("Authorization", "Bearer "+i.scraper)
+		response, err := insecure.Do(request)
+		if err != nil {
+			return false, err
+		}
+		defer func() { _ = response.Body.Close() }()
+		text, err := io.ReadAll(response.Body)
+		return strings.Contains(string(text), line), err
+	})
+}
+
+// unbind takes the bindings of a policy away.
+func unbind(t *testing.T, i *installed, name string) {
+	t.Helper()
+	for _, mode := range []string{"default", "deny", "warn"} {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + mode}}
+		if err := i.Client.Delete(t.Context(), binding); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// takeTeethOut lets a policy accept everything, as somebody with the right may.
+func takeTeethOut(t *testing.T, i *installed, name string) {
+	t.Helper()
+	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	edit(t, i, policy, func() {
+		for j := range policy.Spec.Validations {
+			policy.Spec.Validations[j].Expression = "true"
+		}
+	})
+}

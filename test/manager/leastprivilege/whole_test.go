@@ -1,0 +1,105 @@
+package leastprivilege_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// TestWhole lets standalone mode do all that it does: judge, roll out, roll out anew,
+// remove, tell of it, serve metrics, end.
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	exerciseWhole(t, install(t, false, filepath.Join(dist, "install.yaml")))
+}
+
+// TestWholeInNamespaces is the same by Roles in team-a and team-b.
+func TestWholeInNamespaces(t *testing.T) {
+	t.Parallel()
+	i := install(t, false, rendered(t, "namespaced"))
+	createAll(t, i, "team-c")
+	exerciseWhole(t, i)
+	isNotJudged(t, i, "team-c")
+}
+
+func exerciseWhole(t *testing.T, i *installed) {
+	t.Helper()
+	manager := i.manager(t)
+	for _, namespace := range []string{"team-a", "team-b"} {
+		createAll(t, i, namespace)
+		awaitJudged(t, i, namespace)
+		rollOut(t, i, namespace)
+	}
+	scrapeMetrics(t, i, manager)
+	manager.stop(t)
+	again := i.manager(t, listing)
+	reconsider(t, i, "team-b")
+	again.stop(t)
+	i.check(t)
+}
+
+// rollOut repairs the config of a server, which rolls out, changes what is rolled
+// out, and takes the reference away, which removes it.
+func rollOut(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	config := testenv.Config(namespace, "shared")
+	config.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
+	edit(t, i, config, func() { config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid"} })
+	server := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
+	consumer, _ := resolve.ConsumerOf(server)
+	child := metav1.ObjectMeta{Namespace: namespace, Name: rollout.ChildName(consumer)}
+	deployment, service := &appsv1.Deployment{ObjectMeta: child}, &corev1.Service{ObjectMeta: child}
+	testenv.Await(t, i.Client, service, "is rolled out", func(*corev1.Service) bool { return true })
+	before := testenv.Await(t, i.Client, deployment, "is rolled out", func(*appsv1.Deployment) bool { return true })
+
+	edit(t, i, config, func() { config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "profile"} })
+	testenv.Await(t, i.Client, deployment, "is rolled out anew", func(d *appsv1.Deployment) bool { return d.Generation > before.Generation })
+	edit(t, i, server, func() { server.Spec.ProxyPort = 9090 })
+	testenv.Await(t, i.Client, service, "has the new port", func(s *corev1.Service) bool { return s.Spec.Ports[0].Port == 9090 })
+
+	edit(t, i, server, func() { server.Spec.AuthReferences = v1alpha1.AuthReferences{} })
+	testenv.AwaitGone(t, i.Client, deployment)
+	testenv.AwaitGone(t, i.Client, service)
+	remove(t, i, namespace)
+}
+
+// remove does the same with the other two kinds.
+func remove(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	proxy := &v1beta1.MCPRemoteProxy{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "remote"}}
+	virtual := &v1beta1.VirtualMCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "virtual"}}
+	edit(t, i, virtual, func() { virtual.Spec.AuthServerConfig.BaselineClientScopes = []string{"openid"} })
+	for _, object := range []client.Object{proxy, virtual} {
+		consumer, _ := resolve.ConsumerOf(object)
+		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: rollout.ChildName(consumer)}}
+		testenv.Await(t, i.Client, deployment, "is rolled out", func(*appsv1.Deployment) bool { return true })
+		edit(t, i, object, func() {
+			proxy.Spec.AuthReferences = v1alpha1.AuthReferences{}
+			virtual.Spec.AuthServerConfig = nil
+		})
+		testenv.AwaitGone(t, i.Client, deployment)
+	}
+}
+
+// edit changes an object as it is stored.
+func edit(t *testing.T, i *installed, object client.Object, change func()) {
+	t.Helper()
+	if err := i.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+		t.Fatal(err)
+	}
+	before := object.DeepCopyObject().(client.Object)
+	change()
+	if err := i.Client.Patch(t.Context(), object, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,89 @@
+package observe_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+// kubectlWait runs `kubectl wait` for the condition of an MCPServer.
+func kubectlWait(ctx context.Context, namespace, status, timeout string) (string, error) {
+	stdout, stderr, err := cluster.Kubectl(ctx, nil, "wait", "mcpserver/web", "--namespace", namespace,
+		"--for=condition=BaselineScopesValid="+status, "--timeout="+timeout)
+	return stdout + stderr, err
+}
+
+// TestKubectlWait waits for the condition from the moment at which the object
+// is created, when it has none, and after an edit that nobody has judged yet.
+func TestKubectlWait(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, config, server)
+	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
+		t.Fatalf("with no manager: got %v, want a timeout: %s", err, output)
+	}
+	waited := make(chan string, 1)
+	go func() {
+		output, err := kubectlWait(t.Context(), namespace, "True", "60s")
+		if err != nil {
+			output = err.Error() + ": " + output
+		}
+		waited <- output
+	}()
+	first := cluster.StartManager(t, nil)
+	if output := <-waited; !strings.Contains(output, "condition met") {
+		t.Fatalf("waiting from the creation: %s", output)
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// The condition is still True, but of the object as it was.
+	patch := client.MergeFrom(server.DeepCopy())
+	server.Spec.OIDCConfigRef.Scopes = []string{"email"}
+	if err := cluster.Client.Patch(t.Context(), server, patch); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
+		t.Errorf("with a condition of an older generation: got %v, want a timeout: %s", err, output)
+	}
+	cluster.StartManager(t, nil)
+	if output, err := kubectlWait(t.Context(), namespace, "False", "30s"); err != nil {
+		t.Errorf("waiting for the verdict on the edit: %v: %s", err, output)
+	}
+}
+
+// TestKubectlEvents reads an event as a user does.
+func TestKubectlEvents(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	cluster.StartManager(t, nil)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	create(t, testenv.Config(namespace, "shared", "admin"), server)
+	testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
+	})
+	want := []string{"Warning", "BaselineScopeNotSupported", "MCPServer/web", `scope "admin" is not supported by the auth server`}
+	var output string
+	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		stdout, stderr, err := cluster.Kubectl(ctx, nil, "events", "--namespace", namespace, "--for", "mcpserver/web")
+		output = stdout + stderr
+		return err == nil && !slices.ContainsFunc(want, func(word string) bool { return !strings.Contains(stdout, word) }), nil
+	})
+	if err != nil {
+		t.Errorf("kubectl events does not say %q: %v:\n%s", want, err, output)
+	}
+}

@@ -1,0 +1,160 @@
+package observe_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// reconciles returns how many reconciles have ended in a manager.
+func reconciles(ctx context.Context, address string) (float64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err
+	}
+	total := 0.0
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "controller_runtime_reconcile_total{") {
+			value, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndex(line, " "):]), 64)
+			if err != nil {
+				return 0, err
+			}
+			total += value
+		}
+	}
+	return total, nil
+}
+
+// transitions are the lines of a log that tell of conditions, in short.
+func transitions(t *testing.T, log string) []string {
+	t.Helper()
+	var found []string
+	for scanner := bufio.NewScanner(strings.NewReader(log)); scanner.Scan(); {
+		var line struct {
+			Level, Msg, ControllerKind, Namespace, Name, Condition, Status, Reason string
+		}
+		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+			t.Fatalf("a line of the log is not JSON: %v: %s", err, scanner.Text())
+		}
+		if line.Condition != "" {
+			if line.Level != "info" || line.Msg == "" || line.Namespace == "" {
+				t.Errorf("the line lacks something: %s", scanner.Text())
+			}
+			found = append(found, fmt.Sprintf("%s %s: %s=%s %s", line.ControllerKind, line.Name, line.Condition, line.Status, line.Reason))
+		}
+	}
+	return found
+}
+
+// ofControllers are the lines of a log without those of the client libraries, that
+// a lease was renewed late for instance.
+func ofControllers(log string) []string {
+	var lines []string
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, `"controller":`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// TestLogTellsTransitionsOnly follows a consumer through a mistake and its
+// repair, and then reconciles it again and again with nothing to tell.
+func TestLogTellsTransitionsOnly(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	// Both are there before the manager: so its first judgements are right, and no
+	// transitions.
+	create(t, config, server)
+	address := testenv.FreeAddress(t)
+	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
+		// With a lease, the client libraries have something to log too.
+		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
+		"--metrics-bind-address", address, "--health-probe-bind-address", "0")
+	says := func(generation int64, status string) {
+		t.Helper()
+		config = testenv.Await(t, cluster.Client, config, "says "+status, func(c *v1beta1.MCPExternalAuthConfig) bool {
+			return c.Generation == generation && c.Status.ObservedGeneration == generation &&
+				string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == status
+		})
+		server = testenv.Await(t, cluster.Client, server, "says "+status, func(s *v1beta1.MCPServer) bool {
+			return string(testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status) == status
+		})
+	}
+	says(1, "True")
+	for i, step := range []struct{ scope, status string }{{"admin", "False"}, {"email", "True"}} {
+		patch := client.MergeFrom(config.DeepCopy())
+		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
+		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+			t.Fatal(err)
+		}
+		says(int64(i+2), step.status)
+	}
+	// Without the MCPOIDCConfig, Ready waits for it whenever the baseline is good.
+	want := []string{
+		"MCPExternalAuthConfig shared: BaselineScopesValid=False BaselineScopeNotSupported",
+		"MCPExternalAuthConfig shared: BaselineScopesValid=True BaselineScopesSupported",
+		"MCPServer web: BaselineScopesValid=False BaselineScopeNotSupported",
+		"MCPServer web: BaselineScopesValid=True BaselineScopesSupported",
+		"MCPServer web: Ready=False BaselineScopeNotSupported",
+		"MCPServer web: Ready=False OIDCConfigNotFound",
+	}
+	var got []string
+	_ = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+		got = transitions(t, manager.Logs())
+		return len(got) >= len(want), nil
+	})
+	if diff := cmp.Diff(want, sorted(got)); diff != "" {
+		t.Errorf("lines of the log (-want +got):\n%s", diff)
+	}
+
+	before := len(ofControllers(manager.Logs()))
+	const nudges = 50
+	start, err := reconciles(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range nudges {
+		// A label wakes the reconciler of the object; each edit is awaited, so that
+		// none is merged with the next.
+		patch := fmt.Sprintf(`{"metadata":{"labels":{"nudge":"%d"}}}`, i)
+		if err := cluster.Client.Patch(t.Context(), server, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+			t.Fatal(err)
+		}
+		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+			now, err := reconciles(ctx, address)
+			return now >= start+float64(i+1), err
+		})
+		if err != nil {
+			t.Fatalf("reconcile %d does not come: %v", i+1, err)
+		}
+	}
+	if said := ofControllers(manager.Logs())[before:]; len(said) > 0 {
+		t.Errorf("%d reconciles with nothing to tell were logged:\n%s", nudges, strings.Join(said, "\n"))
+	}
+}

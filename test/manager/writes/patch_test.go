@@ -1,0 +1,160 @@
+package writes_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+type object = client.Object
+
+// managerOnWire returns a client with the manager's rights whose writes are
+// kept. No manager runs.
+func managerOnWire(t *testing.T) (client.Client, *wire) {
+	t.Helper()
+	wire, cfg := &wire{}, cluster.ManagerConfig()
+	wire.wrap(cfg)
+	c, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, wire
+}
+
+// judged is an object with a status, as a cache would hold it.
+func judged(t *testing.T) *v1beta1.MCPExternalAuthConfig {
+	t.Helper()
+	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
+	create(t, config)
+	status.Set(&config.Status, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
+	if err := cluster.Client.Status().Update(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func condition(conditionType string, status metav1.ConditionStatus, reason string) metav1.Condition {
+	return metav1.Condition{Type: conditionType, Status: status, Reason: reason}
+}
+
+func live(t *testing.T, of *v1beta1.MCPExternalAuthConfig) *v1beta1.MCPExternalAuthConfig {
+	t.Helper()
+	live := &v1beta1.MCPExternalAuthConfig{}
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(of), live); err != nil {
+		t.Fatal(err)
+	}
+	return live
+}
+
+// TestMutateAndPatchStatus holds the contract of its doc comment, on the wire.
+func TestMutateAndPatchStatus(t *testing.T) {
+	c, wire := managerOnWire(t)
+	cached := judged(t)
+	original := cached.DeepCopy()
+	path := fmt.Sprintf("PATCH /apis/toolhive.stacklok.dev/v1beta1/namespaces/%s/mcpexternalauthconfigs/shared/status application/merge-patch+json ", cached.Namespace)
+	wire.take()
+
+	changed, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) {
+		status.Set(s, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
+	})
+	if sent := wire.take("P", "GET /apis/toolhive"); err != nil || changed || len(sent) != 0 {
+		t.Errorf("no change gives changed %v, error %v, and sends %v", changed, err, sent)
+	}
+
+	changed, err = status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.ObservedGeneration = 7 })
+	want := path + `{"metadata":{"resourceVersion":"` + cached.ResourceVersion + `"},"status":{"observedGeneration":7}}`
+	if diff := cmp.Diff([]string{want}, wire.take("P", "GET /apis/toolhive")); err != nil || !changed || diff != "" {
+		t.Errorf("a change of one field: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
+	}
+
+	seen := live(t, cached)
+	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	changed, err = status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
+		s.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Test", LastTransitionTime: at}}
+	})
+	want = path + `{"metadata":{"resourceVersion":"` + seen.ResourceVersion + `"},"status":{"conditions":[{"type":"Ready","status":"True","lastTransitionTime":"2026-01-02T03:04:05Z","reason":"Test","message":""}]}}`
+	if diff := cmp.Diff([]string{want}, wire.take("P", "GET /apis/toolhive")); err != nil || !changed || diff != "" {
+		t.Errorf("a change of conditions replaces them whole: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
+	}
+
+	if diff := cmp.Diff(original, cached); diff != "" {
+		t.Errorf("the object of the cache was changed (-before +after):\n%s", diff)
+	}
+}
+
+// TestAnotherWriterSurvives lets somebody write another field of the status
+// between the read and the patch, which the next read then makes.
+func TestAnotherWriterSurvives(t *testing.T) {
+	c, _ := managerOnWire(t)
+	cached := judged(t)
+	other := cached.DeepCopy()
+	other.Status.ObservedGeneration = 42
+	if err := cluster.Client.Status().Update(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	patched := func(seen *v1beta1.MCPExternalAuthConfig, want bool) {
+		t.Helper()
+		changed, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "Patched" })
+		if err != nil || changed != want {
+			t.Errorf("changed %v, error %v, want changed %v", changed, err, want)
+		}
+	}
+	patched(cached, false)
+	if got := live(t, cached); got.ResourceVersion != other.ResourceVersion {
+		t.Errorf("a patch of what is no more was taken: %+v", got.Status)
+	}
+	patched(live(t, cached), true)
+	if got := live(t, cached).Status; got.ObservedGeneration != 42 || got.Conditions[0].Reason != "Patched" {
+		t.Errorf("stored %+v, want the other's observedGeneration 42 and the reason Patched", got)
+	}
+}
+
+// TestErrorsAreTheServers tells a refused patch from an object that is gone.
+func TestErrorsAreTheServers(t *testing.T) {
+	c, _ := managerOnWire(t)
+	cached := judged(t)
+	_, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "not a reason" })
+	if err == nil || !strings.Contains(err.Error(), "status.conditions[0].reason") {
+		t.Errorf("a status that the schema refuses gives %v", err)
+	}
+	if err := cluster.Client.Delete(t.Context(), cached.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	changed, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.ObservedGeneration = 9 })
+	if err != nil || changed {
+		t.Errorf("an object that is gone gives changed %v, error %v", changed, err)
+	}
+}
+
+// TestAWrongStatusHeals patches beside a running manager what a reconcile may
+// decide that looked up something old: the event of that very write makes the
+// manager repair it.
+func TestAWrongStatusHeals(t *testing.T) {
+	config := judged(t)
+	cluster.StartManager(t, nil)
+	c, _ := managerOnWire(t)
+	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
+		valid := testenv.Condition(config.Status.Conditions, "BaselineScopesValid")
+		return valid.Reason == "NotReferenced" && valid.Message != ""
+	}
+	seen := testenv.Await(t, cluster.Client, config, "is judged", isRight)
+	if _, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
+		status.Set(s, 0, condition("BaselineScopesValid", "True", "Stale"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Await(t, cluster.Client, seen, "is repaired", func(config *v1beta1.MCPExternalAuthConfig) bool {
+		return isRight(config) && config.ResourceVersion != seen.ResourceVersion && config.Status.ObservedGeneration == 1
+	})
+}

@@ -1,0 +1,239 @@
+package writes_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// reconciles are how many reconciles have ended in this process, and how many
+// objects are queued or being reconciled. Managers that have stopped are part of
+// it, with what they left in their queues.
+type reconciles struct{ ended, pending float64 }
+
+func countReconciles(t *testing.T) reconciles {
+	t.Helper()
+	ended, pending, err := testenv.Reconciles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reconciles{ended, pending}
+}
+
+// awaitReconciles waits until at least n more reconciles than before have ended
+// and none is left. Before the one manager that runs was started, idle was the
+// count.
+func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
+	t.Helper()
+	var now reconciles
+	err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		now = countReconciles(t)
+		return now.ended-before.ended >= float64(n) && now.pending == idle.pending, nil
+	})
+	if err != nil {
+		t.Fatalf("%v of %d reconciles, %v pending: %v", now.ended-before.ended, n, now.pending-idle.pending, err)
+	}
+}
+
+// awaitSettled waits until every object of a namespace is judged as it is, and
+// every auth server that rolls is as far as it gets without a kubelet.
+func awaitSettled(t *testing.T, namespace string) {
+	t.Helper()
+	unsettled := -1
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+		unsettled = 0
+		for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
+			if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+				return false, err
+			}
+			err := meta.EachListItem(list, func(item runtime.Object) error {
+				object := item.(status.Object)
+				ready := testenv.Condition(object.GetStatus().Conditions, "Ready")
+				rolling := ready.Reason == "RollingOut" && !strings.HasSuffix(ready.Message, "0 of 1 updated pods available")
+				if object.GetStatus().ObservedGeneration != object.GetGeneration() || rolling {
+					unsettled++
+				}
+				return nil
+			})
+			if err != nil {
+				return false, err
+			}
+		}
+		return unsettled == 0, nil
+	})
+	if err != nil {
+		t.Fatalf("%d objects do not settle: %v", unsettled, err)
+	}
+}
+
+// settle runs a manager until the objects of a namespace are settled: the cache
+// of the next one shows them so from its start.
+func settle(t *testing.T, namespace string) {
+	t.Helper()
+	manager := cluster.StartManager(t, nil)
+	awaitSettled(t, namespace)
+	if err := manager.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSteadyStateWritesNothing reconciles 500 settled objects once more, as a
+// resync or a restart does, and counts what is sent.
+func TestSteadyStateWritesNothing(t *testing.T) {
+	const configs, objects = 100, 500
+	namespace := cluster.Namespace(t)
+	create(t, testenv.OIDCConfig(namespace, "oidc"))
+	for i, name := range testenv.Many("c", configs) {
+		baseline := []string{"openid"}
+		if i%2 == 0 {
+			baseline = []string{"admin"}
+		}
+		create(t, testenv.Config(namespace, name, baseline...),
+			testenv.Server(namespace, name, testenv.AuthServerRef(name)),
+			testenv.Server(namespace, name+"-gone", testenv.AuthServerRef("gone")),
+			testenv.Proxy(namespace, name, testenv.ExternalAuthConfigRef(name)),
+			testenv.Virtual(namespace, name, testenv.AuthServer(baseline...)))
+	}
+	settle(t, namespace)
+
+	wire := &wire{}
+	idle := countReconciles(t)
+	second := cluster.StartManager(t, wire.wrap)
+	awaitReconciles(t, idle, idle, objects)
+	if err := second.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if sent := wire.take(writes...); len(sent) != 0 {
+		t.Errorf("%d writes in a steady state, the first: %s", len(sent), sent[0])
+	}
+}
+
+// TestOneEditWritesWhatChanges edits a config with 40 consumers, of which 10
+// change their verdict: one status for each of them, and the config's own.
+func TestOneEditWritesWhatChanges(t *testing.T) {
+	const consumers, changing = 40, 10
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "openid")
+	create(t, config)
+	for i, name := range testenv.Many("web", consumers) {
+		scopes := []string{"openid", "admin"}
+		if i < changing {
+			scopes = []string{"openid"}
+		}
+		// Without the MCPOIDCConfig nothing rolls, so statuses are all there is.
+		create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
+	}
+	settle(t, namespace)
+	wire := &wire{}
+	idle := countReconciles(t)
+	manager := cluster.StartManager(t, wire.wrap)
+	awaitReconciles(t, idle, idle, consumers+1)
+	wire.take()
+
+	before := countReconciles(t)
+	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config); err != nil {
+		t.Fatal(err)
+	}
+	patch := client.MergeFrom(config.DeepCopy())
+	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
+	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+		t.Fatal(err)
+	}
+	// Each consumer and the config turn to False. So does Ready, for the same
+	// reason: that is no other event. An event follows the write that it tells of.
+	const events = changing + 1
+	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
+	awaitReconciles(t, idle, before, consumers+1)
+	if err := manager.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, request := range wire.takeWritten() {
+		switch {
+		case strings.Contains(request, "/mcpexternalauthconfigs/shared/status"):
+			counts["config"]++
+		case strings.Contains(request, "/mcpservers/web-") && strings.Contains(request, "/status"):
+			counts["consumers"]++
+		case strings.Contains(request, "/events"):
+			counts["events"]++
+		default:
+			counts[request]++
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing, "events": events}, counts); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+// awaitEvents waits until a namespace has at least n events of scopegate about
+// objects of the kinds, and returns them.
+func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []eventsv1.Event {
+	t.Helper()
+	list := &eventsv1.EventList{}
+	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return false, err
+		}
+		list.Items = slices.DeleteFunc(list.Items, func(event eventsv1.Event) bool {
+			return event.ReportingController != "scopegate" || !slices.Contains(kinds, event.Regarding.Kind)
+		})
+		return len(list.Items) >= n, nil
+	})
+	if err != nil {
+		t.Errorf("%d events, want %d: %v", len(list.Items), n, err)
+	}
+	return list.Items
+}
+
+// TestEventsOnTransitions follows the events of a consumer through its life.
+func TestEventsOnTransitions(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	cluster.StartManager(t, nil)
+	config := testenv.Config(namespace, "shared", "openid")
+	create(t, testenv.OIDCConfig(namespace, "oidc"), config)
+	setBaseline := func(scope string, want string) {
+		t.Helper()
+		patch := client.MergeFrom(config.DeepCopy())
+		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{scope}
+		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+			t.Fatal(err)
+		}
+		config = testenv.Await(t, cluster.Client, config, "says "+want, func(c *v1beta1.MCPExternalAuthConfig) bool {
+			return c.Status.ObservedGeneration == c.Generation && string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == want
+		})
+	}
+	config = testenv.Await(t, cluster.Client, config, "is judged alone", func(c *v1beta1.MCPExternalAuthConfig) bool {
+		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Reason == "NotReferenced"
+	})
+	create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
+	config = testenv.Await(t, cluster.Client, config, "is judged", func(c *v1beta1.MCPExternalAuthConfig) bool {
+		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "True"
+	})
+	setBaseline("admin", "False")
+	setBaseline("root", "False")
+	setBaseline("email", "True")
+
+	// The first judgement is no transition, and a change of the message neither.
+	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
+	var got []string
+	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {
+		got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
+	}
+	if diff := cmp.Diff(want, sorted(got)); diff != "" {
+		t.Errorf("events of the config (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,273 @@
+package agreement_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+)
+
+// casesVariable sets how many manifests are compared.
+const casesVariable = "SCOPEGATE_AGREEMENT_CASES"
+
+const defaultCases = 300
+
+// workers send requests at the same time.
+const workers = 4
+
+// TestAgreement compares the verdicts of the linter and of the API server on
+// mutated cases of the corpus. Half are creates. The others are updates, also of
+// objects that were stored before any bound existed.
+func TestAgreement(t *testing.T) {
+	count := defaultCases
+	if text := os.Getenv(casesVariable); text != "" {
+		var err error
+		if count, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", casesVariable, err)
+		}
+	}
+	cases, err := corpus.Load(os.DirFS("../../testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := generator{Rand: rand.New(rand.NewPCG(1, 2)), schemas: schemas(t)} //nolint:gosec // Reproducible on purpose.
+	namespace := cluster.Namespace(t)
+	stored := store(t, g, namespace, cases)
+	enforce(t, namespace, cases)
+
+	var compared errgroup.Group
+	compared.SetLimit(workers)
+	outcomes := make([]string, count)
+	for i := range count {
+		m := g.manifest(i, cases, stored)
+		compared.Go(func() error {
+			outcomes[i] = compare(t, namespace, m)
+			return nil
+		})
+	}
+	if err := compared.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, outcome := range outcomes {
+		counts[outcome]++
+	}
+	t.Logf("%d manifests: %v", count, counts)
+	for _, outcome := range []string{"create accepted", "create rejected", "create not strict", "update accepted", "update rejected", "update not strict"} {
+		if counts[outcome] == 0 {
+			t.Errorf("no manifest came out as %q: the generator has lost its aim", outcome)
+		}
+	}
+}
+
+func schemas(t *testing.T) map[string]*schema.Structural {
+	t.Helper()
+	all, err := corpus.Schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKind := map[string]*schema.Structural{}
+	for _, s := range all {
+		byKind[s.Kind] = s.Structural
+	}
+	return byKind
+}
+
+// store stores all cases of the corpus and mutants of them, as far as the weak
+// CRDs take them.
+func store(t *testing.T, g generator, namespace string, cases []corpus.Case) map[string][]*unstructured.Unstructured {
+	t.Helper()
+	stored := map[string][]*unstructured.Unstructured{}
+	for i := range 3 * len(cases) {
+		m := manifest{object: cases[i%len(cases)].Object.DeepCopy(), version: "v1beta1"}
+		if i >= len(cases) {
+			g.mutate(&m)
+		}
+		m.object.SetAPIVersion("toolhive.stacklok.dev/v1beta1")
+		m.object.SetNamespace(namespace)
+		m.object.SetName(fmt.Sprintf("stored-%d", i))
+		m.object.SetLabels(nil)
+		written := m.object.DeepCopy()
+		err := cluster.Client.Create(t.Context(), written)
+		switch {
+		case err == nil:
+			stored[written.GetKind()] = append(stored[written.GetKind()], written)
+		case !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err):
+			t.Fatal(err)
+		}
+	}
+	return stored
+}
+
+// manifest makes the i-th manifest.
+func (g generator) manifest(i int, cases []corpus.Case, stored map[string][]*unstructured.Unstructured) manifest {
+	c := cases[g.IntN(len(cases))]
+	for !c.Accept {
+		c = cases[g.IntN(len(cases))]
+	}
+	m := manifest{object: c.Object.DeepCopy(), version: versions[g.IntN(len(versions))]}
+	if i%2 == 1 {
+		candidates := stored[c.Object.GetKind()]
+		m.stored = candidates[g.IntN(len(candidates))]
+		m.object = m.stored.DeepCopy()
+		unstructured.RemoveNestedField(m.object.Object, "status")
+		for _, name := range []string{"managedFields", "uid", "resourceVersion", "creationTimestamp", "generation"} {
+			unstructured.RemoveNestedField(m.object.Object, "metadata", name)
+		}
+	}
+	g.mutate(&m)
+	return m
+}
+
+// compare reports a difference, and returns which kind of outcome it was.
+func compare(t *testing.T, namespace string, m manifest) string {
+	text, err := m.text()
+	if err != nil {
+		t.Error(err)
+		return "error"
+	}
+	want, outcome, err := fromServer(t, namespace, m)
+	if err != nil {
+		t.Errorf("%v\n%v\n%s", err, m.mutations, text)
+		return "error"
+	}
+	got, err := fromLinter(t, namespace, m, text)
+	if err != nil {
+		t.Error(err)
+		return "error"
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		var before []byte
+		if m.stored != nil {
+			before, _ = yaml.Marshal(m.stored.Object["spec"])
+		}
+		t.Errorf("after %v (-API server +linter):\n%s\n%s\nstored:\n%s", m.mutations, diff, text, before)
+	}
+	return outcome
+}
+
+// verdict is what both say.
+type verdict struct {
+	// Unknown and Duplicates are what strict field validation refuses.
+	Unknown    []string
+	Duplicates int
+	// Malformed tells that the metadata can't be decoded.
+	Malformed bool
+	// Causes of the rejection, without regard to the above.
+	Causes []string
+}
+
+var (
+	unknownField   = regexp.MustCompile(`unknown field "([^"]*)"`)
+	duplicateField = regexp.MustCompile(`already set in map`)
+)
+
+func fromServer(t *testing.T, namespace string, m manifest) (verdict, string, error) {
+	strict, err := send(t.Context(), namespace, m, "Strict")
+	if err != nil {
+		return verdict{}, "", err
+	}
+	var said verdict
+	if strings.Contains(strict.refused, "strict decoding error") {
+		for _, match := range unknownField.FindAllStringSubmatch(strict.refused, -1) {
+			said.Unknown = append(said.Unknown, match[1])
+		}
+		said.Unknown = sorted(said.Unknown)
+		said.Duplicates = len(duplicateField.FindAllString(strict.refused, -1))
+	}
+	lax, err := send(t.Context(), namespace, m, "Ignore")
+	if err != nil {
+		return verdict{}, "", err
+	}
+	said.Malformed, said.Causes = lax.refused != "", lax.causes
+	operation := "create"
+	if m.stored != nil {
+		operation = "update"
+	}
+	switch {
+	case said.Malformed:
+		return said, operation + " malformed", nil
+	case len(said.Causes) > 0:
+		return said, operation + " rejected", nil
+	case len(said.Unknown) > 0 || said.Duplicates > 0:
+		return said, operation + " not strict", nil
+	default:
+		return said, operation + " accepted", nil
+	}
+}
+
+func fromLinter(t *testing.T, namespace string, m manifest, text []byte) (verdict, error) {
+	options := lint.Options{Namespace: namespace}
+	if m.stored != nil {
+		old, err := yaml.Marshal(m.stored.Object)
+		if err != nil {
+			return verdict{}, err
+		}
+		options.Old = []lint.Source{{Name: "old.yaml", Text: old}}
+	}
+	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "new.yaml", Text: text}}, options)
+	if err != nil {
+		return verdict{}, err
+	}
+	var said verdict
+	for _, finding := range found.Findings {
+		switch {
+		case finding.Cause != "":
+			said.Causes = append(said.Causes, causeOf(finding))
+		case finding.Rule == "schema/unknown-field":
+			said.Unknown = append(said.Unknown, finding.Field)
+		case finding.Rule == "schema/duplicate-field":
+			said.Duplicates++
+		case finding.Rule == "schema/metadata":
+			said.Malformed = true
+		case strings.HasPrefix(finding.Rule, "parse/"):
+			return verdict{}, fmt.Errorf("the linter can't read what a library wrote: %s", finding.Message)
+		}
+	}
+	if said.Malformed {
+		// The API server stops there; the linter has more to say.
+		return verdict{Malformed: true}, nil
+	}
+	said.Causes, said.Unknown = sorted(said.Causes), sorted(said.Unknown)
+	return said, nil
+}
+
+// causeOf writes a finding as the API server names it; it has <nil> for no
+// field.
+func causeOf(finding lint.Finding) string {
+	path := finding.Field
+	if path == "" {
+		path = "<nil>"
+	}
+	return fmt.Sprintf("%s %s %s", finding.Cause, path, finding.Message)
+}
+
+// sorted sorts, and drops repetitions: on an update the API server checks the
+// metadata three times.
+func sorted(texts []string) []string {
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+func serializer() runtime.NegotiatedSerializer {
+	codec := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme(), scheme(), json.SerializerOptions{})
+	return runtime.NewSimpleNegotiatedSerializer(runtime.SerializerInfo{MediaType: "application/json", Serializer: codec, EncodesAsText: true})
+}
+
+func scheme() *runtime.Scheme { return cluster.Client.Scheme() }

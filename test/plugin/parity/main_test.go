@@ -1,0 +1,186 @@
+// Package agreement_test holds the linter to the verdicts of a real API server:
+// on generated manifests, as creates and as updates, the two must name the same
+// causes, unknown fields and duplicate fields.
+package agreement_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+var cluster *testenv.Cluster
+
+// TestMain starts a control plane whose CRDs bound nothing yet, so that objects
+// can be stored that they would refuse.
+func TestMain(m *testing.M) {
+	crds, err := weakCRDs()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	testenv.Main(m, &cluster, controlplane.Options{CRDs: crds})
+}
+
+// weakCRDs are scopegate's CRDs without rules, patterns, enums and bounds.
+func weakCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	objects, err := config.Objects("crd")
+	if err != nil {
+		return nil, err
+	}
+	crds := make([]*apiextensionsv1.CustomResourceDefinition, len(objects))
+	for i, object := range objects {
+		weaken(object.Object)
+		crds[i] = &apiextensionsv1.CustomResourceDefinition{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, crds[i]); err != nil {
+			return nil, err
+		}
+	}
+	return crds, nil
+}
+
+var bounds = []string{"x-kubernetes-validations", "enum", "pattern", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "minimum", "maximum"}
+
+func weaken(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if _, isSchema := value["type"].(string); isSchema {
+			for _, bound := range bounds {
+				delete(value, bound)
+			}
+		}
+		for _, inner := range value {
+			weaken(inner)
+		}
+	case []any:
+		for _, inner := range value {
+			weaken(inner)
+		}
+	}
+}
+
+// enforce replaces the CRDs by scopegate's own and returns when the API server
+// enforces them for every kind and version.
+func enforce(t *testing.T, namespace string, cases []corpus.Case) {
+	t.Helper()
+	crds, err := config.Objects("crd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, crd := range crds {
+		stored := &unstructured.Unstructured{}
+		stored.SetGroupVersionKind(crd.GroupVersionKind())
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(crd), stored); err != nil {
+			t.Fatal(err)
+		}
+		crd.SetResourceVersion(stored.GetResourceVersion())
+		if err := cluster.Client.Update(t.Context(), crd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	probes := map[string]corpus.Case{}
+	for _, c := range cases {
+		if !c.Accept {
+			probes[c.Object.GetKind()] = c
+		}
+	}
+	for kind, probe := range probes {
+		for _, version := range versions {
+			// The API server has no event for the moment when it serves a new schema.
+			err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+				probe := manifest{object: probe.Object.DeepCopy(), version: version}
+				answer, err := send(ctx, namespace, probe, "Ignore")
+				return err == nil && len(answer.causes) > 0, err
+			})
+			if err != nil {
+				t.Fatalf("waiting until the rules of %s %s are enforced: %v", version, kind, err)
+			}
+		}
+	}
+}
+
+// answer is what the API server says.
+type answer struct {
+	// refused is the text of a refusal that has no causes.
+	refused string
+	causes  []string
+}
+
+var resources = map[string]string{
+	"MCPExternalAuthConfig": "mcpexternalauthconfigs", "MCPOIDCConfig": "mcpoidcconfigs", "MCPRemoteProxy": "mcpremoteproxies",
+	"MCPServer": "mcpservers", "VirtualMCPServer": "virtualmcpservers",
+}
+
+var restClient = func() func() (*rest.RESTClient, error) {
+	var made *rest.RESTClient
+	return func() (*rest.RESTClient, error) {
+		if made != nil {
+			return made, nil
+		}
+		cfg := rest.CopyConfig(cluster.Config)
+		cfg.WarningHandlerWithContext = rest.NoWarnings{}
+		cfg.NegotiatedSerializer = serializer()
+		var err error
+		made, err = rest.UnversionedRESTClientFor(cfg)
+		return made, err
+	}
+}()
+
+// send dry-runs a manifest: a create, or the update of a stored object.
+func send(ctx context.Context, namespace string, m manifest, fieldValidation string) (answer, error) {
+	c, err := restClient()
+	if err != nil {
+		return answer{}, err
+	}
+	path := []string{"/apis/toolhive.stacklok.dev", m.version, "namespaces", namespace, resources[m.object.GetKind()]}
+	request := c.Post()
+	if m.stored != nil {
+		request, path = c.Put(), append(path, m.stored.GetName())
+	}
+	body, contentType, err := m.body()
+	if err != nil {
+		return answer{}, err
+	}
+	err = request.AbsPath(path...).Param("dryRun", "All").Param("fieldValidation", fieldValidation).
+		SetHeader("Content-Type", contentType).Body(body).Do(ctx).Error()
+	return answerOf(err)
+}
+
+func answerOf(err error) (answer, error) {
+	var status apierrors.APIStatus
+	switch {
+	case err == nil:
+		return answer{}, nil
+	case !errors.As(err, &status):
+		return answer{}, err
+	case apierrors.IsInvalid(err):
+		var causes []string
+		for _, cause := range status.Status().Details.Causes {
+			causes = append(causes, fmt.Sprintf("%s %s %s", cause.Type, cause.Field, cause.Message))
+		}
+		return answer{causes: sorted(causes)}, nil
+	case apierrors.IsBadRequest(err):
+		return answer{refused: status.Status().Message}, nil
+	default:
+		text, _ := json.Marshal(status.Status())
+		return answer{}, fmt.Errorf("neither accepted nor refused for its content: %s", strings.TrimSpace(string(text)))
+	}
+}

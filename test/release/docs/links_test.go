@@ -1,0 +1,235 @@
+// Package docs_test finds what the documentation points to: files, headings, and
+// targets of make.
+package docs_test
+
+import (
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const root = "../../.."
+
+// hosted is where a link to this repository's own files begins.
+const hosted = "https://github.com/scopegate/scopegate/blob/main/"
+
+var (
+	link       = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	code       = regexp.MustCompile("`[^`]*`")
+	heading    = regexp.MustCompile(`^#{1,6} +(.*?) *#*$`)
+	anchor     = regexp.MustCompile(`<a (?:id|name)="([^"]+)"`)
+	slugStrip  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	makeTarget = regexp.MustCompile(`^([a-z][a-z0-9-]*):`)
+	makeWord   = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+)
+
+// pages returns the text of every Markdown file by its path from the root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if base := entry.Name(); name != root && (strings.HasPrefix(base, ".") || slices.Contains([]string{"bin", "dist", "testdata"}, base)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if filepath.Ext(name) != ".md" {
+			return nil
+		}
+		text, err := os.ReadFile(name) //nolint:gosec // A file of this repository.
+		relative, relErr := filepath.Rel(root, name)
+		found[filepath.ToSlash(relative)] = string(text)
+		if err != nil {
+			return err
+		}
+		return relErr
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// prose splits a page into its text and what is in blocks of code.
+func prose(page string) (text, blocks []string) {
+	fence := ""
+	for line := range strings.Lines(page) {
+		line = strings.TrimRight(line, "\n")
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case fence == "" && (strings.HasPrefix(trimmed, "```") || strings.HasPrefix(trimmed, "~~~")):
+			fence = trimmed[:3]
+		case fence != "" && strings.HasPrefix(trimmed, fence):
+			fence = ""
+		case fence != "":
+			blocks = append(blocks, line)
+		default:
+			text = append(text, line)
+		}
+	}
+	return text, blocks
+}
+
+// anchors returns what can follow # in a link to a page, as GitHub makes it.
+func anchors(page string) map[string]bool {
+	found := map[string]bool{}
+	text, _ := prose(page)
+	for _, line := range text {
+		for _, match := range anchor.FindAllStringSubmatch(line, -1) {
+			found[match[1]] = true
+		}
+		match := heading.FindStringSubmatch(line)
+		if match == nil {
+			continue
+		}
+		// The text of a link counts, its address does not.
+		title := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(match[1], "$1")
+		slug := strings.ReplaceAll(slugStrip.ReplaceAllString(strings.ToLower(title), ""), " ", "-")
+		unique := slug
+		for i := 1; found[unique]; i++ {
+			unique = fmt.Sprintf("%s-%d", slug, i)
+		}
+		found[unique] = true
+	}
+	return found
+}
+
+// broken returns the links of a page that lead nowhere.
+func broken(pages map[string]string, name string) []string {
+	var problems []string
+	text, _ := prose(pages[name])
+	for _, line := range text {
+		for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(line, ""), -1) {
+			if problem := follow(pages, name, match[1]); problem != "" {
+				problems = append(problems, fmt.Sprintf("%s: %s", match[1], problem))
+			}
+		}
+	}
+	return problems
+}
+
+// follow tells why a link leads nowhere, or "".
+func follow(pages map[string]string, from, to string) string {
+	if own, ok := strings.CutPrefix(to, hosted); ok {
+		from, to = "README.md", own
+	}
+	address, err := url.Parse(to)
+	if err != nil {
+		return err.Error()
+	}
+	if address.Scheme != "" {
+		return ""
+	}
+	target := from
+	if address.Path != "" {
+		target = path.Join(path.Dir(from), address.Path)
+		if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+			return "no such file"
+		}
+	}
+	if address.Fragment == "" || path.Ext(target) != ".md" {
+		return ""
+	}
+	if !anchors(pages[target])[address.Fragment] {
+		return fmt.Sprintf("%s has no such heading", target)
+	}
+	return ""
+}
+
+// TestLinks follows every link of every page.
+func TestLinks(t *testing.T) {
+	pages := pages(t)
+	if len(pages) < 10 {
+		t.Errorf("only %d pages", len(pages))
+	}
+	for name := range pages {
+		for _, problem := range broken(pages, name) {
+			t.Errorf("%s: %s", name, problem)
+		}
+	}
+}
+
+// TestBrokenLinks shows that each kind of broken link is found.
+func TestBrokenLinks(t *testing.T) {
+	pages := map[string]string{"docs/page.md": "# A `page` of links\n\n" +
+		"[here](#a-page-of-links) [gone](#gone) [file](gone.md) `[code](gone.md)` [far](https://example.com/gone)\n" +
+		"[own](" + hosted + "gone.go) [README](../README.md#gone)\n\n```\n[block](gone.md)\n# no heading\n```\n\n[x](#no-heading)\n",
+		"README.md": "# scopegate\n"}
+	want := []string{
+		"#gone: docs/page.md has no such heading", "gone.md: no such file", hosted + "gone.go: no such file",
+		"../../README.md#gone: README.md has no such heading", "#no-heading: docs/page.md has no such heading",
+	}
+	if diff := cmp.Diff(want, broken(pages, "docs/page.md")); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// makeTargets returns the targets that the code of a page names.
+func makeTargets(page string) []string {
+	var targets []string
+	text, commands := prose(page)
+	for _, line := range text {
+		for _, span := range code.FindAllString(line, -1) {
+			commands = append(commands, strings.Trim(span, "`"))
+		}
+	}
+	for _, command := range commands {
+		for part := range strings.FieldsFuncSeq(command, func(r rune) bool { return strings.ContainsRune("$()|;&\"", r) }) {
+			words := strings.Fields(part)
+			if len(words) == 0 || words[0] != "make" {
+				continue
+			}
+			for _, word := range words[1:] {
+				if !makeWord.MatchString(word) {
+					break
+				}
+				targets = append(targets, word)
+			}
+		}
+	}
+	return targets
+}
+
+// TestMakeTargets finds each target of make that a page names in the Makefile.
+func TestMakeTargets(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{}
+	for line := range strings.Lines(string(makefile)) {
+		if match := makeTarget.FindStringSubmatch(line); match != nil {
+			targets[match[1]] = true
+		}
+	}
+	named := 0
+	for name, page := range pages(t) {
+		for _, target := range makeTargets(page) {
+			named++
+			if !targets[target] {
+				t.Errorf("%s: the Makefile has no target %q", name, target)
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no page names a target")
+	}
+	got := makeTargets("Run `make test` or `make`, to make sure.\n```sh\n$ make build authserver   # both\nexport A=\"$(make controlplane)\"\nmake run ARGS=--exit\n```\n")
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"authserver", "build", "controlplane", "run", "test"}, got); diff != "" {
+		t.Errorf("targets (-want +got):\n%s", diff)
+	}
+}

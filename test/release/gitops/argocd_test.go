@@ -1,0 +1,270 @@
+package gitops_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	lua "github.com/yuin/gopher-lua"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/fixtures"
+)
+
+const group = "toolhive.stacklok.dev"
+
+// health is what a check returns.
+type health struct {
+	Status  string `json:"status"`
+	Message string `json:"message,omitempty"`
+}
+
+// table is a value of JSON in Lua.
+func table(state *lua.LState, value any) lua.LValue {
+	switch value := value.(type) {
+	case map[string]any:
+		made := state.NewTable()
+		for key, item := range value {
+			made.RawSetString(key, table(state, item))
+		}
+		return made
+	case []any:
+		made := state.NewTable()
+		for _, item := range value {
+			made.Append(table(state, item))
+		}
+		return made
+	case string:
+		return lua.LString(value)
+	case bool:
+		return lua.LBool(value)
+	case int64:
+		return lua.LNumber(value)
+	case float64:
+		return lua.LNumber(value)
+	default:
+		return lua.LNil
+	}
+}
+
+// run runs a health check with the few libraries that Argo CD gives it.
+func run(script string, object map[string]any) (health, error) {
+	state := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer state.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	state.SetContext(ctx)
+	for _, library := range []struct {
+		name string
+		open lua.LGFunction
+	}{{lua.LoadLibName, lua.OpenPackage}, {lua.BaseLibName, lua.OpenBase}, {lua.TabLibName, lua.OpenTable}} {
+		if err := state.CallByParam(lua.P{Fn: state.NewFunction(library.open), Protect: true}, lua.LString(library.name)); err != nil {
+			return health{}, err
+		}
+	}
+	state.SetGlobal("obj", table(state, object))
+	if err := state.DoString(script); err != nil {
+		return health{}, err
+	}
+	result, ok := state.Get(-1).(*lua.LTable)
+	if !ok {
+		return health{}, fmt.Errorf("it returns %s", state.Get(-1))
+	}
+	text := func(key string) string {
+		if value, ok := result.RawGetString(key).(lua.LString); ok {
+			return string(value)
+		}
+		return ""
+	}
+	return health{text("status"), text("message")}, nil
+}
+
+func script(t *testing.T) string {
+	t.Helper()
+	return string(read(t, filepath.Join(folder, "argocd/health.lua")))
+}
+
+// unhealthy returns the rows of whose health a script says something else.
+func unhealthy(t *testing.T, script string) []string {
+	t.Helper()
+	var names []string
+	for _, row := range all(t) {
+		got, err := run(script, row.Object.Object)
+		if err != nil || got.Status != string(row.Health) {
+			names = append(names, fmt.Sprintf("%s: got %+v (%v), want %s", row.Name, got, err, row.Health))
+		}
+	}
+	return names
+}
+
+// TestArgoCD judges every row, and then sees each branch of the script missed.
+func TestArgoCD(t *testing.T) {
+	script := script(t)
+	if names := unhealthy(t, script); len(names) != 0 {
+		t.Fatalf("%d rows are judged wrong:\n%s", len(names), strings.Join(names, "\n"))
+	}
+	lines := strings.Split(script, "\n")
+	for i, line := range lines {
+		if condition, ok := strings.CutPrefix(strings.TrimSpace(line), "if "); ok {
+			mutated := slices.Clone(lines)
+			// Not a plain false: what the compiler makes of that may never end.
+			mutated[i] = "if obj == nil then -- " + condition
+			if len(unhealthy(t, strings.Join(mutated, "\n"))) == 0 && !strings.Contains(condition, "ready.observedGeneration") && !strings.Contains(condition, `~= "True" and health`) {
+				t.Errorf("without the branch %q every row is still judged right", condition)
+			}
+		}
+	}
+}
+
+// TestArgoCDBetweenWrites has what the rows have not: statuses that are behind.
+func TestArgoCDBetweenWrites(t *testing.T) {
+	condition := func(kind, status string, generation int) any {
+		return map[string]any{"type": kind, "status": status, "observedGeneration": int64(generation), "message": kind + " " + status}
+	}
+	for name, tc := range map[string]struct {
+		kind   string
+		status map[string]any
+		want   health
+	}{
+		"nothing yet": {"MCPServer", nil, health{"Progressing", "waiting for the operator"}},
+		"ToolHive's Ready is behind": {"MCPServer", map[string]any{"conditions": []any{condition("Ready", "True", 1)}},
+			health{"Progressing", "waiting for the operator to see the last edit"}},
+		"scopegate is ahead of ToolHive": {"MCPServer", map[string]any{"observedGeneration": int64(1), "conditions": []any{condition("BaselineScopesValid", "False", 2)}},
+			health{"Degraded", "BaselineScopesValid False"}},
+		"a config says what its consumers lack": {"MCPExternalAuthConfig", map[string]any{"observedGeneration": int64(2), "conditions": []any{condition("BaselineScopesValid", "False", 2)}},
+			health{"Healthy", "BaselineScopesValid False"}},
+		"an old verdict on a config": {"MCPExternalAuthConfig", map[string]any{"observedGeneration": int64(2), "conditions": []any{condition("BaselineScopesValid", "False", 1)}},
+			health{"Healthy", ""}},
+		"a phase and no condition": {"MCPServer", map[string]any{"phase": "Ready"}, health{"Healthy", ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			object := map[string]any{"kind": tc.kind, "metadata": map[string]any{"generation": int64(2)}}
+			if tc.status != nil {
+				object["status"] = tc.status
+			}
+			got, err := run(script(t), object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("health (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestArgoCDLayout holds the folders that can be copied into Argo CD's
+// resource_customizations, and the ConfigMap for those who do not build it, to
+// the one script and to the rows.
+func TestArgoCDLayout(t *testing.T) {
+	byKind := map[string][]fixtures.Row{}
+	for _, row := range all(t) {
+		byKind[row.Object.GetKind()] = append(byKind[row.Object.GetKind()], row)
+	}
+	data := map[string]string{}
+	for kind, rows := range byKind {
+		data[fmt.Sprintf("resource.customizations.health.%s_%s", group, kind)] = script(t)
+		layout(t, filepath.Join(folder, "argocd", group, kind), rows)
+	}
+	text, err := yaml.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "data": data,
+		"metadata": map[string]any{"name": "argocd-cm", "namespace": "argocd", "labels": map[string]any{
+			"app.kubernetes.io/name": "argocd-cm", "app.kubernetes.io/part-of": "argocd"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := "# Written from health.lua; do not edit. Merge its data into your own argocd-cm, for\n" +
+		"# instance: kubectl patch configmap argocd-cm -n argocd --patch-file argocd-cm.yaml\n"
+	golden(t, filepath.Join(folder, "argocd/argocd-cm.yaml"), append([]byte(head), text...))
+}
+
+// layout compares the files of one kind, or writes them. Of rows that a check
+// can't tell apart, the first is example enough.
+func layout(t *testing.T, target string, kindRows []fixtures.Row) {
+	t.Helper()
+	if *update {
+		if err := errorsOf(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, filepath.Join(target, "health.lua"), []byte(script(t)))
+	type test struct {
+		Health health `json:"healthStatus"`
+		Input  string `json:"inputPath"`
+	}
+	var tests []test
+	seen := map[string]bool{}
+	for _, row := range kindRows {
+		if seen[alike(row)] {
+			continue
+		}
+		seen[alike(row)] = true
+		name := strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(strings.ReplaceAll(row.Name, "/"+row.Object.GetKind()+"/", "-"))) + ".yaml"
+		object := row.Object.DeepCopy()
+		shorten(object.Object)
+		text, err := yaml.Marshal(object.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := run(script(t), object.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, filepath.Join(target, "testdata", name), text)
+		tests = append(tests, test{said, "testdata/" + name})
+	}
+	text, err := yaml.Marshal(map[string]any{"tests": tests})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join(target, "health_test.yaml"), text)
+}
+
+// alike is the same for rows of the same mode, health and verdict. What is not
+// judged, or not yet, is shown beside one phase of ToolHive's.
+func alike(row fixtures.Row) string {
+	mode, _, _ := strings.Cut(row.Name, "/")
+	said := []string{mode, string(row.Health)}
+	conditions, _, _ := unstructured.NestedSlice(row.Object.Object, "status", "conditions")
+	for _, item := range conditions {
+		condition := item.(map[string]any)
+		if kind := condition["type"]; kind == "BaselineScopesValid" || kind == "Stalled" {
+			said = append(said, fmt.Sprintf("%s=%s", kind, condition["status"]))
+			if condition["observedGeneration"] != fixtures.Generation {
+				said = append(said, "stale")
+			}
+		}
+	}
+	if mode == "guard" && (len(said) == 2 || said[len(said)-1] == "stale") {
+		said[1] = ""
+	}
+	return strings.Join(said, " ")
+}
+
+// shorten drops what a health check does not read: the spec, and the time that
+// differs from run to run.
+func shorten(object map[string]any) {
+	delete(object, "spec")
+	status, _ := object["status"].(map[string]any)
+	conditions, _ := status["conditions"].([]any)
+	for _, condition := range conditions {
+		condition.(map[string]any)["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+	}
+}
+
+func errorsOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

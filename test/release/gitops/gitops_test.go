@@ -1,0 +1,47 @@
+// Package gitops_test runs the health checks of config/gitops on every row of the
+// tables of conditions, as Argo CD and Flux run them.
+package gitops_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/fixtures"
+)
+
+var update = flag.Bool("update", false, "write the files that follow from others anew")
+
+const folder = "../../../config/gitops"
+
+func all(t *testing.T) []fixtures.Row {
+	t.Helper()
+	all, err := fixtures.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// golden compares a file with what it has to be, or writes it.
+func golden(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil { //nolint:gosec // A file for everybody.
+			t.Fatal(err)
+		}
+		return
+	}
+	if got := read(t, path); string(got) != string(want) {
+		t.Errorf("%s is out of date: write it by go test ./test/release/gitops -update (in that module)\n--- have\n%s\n--- want\n%s", path, got, want)
+	}
+}

@@ -1,0 +1,236 @@
+package monitoring_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+const prometheusConfig = `
+global: {scrape_interval: 4s, evaluation_interval: 1s}
+rule_files: [%q]
+scrape_configs:
+  - job_name: scopegate
+    scheme: https
+    authorization: {credentials_file: %q}
+    tls_config: {insecure_skip_verify: true}
+    static_configs: [{targets: [%q]}]
+  - job_name: apiserver
+    scheme: https
+    tls_config: {insecure_skip_verify: true, cert_file: %q, key_file: %q}
+    static_configs: [{targets: [%q]}]
+  - job_name: kube-state-metrics
+    static_configs: [{targets: [%q]}]
+`
+
+// startEverything starts a control plane with the guard, objects of each verdict,
+// kube-state-metrics, and a Prometheus that scrapes all three with the rights
+// that docs/monitoring.md gives it.
+func startEverything(t *testing.T) *server {
+	t.Helper()
+	tool(t, "prometheus")
+	cluster, err := testenv.Start(t.Context(), controlplane.Options{Guard: true, CRDs: withoutScopesSupported(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	manager := testenv.FreeAddress(t)
+	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
+		"--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
+		"--metrics-secure", "--metrics-bind-address", manager, "--health-probe-bind-address", "0")
+	populate(t, cluster)
+	objects := startKubeStateMetrics(t, cluster)
+
+	account(t, cluster, "prometheus", "scopegate-metrics-reader")
+	token, err := cluster.Token(t.Context(), controlplane.Namespace, "prometheus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := t.TempDir()
+	tokenFile, rules := filepath.Join(work, "token"), filepath.Join(work, "rules.yaml")
+	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writeRules(t, rules, groups(t))
+	certificate, key := cluster.AdminFiles(t)
+	apiServer := strings.Trim(strings.TrimPrefix(cluster.Config.Host, "https://"), "/")
+	prometheus := &server{testenv.FreeAddress(t)}
+	start(t, "prometheus", "--web.listen-address="+prometheus.address, "--storage.tsdb.path="+filepath.Join(work, "data"), "--config.file="+
+		writeConfig(t, fmt.Sprintf(prometheusConfig, rules, tokenFile, manager, certificate, key, apiServer, objects)))
+	prometheus.awaitTargets(t, 3)
+	// The leader serves it after its first look at the policies.
+	prometheus.awaitAnswers(t, `scopegate_guard_ineffective{job="scopegate"}`, true)
+	keepRefusing(t, cluster)
+	t.Run("names and helps", func(t *testing.T) { lint(t, manager, token) })
+	return prometheus
+}
+
+// withoutScopesSupported returns CRDs that the guard takes for ToolHive's.
+func withoutScopesSupported(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	crds, err := config.CRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, crd := range crds {
+		for i := range crd.Spec.Versions {
+			spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
+			spec.XValidations = nil
+			for _, field := range []string{"embeddedAuthServer", "authServerConfig"} {
+				if server, ok := spec.Properties[field]; ok {
+					server.XValidations = nil
+					delete(server.Properties, "scopesSupported")
+					spec.Properties[field] = server
+				}
+			}
+			crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"] = spec
+		}
+	}
+	return crds
+}
+
+// account makes a service account with a cluster role.
+func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
+	t.Helper()
+	create(t, cluster,
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: name}},
+		&rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.Namespace, Name: name}},
+		})
+}
+
+func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
+	t.Helper()
+	for _, object := range objects {
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// startKubeStateMetrics runs kube-state-metrics with the shipped configuration
+// and rights, and returns its address.
+func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
+	t.Helper()
+	role := &rbacv1.ClusterRole{}
+	read(t, filepath.Join(folder, "kube-state-metrics/role.yaml"), role)
+	create(t, cluster, role)
+	account(t, cluster, "kube-state-metrics", role.Name)
+	address, telemetry := testenv.FreeAddress(t), testenv.FreeAddress(t)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, telemetryPort, err := net.SplitHostPort(telemetry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, "kube-state-metrics", "--kubeconfig="+cluster.KubeconfigOf(t, controlplane.Namespace, "kube-state-metrics"),
+		"--host="+host, "--port="+port, "--telemetry-host="+host, "--telemetry-port="+telemetryPort,
+		"--custom-resource-state-only=true", "--custom-resource-state-config-file="+filepath.Join(folder, "kube-state-metrics/config.yaml"))
+	return address
+}
+
+// populate makes objects of each verdict, in a namespace that only warns, and
+// plays ToolHive's operator for one.
+func populate(t *testing.T, cluster *testenv.Cluster) {
+	t.Helper()
+	namespace := cluster.Namespace(t)
+	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
+	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
+	create(t, cluster, testenv.Config(namespace, "shared", "admin"), good, bad,
+		testenv.Proxy(namespace, "later", testenv.AuthServerRef("not-yet")),
+		testenv.Virtual(namespace, "own", testenv.AuthServer("openid"), "openid"))
+	testenv.Await(t, cluster.Client, bad, "is judged", func(s *v1beta1.MCPServer) bool {
+		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
+	})
+	good = testenv.Await(t, cluster.Client, good, "is judged", func(s *v1beta1.MCPServer) bool {
+		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "True"
+	})
+	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
+	if err := cluster.Client.Status().Update(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// keepRefusing has an edit refused now and then until the test ends, as a rate
+// needs.
+func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{guard.ModeLabel: "deny"}}}
+	create(t, cluster, namespace)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = wait.PollUntilContextCancel(ctx, 500*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+			_ = cluster.Client.Create(ctx, testenv.Virtual(namespace.Name, "refused", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
+			return false, nil
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// lint holds scopegate's own metrics to the conventions of Prometheus.
+func lint(t *testing.T, address, token string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	// The manager signs its own certificate.
+	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // See above.
+	response, err := insecure.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var own strings.Builder
+	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
+		if strings.Contains(scanner.Text(), "scopegate_") {
+			own.WriteString(scanner.Text() + "\n")
+		}
+	}
+	for _, name := range []string{"scopegate_baseline_scopes_valid", "scopegate_rollouts_held", "scopegate_guard_ineffective", "scopegate_guard_stood_down"} {
+		if !strings.Contains(own.String(), "# HELP "+name+" ") {
+			t.Errorf("%s is not served", name)
+		}
+	}
+	problems, err := promlint.New(strings.NewReader(own.String())).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v %v", problems, err)
+	}
+}

@@ -1,0 +1,93 @@
+// Package packaging_test holds what users install to what it has to be: the two
+// files of `make dist` and the Helm chart say the same, leave nothing out, and
+// work on a real API server.
+package packaging_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/scopegate/scopegate/test/release/packaging/setup"
+)
+
+// dist is a folder with guard.yaml and standalone.yaml.
+var dist string
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	folder, err := os.MkdirTemp("", "scopegate-dist-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
+	dist = folder
+	if err := setup.Dist(context.Background(), dist); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// distFile is the path of a file that `make dist` writes, by mode.
+func distFile(mode string) string {
+	return filepath.Join(dist, map[string]string{"guard": "guard.yaml", "standalone": "standalone.yaml"}[mode])
+}
+
+func objectsOfDist(t *testing.T, mode string) []*unstructured.Unstructured {
+	t.Helper()
+	objects, err := setup.DecodeFile(distFile(mode))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// kustomize renders a folder.
+func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
+	t.Helper()
+	text, err := setup.Tool(t.Context(), "kustomize", "build", folder)
+	return decode(t, text, err)
+}
+
+// images are the values of the chart that give the images of dist.
+var images = []string{"--set", "image.registry=" + setup.Registry, "--set", "image.tag=" + setup.Version, "--set", "authServer.image.tag=" + setup.Version}
+
+// chart renders the Helm chart.
+func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
+	t.Helper()
+	text, err := setup.Tool(t.Context(), append([]string{"helm", "template", "scopegate", "charts/scopegate", "--namespace", "scopegate-system"}, arguments...)...)
+	return decode(t, text, err)
+}
+
+func decode(t *testing.T, text []byte, err error) []*unstructured.Unstructured {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := setup.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(objects) == 0 {
+		t.Fatal("nothing was rendered")
+	}
+	return objects
+}
+
+// name tells one object from another.
+func name(object *unstructured.Unstructured) string {
+	return strings.Join([]string{object.GetAPIVersion(), object.GetKind(), object.GetNamespace(), object.GetName()}, " ")
+}

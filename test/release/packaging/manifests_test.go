@@ -1,0 +1,198 @@
+package packaging_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/test/release/packaging/setup"
+)
+
+// TestDistHoldsEveryManifest holds that nothing in the folders that the tests
+// install is left out of what users install.
+func TestDistHoldsEveryManifest(t *testing.T) {
+	for mode, folders := range map[string][]string{
+		"guard":      {"guard/manager", "guard/rbac", "guard/policies"},
+		"standalone": {"crd", "rbac"},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			shipped := byName(objectsOfDist(t, mode))
+			for _, folder := range folders {
+				objects, err := config.Objects(folder)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(objects) == 0 {
+					t.Errorf("config/%s has no manifests", folder)
+				}
+				for _, want := range objects {
+					got := shipped[name(want)]
+					if got == nil {
+						t.Errorf("config/%s has %s, which is not in the file: add it to the Kustomization there", folder, name(want))
+						continue
+					}
+					if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
+						t.Errorf("%s differs (-config +file):\n%s", name(want), diff)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestImages holds that every image is of the version that is released.
+func TestImages(t *testing.T) {
+	prefix, suffix := setup.Registry+"/scopegate-", ":"+setup.Version
+	for mode, want := range map[string][]string{
+		"guard":      {prefix + "manager" + suffix},
+		"standalone": {prefix + "authserver" + suffix, prefix + "manager" + suffix},
+	} {
+		t.Run(mode, func(t *testing.T) {
+			got := map[string]bool{}
+			for _, object := range objectsOfDist(t, mode) {
+				if object.GetKind() == "Deployment" {
+					walk(object.Object, func(value string) {
+						if strings.Contains(value, "scopegate-manager:") || strings.Contains(value, "scopegate-authserver:") {
+							got[value] = true
+						}
+					})
+				}
+			}
+			for _, image := range want {
+				if !got[image] {
+					t.Errorf("no %s among %v", image, got)
+				}
+				delete(got, image)
+			}
+			if len(got) > 0 {
+				t.Errorf("other images: %v", got)
+			}
+		})
+	}
+}
+
+// TestChartSaysTheSame compares the chart with kustomize's output, object by
+// object.
+func TestChartSaysTheSame(t *testing.T) {
+	local := []string{"--set", "image.tag=latest"}
+	namespaces := []string{"--set", "watchNamespaces={team-a,team-b}"}
+	for title, tc := range map[string]struct {
+		want   func(*testing.T) []*unstructured.Unstructured
+		values []string
+	}{
+		"guard":                    {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "guard") }, slices.Concat(images, noHold)},
+		"standalone":               {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "standalone") }, slices.Concat(images, []string{"--set", "mode=standalone"})},
+		"guard that refuses":       {example("guard-deny"), slices.Concat(local, noHold, []string{"--set", "guard.mode=deny"})},
+		"hold":                     {withHold("guard", "guard-hold"), slices.Concat(local, []string{"--set", "guard.hold=true"})},
+		"hold that denies":         {withHold("guard-deny", "guard-hold-deny"), slices.Concat(local, []string{"--set", "guard.hold=true", "--set", "guard.mode=deny"})},
+		"guard in namespaces":      {example("namespaced-guard"), slices.Concat(local, namespaces, noHold)},
+		"standalone in namespaces": {example("namespaced"), slices.Concat(local, namespaces, []string{"--set", "mode=standalone", "--set", "authServer.image.tag=latest"})},
+	} {
+		t.Run(title, func(t *testing.T) {
+			want := byName(tc.want(t))
+			// Helm makes the namespace itself, or is given one.
+			delete(want, "v1 Namespace  scopegate-system")
+			if diff := cmp.Diff(plainAll(want), plainAll(byName(chart(t, tc.values...)))); diff != "" {
+				t.Errorf("the chart differs (-kustomize +chart):\n%s", diff)
+			}
+		})
+	}
+}
+
+// noHold are values of the chart that leave out what guard.yaml does.
+var noHold = []string{"--set", "guard.hold=false"}
+
+// withHold is the guard with the hold, which are files of their own.
+func withHold(mode, hold string) func(*testing.T) []*unstructured.Unstructured {
+	return func(t *testing.T) []*unstructured.Unstructured {
+		folder := "config/guard"
+		if mode != "guard" {
+			folder = "config/examples/" + mode
+		}
+		return append(kustomize(t, folder), kustomize(t, "config/examples/"+hold)...)
+	}
+}
+
+func example(folder string) func(*testing.T) []*unstructured.Unstructured {
+	return func(t *testing.T) []*unstructured.Unstructured { return kustomize(t, "config/examples/"+folder) }
+}
+
+// TestChartInAnotherNamespace holds that no object, and no reference, is left in
+// the namespace that the manifests name.
+func TestChartInAnotherNamespace(t *testing.T) {
+	for _, mode := range []string{"guard", "standalone"} {
+		t.Run(mode, func(t *testing.T) {
+			for _, object := range chart(t, "--set", "mode="+mode, "--namespace", "elsewhere") {
+				walk(object.Object, func(value string) {
+					if strings.Contains(value, "scopegate-system") {
+						t.Errorf("%s still says %q", name(object), value)
+					}
+				})
+			}
+		})
+	}
+}
+
+// byName tells that no object is there twice.
+func byName(objects []*unstructured.Unstructured) map[string]*unstructured.Unstructured {
+	named := map[string]*unstructured.Unstructured{}
+	for _, object := range objects {
+		if named[name(object)] != nil {
+			panic("twice: " + name(object))
+		}
+		named[name(object)] = object
+	}
+	return named
+}
+
+func plainAll(objects map[string]*unstructured.Unstructured) map[string]any {
+	all := map[string]any{}
+	for name, object := range objects {
+		all[name] = plain(object)
+	}
+	return all
+}
+
+// plain drops what only one of the ways to install has: the labels of Helm, and
+// the label that makes everything of scopegate found.
+func plain(object *unstructured.Unstructured) map[string]any {
+	object = object.DeepCopy()
+	labels := object.GetLabels()
+	for _, label := range []string{
+		"app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart", "app.kubernetes.io/name", "app.kubernetes.io/component",
+	} {
+		delete(labels, label)
+	}
+	annotations := object.GetAnnotations()
+	delete(annotations, "helm.sh/resource-policy")
+	// None is the same as an empty list.
+	if len(labels) == 0 {
+		labels = nil
+	}
+	if len(annotations) == 0 {
+		annotations = nil
+	}
+	object.SetLabels(labels)
+	object.SetAnnotations(annotations)
+	return object.Object
+}
+
+// walk visits every string of an object.
+func walk(value any, visit func(string)) {
+	switch value := value.(type) {
+	case string:
+		visit(value)
+	case map[string]any:
+		for _, v := range value {
+			walk(v, visit)
+		}
+	case []any:
+		for _, v := range value {
+			walk(v, visit)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package setup gives the tests of what users install the very files that they
+// apply, and installs them as they do.
+package setup
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+)
+
+// Root is the repository, from the folder of any suite.
+const Root = "../../.."
+
+// Version and Registry are of the images in what is rendered here.
+const (
+	Version  = "v1.2.3"
+	Registry = "registry.example.com/team"
+)
+
+// Tool runs a tool of tools/release in the repository and returns what it prints.
+func Tool(ctx context.Context, arguments ...string) ([]byte, error) {
+	return run(ctx, nil, "go", append([]string{"tool", "-modfile=tools/release/go.mod"}, arguments...)...)
+}
+
+// Dist writes the manifests of `make dist` into a folder.
+func Dist(ctx context.Context, folder string) error {
+	_, err := run(ctx, []string{"VERSION=" + Version, "REGISTRY=" + Registry, "OUT=" + folder}, "hack/dist.sh")
+	return err
+}
+
+func run(ctx context.Context, environment []string, name string, arguments ...string) ([]byte, error) {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Dir = Root
+	command.Env = append(os.Environ(), environment...)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		return nil, fmt.Errorf("%s %v: %w\n%s%s", name, arguments, err, &stdout, &stderr)
+	}
+	return stdout.Bytes(), nil
+}
+
+// Decode returns the objects of a manifest.
+func Decode(text []byte) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(&object.Object)
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(object.Object) > 0 {
+			objects = append(objects, object)
+		}
+	}
+}
+
+// DecodeList returns the items of a list that kubectl prints as JSON.
+func DecodeList(text string) ([]unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	if err := list.UnmarshalJSON([]byte(text)); err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// DecodeFile is Decode of a file.
+func DecodeFile(path string) ([]*unstructured.Unstructured, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // A file that a test made.
+	if err != nil {
+		return nil, err
+	}
+	return Decode(text)
+}
+
+// ToolHiveCRDs returns the folder of the CRDs in ToolHive's module, which the
+// auth server's module pins: this one does without.
+func ToolHiveCRDs(ctx context.Context) (string, error) {
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/stacklok/toolhive")
+	command.Dir = filepath.Join(Root, "authserver")
+	output, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("finding ToolHive's module: %w", err)
+	}
+	module := struct{ Dir string }{}
+	if err := json.Unmarshal(output, &module); err != nil {
+		return "", err
+	}
+	return filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds"), nil
+}
+
+// Kubectl runs kubectl, which must not fail, and returns what it prints.
+func Kubectl(ctx context.Context, plane *controlplane.ControlPlane, arguments ...string) (string, error) {
+	stdout, stderr, err := plane.Kubectl(ctx, nil, arguments...)
+	if err != nil {
+		return "", fmt.Errorf("kubectl %v: %w\n%s%s", arguments, err, stdout, stderr)
+	}
+	return stdout, nil
+}
