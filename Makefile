@@ -102,6 +102,7 @@ generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter'
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 	go run ./hack/docs
+	go test ./cmd/kubectl-scopegate -run TestReference -update
 
 .PHONY: format
 format: ## Format the code.
