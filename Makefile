@@ -87,7 +87,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: bench
-bench: ## Measure, and print the tables of docs/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.
+bench: ## Measure, and print the tables of docs/dev/benchmarks.md, in minutes. BENCH=lint, lint-pairs, lint-document or coldstart for one.
 	@$(ASSETS)
 	go run ./test/bench $(BENCH)
 
@@ -102,6 +102,7 @@ generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter'
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 	go run ./hack/docs
+	go test ./cmd/kubectl-scopegate -run TestReference -update
 
 .PHONY: format
 format: ## Format the code.

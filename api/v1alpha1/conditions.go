@@ -21,8 +21,8 @@ const (
 	ReasonBaselineScopeNotSupported = "BaselineScopeNotSupported"
 
 	// ReasonScopesNotResolved surfaces with status Unknown when no consumer is
-	// known to be refused, but the effective scopes of at least one can't be
-	// told; the message says of which and why.
+	// known to be refused, but the effective scopes of at least one are not
+	// known; the message names it and the cause.
 	ReasonScopesNotResolved = "ScopesNotResolved"
 
 	// ReasonNotReferenced surfaces with status Unknown when nothing consumes the
@@ -37,7 +37,7 @@ const (
 const ConditionReady = "Ready"
 
 // ConditionStalled is True when a rollout is held and only a change that a user
-// makes to the object or to its config can help; it is absent otherwise
+// makes to the object or to its config can help. It is absent otherwise
 // (kstatus). The reason is that of Ready. Waiting for an object that may yet
 // appear is never Stalled.
 const ConditionStalled = "Stalled"
@@ -53,8 +53,8 @@ const (
 	// replaced and started all of its pods yet.
 	ReasonRollingOut = "RollingOut"
 
-	// ReasonRolloutFailed surfaces with status False when the API server refused
-	// a write of the Deployment or the Service; it is tried again.
+	// ReasonRolloutFailed surfaces with status False when the API server rejected
+	// a write of the Deployment or the Service; scopegate retries it.
 	ReasonRolloutFailed = "RolloutFailed"
 
 	// ReasonConfigNotFound surfaces with status False while a referenced

@@ -13,17 +13,20 @@ import (
 // consoles are the blocks with a command and its output.
 var consoles = regexp.MustCompile("(?m)^```console\n\\$ kubectl scopegate (.*)\n((?s:.*?))```$")
 
-// TestDocumentedOutput runs the commands of docs/lint.md: their output must be
-// what the page shows.
+// TestDocumentedOutput runs the commands of the pages on lint: their output must be
+// what the pages show.
 func TestDocumentedOutput(t *testing.T) {
 	t.Chdir("../..")
-	page, err := os.ReadFile("docs/lint.md")
-	if err != nil {
-		t.Fatal(err)
+	var blocks [][]string
+	for _, name := range []string{"docs/lint.md", "docs/how-to/lint-in-ci.md"} {
+		page, err := os.ReadFile(name) //nolint:gosec // A file of this repository.
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, consoles.FindAllStringSubmatch(string(page), -1)...)
 	}
-	blocks := consoles.FindAllStringSubmatch(string(page), -1)
 	if len(blocks) < 3 {
-		t.Fatalf("docs/lint.md shows %d commands, want at least 3", len(blocks))
+		t.Fatalf("the pages on lint show %d commands, want at least 3", len(blocks))
 	}
 	for _, block := range blocks {
 		t.Run(block[1], func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 const conditionsHead = `# Conditions
 
-What scopegate writes into ` + "`status.conditions`" + `. The types and the reasons are API.
+The conditions that scopegate writes into ` + "`status.conditions`" + `. Types and reasons are API.
 
 `
 

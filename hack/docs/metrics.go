@@ -19,12 +19,11 @@ import (
 
 const metricsHead = `# Metrics
 
-What can be asked about scopegate. How to scrape it, the alerts and the dashboard are in [monitoring](monitoring.md).
+The metrics that scopegate serves. [Monitoring](how-to/monitoring.md) says how to scrape them, and has the alerts and the dashboard.
 
 ## Scopegate's own
 
-Names and labels are API. All are gauges. The first two are counted when they are scraped, from the manager's cache: every manager shows the same, and a
-` + "`max by`" + ` merges them.
+Names and labels are API. All are gauges. The manager counts the first two from its cache when it is scraped. Every manager reports the same; ` + "`max by`" + ` merges them.
 
 `
 
@@ -39,8 +38,7 @@ Of the metrics of controller-runtime and of Go, those that the [alerts](../confi
 const apiServerHead = `
 ## The API server's own
 
-It counts what the guard's policies decide, under the names ` + "`scopegate-…`" + ` in the label ` + "`policy`" + `. An edit that a policy has nothing against
-is counted by none.
+The API server counts what the guard's policies decide, with ` + "`scopegate-…`" + ` in the label ` + "`policy`" + `. It does not count an edit that a policy admits.
 
 | metric | labels |
 | --- | --- |

@@ -16,14 +16,14 @@ import (
 
 const rulesHead = `# Static rules
 
-What the API server itself rejects, whether scopegate's manager runs or not: the CEL rules of the CRDs, in both versions. Each has an id, which
-is the name of its folder of examples, ` + "`test/testdata/<kind>/<id>`" + `: what it accepts, and what it rejects with which causes. All are held to compile on Kubernetes %s and later.
+The CEL rules of scopegate's CRDs, in both versions. The API server itself evaluates them, whether scopegate's manager runs or not. ToolHive's CRDs have other rules; there the [guard](guard.md)'s policies do the job.
 
-A rule does not lock an object that was stored before it: such an object can be edited until one of the values that the rule reads is touched. Rules that read ` + "`oldSelf`" + ` see to
-that themselves. The others are ratcheted by the API server: they let an edit pass that leaves the object at which the rule stands, ` + "`self`" + `, as it was. It can't tell so
-of an object that holds content of which the schema says nothing: every rule on such an object is of the first sort.
+Each rule has an id. It is the name of the rule's folder of examples, ` + "`test/testdata/<kind>/<id>`" + `, which has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
 
-The cost is what the API server estimates for the worst case, and its share of the 10,000,000 that it allows an expression; in a list, for as many entries as it may have.
+A rule does not lock an object that was stored before it: the object can be edited until a value that the rule reads changes (ratcheting). The API server ratchets most rules: they admit an edit that does not change
+` + "`self`" + `, the object that has the rule. Native ratcheting does not work on schemaless content, so rules on such objects ratchet by hand, with ` + "`oldSelf`" + `.
+
+The cost is the API server's estimate for the worst case, and its share of the 10,000,000 that an expression may cost. In a list it is for the most entries that the list may have.
 
 `
 

@@ -1,4 +1,4 @@
-// Command bench measures what docs/benchmarks.md shows, and prints the tables.
+// Command bench measures what docs/dev/benchmarks.md shows, and prints the tables.
 // Every figure is a ratio of two sides that are measured in turn in the same run:
 // absolute times say more about the machine. Its arguments are the names of the
 // benchmarks to run; without any it runs all.

@@ -1,6 +1,6 @@
 // Package reliability_test plays schedules of faults between the manager and a
 // real API server while a user edits, and holds what the manager does to a model:
-// a pure function of the user's objects. See docs/reliability.md.
+// a pure function of the user's objects. See docs/dev/reliability.md.
 package reliability_test
 
 import (

@@ -94,7 +94,7 @@ func sparse[T any](all []T, n int) []T {
 	return some
 }
 
-// report prints a row of the table of docs/reliability.md.
+// report prints a row of the table of docs/dev/reliability.md.
 func report(target string, begin time.Time, played any, came string, values ...any) {
 	fmt.Fprintf(os.Stderr, "| %s | %v | %s | %s |\n", target, played, fmt.Sprintf(came, values...), time.Since(begin).Round(time.Second))
 }

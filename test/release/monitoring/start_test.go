@@ -48,7 +48,7 @@ scrape_configs:
 
 // startEverything starts a control plane with the guard, objects of each verdict,
 // kube-state-metrics, and a Prometheus that scrapes all three with the rights
-// that docs/monitoring.md gives it.
+// that docs/how-to/monitoring.md gives it.
 func startEverything(t *testing.T) *server {
 	t.Helper()
 	tool(t, "prometheus")
