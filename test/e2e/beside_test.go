@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -103,9 +105,28 @@ func (s *scenario) countHeld(edit heldEdit) {
 			s.Errorf("a Deployment has rolled (-want +got):\n%s", diff)
 		}
 	}
+	s.repair(len(edit.besides) == 0)
+}
+
+// repair makes the configs good, by another baseline than they had. Where nothing
+// else is edited, each workload rolls once.
+func (s *scenario) repair(alone bool) {
+	s.Helper()
+	before, revisions := map[string]string{}, s.revisions()
+	for _, w := range workloads {
+		config, err := s.configMap(w)
+		s.must(err)
+		before[w.name] = fmt.Sprint(config.Data)
+		revisions[w.name]++
+	}
 	begin := time.Now()
-	s.goodWorkloads()
+	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", profile")
+	s.awaitRolled(func(w workload, config corev1.ConfigMap) bool { return fmt.Sprint(config.Data) != before[w.name] })
 	timed(begin, "all run from the repaired config")
+	s.wantHeld()
+	if diff := cmp.Diff(revisions, s.revisions()); alone && diff != "" {
+		s.Errorf("the Deployments did not roll once (-want +got):\n%s", diff)
+	}
 }
 
 // cost is what a kind costs: reconciles that failed and that were put off, and

@@ -11,9 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/test/e2e/chart"
@@ -99,8 +97,7 @@ func storedBefore(s *scenario) {
 	s.patch(demo, office, `{"spec":{"authServerConfig":{`+provider+`}}}`)
 	for _, w := range workloads {
 		s.await(w.configMap+" has the change", func() error {
-			var config corev1.ConfigMap
-			err := s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config)
+			config, err := s.configMap(w)
 			if err == nil && !strings.Contains(fmt.Sprint(config.Data), "another") {
 				err = errors.New("it has the config from before")
 			}
@@ -158,20 +155,19 @@ func hold(s *scenario) {
 	}
 	s.kubectl(demo, "delete", "mcpserver", "storm")
 
-	s.say("The repair: the consumers get the scope that the baseline has. They roll once, with no other nudge.")
+	s.say("The repair: the consumers get the scope that the baseline has. They roll with no other nudge, and no more often than without the guard.")
 	const scopes = "scopes: [openid, profile, offline_access"
 	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope, scopes, scopes+", "+badScope,
 		// It has the defaults.
 		ticketsURL, ticketsURL+"\n    "+scopes+", "+badScope+"]")
 	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
-	s.awaitRolled(true)
+	s.awaitRolled(names(true))
 	for _, w := range workloads {
 		// The Service may lead to the old pod while that ends.
 		s.awaitAnswer(w.url+discoveryPath, badScope)
-		revisions[w.name]++
-	}
-	if diff := cmp.Diff(revisions, s.revisions()); diff != "" {
-		s.Fatalf("the Deployments did not roll once (-want +got):\n%s", diff)
+		if rolls := s.revision(demo, w.name) - revisions[w.name]; rolls < 1 || rolls > w.rolls {
+			s.Errorf("%s has rolled %d times, want %d", w.name, rolls, w.rolls)
+		}
 	}
 	s.wantHeld()
 }

@@ -29,12 +29,18 @@ const (
 // workload is one of testdata/toolhive that runs an auth server. It has a
 // Deployment of its name, and a ConfigMap in which ToolHive's operator keeps its
 // run config.
-type workload struct{ object, name, configMap, url string }
+type workload struct {
+	object, name, configMap, url string
+	// rolls is how often it rolls when its scopes change, guard or not: ToolHive's
+	// operator first writes the environment of an MCPServer's pods, and then the
+	// checksum of their run config.
+	rolls int
+}
 
 var workloads = []workload{
-	{weather, "weather", "weather-runconfig", "http://mcp-weather-proxy." + demo + ":8080"},
-	{tickets, "tickets", "tickets-runconfig", "http://mcp-tickets-remote-proxy." + demo + ":8080"},
-	{office, "office", "office-vmcp-config", "http://vmcp-office." + demo + ":4483"},
+	{weather, "weather", "weather-runconfig", "http://mcp-weather-proxy." + demo + ":8080", 2},
+	{tickets, "tickets", "tickets-runconfig", "http://mcp-tickets-remote-proxy." + demo + ":8080", 1},
+	{office, "office", "office-vmcp-config", "http://vmcp-office." + demo + ":4483", 1},
 }
 
 // guarded are the objects that have the condition.
@@ -91,7 +97,7 @@ func (s *scenario) applyMistake() string {
 func (s *scenario) goodWorkloads() {
 	s.Helper()
 	s.apply("", "toolhive")
-	s.awaitRolled(false)
+	s.awaitRolled(names(false))
 	s.awaitConditions(demo, "Ready", weather, tickets, office)
 }
 
@@ -115,29 +121,42 @@ func (s *scenario) crashLoops() {
 	}
 }
 
-// awaitRolled waits until every workload runs from a run config that names
-// badScope, or that does not, in one pod that is available and no other.
-func (s *scenario) awaitRolled(withBadScope bool) {
-	s.Helper()
-	for _, w := range workloads {
-		s.await(w.name+" runs from its run config, in one pod", func() error { return s.rolled(w, withBadScope) })
+// names accepts a run config that names badScope, or one that does not.
+func names(scope bool) func(workload, corev1.ConfigMap) bool {
+	return func(_ workload, config corev1.ConfigMap) bool {
+		return strings.Contains(fmt.Sprint(config.Data), badScope) == scope
 	}
 }
 
+// awaitRolled waits until every workload runs from a run config that is accepted, in
+// one pod that is available and no other.
+func (s *scenario) awaitRolled(accept func(workload, corev1.ConfigMap) bool) {
+	s.Helper()
+	for _, w := range workloads {
+		s.await(w.name+" runs from its run config, in one pod", func() error {
+			config, err := s.configMap(w)
+			if err == nil && !accept(w, config) {
+				err = fmt.Errorf("ConfigMap %s has the run config from before", w.configMap)
+			}
+			if err != nil {
+				return err
+			}
+			return s.rolled(w, config.Annotations[toolhive.ContentChecksumAnnotation])
+		})
+	}
+}
+
+func (s *scenario) configMap(w workload) (config corev1.ConfigMap, err error) {
+	return config, s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config)
+}
+
 // rolled says what is still to come.
-func (s *scenario) rolled(w workload, withBadScope bool) error {
-	var config corev1.ConfigMap
+func (s *scenario) rolled(w workload, checksum string) error {
 	var deployment appsv1.Deployment
-	if err := errors.Join(
-		s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config),
-		s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.name}, &deployment),
-	); err != nil {
+	if err := s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.name}, &deployment); err != nil {
 		return err
 	}
-	if strings.Contains(fmt.Sprint(config.Data), badScope) != withBadScope {
-		return fmt.Errorf("ConfigMap %s has the run config from before", w.configMap)
-	}
-	if deployment.Spec.Template.Annotations[toolhive.RunConfigChecksumAnnotation] != config.Annotations[toolhive.ContentChecksumAnnotation] {
+	if deployment.Spec.Template.Annotations[toolhive.RunConfigChecksumAnnotation] != checksum {
 		return fmt.Errorf("Deployment %s has another run config than ConfigMap %s", w.name, w.configMap)
 	}
 	if done, message := message.Progress(&deployment); !done {
