@@ -216,7 +216,7 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestOld judges edits of objects that were stored before the rules.
+// TestOld validates edits of objects that were stored before the rules.
 func TestOld(t *testing.T) {
 	virtual := `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: VirtualMCPServer
