@@ -189,6 +189,7 @@ func TestAcrossObjects(t *testing.T) {
 		"MCPOIDCConfig absent": {configText + serverText(authRef+both), lint.Options{}, []string{"f:17:25 reference/oidc-config-not-found"}},
 		"no auth server":       {serverText(one), lint.Options{}, nil},
 		"broken config":        {strings.Replace(configText, "issuer: https://auth.example.com", "issuer: 5", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:1:1 schema/not-checked", "f:7:13 schema/type"}},
+		"too long":             {strings.Replace(configText, "openid, admin", "a, b, c, d, e, f, g, h, i, j, k", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:1:1 schema/not-checked", "f:8:27 schema/bounds"}},
 		"refused already":      {strings.Replace(configText, "issuer:", "scopesSupported: [openid]\n    issuer:", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:9:36 rule/baseline-in-scopes-supported"}},
 		"supported by config":  {supportedText + oidcText + serverText(authRef+one), lint.Options{}, nil},
 		"beside the guard":     {supportedText + oidcText + serverText(authRef+one), lint.Options{Guard: true}, []string{"f:7:5 schema/unknown-field", "f:9:36 baseline/not-supported"}},
@@ -215,7 +216,7 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestOld judges edits of objects that were stored before the rules.
+// TestOld validates edits of objects that were stored before the rules.
 func TestOld(t *testing.T) {
 	virtual := `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: VirtualMCPServer
@@ -229,20 +230,23 @@ spec:
     upstreamProviders: [{name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: a}}]
 ---
 ` + oidcText
+	const one, two = "clientId: a}}]", "clientId: a}}, {name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: b}}]"
 	for name, c := range map[string]struct {
 		from, to string
 		old      string
 		want     []string
 	}{
-		"created":            {"", "", "", []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
-		"another is stored":  {"", "", strings.Replace(virtual, "name: all", "name: other", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
-		"unchanged":          {"", "", virtual, []string{"f:9:36 baseline/not-supported"}},
-		"stored as v1alpha1": {"", "", strings.ReplaceAll(virtual, "v1beta1", "v1alpha1"), []string{"f:9:36 baseline/not-supported"}},
-		"a label":            {"name: all", "name: all, labels: {a: b}", virtual, []string{"f:9:36 baseline/not-supported"}},
-		"the baseline":       {"[openid, admin]", "[openid, admin, root]", virtual, []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
-		"another wrong":      {"name: all", "name: all, labels: {-: b}", virtual, []string{"f:3:31 schema/metadata", "f:9:36 baseline/not-supported"}},
-		"malformed old":      {"", "", strings.Replace(virtual, "name: all", "name: all, labels: {a: 1}", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
-		"broken old":         {"", "", "a: [", []string{"f:9:36 rule/baseline-in-advertised-scopes", "old:1:1 parse/syntax"}},
+		"created":                   {"", "", "", []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"another is stored":         {"", "", strings.Replace(virtual, "name: all", "name: other", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"unchanged":                 {"", "", virtual, []string{"f:9:36 baseline/not-supported"}},
+		"stored as v1alpha1":        {"", "", strings.ReplaceAll(virtual, "v1beta1", "v1alpha1"), []string{"f:9:36 baseline/not-supported"}},
+		"a label":                   {"name: all", "name: all, labels: {a: b}", virtual, []string{"f:9:36 baseline/not-supported"}},
+		"the baseline":              {"[openid, admin]", "[openid, admin, root]", virtual, []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"two of a name":             {one, two, virtual, []string{"f:9:36 baseline/not-supported", "f:10:113 schema/duplicate-item"}},
+		"two of a name were stored": {one, two, strings.Replace(virtual, one, two, 1), []string{"f:9:36 baseline/not-supported"}},
+		"another wrong":             {"name: all", "name: all, labels: {-: b}", virtual, []string{"f:3:31 schema/metadata", "f:9:36 baseline/not-supported"}},
+		"malformed old":             {"", "", strings.Replace(virtual, "name: all", "name: all, labels: {a: 1}", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"broken old":                {"", "", "a: [", []string{"f:9:36 rule/baseline-in-advertised-scopes", "old:1:1 parse/syntax"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := lintOne(t, strings.Replace(virtual, c.from, c.to, 1), lint.Options{Old: []lint.Source{{Name: "old", Text: []byte(c.old)}}})
