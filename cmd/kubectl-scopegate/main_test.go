@@ -113,8 +113,8 @@ func TestBrokenOutput(t *testing.T) {
 
 func TestScopeList(t *testing.T) {
 	for value, want := range map[string][]string{
-		"openid":                 {"openid"},
-		"openid email":           {"openid", "email"},
+		"openid":                  {"openid"},
+		"openid email":            {"openid", "email"},
 		" openid,email , a:b\tc ": {"openid", "email", "a:b", "c"},
 	} {
 		var list scopeList
