@@ -70,6 +70,10 @@ e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive instal
 	go build -o bin/ ./test/e2e/cluster
 	exec bin/cluster $(ARGS)
 
+.PHONY: matrix
+matrix: ## Run on Kubernetes 1.33 to 1.37 what depends on the API server, and print the table of docs/compatibility.md. KUBERNETES=1.35 for one, 5 minutes each when it is built.
+	@hack/matrix.sh
+
 .PHONY: prove
 prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, reliability, mutation or beside; CASES sets how many cases.
 	@$(ASSETS)

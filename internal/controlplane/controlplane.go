@@ -11,10 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,8 +35,8 @@ const Namespace = "scopegate-system"
 
 // The users that scopegate's manager is in a cluster.
 const (
-	wholeUser = "system:serviceaccount:" + Namespace + ":scopegate"
-	guardUser = "system:serviceaccount:" + Namespace + ":scopegate-guard"
+	standaloneUser = "system:serviceaccount:" + Namespace + ":scopegate"
+	guardUser      = "system:serviceaccount:" + Namespace + ":scopegate-guard"
 )
 
 // startTimeout is how long each of the processes may take, and the CRDs: seconds,
@@ -156,7 +158,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		return nil, fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	folders := []string{"manager", "rbac"}
-	c.user = wholeUser
+	c.user = standaloneUser
 	if options.Guard {
 		folders = []string{"guard/manager", "guard/rbac", "guard/policies", "guard/hold"}
 		c.user = guardUser
@@ -175,7 +177,8 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 }
 
 // install creates what is in folders: the namespace, the RBAC that scopegate's
-// manager runs under, and in guard mode the policies.
+// manager runs under, and in guard mode the policies. Before Kubernetes 1.36 there is
+// nothing that can hold.
 func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	admin, err := client.New(c.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
@@ -187,7 +190,11 @@ func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 			return err
 		}
 		for _, object := range objects {
-			if err := admin.Create(ctx, object); err != nil {
+			err := admin.Create(ctx, object)
+			if meta.IsNoMatchError(err) && strings.HasPrefix(object.GetKind(), "Mutating") {
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
 			}
 		}
