@@ -163,7 +163,7 @@ var bugs = []bug{
 	{told, "a policy without a binding is taken for effective", checkedFile,
 		`case !bound:`, `case !bound && policy.Name == "":`},
 
-	{told, "Ready before the Deployment is observed", "internal/rollout/progress.go",
+	{told, "Ready before the Deployment is observed", "internal/status/message/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},
 	{told, "stalled is what waits for a config that may yet appear", checkFile,
 		`Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound`, `Stalled: true`},

@@ -110,7 +110,7 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 	t.Helper()
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(interrupt)
-	command := exec.CommandContext(ctx, plugin, "tree", "-n", namespace, "-o", "json", "--watch") //nolint:gosec // The built plugin.
+	command := exec.CommandContext(ctx, plugin, "tree", "-n", namespace, "-o", "json", "--watch")
 	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	var stderr bytes.Buffer

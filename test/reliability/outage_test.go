@@ -41,7 +41,7 @@ func TestOutage(t *testing.T) {
 	defer proxy.Away()
 	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(whole.Config)}, Client: whole.Client}
 	through.Config.Host = "https://" + proxy.Address()
-	process := testenv.StartProcess(t, testenv.BuildManager(t),
+	process := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone",
 		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--auth-server-image", testenv.AuthServerImage)

@@ -11,17 +11,17 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// TestGuard lets the guard do all that it does: judge, look for what is held, try
-// its policies, tell of one that does not bite, serve metrics, end, clean up.
+// TestGuard lets the guard do all that it does: validate, look for what is held, try
+// its policies, report one that is not effective, serve metrics, end, clean up.
 func TestGuard(t *testing.T) {
 	t.Parallel()
-	exerciseGuard(t, install(t, true, filepath.Join(dist, "guard.yaml")), "team-c")
+	exerciseGuard(t, install(t, true, filepath.Join(dist, "guard.yaml"), filepath.Join(dist, "guard-hold.yaml")), "team-c")
 }
 
 // TestGuardInNamespaces is the same by Roles in team-a and team-b.
 func TestGuardInNamespaces(t *testing.T) {
 	t.Parallel()
-	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard")))
+	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard"), filepath.Join(dist, "guard-hold.yaml")))
 }
 
 // rendered is a file with an example of config/examples.

@@ -84,7 +84,7 @@ type installed struct {
 }
 
 // install starts an API server with an audit log and applies a manifest to it.
-func install(t *testing.T, toolhive bool, manifest string) *installed {
+func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	t.Helper()
 	folder := t.TempDir()
 	policy, log := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
@@ -113,9 +113,13 @@ func install(t *testing.T, toolhive bool, manifest string) *installed {
 	for _, namespace := range []string{"team-a", "team-b", "team-c"} {
 		create(t, cluster, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	}
-	i.apply(t, manifest)
-	if i.objects, err = setup.DecodeFile(manifest); err != nil {
-		t.Fatal(err)
+	for _, manifest := range manifests {
+		i.apply(t, manifest)
+		objects, err := setup.DecodeFile(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.objects = append(i.objects, objects...)
 	}
 	for _, object := range i.objects {
 		if object.GetKind() == "Deployment" {

@@ -170,7 +170,7 @@ func TestBrokenLinks(t *testing.T) {
 		"README.md": "# scopegate\n"}
 	want := []string{
 		"#gone: docs/page.md has no such heading", "gone.md: no such file", hosted + "gone.go: no such file",
-		"../../README.md#gone: README.md has no such heading", "#no-heading: docs/page.md has no such heading",
+		"../README.md#gone: README.md has no such heading", "#no-heading: docs/page.md has no such heading",
 	}
 	if diff := cmp.Diff(want, broken(pages, "docs/page.md")); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

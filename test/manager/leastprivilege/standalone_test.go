@@ -16,23 +16,23 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestWhole lets standalone mode do all that it does: judge, roll out, roll out anew,
+// TestStandalone lets standalone mode do all that it does: judge, roll out, roll out anew,
 // remove, tell of it, serve metrics, end.
-func TestWhole(t *testing.T) {
+func TestStandalone(t *testing.T) {
 	t.Parallel()
-	exerciseWhole(t, install(t, false, filepath.Join(dist, "install.yaml")))
+	exerciseStandalone(t, install(t, false, filepath.Join(dist, "standalone.yaml")))
 }
 
-// TestWholeInNamespaces is the same by Roles in team-a and team-b.
-func TestWholeInNamespaces(t *testing.T) {
+// TestStandaloneInNamespaces is the same by Roles in team-a and team-b.
+func TestStandaloneInNamespaces(t *testing.T) {
 	t.Parallel()
 	i := install(t, false, rendered(t, "namespaced"))
 	createAll(t, i, "team-c")
-	exerciseWhole(t, i)
+	exerciseStandalone(t, i)
 	isNotJudged(t, i, "team-c")
 }
 
-func exerciseWhole(t *testing.T, i *installed) {
+func exerciseStandalone(t *testing.T, i *installed) {
 	t.Helper()
 	manager := i.manager(t)
 	for _, namespace := range []string{"team-a", "team-b"} {
