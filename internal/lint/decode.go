@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -60,14 +61,18 @@ func (d document) decode() (content, *problem) {
 	if problem := inspected.visit(root, nil, 0, false); problem != nil {
 		return content{}, problem
 	}
-	decoded, asJSON := content{node: root}, d.text
+	decoded, text := content{node: root}, d.text
 	if !d.json {
 		decoded.duplicates = inspected.duplicates
-		if asJSON, err = kyaml.YAMLToJSON(d.text); err != nil {
+		// kubectl ends the last line, which a block of text can be on.
+		if !bytes.HasSuffix(text, []byte("\n")) {
+			text = slices.Concat(text, []byte("\n"))
+		}
+		if text, err = kyaml.YAMLToJSON(text); err != nil {
 			return content{}, syntaxProblem(err)
 		}
 	}
-	strict, err := json.UnmarshalStrict(asJSON, &decoded.value)
+	strict, err := json.UnmarshalStrict(text, &decoded.value)
 	if err != nil {
 		return content{}, syntaxProblem(err)
 	}
