@@ -51,7 +51,7 @@ func (t *table) row(cells ...string) {
 		// A tab or a line's end within would break the columns.
 		cells[i] = strings.Map(func(r rune) rune { return max(r, ' ') }, cmp.Or(cells[i], "-"))
 	}
-	fmt.Fprintln(t.writer, strings.Join(cells, "\t"))
+	_, _ = fmt.Fprintln(t.writer, strings.Join(cells, "\t"))
 }
 
 func (t *table) config(config Config) {
