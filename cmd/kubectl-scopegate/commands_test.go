@@ -37,7 +37,7 @@ var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal
 // plugin.
 func TestDependencies(t *testing.T) {
 	for of, unwanted := range map[string]*regexp.Regexp{".": heavy, "../manager": ofPlugin} {
-		output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", of).Output() //nolint:gosec // A package of this repository.
+		output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", of).Output() //nolint:gosec // Our own packages.
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,27 +86,35 @@ func TestWatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// Off, since the guard that another test installs would reject the edit.
 			ns := "watched"
-			config := testenv.Config(ns, "shared", "openid")
-			create(t, cluster, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}), config, testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid")))
+			create(t, cluster, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
 			await, stop := watchTree(t, cluster, ns)
-			await("Supported", "")
+			await("no config")
+			config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
+			create(t, cluster, config)
+			await("NotReferenced")
+			create(t, cluster, server)
+			await("Supported")
 			if cluster == guarded {
 				makeChildren(t, ns, "MCPServer", "web", map[string]string{"runconfig.json": runConfig("openid", "openid")}, 1)
-				await("Supported", "RolledOut")
+				await("Supported RolledOut")
 			}
 			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
 			if err := cluster.Client.Update(t.Context(), config); err != nil {
 				t.Fatal(err)
 			}
-			await("NotSupported", "")
+			await("NotSupported")
+			if err := cluster.Client.Delete(t.Context(), server); err != nil {
+				t.Fatal(err)
+			}
+			await("NotReferenced")
 			stop()
 		})
 	}
 }
 
-// watchTree watches a namespace with one consumer. await waits for a verdict and, if it
-// is not empty, a rollout.
-func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await func(verdict, rollout string), stop func()) {
+// watchTree watches a namespace with one consumer at most. await waits for a verdict
+// on it, with the state of its rollout or without, or on the config.
+func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await func(want string), stop func()) {
 	t.Helper()
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(interrupt)
@@ -123,21 +131,25 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(stdout)
-	await = func(verdict, rollout string) {
+	await = func(want string) {
 		t.Helper()
 		for lines.Scan() {
 			var report tree.Report
 			if err := json.Unmarshal(lines.Bytes(), &report); err != nil {
 				t.Fatalf("%v in %s", err, lines.Text())
 			}
-			if len(report.Configs) != 1 || len(report.Configs[0].Consumers) != 1 {
-				continue
+			got := "no config"
+			if len(report.Configs) > 0 {
+				got = report.Configs[0].Verdict.State
+				for _, consumer := range report.Configs[0].Consumers {
+					got = consumer.Verdict.State + " " + consumer.Rollout.State
+				}
 			}
-			if got := report.Configs[0].Consumers[0]; got.Verdict.State == verdict && (rollout == "" || got.Rollout.State == rollout) {
+			if got == want || strings.HasPrefix(got, want+" ") {
 				return
 			}
 		}
-		t.Fatalf("the watch ended before the verdict was %s; stderr: %s", verdict, &stderr)
+		t.Fatalf("the watch ended before it showed %s; stderr: %s", want, &stderr)
 	}
 	stop = func() {
 		t.Helper()

@@ -51,7 +51,6 @@ func (t *table) row(cells ...string) {
 		// A tab or a line's end within would break the columns.
 		cells[i] = strings.Map(func(r rune) rune { return max(r, ' ') }, cmp.Or(cells[i], "-"))
 	}
-	// A tabwriter writes when it is flushed.
 	_, _ = fmt.Fprintln(t.writer, strings.Join(cells, "\t"))
 }
 
