@@ -43,10 +43,12 @@ type lintFlags struct {
 	guard      bool
 	namespace  string
 	format     string
+	// defaults are of the root command.
+	defaults *scopeList
 }
 
-func newLint() *cobra.Command {
-	flags := &lintFlags{}
+func newLint(defaults *scopeList) *cobra.Command {
+	flags := &lintFlags{defaults: defaults}
 	command := &cobra.Command{
 		Use:     "lint (-f PATH | -f DIR | -f -)...",
 		Short:   "Validate manifests without a cluster",
@@ -89,7 +91,7 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	if len(sources) == 0 {
 		return &exitError{exitUnjudged, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
 	}
-	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old})
+	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old, DefaultScopes: *f.defaults})
 	if err != nil {
 		return &exitError{exitUnjudged, err}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,12 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 
 // TestExitStatus runs the command as a user does.
 func TestExitStatus(t *testing.T) {
+	sample, err := os.ReadFile("../../config/samples/60-virtual-mcp-server.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its auth server is told no scopes, so it has the defaults.
+	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(string(sample), "")
 	folder := t.TempDir()
 	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": ""} {
 		file := filepath.Join(folder, name)
@@ -77,6 +84,8 @@ func TestExitStatus(t *testing.T) {
 		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
 		"nothing in folder":  {args: []string{"lint", "none"}, code: exitUnjudged, stderr: "there are no manifests"},
 		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitUnjudged, stderr: "broken pipe"},
+		"default scopes":     {args: []string{"lint", "--guard", "-"}, stdin: strings.NewReader(office), code: exitFindings, stdout: `scope "calendar.read" is not supported by the auth server of VirtualMCPServer "office"`},
+		"other defaults":     {args: []string{"lint", "--guard", "--default-scopes", "openid,calendar.read", "-"}, stdin: strings.NewReader(office), stdout: "0 errors, 1 warning"},
 		"no default scope":   {args: []string{"tree", "--default-scopes", " , "}, code: exitUsage, stderr: "name at least one scope"},
 		"no cluster":         {args: []string{"tree"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"no cluster either":  {args: []string{"guard", "check"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},

@@ -24,6 +24,9 @@ type Options struct {
 	Guard bool
 	// Old are the stored versions of the objects.
 	Old []Source
+	// DefaultScopes are what an auth server supports that is told no scopes;
+	// ToolHive's that scopegate knows if empty.
+	DefaultScopes []string
 }
 
 // Lint validates the objects of the sources, each by itself and all together.
@@ -46,7 +49,7 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 			report.Objects = append(report.Objects, ObjectInFile{m.id, r.document.source.Name})
 		}
 	}
-	if err := resolvePairs(members); err != nil {
+	if err := resolvePairs(members, options.DefaultScopes); err != nil {
 		return Report{}, err
 	}
 	for _, r := range append(results, stored...) {

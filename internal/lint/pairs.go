@@ -69,8 +69,9 @@ type input struct {
 }
 
 // resolvePairs resolves the consumers and the configs of the input, and reports
-// what they say together.
-func resolvePairs(members []*member) error {
+// what they say together. defaults are those of the auth servers, if others than
+// scopegate knows.
+func resolvePairs(members []*member, defaults []string) error {
 	in := input{members: map[Object]*member{}, used: map[Object]bool{}}
 	for _, m := range members {
 		if earlier := in.members[m.id.key()]; earlier != nil && m.id.Name != "" {
@@ -82,6 +83,9 @@ func resolvePairs(members []*member) error {
 	for _, m := range members {
 		if m.consumer == nil {
 			continue
+		}
+		if len(defaults) > 0 {
+			m.consumer.Defaults = defaults
 		}
 		if err := in.pair(m, *m.consumer); err != nil {
 			return err
