@@ -196,14 +196,14 @@ func (c *cluster) run(ctx context.Context, stdin io.Reader, arguments ...string)
 
 // quoted is how a command is written in a shell.
 func quoted(arguments []string) string {
-	words := make([]string, len(arguments))
+	quoted := make([]string, len(arguments))
 	for i, argument := range arguments {
-		words[i] = argument
+		quoted[i] = argument
 		if strings.ContainsAny(argument, " \t\n'\"{}()$*|&;<>") {
-			words[i] = "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
+			quoted[i] = "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 var scopegateImage = regexp.MustCompile(`\S*scopegate-(manager|authserver):[^\s"']+`)
