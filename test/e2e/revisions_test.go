@@ -87,10 +87,7 @@ func (h *history) current() error {
 // quiet waits while nothing is edited.
 func (h *history) quiet() window {
 	from := time.Now()
-	select {
-	case <-ctx.Done():
-	case <-time.After(churnQuiet):
-	}
+	pause(churnQuiet)
 	return window{from, time.Now()}
 }
 
