@@ -69,32 +69,34 @@ func held(s *scenario) {
 	}
 }
 
-// heldFor is how long each edit is held.
-const heldFor = 5 * time.Minute
+// heldFor is how long each edit is held, after editFor in which what the edit itself
+// sets off is done.
+const (
+	editFor = 10 * time.Second
+	heldFor = 5 * time.Minute
+)
 
 func (s *scenario) countHeld(edit heldEdit) {
 	s.goodWorkloads()
 	pods, revisions := s.demoPods(), s.revisions()
-	before := s.costs()
 	stored, stop := s.countStored()
 	defer stop()
+	before := s.costs(stored)
 	if edit.name != atRest {
 		s.applyChanged("", "toolhive/*.yaml", append([]string{baseline, baseline + ", " + badScope}, edit.besides...)...)
 		s.awaitHeld()
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(heldFor):
-	}
-	after := s.costs()
-	fmt.Printf("\nIn a minute, over %s:\n%-24s %-24s %8s %8s %8s %8s %8s\n", heldFor, "edit", "workload", "failed", "requeued", "requests", "stored", "guard's")
-	per := func(n float64) float64 { return n / heldFor.Minutes() }
+	pause(editFor)
+	start := s.costs(stored)
+	pause(heldFor)
+	end := s.costs(stored)
+	fmt.Printf("\n%-36s %-24s %8s %8s %8s %8s %8s\n", "edit", "workload", "failed", "requeued", "requests", "stored", "guard's")
 	for _, w := range workloads {
-		cost, writes := after[w.name].minus(before[w.name]), stored[w.name]
-		fmt.Printf("%-24s %-24s %8.2f %8.2f %8.2f %8.2f %8.2f\n", edit.name, w.object, per(cost.failed), per(cost.requeued), per(cost.requests),
-			per(float64(writes.others.Load())), per(float64(writes.guards.Load())))
-		if cost.failed > 0 {
-			s.Errorf("%v reconciles of %s failed", cost.failed, w.object)
+		start[w.name].minus(before[w.name]).print(edit.name+", at first", w.object, 1)
+		held := end[w.name].minus(start[w.name])
+		held.print(edit.name+", in a minute", w.object, heldFor.Minutes())
+		if held.failed > 0 {
+			s.Errorf("while the edit was held, %v reconciles of %s failed", held.failed, w.object)
 		}
 	}
 	s.kubectl(demo, "get", "configmaps", "--selector", heldConfigMaps)
@@ -129,17 +131,29 @@ func (s *scenario) repair(alone bool) {
 	}
 }
 
-// cost is what a kind costs: reconciles that failed and that were put off, and
-// requests to write a status.
-type cost struct{ failed, requeued, requests float64 }
+func pause(duration time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(duration):
+	}
+}
+
+// cost is what a workload's kind costs: reconciles that failed and that were put
+// off, and requests to write a status; and the writes of the workload that changed
+// something: the guard's condition, or anything else.
+type cost struct{ failed, requeued, requests, stored, guards float64 }
 
 func (c cost) minus(before cost) cost {
-	return cost{c.failed - before.failed, c.requeued - before.requeued, c.requests - before.requests}
+	return cost{c.failed - before.failed, c.requeued - before.requeued, c.requests - before.requests, c.stored - before.stored, c.guards - before.guards}
+}
+
+func (c cost) print(edit, workload string, minutes float64) {
+	fmt.Printf("%-36s %-24s %8.2f %8.2f %8.2f %8.2f %8.2f\n", edit, workload, c.failed/minutes, c.requeued/minutes, c.requests/minutes, c.stored/minutes, c.guards/minutes)
 }
 
 // costs reads the reconciles of each workload's kind from the operator's metrics,
 // and the writes of statuses from the API server's: by whomever.
-func (s *scenario) costs() map[string]cost {
+func (s *scenario) costs(stored map[string]*writes) map[string]cost {
 	s.Helper()
 	pods, err := s.clientset.CoreV1().Pods("toolhive-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=toolhive-operator"})
 	s.must(err)
@@ -152,7 +166,11 @@ func (s *scenario) costs() map[string]cost {
 	for _, w := range workloads {
 		kind, _, _ := strings.Cut(w.object, "/")
 		controller, resource := fmt.Sprintf("controller=%q", kind), fmt.Sprintf("resource=%q", plural[kind])
-		c := cost{failed: sum(operator, "controller_runtime_reconcile_total{", controller, `result="error"`), requeued: sum(operator, "controller_runtime_reconcile_total{", controller, `result="requeue"`)}
+		c := cost{
+			failed:   sum(operator, "controller_runtime_reconcile_total{", controller, `result="error"`),
+			requeued: sum(operator, "controller_runtime_reconcile_total{", controller, `result="requeue"`),
+			stored:   float64(stored[w.name].others.Load()), guards: float64(stored[w.name].guards.Load()),
+		}
 		for _, verb := range []string{"PUT", "PATCH", "APPLY"} {
 			c.requests += sum(apiServer, "apiserver_request_total{", ","+resource, `subresource="status"`, fmt.Sprintf("verb=%q", verb))
 		}

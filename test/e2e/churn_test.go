@@ -58,15 +58,15 @@ func churn(s *scenario) {
 
 	writes := &guardWrites{bases: map[string]string{}}
 	s.startManager(writes)
-	s.await("every object has the condition", history.told)
+	s.await("every object has the condition", history.current)
 	edits := s.randomEdits(objects)
-	s.await("every object has the condition of its generation", history.told)
+	s.await("every object has the condition of its generation", history.current)
 	s.await("nothing changes", history.settled)
 	after := history.quiet()
 
 	report := history.report(writes.bases, edits)
 	fmt.Printf("random edits                                         %d\n", len(edits))
-	fmt.Printf("from an edit to the condition of its generation      %s\n", quantiles(report.told))
+	fmt.Printf("from an edit to the condition of its generation      %s\n", quantiles(report.delays))
 	fmt.Printf("ToolHive's operator overwrote the entry              %d times\n", report.overwritten)
 	fmt.Printf("until it was back                                    %s\n", quantiles(report.back))
 	fmt.Printf("the guard's writes, and those that changed nothing   %d, %d\n", report.writes, writes.unchanged)

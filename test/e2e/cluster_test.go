@@ -196,14 +196,14 @@ func (c *cluster) run(ctx context.Context, stdin io.Reader, arguments ...string)
 
 // quoted is how a command is written in a shell.
 func quoted(arguments []string) string {
-	words := make([]string, len(arguments))
+	quoted := make([]string, len(arguments))
 	for i, argument := range arguments {
-		words[i] = argument
+		quoted[i] = argument
 		if strings.ContainsAny(argument, " \t\n'\"{}()$*|&;<>") {
-			words[i] = "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
+			quoted[i] = "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(quoted, " ")
 }
 
 var scopegateImage = regexp.MustCompile(`\S*scopegate-(manager|authserver):[^\s"']+`)
@@ -211,7 +211,7 @@ var scopegateImage = regexp.MustCompile(`\S*scopegate-(manager|authserver):[^\s"
 // importImages puts the images of scopegate that a manifest names onto the node,
 // and returns how many they are. Another cluster has to have them.
 func (c *cluster) importImages(manifest string) (int, error) {
-	text, err := os.ReadFile(filepath.Join(root, manifest)) //nolint:gosec // A file of this repository.
+	text, err := os.ReadFile(filepath.Join(root, manifest)) //nolint:gosec // A manifest of the repository.
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scopegate/scopegate/internal/guard"
+
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -49,7 +51,8 @@ func (s *scenario) sameExamples(without outcome) {
 	s.say("ToolHive's examples: %d objects and children, the same with the guard as without.", len(with))
 }
 
-// applyExamples applies every example, each in a namespace of its own, waits until
+// applyExamples applies every example, each in a namespace of its own in which the
+// guard denies, waits until
 // ToolHive's operator is done, and returns what came of it.
 func (s *scenario) applyExamples() outcome {
 	s.Helper()
@@ -65,7 +68,7 @@ func (s *scenario) applyExamples() outcome {
 		}
 		namespace := fmt.Sprintf("example-%02d", number)
 		number++
-		s.must(s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"example": ""}}}))
+		s.must(s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"example": "", guard.ModeLabel: guard.ModeDeny}}}))
 		name, err := filepath.Rel(folder, path)
 		s.must(err)
 		return s.applyExample(result, path, name, namespace)

@@ -27,7 +27,7 @@ const (
 )
 
 // installGuard installs the guard, with the hold where the cluster can have it, and
-// waits until all conditions tell that all is well.
+// waits until all conditions say that all is well.
 func (s *scenario) installGuard() {
 	s.Helper()
 	_, err := s.importImages(guardManifest)
@@ -52,7 +52,7 @@ func (s *scenario) canHold() bool {
 }
 
 // warn: as installed, it warns at kubectl. The edit is made, and the condition
-// tells.
+// says so.
 func warn(s *scenario) {
 	s.mode(guard.ModeWarn)
 	if said := s.applyMistake(); strings.Count(said, "Warning: ") < mistakes {

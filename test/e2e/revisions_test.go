@@ -72,8 +72,8 @@ func (h *history) settled() error {
 	return nil
 }
 
-// told is that every object has the condition of its generation.
-func (h *history) told() error {
+// current is that every object has the condition of its generation.
+func (h *history) current() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for name, revisions := range h.revisions {
@@ -87,10 +87,7 @@ func (h *history) told() error {
 // quiet waits while nothing is edited.
 func (h *history) quiet() window {
 	from := time.Now()
-	select {
-	case <-ctx.Done():
-	case <-time.After(churnQuiet):
-	}
+	pause(churnQuiet)
 	return window{from, time.Now()}
 }
 
@@ -102,8 +99,8 @@ type churnReport struct {
 	// old one in its place, and back how long it took until it was back.
 	overwritten int
 	back        []time.Duration
-	// told is the time from each edit until the condition was of its generation.
-	told []time.Duration
+	// delays are from each edit until the condition was of its generation.
+	delays []time.Duration
 	// touched are what the guard's writes changed beside its entry.
 	touched []string
 	// guards and others are the times of the guard's writes, and of those of anybody
@@ -130,9 +127,9 @@ func (h *history) report(bases map[string]string, edits []edit) *churnReport {
 	}
 	for _, edit := range edits {
 		revisions := h.revisions[edit.object]
-		told := slices.IndexFunc(revisions, func(r revision) bool { return observed(r) >= edit.generation })
-		if told >= 0 {
-			report.told = append(report.told, max(0, revisions[told].at.Sub(edit.at)))
+		first := slices.IndexFunc(revisions, func(r revision) bool { return observed(r) >= edit.generation })
+		if first >= 0 {
+			report.delays = append(report.delays, max(0, revisions[first].at.Sub(edit.at)))
 		}
 	}
 	return report

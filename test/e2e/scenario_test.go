@@ -78,7 +78,7 @@ func (s *scenario) after(arguments ...string) {
 	})
 }
 
-// diagnose shows what tells most about a failure.
+// diagnose shows what explains most failures.
 func (s *scenario) diagnose(ctx context.Context) {
 	const conditions = `go-template={{range .items}}{{$item := .}}{{range .status.conditions}}{{$item.kind}} {{$item.metadata.namespace}}/{{$item.metadata.name}} {{.type}}={{.status}} {{.reason}}: {{.message}}{{"\n"}}{{end}}{{end}}`
 	for _, arguments := range [][]string{
@@ -94,7 +94,7 @@ func (s *scenario) diagnose(ctx context.Context) {
 	}
 }
 
-// say tells what comes next.
+// say announces what comes next.
 func (s *scenario) say(format string, arguments ...any) {
 	fmt.Printf("\n# "+format+"\n", arguments...)
 }
@@ -211,7 +211,7 @@ func (s *scenario) await(what string, missing func() error) {
 	timed(begin, what)
 }
 
-// timed tells what is done now, and how long it took.
+// timed reports what is done now, and how long it took.
 func timed(begin time.Time, what string) {
 	fmt.Printf("%6.1fs  %s\n", time.Since(begin).Seconds(), what)
 }

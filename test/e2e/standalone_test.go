@@ -32,7 +32,7 @@ const (
 	office  = "virtualmcpserver/office"
 )
 
-// kinds are the kinds of consumers, by how kubectl is told them.
+// kinds are the kinds of consumers, by their names in kubectl.
 var kinds = map[string]string{"mcpserver": "MCPServer", "mcpremoteproxy": "MCPRemoteProxy", "virtualmcpserver": resolve.KindVirtualMCPServer}
 
 // child is the name of the Deployment and of the Service of a consumer.
@@ -97,7 +97,7 @@ func good(s *scenario) {
 }
 
 // invalidFromTheStart: nothing is made for a baseline that the auth server would
-// refuse, and everybody who looks is told.
+// refuse, and the conditions say so.
 func invalidFromTheStart(s *scenario) {
 	namespace := s.restricted("invalid")
 	s.say("From before the first object, every Deployment, ReplicaSet and pod of the namespace is watched.")

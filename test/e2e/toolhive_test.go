@@ -112,7 +112,7 @@ func (s *scenario) crashLoops() {
 	s.kubectl(demo, "get", "mcpexternalauthconfigs,mcpservers,mcpremoteproxies,virtualmcpservers")
 	for _, object := range guarded {
 		if said := s.kubectl(demo, "get", object, "--output", allConditions); strings.Contains(said, badScope) {
-			s.Fatalf("%s tells the cause by itself", object)
+			s.Fatalf("%s names the cause by itself", object)
 		}
 	}
 	s.say("The cause is in the logs of the pods alone.")

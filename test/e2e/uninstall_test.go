@@ -19,7 +19,7 @@ func uninstall(s *scenario, before map[string]bool) {
 	s.say("A consumer takes its auth server with it.")
 	s.kubectl(namespace, "delete", mail)
 	// Also a sign that Kubernetes' garbage collector knows the new kinds by now: if
-	// they went before it did, it could not tell that an owner is gone.
+	// they went before it did, it could not know that an owner is gone.
 	s.kubectl(namespace, "wait", "--for=delete", "replicasets", "--selector", "app.kubernetes.io/instance="+child(namespace, mail), "--timeout", "2m")
 
 	s.say("The manifest is deleted, with the CRDs and every object of theirs.")

@@ -43,7 +43,7 @@ if ! mkdir -p "$cache" 2>/dev/null || [[ ! -w "$cache" ]]; then
   echo "node: cannot write to $cache; set XDG_CACHE_HOME to a folder that you can write to" >&2
   exit 1
 fi
-# Built beside its place and moved there whole: an interrupted build leaves
+# Built beside its place and moved there when it is complete: an interrupted build leaves
 # nothing that a later run would take for complete.
 work=$(mktemp -d "$cache/building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -77,11 +77,6 @@ echo "node: packing images" >&2
 pack "$toolhive/LICENSE" "$toolhive_version" thv-operator thv-proxyrunner vmcp
 pack "$root/LICENSE" test pause mcpserver
 
-# What of ToolHive's charts is no template.
-mkdir "$work/toolhive"
-cp -r "$toolhive/deploy/charts/operator-crds/files/crds" "$work/toolhive/crds"
-cp "$toolhive/deploy/charts/operator/templates/clusterrole/role.yaml" "$work/toolhive/"
-chmod -R u+w "$work/toolhive"
 chmod 755 "$work"
 # Another build may have been first.
 [[ -d "$out" ]] || mv "$work" "$out"

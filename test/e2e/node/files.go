@@ -157,7 +157,7 @@ evictionHard: {memory.available: "0%%", nodefs.available: "0%%", nodefs.inodesFr
 `, c.path("containerd.sock"), cgroupName(c.Folder), c.path("volume-plugins"), c.path("resolv.conf"), c.address.Node)
 }
 
-// proxyConfig leaves alone what is the whole machine's.
+// proxyConfig leaves alone what belongs to the machine.
 func (c *Cluster) proxyConfig() string {
 	return fmt.Sprintf(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

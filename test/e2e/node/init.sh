@@ -8,7 +8,7 @@ for place in /run /var/lib /var/log; do
   mount -t tmpfs -o mode=755 tmpfs "$place"
 done
 mkdir -p /run/lock
-# kubelet sets these, and they are the whole machine's.
+# kubelet sets these, and they belong to the machine.
 protect() {
   echo "$2" > "$folder/$(basename "$1")"
   mount --bind "$folder/$(basename "$1")" "/proc/sys/$1"

@@ -165,10 +165,10 @@ func (c *Cluster) restart(ctx context.Context, name string, start func(context.C
 	return nil
 }
 
-// timed says what is done now and how long it took.
+// timed reports what is done now and how long it took.
 func (c *Cluster) timed(begin time.Time, what string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	// Nobody is there to be told that nothing can be told.
+	// There is nobody to report to.
 	_, _ = fmt.Fprintf(c.output, "%6.1fs  %s\n", time.Since(begin).Seconds(), what)
 }

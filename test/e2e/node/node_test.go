@@ -81,8 +81,8 @@ func TestAnswerDNS(t *testing.T) {
 	}
 }
 
-// TestCheckTellsAll checks that what is missing is told at once, with what to do.
-func TestCheckTellsAll(t *testing.T) {
+// TestCheckReportsAll holds that everything missing is reported at once, with what to do.
+func TestCheckReportsAll(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv(ControlPlaneVariable, t.TempDir())
 	t.Setenv(AssetsVariable, "")

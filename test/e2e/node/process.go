@@ -46,10 +46,10 @@ func (c *Cluster) run(name, program string, arguments ...string) error {
 	return nil
 }
 
-// stop tells a program to end, and makes it after ten seconds.
+// stop ends a program, by force after ten seconds.
 func (p *process) stop() error {
 	p.stopping = true
-	// nsenter waits for the program, and is not told to end itself.
+	// nsenter ends when the program does.
 	pid, err := onlyChild(p.command.Process.Pid)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (c *Cluster) await(ctx context.Context, what string, ask func(context.Conte
 	}
 }
 
-// ended tells of a program that ended by itself.
+// ended reports a program that ended by itself.
 func (c *Cluster) ended() error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -38,7 +38,7 @@ func (a assets) binary(name string) string { return filepath.Join(a.node, "bin",
 // Assets is the folder of what tools/node/build.sh has built.
 func Assets() string { return os.Getenv(AssetsVariable) }
 
-// CheckMachine tells everything at once that this machine lacks to run a
+// CheckMachine reports everything at once that this machine lacks to run a
 // cluster, besides what is built here.
 func CheckMachine() error { return lacking(missingOfMachine()) }
 
