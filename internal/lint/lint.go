@@ -24,8 +24,7 @@ type Options struct {
 	Guard bool
 	// Old are the stored versions of the objects.
 	Old []Source
-	// DefaultScopes are what an auth server supports that is told no scopes;
-	// ToolHive's that scopegate knows if empty.
+	// DefaultScopes replace those of ToolHive's auth server, unless empty.
 	DefaultScopes []string
 }
 
@@ -40,8 +39,7 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 	if err := each(ctx, results, runtime.GOMAXPROCS(0), l.validate); err != nil {
 		return Report{}, err
 	}
-	report := Report{Files: len(sources)}
-	var members []*member
+	report, members := Report{Files: len(sources)}, []*member(nil)
 	for _, r := range results {
 		report.Skipped += r.skipped
 		members = append(members, r.members...)

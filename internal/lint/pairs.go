@@ -69,8 +69,7 @@ type input struct {
 }
 
 // resolvePairs resolves the consumers and the configs of the input, and reports
-// what they say together. defaults are those of the auth servers, if others than
-// scopegate knows.
+// what they say together. defaults are as in Options.
 func resolvePairs(members []*member, defaults []string) error {
 	in := input{members: map[Object]*member{}, used: map[Object]bool{}}
 	for _, m := range members {
