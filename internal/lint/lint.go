@@ -39,7 +39,8 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 	if err := each(ctx, results, runtime.GOMAXPROCS(0), l.validate); err != nil {
 		return Report{}, err
 	}
-	report, members := Report{Files: len(sources)}, []*member(nil)
+	report := Report{Files: len(sources)}
+	var members []*member
 	for _, r := range results {
 		report.Skipped += r.skipped
 		members = append(members, r.members...)

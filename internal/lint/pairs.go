@@ -69,7 +69,7 @@ type input struct {
 }
 
 // resolvePairs resolves the consumers and the configs of the input, and reports
-// what they say together. defaults are as in Options.
+// what they say together.
 func resolvePairs(members []*member, defaults []string) error {
 	in := input{members: map[Object]*member{}, used: map[Object]bool{}}
 	for _, m := range members {
