@@ -50,7 +50,7 @@ type platform struct {
 	Bin      string               `json:"bin"`
 }
 
-const description = `Tells whether the baseline scopes of ToolHive's embedded auth servers are among
+const description = `Reports whether the baseline scopes of ToolHive's embedded auth servers are among
 the scopes that the auth servers support: lint judges manifests without a
 cluster, tree shows the configs of a cluster with their consumers and verdicts,
 and guard check takes stock before and after the guard is adopted.
