@@ -26,25 +26,8 @@ func TestOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.follow(true)
-	target, err := url.Parse(whole.Config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := target.Host
-	if host == "" {
-		host = whole.Config.Host
-	}
-	proxy, err := faults.NewProxy(t.Context(), host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Away()
-	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(whole.Config)}, Client: whole.Client}
-	through.Config.Host = "https://" + proxy.Address()
-	process := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone",
-		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
-		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
-		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--auth-server-image", testenv.AuthServerImage)
+	proxy := newProxy(t)
+	process := startThrough(t, proxy, w)
 	if err := whole.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
 		t.Fatal(err)
 	}
@@ -71,4 +54,31 @@ func TestOutage(t *testing.T) {
 	if err := process.Stop(); err != nil {
 		t.Errorf("the manager did not outlast the outages: %v", err)
 	}
+}
+
+// newProxy is between a manager and the API server of standalone mode.
+func newProxy(t *testing.T) *faults.Proxy {
+	t.Helper()
+	host := whole.Config.Host
+	if target, err := url.Parse(host); err == nil && target.Host != "" {
+		host = target.Host
+	}
+	proxy, err := faults.NewProxy(t.Context(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Away)
+	return proxy
+}
+
+// startThrough starts a manager in standalone mode, as a process with a lease, that
+// reaches the API server through a proxy and works in the namespace of a world.
+func startThrough(t *testing.T, proxy *faults.Proxy, w *world) *testenv.Process {
+	t.Helper()
+	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(whole.Config)}, Client: whole.Client}
+	through.Config.Host = "https://" + proxy.Address()
+	return testenv.StartProcess(t, testenv.BuildManager(t), "--standalone",
+		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
+		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
+		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--auth-server-image", testenv.AuthServerImage)
 }

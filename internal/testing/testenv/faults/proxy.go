@@ -13,9 +13,11 @@ import (
 
 // Proxy passes on the connections of a process to the API server, and can be
 // away as an API server is that restarts: connections break, and new ones are
-// refused.
+// refused. It can also be slow.
 type Proxy struct {
 	target string
+	// Delay is how much later each answer arrives. It is set before the first connection.
+	Delay time.Duration
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -95,9 +97,41 @@ func (p *Proxy) pass(ctx context.Context, by net.Listener, client net.Conn) {
 		_, _ = io.Copy(server, client)
 		_ = server.Close()
 	}()
-	_, _ = io.Copy(client, server)
+	p.answer(client, server)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, client)
 	delete(p.open, server)
+}
+
+// answer passes on what the API server sends, each piece after the delay.
+func (p *Proxy) answer(client io.Writer, server io.Reader) {
+	if p.Delay == 0 {
+		_, _ = io.Copy(client, server)
+		return
+	}
+	type piece struct {
+		due  time.Time
+		data []byte
+	}
+	// More than this many are under way only where the manager is not read from either.
+	pieces := make(chan piece, 1<<14)
+	go func() {
+		defer close(pieces)
+		for {
+			data := make([]byte, 32<<10)
+			n, err := server.Read(data)
+			if n > 0 {
+				pieces <- piece{time.Now().Add(p.Delay), data[:n]}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for next := range pieces {
+		time.Sleep(time.Until(next.due))
+		// The rest is read all the same, so that the reader ends.
+		_, _ = client.Write(next.data)
+	}
 }

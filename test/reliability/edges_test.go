@@ -1,0 +1,230 @@
+package reliability_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// TestSlowAPIServer delays every answer of the API server. The manager keeps its
+// lease, and does the same as otherwise.
+func TestSlowAPIServer(t *testing.T) {
+	delay := 100 * time.Millisecond
+	if full() > 0 {
+		delay = 2 * time.Second
+	}
+	w, err := newWorld(t.Context(), whole, "slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	proxy := newProxy(t)
+	proxy.Delay = delay
+	process := startThrough(t, proxy, w)
+	for _, e := range append([]edit{nudge("web")}, story()[:3]...) {
+		begin := time.Now()
+		if err := w.do(t.Context(), e, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+			t.Fatal(err)
+		}
+		report("edge", begin, fmt.Sprintf("every answer of the API server is %s late; %s", delay, e.what), "right after %s", time.Since(begin).Round(100*time.Millisecond))
+	}
+	if err := process.Stop(); err != nil {
+		t.Errorf("the manager did not outlast it: %v", err)
+	}
+}
+
+// TestCRDsAreReplaced deletes the CRDs, and with them every object, under a running
+// manager, and applies them again.
+func TestCRDsAreReplaced(t *testing.T) {
+	if full() == 0 {
+		t.Skip("only in a full run: client-go's watches back off for up to a minute")
+	}
+	plane, err := testenv.Start(t.Context(), controlplane.Options{GarbageCollector: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := plane.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	manager := plane.StartManager(t, nil)
+	namespace := plane.Namespace(t)
+	fill := func(baseline, reason string) {
+		t.Helper()
+		server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth"))
+		for _, object := range []client.Object{testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server} {
+			if err := plane.Client.Create(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begin := time.Now()
+		awaitReason(t, plane.Client, server, reason)
+		report("edge", begin, "the CRDs of a running manager are there", "the condition of a new object is right after %s", time.Since(begin).Round(100*time.Millisecond))
+	}
+	fill("openid", v1alpha1.ReasonBaselineScopesSupported)
+	crds, err := config.CRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := envtest.UninstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
+		t.Fatal(err)
+	}
+	for _, crd := range crds {
+		testenv.AwaitGone(t, plane.Client, crd)
+	}
+	if crds, err = config.CRDs(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: crds, MaxTime: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	fill("admin", v1alpha1.ReasonBaselineScopeNotSupported)
+	select {
+	case err := <-manager.Done():
+		t.Errorf("the manager ended: %v", err)
+	default:
+	}
+}
+
+// TestNamespaceIsBeingDeleted corrects a config in a namespace that is being deleted,
+// where the API server lets nobody create a Deployment. The status says so, and the
+// rest goes on.
+func TestNamespaceIsBeingDeleted(t *testing.T) {
+	w, err := newWorld(t.Context(), whole, "being-deleted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	kept := keep(t.Context(), w, 1, start{})
+	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody empties it here, so it stays as it is.
+	if err := w.Client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}); err != nil {
+		t.Fatal(err)
+	}
+	// A child is missing, and the verdict changes twice.
+	for _, e := range []edit{replaceChild("web", false, false), setScopes("web", []string{"email"})} {
+		if err := e.do(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitReason(t, w.Client, w.objects["web"], v1alpha1.ReasonBaselineScopeNotSupported)
+	if err := setScopes("web", nil).do(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	awaitReason(t, w.Client, w.objects["web"], v1alpha1.ReasonBaselineScopesSupported)
+	server := testenv.Await(t, w.Client, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}}, "says why it does not roll out", func(s *v1beta1.MCPServer) bool {
+		return testenv.Condition(s.Status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonRolloutFailed
+	})
+	if ready := testenv.Condition(server.Status.Conditions, v1alpha1.ConditionReady); !strings.Contains(ready.Message, "being terminated") {
+		t.Errorf("Ready says %q", ready.Message)
+	}
+	if err := kept.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDeletedWhileHeld deletes a consumer whose run config the guard holds: the
+// ConfigMap goes with it, and the config's condition no longer names it.
+func TestDeletedWhileHeld(t *testing.T) {
+	w, err := newWorld(t.Context(), guarded, "deleted-while-held")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	kept := keep(t.Context(), w, 1, start{})
+	for _, e := range []edit{setScopes("api", []string{"openid"}), holds("api")} {
+		if err := w.do(t.Context(), e, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
+	}
+	api := w.objects["api"]
+	heldMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: string(api.GetUID())}}
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(heldMap), heldMap); err != nil || heldMap.Labels[guard.HeldLabel] == "" {
+		t.Fatalf("the ConfigMap is not held: %v", err)
+	}
+	if err := w.do(t.Context(), toggle("api"), true); err != nil {
+		t.Fatal(err)
+	}
+	testenv.AwaitGone(t, w.Client, heldMap)
+	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
+func TestClockOfAnHourAhead(t *testing.T) {
+	w, err := newWorld(t.Context(), whole, "clock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	kept := keep(t.Context(), w, 1, start{})
+	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.end(); err != nil {
+		t.Fatal(err)
+	}
+	ahead := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
+	server := &v1beta1.MCPServer{}
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(w.objects["web"]), server); err != nil {
+		t.Fatal(err)
+	}
+	for i := range server.Status.Conditions {
+		server.Status.Conditions[i].LastTransitionTime = ahead
+	}
+	if err := w.Client.Status().Update(t.Context(), server); err != nil {
+		t.Fatal(err)
+	}
+	kept = keep(t.Context(), w, 1, start{})
+	if err := w.do(t.Context(), setScopes("web", []string{"email"}), true); err != nil {
+		t.Fatal(err)
+	}
+	condition := awaitReason(t, w.Client, server, v1alpha1.ReasonBaselineScopeNotSupported)
+	if !condition.LastTransitionTime.Before(&ahead) {
+		t.Errorf("the transition is of %s, which is in the future", condition.LastTransitionTime)
+	}
+	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// awaitReason waits until the condition BaselineScopesValid of an object has a reason.
+func awaitReason(t *testing.T, c client.WithWatch, object client.Object, reason string) metav1.Condition {
+	t.Helper()
+	var condition metav1.Condition
+	testenv.Await(t, c, object.DeepCopyObject().(status.Object), "has the reason "+reason, func(now status.Object) bool {
+		condition = testenv.Condition(now.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
+		return condition.Reason == reason
+	})
+	return condition
+}
