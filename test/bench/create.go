@@ -2,135 +2,101 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
-	"text/tabwriter"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// createsPerRound is how often each group has an object created in a round.
-const createsPerRound = 700
+const (
+	// createsPerRound is how often each group has an object created in a round.
+	createsPerRound = 700
+	// warmUps are creates that are not counted, after which the API server has
+	// compiled what it needs.
+	warmUps = 50
+)
 
-// workload is a config to create.
-type workload struct {
-	name                string
-	baseline, supported int
-	// The targets of P1, for the median and the 99th percentile, and of P2.
-	targets [3]string
-}
+// The groups that have the same kinds, on one API server.
+const (
+	// ours has scopegate's CRDs.
+	ours = "toolhive.stacklok.dev"
+	// toolHives has ToolHive's own, of the release that compat/go.mod requires.
+	toolHives = "toolhive.bench.scopegate.dev"
+)
 
-var workloads = []workload{
-	{"2 of 6 scopes", 2, 6, [3]string{"<= 1.01", "<= 1.02", "<= 0.10"}},
-	{"10 of 100 scopes", 10, 100, [3]string{"<= 1.04", "<= 1.04", "<= 0.30"}},
-}
-
-// createBench is P1 and P2: what the rules add to the create of an object, as a
-// share of it and of what a webhook with the same check adds.
+// createBench is P1: the create of each kind on scopegate's CRDs, against the create
+// on ToolHive's own, which a user has otherwise.
 func createBench(ctx context.Context, o options) (err error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{})
+	plane, admin, err := startPlane(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	cfg := rest.CopyConfig(plane.Config)
-	cfg.QPS = -1
-	admin, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		return err
-	}
-	if err := admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
-		return err
-	}
-	stop, err := serveVariants(ctx, admin)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	row := func(what, measured, target string) {
-		_, _ = fmt.Fprintf(table, "| %s\t| %s\t| %s\t|\n", what, measured, target)
-	}
-	row("create of an MCPExternalAuthConfig", "measured", "target")
-	row("---", "---", "---")
-	for _, load := range workloads {
-		if err := compareCreates(ctx, admin, load, createsPerRound*o.rounds, row); err != nil {
-			return err
-		}
-	}
-	return table.Flush()
-}
-
-// serveVariants adds the groups beside scopegate's own.
-func serveVariants(ctx context.Context, admin client.Client) (stop func() error, err error) {
 	crds, err := config.CRDs()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	at := slices.IndexFunc(crds, func(crd *apiextensionsv1.CustomResourceDefinition) bool {
-		return crd.Spec.Names.Kind == "MCPExternalAuthConfig"
-	})
-	for group, keep := range map[string]func(apiextensionsv1.ValidationRule) bool{withoutRules: noRule, withOneRule: onBaseline, withWebhook: noRule} {
-		if err := admin.Create(ctx, variant(crds[at], group, keep)); err != nil {
-			return nil, err
+	theirs, err := toolHiveCRDs(ctx)
+	if err != nil {
+		return err
+	}
+	result := newTable("P1: create on scopegate's CRDs / on ToolHive's", "measured", "target")
+	for _, object := range []client.Object{
+		testenv.Config(namespace, "", "openid", "profile"),
+		testenv.Virtual(namespace, "", testenv.AuthServer("openid", "profile"), "openid", "profile", "email"),
+		testenv.Server(namespace, "", testenv.AuthServerRef("auth", "openid", "profile")),
+	} {
+		gvk, err := apiutil.GVKForObject(object, operator.Scheme)
+		if err != nil {
+			return err
+		}
+		own, other := ofKind(crds, gvk.Kind), regroup(ofKind(theirs, gvk.Kind), toolHives)
+		if _, err := envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{other}}); err != nil {
+			return err
+		}
+		count := createsPerRound * o.rounds
+		progress("%s: creating %d objects in each group", gvk.Kind, count)
+		took, err := creates(ctx, admin, object, count, ours, toolHives)
+		if err != nil {
+			return err
+		}
+		of := fmt.Sprintf("%s, %d rules / %d", gvk.Kind, ruleCount(own), ruleCount(other))
+		for _, share := range []struct {
+			name   string
+			at     float64
+			target string
+		}{{"median", 0.5, "<= 1.00"}, {"99th percentile", 0.99, "<= 1.02"}} {
+			a, b := percentile(took[ours], share.at), percentile(took[toolHives], share.at)
+			result.row(of+", "+share.name, fmt.Sprintf("%.3f (%.2f / %.2f ms)", a/b, a, b), share.target)
 		}
 	}
-	return serveWebhook(ctx, admin)
-}
-
-func compareCreates(ctx context.Context, admin client.Client, load workload, count int, row func(what, measured, target string)) error {
-	progress("%s: creating %d objects in each group", load.name, count)
-	stored, err := creates(ctx, admin, load, count, []string{withRules, withoutRules})
-	if err != nil {
-		return err
-	}
-	progress("%s: creating as many without storing them", load.name)
-	dry, err := creates(ctx, client.NewDryRunClient(admin), load, count, []string{withRules, withoutRules, withOneRule, withWebhook})
-	if err != nil {
-		return err
-	}
-	share := func(at float64) string {
-		with, without := percentile(stored[withRules], at), percentile(stored[withoutRules], at)
-		return fmt.Sprintf("%.3f (%.2f / %.2f ms)", with/without, with, without)
-	}
-	added := func(group string) float64 {
-		return percentile(dry[group], 0.5) - percentile(dry[withoutRules], 0.5)
-	}
-	row("P1: "+load.name+", with the rules / without, median", share(0.5), load.targets[0])
-	row("P1: "+load.name+", with the rules / without, 99th percentile", share(0.99), load.targets[1])
-	against := func(group string) string {
-		return fmt.Sprintf("%.2f (%.3f / %.3f ms)", added(group)/added(withWebhook), added(group), added(withWebhook))
-	}
-	row("P2: "+load.name+", what the rule adds / what a webhook with the same check adds", against(withOneRule), load.targets[2])
-	row("P2: "+load.name+", what all rules of the kind add / what the webhook adds", against(withRules), "")
-	return nil
+	return result.print()
 }
 
 // creates makes so many objects in each group, in turn, and returns how long
 // each took, in milliseconds.
-func creates(ctx context.Context, c client.Client, load workload, count int, groups []string) (map[string][]float64, error) {
+func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) (map[string][]float64, error) {
 	took := map[string][]float64{}
 	for i := range count + warmUps {
 		// Who comes first has to wait for the processor more often.
 		for turn := range groups {
 			group := groups[(i+turn)%len(groups)]
-			object, err := load.object(group)
+			object, err := inGroup(like, group)
 			if err != nil {
 				return nil, err
 			}
@@ -146,25 +112,68 @@ func creates(ctx context.Context, c client.Client, load workload, count int, gro
 	return took, nil
 }
 
-// warmUps are creates that are not counted, after which the API server has
-// compiled what it needs.
-const warmUps = 50
-
-func (l workload) object(group string) (*unstructured.Unstructured, error) {
-	all := make([]string, l.supported)
-	for i := range all {
-		all[i] = fmt.Sprintf("https://auth.example.com/scopes/%d", i)
-	}
-	config := testenv.Config(namespace, "", all[l.supported-l.baseline:]...)
-	config.GenerateName = "config-"
-	config.Spec.EmbeddedAuthServer.ScopesSupported = all
-	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(config)
+// inGroup returns an object to create, of a kind in another group.
+func inGroup(like client.Object, group string) (*unstructured.Unstructured, error) {
+	gvk, err := apiutil.GVKForObject(like, operator.Scheme)
 	if err != nil {
 		return nil, err
 	}
+	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(like)
+	if err != nil {
+		return nil, err
+	}
+	// As users write it: the converter adds what is empty.
+	delete(body, "status")
 	object := &unstructured.Unstructured{Object: body}
-	object.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: v1beta1.GroupVersion.Version, Kind: "MCPExternalAuthConfig"})
+	gvk.Group = group
+	object.SetGroupVersionKind(gvk)
+	object.SetGenerateName("bench-")
 	return object, nil
+}
+
+// toolHiveCRDs returns the CRDs of the release of ToolHive that compat/go.mod
+// requires.
+func toolHiveCRDs(ctx context.Context) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/stacklok/toolhive")
+	command.Dir, command.Stderr = "compat", os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("downloading ToolHive: %w", err)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(output, &module); err != nil {
+		return nil, fmt.Errorf("downloading ToolHive: %w", err)
+	}
+	read := &envtest.CRDInstallOptions{Paths: []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}}
+	err = envtest.ReadCRDFiles(read)
+	return read.CRDs, err
+}
+
+func ofKind(crds []*apiextensionsv1.CustomResourceDefinition, kind string) *apiextensionsv1.CustomResourceDefinition {
+	for _, crd := range crds {
+		if crd.Spec.Names.Kind == kind {
+			return crd
+		}
+	}
+	panic("there is no CRD of kind " + kind)
+}
+
+// regroup returns a CRD for another group.
+func regroup(crd *apiextensionsv1.CustomResourceDefinition, group string) *apiextensionsv1.CustomResourceDefinition {
+	changed := crd.DeepCopy()
+	changed.Spec.Group = group
+	changed.Name = changed.Spec.Names.Plural + "." + group
+	changed.Spec.Names.ShortNames, changed.Spec.Names.Categories = nil, nil
+	return changed
+}
+
+// ruleCount returns how many CEL rules the newest version of a CRD has.
+func ruleCount(crd *apiextensionsv1.CustomResourceDefinition) (count int) {
+	version := crd.Spec.Versions[len(crd.Spec.Versions)-1]
+	config.EachSchema(version.Schema.OpenAPIV3Schema.DeepCopy(), func(schema *apiextensionsv1.JSONSchemaProps) {
+		count += len(schema.XValidations)
+	})
+	return count
 }
 
 func percentile(values []float64, at float64) float64 {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"text/tabwriter"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -13,58 +11,75 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
 
-const (
-	// fanOut is how many consumers one config has.
-	fanOut = 1000
-	// editsPerRound is how often it is edited in a round.
-	editsPerRound = 3
-)
+// fanOuts are how many consumers one config has, and how often it is edited in a
+// round.
+var fanOuts = []struct{ consumers, edits int }{{10, 3}, {100, 3}, {1000, 3}, {10000, 1}}
 
 // fanOutBench is P8: one edit of a config changes the verdict on all of its
-// consumers, against a plain client that sends the very same status patches.
-func fanOutBench(ctx context.Context, o options) (err error) {
-	fleet, err := startFleet(ctx, 1, fanOut)
-	if err != nil {
-		return err
+// consumers, against a plain client that lists and watches the same objects and sends
+// the very same status patches.
+func fanOutBench(ctx context.Context, o options) error {
+	result := newTable("P8: one edit of a config, by its consumers", "until the last condition", "the same patches by a plain client", "ratio", "target", "writes / objects whose status changes")
+	figures := newFigures("consumers", "the manager", "a plain client that watches the same objects")
+	for _, size := range fanOuts {
+		var ratios, ours, plain []float64
+		writes := 0
+		fleet, err := startFleet(ctx, 1, size.consumers)
+		if err != nil {
+			return err
+		}
+		err = fleet.edits(ctx, size.edits*o.rounds, func(patches int, took, replayed time.Duration) {
+			progress("an edit: %d statuses, the manager %.2f s, the plain client %.2f s", patches, took.Seconds(), replayed.Seconds())
+			ours, plain = append(ours, took.Seconds()), append(plain, replayed.Seconds())
+			ratios = append(ratios, took.Seconds()/replayed.Seconds())
+			writes += patches
+		})
+		if err := errors.Join(err, fleet.plane.Stop()); err != nil {
+			return err
+		}
+		target := ""
+		if size.consumers == 1000 {
+			target = "<= 1.10"
+		}
+		result.row(fmt.Sprint(size.consumers), fmt.Sprintf("%.3f s", median(ours)), fmt.Sprintf("%.3f s", median(plain)), spread(ratios), target,
+			fmt.Sprintf("%.2f", float64(writes)/float64(len(ratios)*fleet.objects())))
+		figures.add(float64(size.consumers), median(ours), median(plain))
 	}
-	defer func() { err = errors.Join(err, fleet.plane.Stop()) }()
+	return errors.Join(result.print(), figures.write("fanout"))
+}
+
+// edits edits the config so often, and tells how many statuses each edit changed,
+// and how long the manager and the plain client took.
+func (f *fleet) edits(ctx context.Context, count int, tell func(patches int, took, replayed time.Duration)) error {
 	// As created, the baseline is not supported.
-	before, _, err := fleet.edited(ctx, nil)
+	before, _, err := f.edited(ctx, nil)
 	if err != nil {
 		return err
 	}
-	var ratios, writes []float64
-	for i := range editsPerRound * o.rounds {
+	for i := range count {
 		baseline := []string{"openid"}
 		if i%2 == 1 {
 			baseline = append(baseline, "admin")
 		}
-		after, took, err := fleet.edited(ctx, baseline)
+		after, took, err := f.edited(ctx, baseline)
 		if err != nil {
 			return err
 		}
-		if _, err := fleet.replay(ctx, before); err != nil {
+		if _, err := f.replay(ctx, before); err != nil {
 			return err
 		}
-		plain, err := fleet.replay(ctx, after)
+		stop, err := f.watch(ctx)
 		if err != nil {
 			return err
 		}
-		progress("edit %d: %d statuses, the manager %.2f s, the plain client %.2f s", i+1, len(after), took.Seconds(), plain.Seconds())
-		ratios = append(ratios, took.Seconds()/plain.Seconds())
-		writes = append(writes, float64(len(after))/float64(fleet.objects()))
+		replayed, err := f.replay(ctx, after)
+		if err := errors.Join(err, stop()); err != nil {
+			return err
+		}
+		tell(len(after), took, replayed)
 		before = after
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	for _, row := range [][3]string{
-		{fmt.Sprintf("P8: one edit of a config with %d consumers", fanOut), "measured", "target"},
-		{"---", "---", "---"},
-		{"time to the last condition / the same patches by a plain client", spread(ratios), "<= 1.2"},
-		{"writes / objects whose status changes", spread(writes), "1.0"},
-	} {
-		_, _ = fmt.Fprintf(table, "| %s\t| %s\t| %s\t|\n", row[0], row[1], row[2])
-	}
-	return table.Flush()
+	return nil
 }
 
 // edited runs a manager, gives the config a baseline, if there is one, and

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
@@ -34,18 +35,39 @@ type fleet struct {
 // startFleet starts a control plane and creates the objects. Its plane must be
 // stopped.
 func startFleet(ctx context.Context, configs, consumers int) (*fleet, error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{})
+	plane, admin, err := startPlane(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{plane: plane, configs: configs, consumers: consumers}
-	if f.admin, err = client.New(plane.Config, client.Options{Scheme: operator.Scheme}); err == nil {
-		err = f.fill(ctx)
-	}
-	if err != nil {
+	f := &fleet{plane: plane, admin: admin, configs: configs, consumers: consumers}
+	if err := f.fill(ctx); err != nil {
 		return nil, errors.Join(err, plane.Stop())
 	}
 	return f, nil
+}
+
+// startPlane starts a control plane with a namespace, to be stopped, and returns an
+// administrator's client of it.
+func startPlane(ctx context.Context) (*controlplane.ControlPlane, client.Client, error) {
+	plane, err := controlplane.Start(ctx, controlplane.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	admin, err := newAdmin(plane)
+	if err == nil {
+		err = admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, plane.Stop())
+	}
+	return plane, admin, nil
+}
+
+// newAdmin returns an administrator's client, without a limit of its own.
+func newAdmin(plane *controlplane.ControlPlane) (client.Client, error) {
+	cfg := rest.CopyConfig(plane.Config)
+	cfg.QPS = -1
+	return client.New(cfg, client.Options{Scheme: operator.Scheme})
 }
 
 func (f *fleet) objects() int { return f.configs + f.consumers }
@@ -54,9 +76,6 @@ func (f *fleet) objects() int { return f.configs + f.consumers }
 // out and every write is one of a status.
 func (f *fleet) fill(ctx context.Context) error {
 	progress("creating %d configs and %d consumers", f.configs, f.consumers)
-	if err := f.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(clients)
 	for i := range f.configs {

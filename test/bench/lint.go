@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 const (
@@ -25,7 +24,7 @@ type lintTools struct {
 }
 
 // part is one comparison: it measures so many runs of each program and adds rows.
-type part func(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error
+type part func(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error
 
 // lintBench makes a benchmark of a comparison of kubectl scopegate lint with
 // others: P4, P5 or P6. Runs that are compared find the same, and if they do not,
@@ -41,16 +40,11 @@ func lintBench(compare part) func(context.Context, options) error {
 		if err != nil {
 			return err
 		}
-		table := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-		row := func(what, measured, target string) {
-			_, _ = fmt.Fprintf(table, "| %s\t| %s\t| %s\t|\n", what, measured, target)
-		}
-		row("lint", "measured", "target")
-		row("---", "---", "---")
-		if err := compare(ctx, tools, folder, runsPerRound*o.rounds, row); err != nil {
+		result := newTable("lint", "measured", "target")
+		if err := compare(ctx, tools, folder, runsPerRound*o.rounds, result.row); err != nil {
 			return err
 		}
-		return table.Flush()
+		return result.print()
 	}
 }
 
@@ -84,7 +78,7 @@ func buildTools(ctx context.Context, folder string) (lintTools, error) {
 }
 
 // many is P4.
-func many(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error {
+func many(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error {
 	text, err := manifests(documents)
 	if err != nil {
 		return err
@@ -146,7 +140,7 @@ func sameFindings(ctx context.Context, meter meter, ours, validate, conform prog
 }
 
 // across is P5.
-func across(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error {
+func across(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error {
 	text, err := pairs(pairCount)
 	if err != nil {
 		return err
@@ -184,7 +178,7 @@ func across(ctx context.Context, tools lintTools, folder string, runs int, row f
 }
 
 // single is P6.
-func single(ctx context.Context, tools lintTools, folder string, runs int, row func(what, measured, target string)) error {
+func single(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error {
 	file := filepath.Join(folder, "one.yaml")
 	text, err := os.ReadFile("config/samples/30-auth-config.yaml")
 	if err != nil {

@@ -13,13 +13,17 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // options are how much is measured.
-type options struct{ configs, consumers, rounds int }
+type options struct {
+	configs, consumers, rounds int
+	rest                       time.Duration
+}
 
 // benchmarks in the order in which they run.
 var benchmarks = []struct {
@@ -31,7 +35,10 @@ var benchmarks = []struct {
 	{"lint-document", lintBench(single)},
 	{"coldstart", coldStartBench},
 	{"create", createBench},
+	{"webhook", webhookBench},
 	{"fanout", fanOutBench},
+	{"edit", editBench},
+	{"rest", restBench},
 }
 
 func main() {
@@ -39,6 +46,7 @@ func main() {
 	flag.IntVar(&o.configs, "configs", 5000, "how many MCPExternalAuthConfigs a cold start has")
 	flag.IntVar(&o.consumers, "consumers", 10000, "how many MCPServers reference them")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each side of a cold start is measured; the processes of lint are measured five times as often")
+	flag.DurationVar(&o.rest, "rest", 10*time.Minute, "how long the manager at rest is measured")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,7 +65,7 @@ func run(ctx context.Context, names []string, o options) error {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("there is no benchmark %q, but %s", name, strings.Join(known, " and "))
+			return fmt.Errorf("there is no benchmark %q, only %s", name, strings.Join(known, ", "))
 		}
 	}
 	for _, benchmark := range benchmarks {
@@ -70,5 +78,5 @@ func run(ctx context.Context, names []string, o options) error {
 	return nil
 }
 
-// progress tells on standard error what takes long.
+// progress prints to standard error what takes long.
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }

@@ -45,31 +45,40 @@ func (f *fleet) replay(ctx context.Context, patches []statusPatch) (time.Duratio
 // watchAndReplay is replay by a client that lists the objects first and then
 // watches them, as every controller must. It does nothing with what it sees.
 func (f *fleet) watchAndReplay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	begin := time.Now()
+	stop, err := f.watch(ctx)
+	if err != nil {
+		return 0, err
+	}
+	_, err = f.replay(ctx, patches)
+	took := time.Since(begin)
+	return took, errors.Join(err, stop())
+}
+
+// watch lists the objects, and then watches them until stop is called.
+func (f *fleet) watch(ctx context.Context) (stop func() error, err error) {
 	cfg := f.plane.ManagerConfig()
 	cfg.QPS = -1
 	watched, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme, DefaultTransform: cache.TransformStripManagedFields()})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, object := range []client.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}} {
 		if _, err := watched.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	running, stop := context.WithCancel(ctx)
-	defer stop()
+	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	begin := time.Now()
 	go func() { done <- watched.Start(running) }()
+	stop = func() error {
+		cancel()
+		return <-done
+	}
 	if !watched.WaitForCacheSync(running) {
-		return 0, errors.New("the cache does not sync")
+		return nil, errors.Join(errors.New("the cache does not sync"), stop())
 	}
-	if _, err := f.replay(ctx, patches); err != nil {
-		return 0, err
-	}
-	took := time.Since(begin)
-	stop()
-	return took, <-done
+	return stop, nil
 }
 
 func (f *fleet) plain() (rest.Interface, error) {

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"context"
+	"flag"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
+
+var long = flag.Bool("long", false, "also wait until the policies follow a CRD that is installed late")
 
 // TestShipped installs the files that users get, as users do, where one of
 // ToolHive's CRDs is missing: nobody is locked out, the other policies are effective, and

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -17,17 +19,17 @@ import (
 	"k8s.io/client-go/util/cert"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// The groups that have one and the same kind, MCPExternalAuthConfig.
+// The groups that have one and the same kind, MCPExternalAuthConfig, besides ours.
 const (
-	// withRules is scopegate's own.
-	withRules = "toolhive.stacklok.dev"
 	// withoutRules has the schema without a CEL rule.
 	withoutRules = "without-rules.bench.scopegate.dev"
 	// withOneRule has of the rules only that on the baseline.
@@ -36,16 +38,76 @@ const (
 	withWebhook = "with-webhook.bench.scopegate.dev"
 )
 
+// load is a config to create.
+type load struct {
+	name                string
+	baseline, supported int
+	target              string
+}
+
+var loads = []load{
+	{"2 of 6 scopes", 2, 6, "<= 0.10"},
+	{"10 of 100 scopes", 10, 100, "<= 0.30"},
+}
+
+func (l load) object() client.Object {
+	all := make([]string, l.supported)
+	for i := range all {
+		all[i] = fmt.Sprintf("https://auth.example.com/scopes/%d", i)
+	}
+	config := testenv.Config(namespace, "", all[l.supported-l.baseline:]...)
+	config.Spec.EmbeddedAuthServer.ScopesSupported = all
+	return config
+}
+
+// webhookBench is P2: what the rules add to the create of an object, against what a
+// webhook with the same check adds. The creates are dry runs, which leave out etcd.
+func webhookBench(ctx context.Context, o options) (err error) {
+	plane, admin, err := startPlane(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plane.Stop()) }()
+	crds, err := config.CRDs()
+	if err != nil {
+		return err
+	}
+	crd := ofKind(crds, "MCPExternalAuthConfig")
+	if _, err := envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{
+		withRulesOf(crd, withoutRules, noRule), withRulesOf(crd, withOneRule, onBaseline), withRulesOf(crd, withWebhook, noRule),
+	}}); err != nil {
+		return err
+	}
+	stop, err := serveWebhook(ctx, admin)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	result := newTable("P2: what a check adds to the create of an MCPExternalAuthConfig", "measured", "target")
+	for _, load := range loads {
+		count := createsPerRound * o.rounds
+		progress("%s: creating %d objects in each group, by dry runs", load.name, count)
+		took, err := creates(ctx, client.NewDryRunClient(admin), load.object(), count, ours, withoutRules, withOneRule, withWebhook)
+		if err != nil {
+			return err
+		}
+		added := func(group string) float64 { return percentile(took[group], 0.5) - percentile(took[withoutRules], 0.5) }
+		against := func(group string) string {
+			return fmt.Sprintf("%.2f (%.3f / %.3f ms)", added(group)/added(withWebhook), added(group), added(withWebhook))
+		}
+		result.row(load.name+", the rule on the baseline / a webhook with the same check", against(withOneRule), load.target)
+		result.row(fmt.Sprintf("%s, all %d rules of the kind / the webhook", load.name, ruleCount(crd)), against(ours), "")
+	}
+	return result.print()
+}
+
 // subsetRule is how the message of the rule on the baseline begins.
 const subsetRule = "every scope of baselineClientScopes"
 
-// variant returns a CRD for another group with those of the rules that keep
-// tells.
-func variant(crd *apiextensionsv1.CustomResourceDefinition, group string, keep func(apiextensionsv1.ValidationRule) bool) *apiextensionsv1.CustomResourceDefinition {
-	changed := crd.DeepCopy()
-	changed.Spec.Group = group
-	changed.Name = changed.Spec.Names.Plural + "." + group
-	changed.Spec.Names.ShortNames, changed.Spec.Names.Categories = nil, nil
+// withRulesOf returns a CRD for another group with those of its rules that keep
+// reports true for.
+func withRulesOf(crd *apiextensionsv1.CustomResourceDefinition, group string, keep func(apiextensionsv1.ValidationRule) bool) *apiextensionsv1.CustomResourceDefinition {
+	changed := regroup(crd, group)
 	for i := range changed.Spec.Versions {
 		config.EachSchema(changed.Spec.Versions[i].Schema.OpenAPIV3Schema, func(schema *apiextensionsv1.JSONSchemaProps) {
 			schema.XValidations = slices.DeleteFunc(schema.XValidations, func(rule apiextensionsv1.ValidationRule) bool { return !keep(rule) })

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/guard/setup"
+)
+
+// editsOfRound is how often each object is edited in a round.
+const editsOfRound = 70
+
+// edits are how long the edits took, by the mode of the namespace, in milliseconds.
+type edits map[string][]float64
+
+// editBench is P9: edits in a namespace where the guard's policies deny, against the
+// same edits in one where they are off.
+func editBench(ctx context.Context, o options) (err error) {
+	crds, err := toolHiveCRDs(ctx)
+	if err != nil {
+		return err
+	}
+	plane, err := controlplane.Start(ctx, controlplane.Options{Guard: true, CRDs: crds})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plane.Stop()) }()
+	admin, err := newAdmin(plane)
+	if err != nil {
+		return err
+	}
+	columns := []string{"off: median", "99 %", "deny: median", "99 %", "deny / off, medians", "target"}
+	result := newTable(append([]string{"P9: an edit of a baseline, by its consumers"}, columns...)...)
+	plotted := newFigures("consumers in the namespace", "with the policies", "without")
+	targets := map[int]string{10: "<= 1.2", 100: "<= 3"}
+	for _, consumers := range []int{1, 10, 100, 1000} {
+		progress("editing a config with %d consumers", consumers)
+		took, err := editConfig(ctx, admin, consumers, editsOfRound*o.rounds)
+		if err != nil {
+			return err
+		}
+		result.row(append(append([]string{fmt.Sprint(consumers)}, took.cells()...), targets[consumers])...)
+		plotted.add(float64(consumers), median(took[guard.ModeDeny])/1000, median(took[guard.ModeOff])/1000)
+	}
+	others := newTable(append([]string{"an update of"}, columns[:5]...)...)
+	if err := editOthers(ctx, admin, editsOfRound*o.rounds, others); err != nil {
+		return err
+	}
+	return errors.Join(result.print(), plotted.write("edit"), others.print())
+}
+
+// inBothModes makes a namespace in which nothing is asked and one that denies, each
+// with what fill creates in it, and edits that so often, in turn.
+func inBothModes(ctx context.Context, c client.Client, count int, fill func(namespace string) (client.Object, error), edit func(object client.Object, i int)) (edits, error) {
+	modes := []string{guard.ModeOff, guard.ModeDeny}
+	objects := map[string]client.Object{}
+	for _, mode := range modes {
+		namespace, err := setup.Namespace(ctx, c, mode)
+		if err != nil {
+			return nil, err
+		}
+		if objects[mode], err = fill(namespace); err != nil {
+			return nil, err
+		}
+		if err := c.Create(ctx, objects[mode]); err != nil {
+			return nil, err
+		}
+	}
+	if err := setup.Settle(ctx, c); err != nil {
+		return nil, err
+	}
+	took := edits{}
+	for i := range warmUps + count {
+		for turn := range modes {
+			mode := modes[(i+turn)%len(modes)]
+			edit(objects[mode], i)
+			begin := time.Now()
+			if err := c.Update(ctx, objects[mode]); err != nil {
+				return nil, err
+			}
+			if i >= warmUps {
+				took[mode] = append(took[mode], time.Since(begin).Seconds()*1000)
+			}
+		}
+	}
+	return took, nil
+}
+
+func (e edits) cells() []string {
+	ms := func(mode string, at float64) string { return fmt.Sprintf("%.1f ms", percentile(e[mode], at)) }
+	return []string{
+		ms(guard.ModeOff, 0.5), ms(guard.ModeOff, 0.99), ms(guard.ModeDeny, 0.5), ms(guard.ModeDeny, 0.99),
+		fmt.Sprintf("%.2f", median(e[guard.ModeDeny])/median(e[guard.ModeOff])),
+	}
+}
+
+func editConfig(ctx context.Context, c client.Client, consumers, count int) (edits, error) {
+	return inBothModes(ctx, c, count, func(namespace string) (client.Object, error) {
+		errs := make([]error, consumers)
+		setup.InParallel(consumers, func(i int) {
+			errs[i] = c.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef("shared", "openid", "email")))
+		})
+		return testenv.Config(namespace, "shared", "openid"), errors.Join(errs...)
+	}, func(object client.Object, i int) {
+		baselines := [][]string{{"openid"}, {"openid", "email"}}
+		object.(*v1beta1.MCPExternalAuthConfig).Spec.EmbeddedAuthServer.BaselineClientScopes = baselines[i%len(baselines)]
+	})
+}
+
+// editOthers updates what ToolHive's operator writes, and what has nothing to do
+// with it.
+func editOthers(ctx context.Context, c client.Client, count int, result *table) error {
+	for _, updated := range []struct {
+		name string
+		fill func(namespace string) client.Object
+	}{
+		{"a ConfigMap with a run config of 5 KB", func(namespace string) client.Object {
+			config := setup.RunConfig(namespace, "updated", "openid")
+			config.Data[toolhive.RunConfigKey] = strings.Replace(config.Data[toolhive.RunConfigKey], "{", "{\n  \"image\": \""+strings.Repeat("x", 5000)+"\",", 1)
+			return config
+		}},
+		{"another ConfigMap", func(namespace string) client.Object {
+			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "other"}}
+		}},
+		{"a Deployment", func(namespace string) client.Object {
+			labels := map[string]string{"app": "web"}
+			return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "updated"}, Spec: appsv1.DeploymentSpec{
+				Selector: &metav1.LabelSelector{MatchLabels: labels},
+				Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}}},
+			}}
+		}},
+		{"a Service", func(namespace string) client.Object {
+			return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "updated"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 8080}}}}
+		}},
+	} {
+		progress("updating %s", updated.name)
+		took, err := inBothModes(ctx, c, count, func(namespace string) (client.Object, error) { return updated.fill(namespace), nil }, func(object client.Object, i int) {
+			object.SetAnnotations(map[string]string{"round": fmt.Sprint(i)})
+		})
+		if err != nil {
+			return err
+		}
+		result.row(append([]string{updated.name}, took.cells()...)...)
+	}
+	return nil
+}

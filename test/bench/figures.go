@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+)
+
+// figures are the points of a plot: in each row x, and y of each series.
+type figures struct{ rows [][]string }
+
+func newFigures(x string, series ...string) *figures {
+	return &figures{rows: [][]string{append([]string{x}, series...)}}
+}
+
+func (f *figures) add(values ...float64) {
+	var row []string
+	for _, value := range values {
+		row = append(row, strconv.FormatFloat(value, 'g', 4, 64))
+	}
+	f.rows = append(f.rows, row)
+}
+
+// write writes docs/dev/figures/NAME.csv, and draws NAME.svg beside it.
+func (f *figures) write(name string) error {
+	var text bytes.Buffer
+	if err := csv.NewWriter(&text).WriteAll(f.rows); err != nil {
+		return err
+	}
+	path := filepath.Join("docs", "dev", "figures", name+".csv")
+	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil { //nolint:gosec // A page of the documentation.
+		return err
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	command := exec.Command("go", "run", "./plot", absolute) //nolint:gosec // Our own program.
+	command.Dir, command.Stderr = "tools", os.Stderr
+	return command.Run()
+}
