@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -55,11 +58,53 @@ func editBench(ctx context.Context, o options) (err error) {
 		result.row(append(append([]string{fmt.Sprint(consumers)}, took.cells()...), targets[consumers])...)
 		plotted.add(float64(consumers), median(took[guard.ModeDeny])/1000, median(took[guard.ModeOff])/1000)
 	}
+	if err := profileEdits(ctx, plane, admin); err != nil {
+		return err
+	}
 	others := newTable(append([]string{"an update of"}, columns[:5]...)...)
 	if err := editOthers(ctx, admin, editsOfRound*o.rounds, others); err != nil {
 		return err
 	}
 	return errors.Join(result.print(), plotted.write("edit"), others.print())
+}
+
+// profiledFor is how long the API server is profiled.
+const profiledFor = 20 * time.Second
+
+// profileEdits writes a CPU profile of the API server, while a config with 1,000
+// consumers is edited, to bin/edit.pprof.
+func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c client.Client) error {
+	clientset, err := kubernetes.NewForConfig(plane.Config)
+	if err != nil {
+		return err
+	}
+	config := testenv.Config("", "shared", "openid")
+	if config.Namespace, err = setup.Namespace(ctx, c, guard.ModeDeny); err != nil {
+		return err
+	}
+	if err := errors.Join(storeConsumers(ctx, c, config.Namespace, 1000), c.Create(ctx, config)); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	editing, stop := context.WithCancel(ctx)
+	group.Go(func() error {
+		defer stop()
+		profile, err := clientset.RESTClient().Get().AbsPath("/debug/pprof/profile").Param("seconds", fmt.Sprint(profiledFor.Seconds())).DoRaw(ctx)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile("bin/edit.pprof", profile, 0o600)
+	})
+	group.Go(func() error {
+		for i := 0; editing.Err() == nil; i++ {
+			setBaseline(config, i)
+			if err := c.Update(ctx, config); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return group.Wait()
 }
 
 // inBothModes makes a namespace in which nothing is asked and one that denies, each
@@ -109,15 +154,22 @@ func (e edits) cells() []string {
 
 func editConfig(ctx context.Context, c client.Client, consumers, count int) (edits, error) {
 	return inBothModes(ctx, c, count, func(namespace string) (client.Object, error) {
-		errs := make([]error, consumers)
-		setup.InParallel(consumers, func(i int) {
-			errs[i] = c.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef("shared", "openid", "email")))
-		})
-		return testenv.Config(namespace, "shared", "openid"), errors.Join(errs...)
-	}, func(object client.Object, i int) {
-		baselines := [][]string{{"openid"}, {"openid", "email"}}
-		object.(*v1beta1.MCPExternalAuthConfig).Spec.EmbeddedAuthServer.BaselineClientScopes = baselines[i%len(baselines)]
+		return testenv.Config(namespace, "shared", "openid"), storeConsumers(ctx, c, namespace, consumers)
+	}, setBaseline)
+}
+
+// storeConsumers creates so many MCPServers that run an auth server from one config.
+func storeConsumers(ctx context.Context, c client.Client, namespace string, consumers int) error {
+	errs := make([]error, consumers)
+	setup.InParallel(consumers, func(i int) {
+		errs[i] = c.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef("shared", "openid", "email")))
 	})
+	return errors.Join(errs...)
+}
+
+func setBaseline(config client.Object, i int) {
+	baselines := [][]string{{"openid"}, {"openid", "email"}}
+	config.(*v1beta1.MCPExternalAuthConfig).Spec.EmbeddedAuthServer.BaselineClientScopes = baselines[i%len(baselines)]
 }
 
 // editOthers updates what ToolHive's operator writes, and what has nothing to do
