@@ -53,7 +53,7 @@ func TestLargestLists(t *testing.T) {
 				object := as(findCase(t, place.base).Object, "v1beta1", namespace, verdict)
 				set(t, object, place.list, supported)
 				set(t, object, place.baseline, want.baseline)
-				got := causes(quiet.Create(t.Context(), object, client.DryRunAll))
+				got := corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll))
 				if want.message == "" && got == nil {
 					return
 				}
@@ -94,7 +94,7 @@ func TestBoundsOfScopes(t *testing.T) {
 			object := as(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
 			unstructured.RemoveNestedField(object.Object, "spec", "embeddedAuthServer", "scopesSupported")
 			set(t, object, field, c.baseline)
-			if diff := cmp.Diff(c.want, causes(quiet.Create(t.Context(), object, client.DryRunAll))); diff != "" {
+			if diff := cmp.Diff(c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll))); diff != "" {
 				t.Errorf("causes (-want +got):\n%s", diff)
 			}
 		})

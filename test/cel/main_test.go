@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -73,21 +71,6 @@ func as(object *unstructured.Unstructured, version, namespace, name string) *uns
 	object.SetNamespace(namespace)
 	object.SetName(name)
 	return object
-}
-
-// causes of a rejection; nil when there is no error, and a cause that no case
-// expects when the error is of another kind.
-func causes(err error) []metav1.StatusCause {
-	if err == nil {
-		return nil
-	}
-	status, ok := err.(apierrors.APIStatus)
-	if !ok || !apierrors.IsInvalid(err) || status.Status().Details == nil {
-		return []metav1.StatusCause{{Type: "NotARejection", Message: err.Error()}}
-	}
-	found := status.Status().Details.Causes
-	corpus.Sort(found)
-	return found
 }
 
 // golden compares a text with a file, line by line.

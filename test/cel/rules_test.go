@@ -110,7 +110,7 @@ func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.U
 			}
 			object.SetName(stored.GetName())
 		}
-		got := causes(how.do(t.Context(), quiet, stored, object))
+		got := corpus.Causes(how.do(t.Context(), quiet, stored, object))
 		if *update && !c.Accept {
 			if version == versions[0] && write == "create" {
 				rewrite(t, c, got)

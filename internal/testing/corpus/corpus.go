@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
@@ -105,4 +107,28 @@ func Sort(causes []metav1.StatusCause) {
 	slices.SortFunc(causes, func(a, b metav1.StatusCause) int {
 		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Message, b.Message))
 	})
+}
+
+// ofType is how API servers before Kubernetes 1.37 begin the message of a rule: with
+// the type of the value that it rejects.
+var ofType = regexp.MustCompile(`^Invalid value: "(array|boolean|integer|object|string)": `)
+
+// Causes returns those of a rejection, as Sort orders them, and as the newest API server
+// writes them; nil where there is no error, and a cause that no case expects where the
+// error is of another kind.
+func Causes(err error) []metav1.StatusCause {
+	if err == nil {
+		return nil
+	}
+	status, ok := err.(apierrors.APIStatus)
+	if !ok || !apierrors.IsInvalid(err) || status.Status().Details == nil {
+		return []metav1.StatusCause{{Type: "NotARejection", Message: err.Error()}}
+	}
+	causes := status.Status().Details.Causes
+	for i := range causes {
+		message := ofType.ReplaceAllString(causes[i].Message, "Invalid value: ")
+		causes[i].Message = strings.Replace(message, `Invalid value: "null":`, "Invalid value: null:", 1)
+	}
+	Sort(causes)
+	return causes
 }

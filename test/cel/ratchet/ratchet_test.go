@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -183,7 +182,7 @@ func (s suite) checkEdits(t *testing.T, name string, original *unstructured.Unst
 			Type: metav1.CauseTypeFieldValueInvalid, Field: baseline,
 			Message: "Invalid value: " + step.rejected + ": add it there, or remove it from baselineClientScopes",
 		}}
-		if diff := cmp.Diff(want, causes(err)); diff != "" {
+		if diff := cmp.Diff(want, corpus.Causes(err)); diff != "" {
 			t.Fatalf("step %d: causes of %v (-want +got):\n%s", i+1, err, diff)
 		}
 	}
@@ -244,7 +243,7 @@ func TestNothingBecomesInvalid(t *testing.T) {
 					edited := object.DeepCopy()
 					edited.Object["spec"] = invalid.Object.DeepCopy().Object["spec"]
 					err := s.Update(t.Context(), edited)
-					got := causes(err)
+					got := corpus.Causes(err)
 					corpus.Sort(got)
 					if diff := cmp.Diff(invalid.Causes, got); diff != "" {
 						t.Errorf("%s becomes %s: causes of %v (-want +got):\n%s", valid.Path, path.Base(invalid.Path), err, diff)
@@ -280,14 +279,6 @@ func TestEveryRuleIsStored(t *testing.T) {
 	if diff := cmp.Diff(accepts, rejects); diff != "" {
 		t.Errorf("folders with accept cases, with reject cases (-accept +reject):\n%s", diff)
 	}
-}
-
-func causes(err error) []metav1.StatusCause {
-	status, ok := err.(apierrors.APIStatus)
-	if !ok || status.Status().Details == nil {
-		return nil
-	}
-	return status.Status().Details.Causes
 }
 
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
