@@ -109,7 +109,7 @@ func Sort(causes []metav1.StatusCause) {
 	})
 }
 
-// ofType is how API servers before Kubernetes 1.36 begin the message of a rule: with
+// ofType is how API servers before Kubernetes 1.35 begin the message of a rule: with
 // the type of the value that it rejects.
 var ofType = regexp.MustCompile(`^Invalid value: "(array|boolean|integer|object|string)": `)
 
