@@ -29,6 +29,7 @@ func TestGuard(t *testing.T) {
 	s.part("deny", deny)
 	s.part("stored-before", storedBefore)
 	s.part("hold", hold)
+	s.part("slips-past", slipsPast)
 	s.part("off", off)
 	s.part("remove", remove)
 }

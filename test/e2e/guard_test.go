@@ -198,6 +198,33 @@ func (s *scenario) letSlip() {
 	s.awaitMode("nothing refuses the edit", func(err error, _ string) bool { return err == nil })
 }
 
+// slipsPast: where the API server can't hold, an edit that slips past the policies
+// rolls out. The condition names the cause, and the old pods stay.
+func slipsPast(s *scenario) {
+	if s.canHold() {
+		s.Skip("the API server can hold what slips past")
+	}
+	s.mode(guard.ModeDeny)
+	pods := s.demoPods()
+	s.letSlip()
+	s.applyMistake()
+	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
+	for _, w := range workloads {
+		s.awaitCrashLoop(demo, w.name)
+	}
+	s.showGuarded()
+	s.kubectl(demo, "get", "mcpservers,mcpremoteproxies,virtualmcpservers,pods")
+	for _, w := range workloads {
+		if left := uids(s.pods(demo, w.name)); !slices.Contains(left, pods[w.name][0]) {
+			s.Errorf("the old pod of %s is gone", w.name)
+		}
+		s.awaitAnswer(w.url+discoveryPath, "")
+	}
+	s.wantHeld()
+	s.goodWorkloads()
+	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
+}
+
 // off: at three in the morning somebody needs the edit at any price.
 func off(s *scenario) {
 	s.mode(guard.ModeOff)
@@ -216,7 +243,9 @@ func remove(s *scenario) {
 	s.kubectl(ownNamespace, "wait", "--for=condition=Complete", "job/scopegate-guard-cleanup", "--timeout", "2m")
 	s.kubectl(ownNamespace, "logs", "job/scopegate-guard-cleanup")
 	s.kubectl("", "delete", "--filename", guardManifest, "--wait", "--timeout", "2m")
-	s.kubectl("", "delete", "--filename", holdManifest, "--ignore-not-found")
+	if s.canHold() {
+		s.kubectl("", "delete", "--filename", holdManifest, "--ignore-not-found")
+	}
 	left, err := s.everything()
 	s.must(err)
 	for object := range left {

@@ -28,4 +28,5 @@ upstream=$(go mod download -json "k8s.io/kubernetes@v$release" | sed -n 's/.*"Go
   echo ")"
 } >"$minor.mod"
 rm -f "$minor.sum"
-go list -mod=mod -modfile="$minor.mod" -deps k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl} >/dev/null
+# tools/node builds the last three.
+go list -mod=mod -modfile="$minor.mod" -deps k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl,kubelet,kube-scheduler,kube-proxy} >/dev/null

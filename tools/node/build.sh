@@ -5,6 +5,7 @@
 # per-user cache folder, once for the same sources; its path is the last line
 # that is printed. All progress goes to standard error.
 #
+# KUBERNETES=1.35 chooses another minor, of those that are pinned in tools/controlplane.
 # SCOPEGATE_NODE, when set, is used instead and nothing is built.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -19,11 +20,17 @@ if ! command -v go >/dev/null; then
   exit 1
 fi
 
-version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
-pinned=$(cd ../controlplane && go list -m -f '{{.Version}}' k8s.io/kubernetes)
-if [[ "$version" != "$pinned" ]]; then
-  echo "node: tools/node has Kubernetes $version and tools/controlplane $pinned; go get the same version in both" >&2
-  exit 1
+# Kubernetes' commands are of the same sources as the control plane.
+kubernetes=$root/tools/controlplane
+modfile=$kubernetes/go.mod
+version=$(cd "$kubernetes" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
+if [[ "$version" != "v${KUBERNETES:-${version#v}}"* ]]; then
+  modfile=$kubernetes/$KUBERNETES.mod
+  if [[ ! -f "$modfile" ]]; then
+    echo "node: Kubernetes $KUBERNETES is not pinned in tools/controlplane" >&2
+    exit 1
+  fi
+  version=$(cd "$kubernetes" && go list -modfile="$modfile" -m -f '{{.Version}}' k8s.io/kubernetes)
 fi
 # ToolHive's commands are built as its own releases are: in its own module, with
 # its own versions of everything. authserver/go.sum has the sum of that module.
@@ -32,7 +39,7 @@ go mod download github.com/stacklok/toolhive
 read -r toolhive_version toolhive < <(go list -m -f '{{.Version}} {{.Dir}}' github.com/stacklok/toolhive)
 
 cd "$root"
-sum=$(cat tools/node/{build.sh,go.sum} tools/image/*.go test/e2e/images/*/*.go "$toolhive/go.sum" | git hash-object --stdin | cut -c1-12)
+sum=$(cat tools/node/build.sh "${modfile%.mod}.sum" tools/image/*.go test/e2e/images/*/*.go "$toolhive/go.sum" | git hash-object --stdin | cut -c1-12)
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/scopegate/node"
 out="$cache/$version-toolhive-$toolhive_version-$sum"
 if [[ -d "$out" ]]; then
@@ -50,20 +57,20 @@ trap 'rm -rf "$work"' EXIT
 trap 'echo "node: interrupted; what Go has compiled so far is kept, run it again to go on" >&2; exit 130' INT TERM
 export CGO_ENABLED=0
 
-# compile FOLDER_OF_MODULE LDFLAGS PACKAGE... puts commands into $work/bin.
+# compile FOLDER_OF_MODULE FLAGS LDFLAGS PACKAGE... puts commands into $work/bin.
 compile() {
-  local module=$1 flags=$2
-  shift 2
+  local module=$1 flags=$2 ldflags=$3
+  shift 3
   echo "node: building ${*##*/} from source, once on this machine; it takes some minutes" >&2
-  (cd "$module" && go build -trimpath -buildvcs=false -ldflags "-s -w $flags" -o "$work/bin/" "$@") >&2
+  (cd "$module" && go build $flags -trimpath -buildvcs=false -ldflags "-s -w $ldflags" -o "$work/bin/" "$@") >&2
 }
 
 IFS=. read -r major minor _ <<<"${version#v}"
 stamp=k8s.io/component-base/version
-compile tools/node "-X $stamp.gitVersion=$version -X $stamp.gitMajor=$major -X $stamp.gitMinor=$minor" \
+compile "$kubernetes" "-modfile=$modfile" "-X $stamp.gitVersion=$version -X $stamp.gitMajor=$major -X $stamp.gitMinor=$minor" \
   k8s.io/kubernetes/cmd/{kubelet,kube-scheduler,kube-proxy}
-compile "$toolhive" "-X github.com/stacklok/toolhive/pkg/versions.Version=$toolhive_version" ./cmd/{thv-operator,thv-proxyrunner,vmcp}
-compile . "" ./test/e2e/images/{pause,mcpserver}
+compile "$toolhive" "" "-X github.com/stacklok/toolhive/pkg/versions.Version=$toolhive_version" ./cmd/{thv-operator,thv-proxyrunner,vmcp}
+compile . "" "" ./test/e2e/images/{pause,mcpserver}
 
 # pack LICENCE VERSION COMMAND... makes images of commands.
 pack() {
