@@ -80,9 +80,9 @@ matrix: ## Run on Kubernetes 1.33 to 1.37 what depends on the API server, and pr
 	@hack/matrix.sh
 
 .PHONY: prove
-prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, reliability, mutation or beside; CASES sets how many cases.
+prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, operator, reliability, mutation or beside; CASES sets how many cases, TOOLHIVE a release.
 	@$(ASSETS)
-	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" hack/prove.sh "$(SUITE)"
+	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" TOOLHIVE="$(TOOLHIVE)" hack/prove.sh "$(SUITE)"
 
 .PHONY: image
 image: ## Build OCI archives of the manager and the auth server, for amd64 and arm64, into bin/images.
