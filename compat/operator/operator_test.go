@@ -10,14 +10,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -70,6 +73,7 @@ func TestOperator(t *testing.T) {
 	if version == "" {
 		t.Skipf("it builds ToolHive's operator, in minutes; run it by `make prove SUITE=operator`, which sets %s", releaseVariable)
 	}
+	setup.Quiet()
 	toolHive := release.Of(t, version)
 	program := build(t, toolHive)
 	cluster, err := testenv.Start(t.Context(), controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
@@ -82,6 +86,10 @@ func TestOperator(t *testing.T) {
 		}
 	})
 	s := &suite{t, cluster}
+	// Not beside the operator, which writes to the objects that this creates.
+	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
+		t.Fatal(err)
+	}
 	cluster.StartGuard(t)
 	run(t, cluster, program)
 
@@ -117,13 +125,7 @@ func run(t *testing.T, cluster *testenv.Cluster, program string) {
 	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "POD_NAMESPACE="+controlplane.Namespace, "TOOLHIVE_SKIP_UPDATE_CHECK=true",
 		"UNSTRUCTURED_LOGS=false", "TOOLHIVE_USE_CONFIGMAP=true", "ENABLE_EXPERIMENTAL_FEATURES=false", "TOOLHIVE_ENABLE_STORAGE_VERSION_MIGRATOR=true",
 		"TOOLHIVE_RUNNER_IMAGE=localhost/proxyrunner", "VMCP_IMAGE=localhost/vmcp", "TOOLHIVE_PROXY_HOST=0.0.0.0")
-	process := testenv.StartCommand(t, command)
-	t.Cleanup(func() {
-		if t.Failed() {
-			lines := strings.Split(process.Logs(), "\n")
-			t.Logf("the operator's log ends with:\n%s", strings.Join(lines[max(0, len(lines)-30):], "\n"))
-		}
-	})
+	testenv.StartCommand(t, command)
 }
 
 // churn edits baselines and labels while the operator and the guard's manager both write
@@ -139,7 +141,9 @@ func (s *suite) churn() {
 		}
 		s.edit(scope)
 		for _, object := range []client.Object{auth, weather, tickets, office} {
-			s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}})
+			if err := s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}}); err != nil {
+				s.Fatal(err)
+			}
 		}
 	}
 	s.awaitConditions(metav1.ConditionTrue)
@@ -178,6 +182,13 @@ func (s *suite) hold() {
 	if err != nil {
 		s.Fatal(err)
 	}
+	if err := setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny); err != nil {
+		s.Fatal(err)
+	}
+	err = setup.AwaitRefusal(s.Context(), guard.VirtualMCPServersPolicy, func() error { return s.tryEdit(badScope, client.DryRunAll) })
+	if err != nil {
+		s.Fatal(err)
+	}
 	for _, policy := range guard.ValidatingPolicies {
 		if policy == guard.RunConfigsPolicy {
 			continue
@@ -188,20 +199,24 @@ func (s *suite) hold() {
 			}
 		}
 	}
-	if err := setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny); err != nil {
-		s.Fatal(err)
-	}
-	if err := setup.Settle(s.Context(), s.Client); err != nil {
-		s.Fatal(err)
-	}
 	good := s.data()
-	s.edit(badScope)
+	// The API server follows the bindings a moment later.
+	err = wait.PollUntilContextTimeout(s.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		err := s.tryEdit(badScope)
+		if _, refused := setup.AsRefusal(err); refused {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		s.Fatalf("waiting until nothing refuses the edit: %v", err)
+	}
 	s.awaitRunConfigs("are held", func(c *corev1.ConfigMap) bool { return c.Labels[guard.HeldLabel] == "true" })
 	s.awaitConditions(metav1.ConditionFalse)
 	if diff := cmp.Diff(good, s.data()); diff != "" {
 		s.Errorf("what is held differs from the last good run configs (-good +held):\n%s", diff)
 	}
-	s.edit(goodScope, "openid")
+	s.edit("offline_access")
 	s.awaitRunConfigs("go on", func(c *corev1.ConfigMap) bool {
 		return c.Labels[guard.HeldLabel] == "" && fmt.Sprint(c.Data) != good[c.Name]
 	})
@@ -210,22 +225,28 @@ func (s *suite) hold() {
 }
 
 // edit sets both baselines.
-func (s *suite) edit(scopes ...string) {
+func (s *suite) edit(scope string) {
 	s.Helper()
-	config := map[string]any{"baselineClientScopes": scopes}
-	s.patch(auth, map[string]any{"spec": map[string]any{"embeddedAuthServer": config}})
-	s.patch(office, map[string]any{"spec": map[string]any{"authServerConfig": config}})
+	if err := s.tryEdit(scope); err != nil {
+		s.Fatal(err)
+	}
 }
 
-func (s *suite) patch(object client.Object, content map[string]any) {
-	s.Helper()
+// tryEdit edits the VirtualMCPServer first, and the config if that is not refused.
+func (s *suite) tryEdit(scope string, options ...client.PatchOption) error {
+	config := map[string]any{"baselineClientScopes": []string{"openid", scope}}
+	if err := s.patch(office, map[string]any{"spec": map[string]any{"authServerConfig": config}}, options...); err != nil {
+		return err
+	}
+	return s.patch(auth, map[string]any{"spec": map[string]any{"embeddedAuthServer": config}}, options...)
+}
+
+func (s *suite) patch(object client.Object, content map[string]any, options ...client.PatchOption) error {
 	text, err := json.Marshal(content)
 	if err != nil {
-		s.Fatal(err)
+		return err
 	}
-	if err := s.Client.Patch(s.Context(), object.DeepCopyObject().(client.Object), client.RawPatch("application/merge-patch+json", text)); err != nil {
-		s.Fatal(err)
-	}
+	return s.Client.Patch(s.Context(), object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text), options...)
 }
 
 func (s *suite) create(object client.Object) {
@@ -287,28 +308,33 @@ func (s *suite) entries() []metav1.Condition {
 	return found
 }
 
-// watchConditions counts how often a config has lost the guard's entry, until ctx is done.
+// watchConditions counts how often an object has lost the guard's entry, until ctx is done.
 func (s *suite) watchConditions(ctx context.Context) func() int {
 	s.Helper()
-	watcher, err := s.Client.Watch(ctx, &v1beta1.MCPExternalAuthConfigList{}, client.InNamespace(namespace))
-	if err != nil {
-		s.Fatal(err)
-	}
-	counted := make(chan int, 1)
-	go func() {
-		count, had := 0, false
-		for event := range watcher.ResultChan() {
-			config, ok := event.Object.(*v1beta1.MCPExternalAuthConfig)
-			if !ok {
-				continue
-			}
-			has := slices.ContainsFunc(config.Status.Conditions, func(c metav1.Condition) bool { return c.Type == "BaselineScopesValid" })
-			if had && !has {
-				count++
-			}
-			had = has
+	var count atomic.Int64
+	var group sync.WaitGroup
+	for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
+		watcher, err := s.Client.Watch(ctx, list, client.InNamespace(namespace))
+		if err != nil {
+			s.Fatal(err)
 		}
-		counted <- count
-	}()
-	return func() int { return <-counted }
+		group.Go(func() {
+			had := map[string]bool{}
+			for event := range watcher.ResultChan() {
+				object, ok := event.Object.(status.Object)
+				if !ok {
+					continue
+				}
+				has := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid").Type != ""
+				if had[object.GetName()] && !has {
+					count.Add(1)
+				}
+				had[object.GetName()] = has
+			}
+		})
+	}
+	return func() int {
+		group.Wait()
+		return int(count.Load())
+	}
 }
