@@ -36,7 +36,7 @@ type Installed struct {
 	// Mode of namespaces without the label, absent without policies.
 	Mode string `json:"mode,omitempty"`
 	// Hold is installed, absent, or not-available where the API server has no
-	// MutatingAdmissionPolicy. It is absent where it can't be told.
+	// MutatingAdmissionPolicy; "" where it can't be told.
 	Hold string `json:"hold,omitempty"`
 }
 

@@ -93,8 +93,12 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 	}
 	return s, cmp.Or(
 		hide(s.Hidden, "configmaps", each(ctx, c, corev1.SchemeGroupVersion.WithResource("configmaps"), namespace, func(configMap *corev1.ConfigMap) {
-			if runConfig, ok := RunConfigOf(configMap, c.defaults); ok && owner(configMap) != nil {
-				owner(configMap).RunConfigs = append(owner(configMap).RunConfigs, runConfig)
+			consumer := owner(configMap)
+			if consumer == nil {
+				return
+			}
+			if runConfig, ok := RunConfigOf(configMap, c.defaults); ok {
+				consumer.RunConfigs = append(consumer.RunConfigs, runConfig)
 			}
 		})),
 		hide(s.Hidden, "deployments", each(ctx, c, deployments, namespace, func(deployment *appsv1.Deployment) {
