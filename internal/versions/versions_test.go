@@ -68,7 +68,7 @@ func TestDocumented(t *testing.T) {
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../" + name)
+	text, err := os.ReadFile("../../" + name) //nolint:gosec // A file of this repository.
 	if err != nil {
 		t.Fatal(err)
 	}
