@@ -62,6 +62,11 @@ endef
 e2e: dist ## Run scopegate on a real kubelet, beside ToolHive's operator too, in minutes. Linux and root, or CONTEXT for a cluster that is there; TESTFLAGS='-run Guard' chooses.
 	@$(E2E) ./test/e2e $(TESTFLAGS)
 
+.PHONY: kind
+kind: dist ## Start a kind cluster that has the images of `make e2e CONTEXT=kind-e2e`. NODE is the tag of its kindest/node; needs kind and docker.
+	@$(MAKE) --no-print-directory image IMAGEFLAGS=--local
+	hack/kind.sh "$(NODE)"
+
 .PHONY: e2e-up
 e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive installs ToolHive's operator.
 	@$(ASSETS)
@@ -75,9 +80,9 @@ matrix: ## Run on Kubernetes 1.33 to 1.37 what depends on the API server, and pr
 	@hack/matrix.sh
 
 .PHONY: prove
-prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, reliability, mutation or beside; CASES sets how many cases.
+prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, operator, reliability, mutation or beside; CASES sets how many cases, TOOLHIVE a release.
 	@$(ASSETS)
-	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" hack/prove.sh "$(SUITE)"
+	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" TOOLHIVE="$(TOOLHIVE)" hack/prove.sh "$(SUITE)"
 
 .PHONY: image
 image: ## Build OCI archives of the manager and the auth server, for amd64 and arm64, into bin/images.
@@ -113,7 +118,8 @@ format: ## Format the code.
 	$(TOOL) golangci-lint-kube-api-linter fmt
 
 .PHONY: lint
-lint: ## Check the code, and the API types against the conventions of Kubernetes.
+lint: ## Check the code, the API types against the conventions of Kubernetes, and the workflows.
+	$(TOOL) actionlint .github/workflows/*.yaml
 	$(TOOL) golangci-lint-kube-api-linter run
 	root="$$PWD"
 	for module in authserver compat test/release/gitops tools/image; do

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // clusterFlags are those of the commands that read a cluster: kubectl's own for
@@ -22,6 +23,8 @@ type clusterFlags struct {
 	// defaults are of the root command.
 	defaults *scopeList
 }
+
+var errNoCluster = errors.New("no cluster is configured: set --kubeconfig, KUBECONFIG or, with a kubeconfig file, --context")
 
 func newClusterFlags(command *cobra.Command, defaults *scopeList) *clusterFlags {
 	flags := &clusterFlags{loading: clientcmd.NewDefaultClientConfigLoadingRules(), defaults: defaults}
@@ -39,11 +42,11 @@ func (f *clusterFlags) connect() (*cluster.Cluster, string, error) {
 	cfg, err := loader.ClientConfig()
 	switch {
 	case clientcmd.IsEmptyConfig(err):
-		return nil, "", errors.New("no cluster is configured: set --kubeconfig, KUBECONFIG or, with a kubeconfig file, --context")
+		return nil, "", errNoCluster
 	case err != nil:
 		return nil, "", err
 	}
-	cfg.UserAgent = "kubectl-scopegate/" + version()
+	cfg.UserAgent = "kubectl-scopegate/" + versions.Own()
 	reader, err := cluster.New(cfg, *f.defaults)
 	if err != nil {
 		return nil, "", err
@@ -63,7 +66,7 @@ func (f *clusterFlags) completeNamespace(command *cobra.Command, _ []string, beg
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	namespaces, err := reader.Namespaces(command.Context(), "")
+	namespaces, err := reader.Namespaces(command.Context(), "", map[string]string{})
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

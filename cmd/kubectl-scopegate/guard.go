@@ -15,7 +15,7 @@ const checkLong = `Take stock of a cluster that ToolHive's operator runs, before
 
 It finds the pairs of a config and a consumer that are bad already, the run configs in ToolHive's ConfigMaps that an auth server would refuse, what the
 guard holds, the namespaces where it is off, what it would reject and hold if it denied, and what ToolHive's operator would roll out if the guard were
-removed. Nothing is written.
+removed. It also says which versions the cluster has, and warns of those that scopegate is not tested with. Nothing is written.
 
 Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not check. Warnings and notes alone are clean, unless --strict.`
 
@@ -98,7 +98,11 @@ func (f *clusterFlags) takeStock(command *cobra.Command) (check.Report, error) {
 	if why, hidden := snapshot.Hidden["configmaps"]; hidden {
 		return check.Report{}, errors.New("the stored run configs can't be checked: " + why)
 	}
-	installed, err := reader.Installation(command.Context(), namespace, snapshot.Hidden)
+	installed, err := reader.Installation(command.Context(), snapshot.Hidden)
+	if err != nil {
+		return check.Report{}, err
+	}
+	installed.Namespaces, err = reader.Namespaces(command.Context(), namespace, snapshot.Hidden)
 	if err != nil {
 		return check.Report{}, err
 	}

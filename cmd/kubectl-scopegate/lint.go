@@ -11,6 +11,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/lint/report"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 const lintLong = `Validate manifests as the API server and scopegate's controllers would, without a cluster.
@@ -100,7 +101,7 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 		return &exitError{exitUnjudged, errors.New("there is no object in standard input: the command that prints it may have failed")}
 	}
 	out := command.OutOrStdout()
-	if err := write(out, found, report.Options{Color: colors(out), Version: version()}); err != nil {
+	if err := write(out, found, report.Options{Color: colors(out), Version: versions.Own()}); err != nil {
 		return &exitError{exitUnjudged, err}
 	}
 	if found.Count(lint.Error) > 0 {

@@ -99,6 +99,6 @@ func newRoot() *cobra.Command {
 	}
 	defaults := scopeList(slices.Clone(toolhive.DefaultScopes))
 	root.PersistentFlags().Var(&defaults, "default-scopes", "what ToolHive's auth server supports when it is told no scopes, with spaces or commas between")
-	root.AddCommand(newLint(&defaults), newTree(&defaults), newGuard(&defaults), newVersion())
+	root.AddCommand(newLint(&defaults), newTree(&defaults), newGuard(&defaults), newVersion(&defaults))
 	return root
 }

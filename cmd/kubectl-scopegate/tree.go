@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -47,7 +48,7 @@ func newTree(defaults *scopeList) *cobra.Command {
 	}
 	flags := newClusterFlags(command, defaults)
 	command.Flags().StringVarP(&format, "output", "o", "", "how to write the tree: wide or json; a table if not set")
-	command.Flags().BoolVarP(&watch, "watch", "w", false, "show the tree again whenever it changed, until interrupted")
+	command.Flags().BoolVarP(&watch, "watch", "w", false, "read every 2 seconds and show the tree again where it changed, until interrupted")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if format != "" && format != "wide" && format != "json" {
@@ -58,23 +59,36 @@ func newTree(defaults *scopeList) *cobra.Command {
 			return &exitError{exitUnjudged, err}
 		}
 		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
+		ctx := command.Context()
 		if watch {
-			ctx, stop := signal.NotifyContext(command.Context(), os.Interrupt, syscall.SIGTERM)
+			var stop func()
+			ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			err = reader.Watch(ctx, namespace, view.show)
-		} else {
-			var snapshot *cluster.Snapshot
-			if snapshot, err = reader.Read(command.Context(), namespace); err == nil {
+		}
+		for {
+			snapshot, err := reader.Read(ctx, namespace)
+			if err == nil {
 				err = view.show(snapshot)
 			}
+			switch {
+			case watch && ctx.Err() != nil:
+				return nil
+			case err != nil:
+				return &exitError{exitUnjudged, err}
+			case !watch:
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(interval):
+			}
 		}
-		if err != nil {
-			return &exitError{exitUnjudged, err}
-		}
-		return nil
 	}
 	return command
 }
+
+// interval is the time between two reads of --watch.
+const interval = 2 * time.Second
 
 // treeView shows a tree, and with again each that differs from the one before:
 // on a terminal in its place, else after a line of three dashes, and in JSON on

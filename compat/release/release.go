@@ -65,21 +65,7 @@ func Of(t testing.TB, version string) Release {
 // downloaded.
 func (r Release) Files(t testing.TB) fs.FS {
 	t.Helper()
-	file, err := download(t.Context(), r.Version)
-	switch {
-	case err != nil && os.Getenv(RequireVariable) == "required":
-		t.Fatal(err)
-	case err != nil:
-		t.Skipf("%v (%s=required makes this a failure)", err, RequireVariable)
-	}
-	sum, err := dirhash.HashZip(file, dirhash.Hash1)
-	if err != nil {
-		t.Fatalf("reading ToolHive %s: %v", r.Version, err)
-	}
-	if sum != r.Sum {
-		t.Fatalf("ToolHive %s has the checksum %s, compat/release pins %s", r.Version, sum, r.Sum)
-	}
-	archive, err := zip.OpenReader(file)
+	archive, err := zip.OpenReader(r.download(t).Zip)
 	if err != nil {
 		t.Fatalf("reading ToolHive %s: %v", r.Version, err)
 	}
@@ -95,19 +81,48 @@ func (r Release) Files(t testing.TB) fs.FS {
 	return files
 }
 
-// download returns the zip file of a version of ToolHive. Go also names it, with
+// Folder returns the folder of the release's sources, in which Go builds it, and skips
+// the test as Files does.
+func (r Release) Folder(t testing.TB) string {
+	t.Helper()
+	return r.download(t).Dir
+}
+
+// module is a downloaded module.
+type module struct{ Zip, Dir, Error string }
+
+func (r Release) download(t testing.TB) module {
+	t.Helper()
+	found, err := download(t.Context(), r.Version)
+	switch {
+	case err != nil && os.Getenv(RequireVariable) == "required":
+		t.Fatal(err)
+	case err != nil:
+		t.Skipf("%v (%s=required makes this a failure)", err, RequireVariable)
+	}
+	sum, err := dirhash.HashZip(found.Zip, dirhash.Hash1)
+	if err != nil {
+		t.Fatalf("reading ToolHive %s: %v", r.Version, err)
+	}
+	if sum != r.Sum {
+		t.Fatalf("ToolHive %s has the checksum %s, compat/release pins %s", r.Version, sum, r.Sum)
+	}
+	return found
+}
+
+// download returns the files of a version of ToolHive. Go also names it, with
 // an error that does not matter here, where the version needs a newer Go.
-func download(ctx context.Context, version string) (string, error) {
+func download(ctx context.Context, version string) (module, error) {
 	var problems bytes.Buffer
 	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version) //nolint:gosec // A version of the list above.
 	command.Dir, command.Stderr = os.TempDir(), &problems
 	output, failed := command.Output()
-	var module struct{ Zip, Error string }
-	if err := json.Unmarshal(output, &module); err != nil {
-		return "", fmt.Errorf("downloading ToolHive %s: %w: %s", version, failed, problems.Bytes())
+	var found module
+	if err := json.Unmarshal(output, &found); err != nil {
+		return found, fmt.Errorf("downloading ToolHive %s: %w: %s", version, failed, problems.Bytes())
 	}
-	if module.Zip == "" {
-		return "", fmt.Errorf("downloading ToolHive %s: %s", version, module.Error)
+	if found.Zip == "" {
+		return found, fmt.Errorf("downloading ToolHive %s: %s", version, found.Error)
 	}
-	return module.Zip, nil
+	return found, nil
 }

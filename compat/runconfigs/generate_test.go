@@ -154,7 +154,7 @@ func (r random) authServer() *authserver.RunConfig {
 		config.DelegateClients = []authserver.DelegateClientRunConfig{{ClientID: r.text(), Scopes: r.texts(3), Audiences: r.texts(2)}}
 	}
 	if r.one(3) {
-		config.TrustedIssuers = []tokenexchange.TrustedIssuer{{Name: r.text(), IssuerURL: r.text(), AllowedActors: r.texts(2)}}
+		config.TrustedIssuers = []tokenexchange.TrustedIssuer{{IssuerURL: r.text(), AllowedActors: r.texts(2)}}
 	}
 	if r.one(3) {
 		config.CIMD = &authserver.CIMDRunConfig{Enabled: true, CacheFallbackTTL: r.text()}

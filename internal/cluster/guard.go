@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -9,21 +12,38 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
 
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // Installation is what is installed of the guard, and for which namespaces.
 type Installation struct {
-	// Policies are the names of its validating policies that are bound, in order.
-	Policies []string
-	// Hold is the policy that holds rollouts: installed, absent, not-available where
-	// the API server has no MutatingAdmissionPolicy, or "" where it can't be told.
-	Hold string
+	versions.Found
+	Installed
 	// Denies select the namespaces in which a policy denies, Holds those of the hold.
 	Denies, Holds Selectors
 	// Namespaces are their labels.
 	Namespaces map[string]labels.Set
+}
+
+// Installed is what is installed of the guard, as reports have it.
+type Installed struct {
+	// Policies are the names of the validating policies that are bound, in order.
+	Policies []string `json:"policies"`
+	// Mode of namespaces without the label, absent without policies.
+	Mode string `json:"mode,omitempty"`
+	// Hold is installed, absent, or not-available where the API server has no
+	// MutatingAdmissionPolicy; "" where it can't be told.
+	Hold string `json:"hold,omitempty"`
+}
+
+// String is the line for people.
+func (i Installed) String() string {
+	return fmt.Sprintf("guard: %d of %d policies, default mode: %s, hold: %s", len(i.Policies), len(guard.ValidatingPolicies),
+		cmp.Or(i.Mode, "none"), cmp.Or(i.Hold, "unknown"))
 }
 
 // Selectors select what one of them selects.
@@ -43,70 +63,81 @@ func (s Selectors) Match(set labels.Set) bool {
 	return slices.ContainsFunc(s, func(selector labels.Selector) bool { return selector.Matches(set) })
 }
 
-// Installation returns what is installed of the guard; an empty namespace stands for
-// all. It adds to hidden what could not be read.
-func (c *Cluster) Installation(ctx context.Context, namespace string, hidden map[string]string) (Installation, error) {
-	var installed Installation
-	for what, read := range map[string]func() error{
-		"bindings of policies": func() error { return c.readPolicies(ctx, &installed) },
-		"bindings of the hold": func() error { return c.readHold(ctx, &installed) },
-		"labels of namespaces": func() (err error) { installed.Namespaces, err = c.Namespaces(ctx, namespace); return },
-	} {
-		if err := read(); apierrors.IsForbidden(err) {
-			hidden[what] = err.Error()
-		} else if err != nil && !apierrors.IsNotFound(err) {
-			return installed, err
-		}
+// Installation returns what is installed of the guard. It adds to hidden what could not
+// be read.
+func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (Installation, error) {
+	installed := Installation{}
+	var err error
+	if installed.Found, err = c.versions(ctx, hidden); err != nil {
+		return installed, err
 	}
-	return installed, nil
-}
-
-func (c *Cluster) readPolicies(ctx context.Context, installed *Installation) error {
-	bindings, err := listAs[admissionv1.ValidatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("validatingadmissionpolicybindings"))
-	for _, binding := range bindings {
-		if !slices.Contains(guard.ValidatingPolicies, binding.Spec.PolicyName) {
-			continue
+	err = each(ctx, c, bindings("validating"), "", func(binding *admissionv1.ValidatingAdmissionPolicyBinding) {
+		if slices.Contains(guard.ValidatingPolicies, binding.Spec.PolicyName) {
+			installed.Policies = append(installed.Policies, binding.Spec.PolicyName)
+			if slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny) {
+				installed.Denies.add(binding.Spec.MatchResources)
+			}
 		}
-		installed.Policies = append(installed.Policies, binding.Spec.PolicyName)
-		if slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny) {
-			installed.Denies.add(binding.Spec.MatchResources)
-		}
-	}
-	installed.Policies = slices.Compact(slices.Sorted(slices.Values(installed.Policies)))
-	return err
-}
-
-func (c *Cluster) readHold(ctx context.Context, installed *Installation) error {
-	bindings, err := listAs[admissionv1.MutatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("mutatingadmissionpolicybindings"))
+	})
+	installed.Policies = append([]string{}, slices.Compact(slices.Sorted(slices.Values(installed.Policies)))...)
 	switch {
-	case apierrors.IsNotFound(err):
-		installed.Hold = "not-available"
-	case err == nil:
-		installed.Hold = "absent"
+	case installed.Denies.Match(nil):
+		installed.Mode = guard.ModeDeny
+	case len(installed.Policies) > 0:
+		installed.Mode = guard.ModeWarn
 	}
-	for _, binding := range bindings {
+	holdErr := each(ctx, c, bindings("mutating"), "", func(binding *admissionv1.MutatingAdmissionPolicyBinding) {
 		if binding.Spec.PolicyName == guard.HoldPolicy {
-			installed.Hold = "installed"
 			installed.Holds.add(binding.Spec.MatchResources)
 		}
+	})
+	switch {
+	case apierrors.IsNotFound(holdErr):
+		installed.Hold = "not-available"
+	case len(installed.Holds) > 0:
+		installed.Hold = "installed"
+	case holdErr == nil:
+		installed.Hold = "absent"
 	}
-	return err
+	return installed, cmp.Or(hide(hidden, "bindings of policies", err), hide(hidden, "bindings of the hold", holdErr))
 }
 
-// Namespaces returns the labels of a namespace; an empty one stands for all.
-func (c *Cluster) Namespaces(ctx context.Context, namespace string) (map[string]labels.Set, error) {
-	resource := corev1.SchemeGroupVersion.WithResource("namespaces")
+func bindings(kind string) schema.GroupVersionResource {
+	return admissionv1.SchemeGroupVersion.WithResource(kind + "admissionpolicybindings")
+}
+
+// Namespaces returns the labels of a namespace; an empty one stands for all. It adds to
+// hidden what could not be read.
+func (c *Cluster) Namespaces(ctx context.Context, namespace string, hidden map[string]string) (map[string]labels.Set, error) {
 	found := map[string]labels.Set{}
-	if namespace != "" {
-		object, err := c.client.Resource(resource).Get(ctx, namespace, metav1.GetOptions{})
-		if err == nil {
-			found[namespace] = object.GetLabels()
-		}
-		return found, err
+	resource := corev1.SchemeGroupVersion.WithResource("namespaces")
+	if namespace == "" {
+		err := each(ctx, c, resource, "", func(one *corev1.Namespace) { found[one.Name] = one.Labels })
+		return found, hide(hidden, "labels of namespaces", err)
 	}
-	all, err := listAs[corev1.Namespace](ctx, c, resource)
-	for _, one := range all {
-		found[one.Name] = one.Labels
+	object, err := c.client.Resource(resource).Get(ctx, namespace, metav1.GetOptions{})
+	if err == nil {
+		found[namespace] = object.GetLabels()
 	}
-	return found, err
+	return found, hide(hidden, "labels of namespaces", err)
+}
+
+// versions returns those of Kubernetes and, by the labels of its operator's Deployment,
+// of ToolHive.
+func (c *Cluster) versions(ctx context.Context, hidden map[string]string) (versions.Found, error) {
+	kubernetes := version.Info{}
+	text, err := c.raw.Get().AbsPath("/version").DoRaw(ctx)
+	if err == nil {
+		err = json.Unmarshal(text, &kubernetes)
+	}
+	if err != nil {
+		return versions.Found{}, fmt.Errorf("reading the version of the API server: %w", err)
+	}
+	found := versions.Found{Kubernetes: kubernetes.GitVersion, ToolHive: versions.Unknown}
+	const label = "app.kubernetes.io/version"
+	operators, err := c.client.Resource(deployments).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=toolhive-operator," + label})
+	if err == nil && len(operators.Items) > 0 {
+		found.ToolHive = operators.Items[0].GetLabels()[label]
+	}
+	return found, hide(hidden, "the version of ToolHive's operator", err)
 }

@@ -1,34 +1,40 @@
 // Package cluster reads of a cluster what its pairs of configs and consumers are
-// validated by, in standalone mode and on ToolHive's CRDs: once, or again whenever
-// something changes. It needs no more than the right to list the objects. What a user
-// may not read is noted rather than refused. The packages tree and check are views of
-// what it reads.
+// validated by, in standalone mode and on ToolHive's CRDs. It needs no more than the
+// right to list the objects. What a user may not read is noted rather than refused.
+// The packages tree and check are views of what it reads.
 package cluster
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/openapi"
-	"k8s.io/client-go/openapi3"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
-	"k8s.io/kube-openapi/pkg/validation/spec"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/crds"
+	"github.com/scopegate/scopegate/internal/resolve"
 )
 
 // Cluster is a way to a cluster.
 type Cluster struct {
 	client   dynamic.Interface
-	schemas  openapi3.Root
+	raw      *rest.RESTClient
 	defaults []string
+	// mode is found out by the first read.
+	mode Mode
 }
 
 // New returns the way to the cluster that cfg names. defaultScopes are what an auth
@@ -42,73 +48,97 @@ func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
 		return nil, err
 	}
 	raw, err := rest.UnversionedRESTClientFor(dynamic.ConfigFor(cfg))
-	return &Cluster{client, openapi3.NewRoot(openapi.NewClient(raw)), defaultScopes}, err
+	return &Cluster{client: client, raw: raw, defaults: defaultScopes}, err
 }
 
 // Read returns what the cluster holds; an empty namespace stands for all.
 func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error) {
-	mode, err := c.mode()
-	if err != nil {
-		return nil, err
+	if c.mode == "" {
+		own, err := crds.Own(openapi.NewClient(c.raw))
+		if err != nil {
+			return nil, err
+		}
+		c.mode = Guard
+		if own[resolve.KindMCPExternalAuthConfig] {
+			c.mode = Standalone
+		}
 	}
-	return c.snapshot(mode, map[string]string{}, func(kind kind) ([]any, error) { return c.list(ctx, kind.GroupVersionResource, namespace) })
+	s := &Snapshot{Mode: c.mode, Hidden: map[string]string{}}
+	consumers := map[types.UID]*Consumer{}
+	add := func(object interface {
+		metav1.Object
+		GetStatus() *v1alpha1.Status
+	}) {
+		consumer, _ := resolve.ConsumerOf(object)
+		consumer.Defaults = c.defaults
+		consumers[object.GetUID()] = &Consumer{Consumer: consumer, Generation: object.GetGeneration(), Status: object.GetStatus()}
+		s.Consumers = append(s.Consumers, consumers[object.GetUID()])
+	}
+	err := cmp.Or(
+		each(ctx, c, resource("mcpexternalauthconfigs"), namespace, func(o *v1beta1.MCPExternalAuthConfig) { s.Configs = append(s.Configs, o) }),
+		each(ctx, c, resource("mcpremoteproxies"), namespace, func(o *v1beta1.MCPRemoteProxy) { add(o) }),
+		each(ctx, c, resource("mcpservers"), namespace, func(o *v1beta1.MCPServer) { add(o) }),
+		each(ctx, c, resource("virtualmcpservers"), namespace, func(o *v1beta1.VirtualMCPServer) { add(o) }),
+	)
+	if err != nil || c.mode == Standalone {
+		return s, err
+	}
+	owner := func(object metav1.Object) *Consumer {
+		for _, reference := range object.GetOwnerReferences() {
+			if consumer := consumers[reference.UID]; consumer != nil {
+				return consumer
+			}
+		}
+		return nil
+	}
+	return s, cmp.Or(
+		hide(s.Hidden, "configmaps", each(ctx, c, corev1.SchemeGroupVersion.WithResource("configmaps"), namespace, func(configMap *corev1.ConfigMap) {
+			consumer := owner(configMap)
+			if consumer == nil {
+				return
+			}
+			if runConfig, ok := RunConfigOf(configMap, c.defaults); ok {
+				consumer.RunConfigs = append(consumer.RunConfigs, runConfig)
+			}
+		})),
+		hide(s.Hidden, "deployments", each(ctx, c, deployments, namespace, func(deployment *appsv1.Deployment) {
+			if consumer := owner(deployment); consumer != nil {
+				consumer.Deployments = append(consumer.Deployments, deployment)
+			}
+		})),
+	)
 }
 
-// list returns the objects of a resource, unstructured.
-func (c *Cluster) list(ctx context.Context, resource schema.GroupVersionResource, namespace string) ([]any, error) {
-	var objects []any
-	err := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+var deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
+
+func resource(name string) schema.GroupVersionResource {
+	return v1beta1.GroupVersion.WithResource(name)
+}
+
+// hide adds to hidden what the user may not read. What is not there is no error either.
+func hide(hidden map[string]string, what string, err error) error {
+	switch {
+	case apierrors.IsForbidden(err):
+		hidden[what] = err.Error()
+		return nil
+	case apierrors.IsNotFound(err):
+		return nil
+	}
+	return err
+}
+
+// each passes on the objects of a resource, in the order of namespaces and names; an
+// empty namespace stands for all.
+func each[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource, namespace string, do func(*T)) error {
+	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return c.client.Resource(resource).Namespace(namespace).List(ctx, options)
-	}).EachListItemWithAlloc(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
-		kept, err := forget(item)
-		objects = append(objects, kept)
-		return err
+	}
+	return pager.New(list).EachListItemWithAlloc(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
+		object := new(T)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.(*unstructured.Unstructured).Object, object); err != nil {
+			return fmt.Errorf("decoding %s: %w", resource.Resource, err)
+		}
+		do(object)
+		return nil
 	})
-	return objects, err
-}
-
-// forget drops the content of ConfigMaps that nothing owns: a cluster may have many.
-func forget(object any) (any, error) {
-	if object, ok := object.(*unstructured.Unstructured); ok && object.GetKind() == "ConfigMap" && len(object.GetOwnerReferences()) == 0 {
-		delete(object.Object, "data")
-		delete(object.Object, "binaryData")
-	}
-	return object, nil
-}
-
-// listAs is list for all namespaces, decoded.
-func listAs[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource) ([]T, error) {
-	objects, err := c.list(ctx, resource, "")
-	decoded := make([]T, len(objects))
-	for i, object := range objects {
-		err = errors.Join(err, decode(object, &decoded[i]))
-	}
-	return decoded, err
-}
-
-func decode(object any, into any) error {
-	return runtime.DefaultUnstructuredConverter.FromUnstructured(object.(*unstructured.Unstructured).Object, into)
-}
-
-// mode finds out whose CRDs the cluster has, by a field that only scopegate's have.
-// Users who may not read CRDs may read the published schema.
-func (c *Cluster) mode() (Mode, error) {
-	document, err := c.schemas.GVSpec(v1beta1.GroupVersion)
-	if missing := (&openapi3.GroupVersionNotFoundError{}); errors.As(err, &missing) {
-		return "", fmt.Errorf("the cluster does not serve %s: neither ToolHive's nor scopegate's CRDs are installed", v1beta1.GroupVersion)
-	}
-	if err != nil {
-		return "", err
-	}
-	var kind *spec.Schema
-	if document.Components != nil {
-		kind = document.Components.Schemas["dev.stacklok.toolhive."+v1beta1.GroupVersion.Version+".MCPExternalAuthConfig"]
-	}
-	if kind == nil {
-		return "", errors.New("the cluster serves no MCPExternalAuthConfig: ToolHive's or scopegate's CRDs are not installed as a whole")
-	}
-	if _, ok := kind.Properties["spec"].Properties["embeddedAuthServer"].Properties["scopesSupported"]; ok {
-		return Standalone, nil
-	}
-	return Guard, nil
 }

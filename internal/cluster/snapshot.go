@@ -1,15 +1,10 @@
 package cluster
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -30,8 +25,7 @@ const (
 	Guard Mode = "guard"
 )
 
-// Snapshot is what a cluster, or a namespace of it, holds. Everything is in the order
-// of namespaces, kinds and names.
+// Snapshot is what a cluster, or a namespace of it, holds, by kinds, namespaces and names.
 type Snapshot struct {
 	Mode      Mode
 	Configs   []*v1beta1.MCPExternalAuthConfig
@@ -106,82 +100,4 @@ func (s *Snapshot) Notes() []string {
 	}
 	slices.Sort(notes)
 	return notes
-}
-
-// kind is one that a snapshot is made of.
-type kind struct {
-	schema.GroupVersionResource
-	new func() metav1.Object
-	// child is what ToolHive's operator makes of the others. It is read on ToolHive's
-	// CRDs only, and a user may lack the right.
-	child bool
-}
-
-// kinds has owners before what they own, and consumers in the order of their names.
-var kinds = []kind{
-	{v1beta1.GroupVersion.WithResource("mcpexternalauthconfigs"), func() metav1.Object { return &v1beta1.MCPExternalAuthConfig{} }, false},
-	{v1beta1.GroupVersion.WithResource("mcpremoteproxies"), func() metav1.Object { return &v1beta1.MCPRemoteProxy{} }, false},
-	{v1beta1.GroupVersion.WithResource("mcpservers"), func() metav1.Object { return &v1beta1.MCPServer{} }, false},
-	{v1beta1.GroupVersion.WithResource("virtualmcpservers"), func() metav1.Object { return &v1beta1.VirtualMCPServer{} }, false},
-	{corev1.SchemeGroupVersion.WithResource("configmaps"), func() metav1.Object { return &corev1.ConfigMap{} }, true},
-	{appsv1.SchemeGroupVersion.WithResource("deployments"), func() metav1.Object { return &appsv1.Deployment{} }, true},
-}
-
-// kindsOf are those that are read in a mode and not hidden.
-func kindsOf(mode Mode, hidden map[string]string) []kind {
-	return slices.DeleteFunc(slices.Clone(kinds), func(kind kind) bool { return kind.child && (mode == Standalone || hidden[kind.Resource] != "") })
-}
-
-// snapshot makes one of what list returns. What may not be read it adds to hidden.
-func (c *Cluster) snapshot(mode Mode, hidden map[string]string, list func(kind) ([]any, error)) (*Snapshot, error) {
-	snapshot := &Snapshot{Mode: mode, Hidden: hidden}
-	owners := map[types.UID]*Consumer{}
-	for _, kind := range kindsOf(mode, hidden) {
-		found, err := list(kind)
-		if kind.child && apierrors.IsForbidden(err) {
-			hidden[kind.Resource] = err.Error()
-		} else if err != nil {
-			return nil, err
-		}
-		objects := make([]metav1.Object, len(found))
-		for i := range found {
-			objects[i] = kind.new()
-			if err := decode(found[i], objects[i]); err != nil {
-				return nil, fmt.Errorf("decoding %s: %w", kind.Resource, err)
-			}
-		}
-		slices.SortFunc(objects, func(a, b metav1.Object) int {
-			return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
-		})
-		for _, object := range objects {
-			c.add(snapshot, owners, object)
-		}
-	}
-	return snapshot, nil
-}
-
-func (c *Cluster) add(snapshot *Snapshot, owners map[types.UID]*Consumer, object metav1.Object) {
-	if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
-		snapshot.Configs = append(snapshot.Configs, config)
-	}
-	if consumer, ok := resolve.ConsumerOf(object); ok {
-		consumer.Defaults = c.defaults
-		status := object.(interface{ GetStatus() *v1alpha1.Status }).GetStatus()
-		owners[object.GetUID()] = &Consumer{Consumer: consumer, Generation: object.GetGeneration(), Status: status}
-		snapshot.Consumers = append(snapshot.Consumers, owners[object.GetUID()])
-	}
-	for _, reference := range object.GetOwnerReferences() {
-		owner := owners[reference.UID]
-		if owner == nil {
-			continue
-		}
-		switch object := object.(type) {
-		case *appsv1.Deployment:
-			owner.Deployments = append(owner.Deployments, object)
-		case *corev1.ConfigMap:
-			if runConfig, ok := RunConfigOf(object, c.defaults); ok {
-				owner.RunConfigs = append(owner.RunConfigs, runConfig)
-			}
-		}
-	}
 }

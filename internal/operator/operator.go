@@ -107,6 +107,9 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	if err := checkCRDs(ctx, cfg, options.Standalone); err != nil {
 		return nil, err
 	}
+	if err := logVersions(ctx, cfg); err != nil {
+		return nil, err
+	}
 	// Not before: an address where nobody listens is to be told of at once.
 	retryRefusedConnections(cfg)
 	mgr, err := ctrl.NewManager(cfg, managerOptions(options))

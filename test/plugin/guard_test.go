@@ -134,7 +134,7 @@ func TestAnotherAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	hidden := map[string]string{}
-	installed, err := reader.Installation(t.Context(), "", hidden)
+	installed, err := reader.Installation(t.Context(), hidden)
 	if err != nil || installed.Hold != "not-available" || len(hidden) > 0 {
 		t.Errorf("got %+v, %v, hidden %v; want a hold that is not available", installed, err, hidden)
 	}

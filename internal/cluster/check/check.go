@@ -31,15 +31,9 @@ var severities = map[string]Severity{
 // Take takes stock.
 func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 	t := taker{installed, Report{
-		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: snapshot.Notes(),
-		Guard: Guard{Policies: append([]string{}, installed.Policies...), Hold: installed.Hold}, Summary: Summary{Deny: map[string]int{}},
+		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: append(snapshot.Notes(), installed.Warnings()...),
+		Found: installed.Found, Guard: installed.Installed, Summary: Summary{Deny: map[string]int{}},
 	}}
-	switch {
-	case installed.Denies.Match(nil):
-		t.report.Guard.Mode = guard.ModeDeny
-	case len(installed.Policies) > 0:
-		t.report.Guard.Mode = guard.ModeWarn
-	}
 	for _, pair := range snapshot.Pairs() {
 		t.pair(pair)
 	}

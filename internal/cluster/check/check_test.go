@@ -33,7 +33,8 @@ func selectors(t *testing.T, selector string) cluster.Selectors {
 // of it depends on how the guard is installed and on what is stored.
 func TestFindings(t *testing.T) {
 	const labelledDeny, allButOff = "scopegate.dev/guard in (deny)", "scopegate.dev/guard notin (off, warn)"
-	warns := cluster.Installation{Policies: guard.ValidatingPolicies, Denies: selectors(t, labelledDeny), Holds: selectors(t, labelledDeny)}
+	policies := cluster.Installed{Policies: guard.ValidatingPolicies}
+	warns := cluster.Installation{Installed: policies, Denies: selectors(t, labelledDeny), Holds: selectors(t, labelledDeny)}
 	denies := warns
 	denies.Denies, denies.Holds = selectors(t, allButOff), selectors(t, allButOff)
 	deniesWithoutHold := denies
@@ -68,7 +69,7 @@ func TestFindings(t *testing.T) {
 		"no auth server yet":           {warns, shared, withoutAuthServer, []string{"pair/not-supported"}, []string{"edit-rejected", "run-config-held"}},
 		"in another layout":            {warns, shared, byHand, []string{"pair/not-supported", "stored/not-in-layout"}, []string{"edit-rejected"}},
 		"two references":               {warns, outgoing, good, []string{"pair/not-supported"}, []string{"run-config-held"}},
-		"no hold":                      {cluster.Installation{Policies: warns.Policies, Denies: warns.Denies}, shared, good, []string{"pair/not-supported"}, []string{"edit-rejected"}},
+		"no hold":                      {cluster.Installation{Installed: policies, Denies: warns.Denies}, shared, good, []string{"pair/not-supported"}, []string{"edit-rejected"}},
 		"warns by label":               {labelled(denies, guard.ModeWarn), shared, good, []string{"pair/not-supported"}, []string{"edit-rejected", "run-config-held"}},
 		"off by label":                 {labelled(denies, guard.ModeOff), shared, good, []string{"guard/off", "pair/not-supported"}, nil},
 		"off without a guard":          {labelled(cluster.Installation{}, guard.ModeOff), shared, nil, []string{"guard/off", "pair/not-supported"}, nil},

@@ -1,11 +1,11 @@
 package check
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
-	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // APIVersion is that of the report in JSON: fields may be added to it, and a
@@ -14,24 +14,14 @@ const APIVersion = "scopegate.dev/inventory/v1"
 
 // Report is what was found.
 type Report struct {
-	APIVersion string    `json:"apiVersion"`
-	Kind       string    `json:"kind"`
-	Guard      Guard     `json:"guard"`
-	Summary    Summary   `json:"summary"`
-	Findings   []Finding `json:"findings"`
-	// Notes say what could not be read.
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	versions.Found
+	Guard    cluster.Installed `json:"guard"`
+	Summary  Summary           `json:"summary"`
+	Findings []Finding         `json:"findings"`
+	// Notes say what could not be read, and which versions are not tested.
 	Notes []string `json:"notes,omitempty"`
-}
-
-// Guard is what is installed of the guard.
-type Guard struct {
-	// Policies that reject; none where it is not installed.
-	Policies []string `json:"policies"`
-	// Mode of namespaces without the label, absent without policies.
-	Mode string `json:"mode,omitempty"`
-	// Hold is installed, absent, or not-available where the API server has no
-	// MutatingAdmissionPolicy.
-	Hold string `json:"hold,omitempty"`
 }
 
 // Summary counts.
@@ -104,8 +94,8 @@ func (r Report) Text() string {
 		fmt.Fprintln(&text, note)
 	}
 	s := r.Summary
-	fmt.Fprintf(&text, "guard: %d of %d policies, default mode: %s, hold: %s\n", len(r.Guard.Policies), len(guard.ValidatingPolicies),
-		cmp.Or(r.Guard.Mode, "none"), cmp.Or(r.Guard.Hold, "unknown"))
+	fmt.Fprintln(&text, r.Found)
+	fmt.Fprintln(&text, r.Guard)
 	fmt.Fprintf(&text, "pairs: %d, of which %d not supported, %d unresolved, %d where the guard is off\n", s.Pairs, s.NotSupported, s.Unresolved, s.Off)
 	fmt.Fprintf(&text, "stored run configs: %d, of which %d bad, %d held\n", s.RunConfigs, s.StoredBad, s.Held)
 	if len(r.Guard.Policies) > 0 {

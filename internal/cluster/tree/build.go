@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/cluster"
@@ -21,8 +22,7 @@ import (
 // Build makes the tree of what a cluster holds.
 func Build(snapshot *cluster.Snapshot) Report {
 	report := Report{APIVersion: APIVersion, Kind: "Tree", Mode: string(snapshot.Mode), Configs: []Config{}, Notes: snapshot.Notes()}
-	type id struct{ namespace, name string }
-	pairs := map[id][]cluster.Pair{}
+	pairs := map[types.NamespacedName][]cluster.Pair{}
 	for _, pair := range snapshot.Pairs() {
 		if pair.ConfigName == "" {
 			// A VirtualMCPServer is the only consumer of its own config.
@@ -32,26 +32,26 @@ func Build(snapshot *cluster.Snapshot) Report {
 			report.Configs = append(report.Configs, config)
 			continue
 		}
-		at := id{pair.Consumer.Namespace, pair.ConfigName}
+		at := types.NamespacedName{Namespace: pair.Consumer.Namespace, Name: pair.ConfigName}
 		pairs[at] = append(pairs[at], pair)
 	}
 	for _, object := range snapshot.Configs {
 		if !resolve.Embedded(object) {
 			continue
 		}
-		at := id{object.Namespace, object.Name}
+		at := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}
 		var resolved []resolve.Pair
 		for _, pair := range pairs[at] {
 			resolved = append(resolved, pair.Pair)
 		}
-		config := newConfig(at.namespace, resolve.KindMCPExternalAuthConfig, at.name, object.Spec.EmbeddedAuthServer, snapshot, pairs[at]...)
+		config := newConfig(at.Namespace, resolve.KindMCPExternalAuthConfig, at.Name, object.Spec.EmbeddedAuthServer, snapshot, pairs[at]...)
 		config.Verdict = verdictOf(message.ForConfig(object, resolved))
 		config.Condition = conditionOf(&object.Status, object.Generation)
 		report.Configs = append(report.Configs, config)
 		delete(pairs, at)
 	}
 	for at, dangling := range pairs {
-		config := newConfig(at.namespace, resolve.KindMCPExternalAuthConfig, at.name, nil, snapshot, dangling...)
+		config := newConfig(at.Namespace, resolve.KindMCPExternalAuthConfig, at.Name, nil, snapshot, dangling...)
 		config.Verdict = Verdict{State: notFound, Message: dangling[0].Verdict.Why}
 		report.Configs = append(report.Configs, config)
 	}

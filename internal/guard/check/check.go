@@ -55,6 +55,9 @@ type Checker struct {
 	// holdSeen reports that the hold was there since the manager started: only then
 	// its absence is reported.
 	holdSeen bool
+	// bindings and hold are what was installed at the last check, for the log.
+	bindings []string
+	hold     string
 }
 
 // New returns a checker that tries its edits in a namespace.
@@ -117,6 +120,10 @@ func (c *Checker) report(ctx context.Context, found map[string]string) {
 	before := c.found
 	c.found = found
 	c.mu.Unlock()
+	if len(before) == 0 {
+		effective := slices.DeleteFunc(slices.Sorted(maps.Keys(found)), func(policy string) bool { return found[policy] != "" })
+		log.FromContext(ctx).Info("the policies are checked", "effective", effective, "bindings", c.bindings, "hold", c.hold)
+	}
 	for _, policy := range slices.Sorted(maps.Keys(found)) {
 		why, known := found[policy], before[policy]
 		switch {

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,9 +14,13 @@ import (
 )
 
 const (
+	notAvailable = "the API server has no MutatingAdmissionPolicy"
 	notInstalled = "it is not installed: apply the guard's manifest again"
 	notBound     = "no binding refers to it: apply the guard's manifest again"
 )
+
+// holds are the states of the hold in the log, by why it can't be effective.
+var holds = map[string]string{"": "yes", notInstalled: "no", notBound: "no", notAvailable: "not available"}
 
 // inspect returns for each policy why it can't be effective as it is installed, ""
 // where it can.
@@ -25,8 +30,12 @@ func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
 		return nil, fmt.Errorf("listing the bindings of the policies: %w", err)
 	}
 	bound := map[string]bool{}
+	c.bindings = nil
 	for i := range bindings.Items {
 		bound[bindings.Items[i].Spec.PolicyName] = true
+		if slices.Contains(guard.ValidatingPolicies, bindings.Items[i].Spec.PolicyName) {
+			c.bindings = append(c.bindings, bindings.Items[i].Name)
+		}
 	}
 	found := map[string]string{}
 	for _, name := range guard.ValidatingPolicies {
@@ -40,6 +49,7 @@ func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.hold = holds[why]
 	if c.holdSeen = c.holdSeen || why == ""; c.holdSeen {
 		found[guard.HoldPolicy] = why
 	}
@@ -67,10 +77,12 @@ func (c *Checker) inspectPolicy(ctx context.Context, name string, bound bool) (s
 // inspectHold looks for the policy that holds, which not every Kubernetes has.
 func (c *Checker) inspectHold(ctx context.Context) (string, error) {
 	err := c.client.Get(ctx, client.ObjectKey{Name: guard.HoldPolicy}, &admissionv1.MutatingAdmissionPolicy{})
-	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+	switch {
+	case meta.IsNoMatchError(err):
+		return notAvailable, nil
+	case apierrors.IsNotFound(err):
 		return notInstalled, nil
-	}
-	if err != nil {
+	case err != nil:
 		return "", fmt.Errorf("reading policy %s: %w", guard.HoldPolicy, err)
 	}
 	bindings := &admissionv1.MutatingAdmissionPolicyBindingList{}

@@ -20,6 +20,7 @@ import (
 
 func main() {
 	check := flag.Bool("check", false, "only report whether this machine can run a cluster, and what it lacks")
+	list := flag.Bool("list", false, "only print the names and archives of the images, for a cluster of another kind")
 	withToolHive := flag.Bool("toolhive", false, "install ToolHive's CRDs and its operator")
 	var images []node.Image
 	flag.Func("image", "an image that pods can run, as `NAME=ARCHIVE`, of `make image` for instance; it can be given several times", func(value string) error {
@@ -31,6 +32,12 @@ func main() {
 		return nil
 	})
 	flag.Parse()
+	if *list {
+		for _, image := range append(chart.Images(), images...) {
+			fmt.Println(image.Reference(), image.Archive)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := node.CheckMachine()
 	if err == nil && !*check {

@@ -56,19 +56,19 @@ func (c *Cluster) Import(ctx context.Context, image Image) error {
 	}
 	// --base-name leaves out the name in the archive, which has no registry:
 	// kubelet's runtime would take it for one of Docker Hub, and not find it.
-	return c.ctr(ctx, "images", "import", "--base-name", "localhost/unnamed", "--index-name", qualified(image.Name), archive)
+	return c.ctr(ctx, "images", "import", "--base-name", "localhost/unnamed", "--index-name", image.Reference(), archive)
 }
 
-// qualified is a name as kubelet's runtime looks for it.
-func qualified(name string) string {
-	registry, _, found := strings.Cut(name, "/")
+// Reference is the name as kubelet's runtime looks for it.
+func (i Image) Reference() string {
+	registry, _, found := strings.Cut(i.Name, "/")
 	switch {
 	case !found:
-		return "docker.io/library/" + name
+		return "docker.io/library/" + i.Name
 	case registry == "localhost" || strings.ContainsAny(registry, ".:"):
-		return name
+		return i.Name
 	default:
-		return "docker.io/" + name
+		return "docker.io/" + i.Name
 	}
 }
 

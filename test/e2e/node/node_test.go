@@ -26,7 +26,7 @@ func TestServiceName(t *testing.T) {
 	}
 }
 
-func TestQualified(t *testing.T) {
+func TestReference(t *testing.T) {
 	for name, want := range map[string]string{
 		"manager:v1":                   "docker.io/library/manager:v1",
 		"scopegate/manager:v1":         "docker.io/scopegate/manager:v1",
@@ -34,7 +34,7 @@ func TestQualified(t *testing.T) {
 		"registry.example.com/a/b:v1":  "registry.example.com/a/b:v1",
 		"registry.example:5000/a:v1.2": "registry.example:5000/a:v1.2",
 	} {
-		if got := qualified(name); got != want {
+		if got := (Image{Name: name}).Reference(); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}

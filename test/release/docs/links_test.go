@@ -203,19 +203,25 @@ func makeTargets(page string) []string {
 	return targets
 }
 
-// TestMakeTargets finds each target of make that a page names in the Makefile.
-func TestMakeTargets(t *testing.T) {
-	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+// makefile returns the targets of the Makefile.
+func makefile(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	targets := map[string]bool{}
-	for line := range strings.Lines(string(makefile)) {
+	for line := range strings.Lines(string(text)) {
 		if match := makeTarget.FindStringSubmatch(line); match != nil {
 			targets[match[1]] = true
 		}
 	}
-	named := 0
+	return targets
+}
+
+// TestMakeTargets finds each target of make that a page names in the Makefile.
+func TestMakeTargets(t *testing.T) {
+	targets, named := makefile(t), 0
 	for name, page := range pages(t) {
 		for _, target := range makeTargets(page) {
 			named++

@@ -1,0 +1,123 @@
+package manager_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// line is a line of the manager's log.
+type line struct {
+	Message    string `json:"msg"`
+	Kubernetes string
+	ToolHive   string
+	Effective  []string
+	Bindings   []string
+	Hold       string
+	Warning    string
+}
+
+// TestLogSaysWhatRuns starts the manager: its log says the versions and what of the guard
+// is effective.
+func TestLogSaysWhatRuns(t *testing.T) {
+	checker := newChecker(t)
+	for _, name := range allPolicies(t) {
+		awaitCheck(t, checker, name, "is effective", effective)
+	}
+	server, err := discovery.NewDiscoveryClientForConfigOrDie(cluster.Config).ServerVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := startProcess(t, cluster.Kubeconfig)
+	started := awaitLine(t, manager, "the manager starts")
+	if started.Kubernetes != server.GitVersion || started.ToolHive != "unknown" {
+		t.Errorf("got %+v, want Kubernetes %s", started, server.GitVersion)
+	}
+	checked := awaitLine(t, manager, "the policies are checked")
+	want := slices.Sorted(slices.Values(allPolicies(t)))
+	if diff := cmp.Diff(want, checked.Effective); diff != "" {
+		t.Errorf("effective policies (-want +got):\n%s", diff)
+	}
+	hold := "yes"
+	if !canHold(t) {
+		hold = "not available"
+	}
+	if checked.Hold != hold || len(checked.Bindings) < 5 {
+		t.Errorf("got %+v, want the hold %q and the bindings", checked, hold)
+	}
+	if strings.Contains(manager.Logs(), "a version is not tested") {
+		t.Errorf("the log warns of a version that is tested:\n%s", manager.Logs())
+	}
+}
+
+// TestLogWarnsOfVersions starts the manager on an API server that says another version.
+func TestLogWarnsOfVersions(t *testing.T) {
+	target, err := url.Parse(cluster.Config.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport, err := rest.TransportFor(cluster.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.Transport = transport
+	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		if request.URL.Path == "/version" {
+			_, _ = writer.Write([]byte(`{"gitVersion":"v1.99.0"}`))
+			return
+		}
+		proxy.ServeHTTP(writer, request)
+	}))
+	t.Cleanup(server.Close)
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	text := `{"apiVersion":"v1","kind":"Config","current-context":"a","contexts":[{"name":"a","context":{"cluster":"a"}}],"clusters":[{"name":"a","cluster":{"server":"` + server.URL + `"}}]}`
+	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	warned := awaitLine(t, startProcess(t, kubeconfig), "a version is not tested")
+	if want := "not tested with Kubernetes v1.99.0, but with 1.33 to 1.37"; !strings.Contains(warned.Warning, want) {
+		t.Errorf("got %+v, want %q", warned, want)
+	}
+}
+
+func startProcess(t *testing.T, kubeconfig string) *testenv.Process {
+	t.Helper()
+	return testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", kubeconfig, "--namespace", controlplane.Namespace,
+		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
+}
+
+// awaitLine waits for a line of the log with a message.
+func awaitLine(t *testing.T, manager *testenv.Process, message string) (found line) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, awaitTimeout, true, func(context.Context) (bool, error) {
+		for text := range strings.Lines(manager.Logs()) {
+			// What panics print is no JSON.
+			if json.Unmarshal([]byte(text), &found) == nil && found.Message == message {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		t.Fatalf("waiting for the line %q: %v; the log:\n%s", message, err, manager.Logs())
+	}
+	return found
+}
