@@ -49,7 +49,7 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	}
 	if len(more) == 0 {
 		createAll(t, i, "team-c")
-		// The right to tell this anew is one of its own here. It takes a minute.
+		// The right to report this anew is one of its own here.
 		awaitEvent(t, i, "default", "GuardIneffective")
 		unbind(t, i, toothless)
 		awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
