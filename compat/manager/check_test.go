@@ -83,7 +83,7 @@ func objectsOf(t *testing.T, policy string) []client.Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all.Of(policy)
+	return all.Objects(policy)
 }
 
 func deleteAll(t *testing.T, objects ...client.Object) {

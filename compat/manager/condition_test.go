@@ -21,7 +21,7 @@ const notSupported = "BaselineScopeNotSupported"
 
 const awaitTimeout = 2 * time.Minute
 
-// TestConditionOfEachKind judges objects that were stored before the guard came,
+// TestConditionOfEachKind evaluates objects that were stored before the guard came,
 // and then their repair.
 func TestConditionOfEachKind(t *testing.T) {
 	namespace := cluster.Namespace(t)
@@ -104,8 +104,8 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	judged := await(t, config, "is not supported", is("False", notSupported))
-	old := testenv.Condition(judged.Status.Conditions, "BaselineScopesValid")
+	evaluated := await(t, config, "is not supported", is("False", notSupported))
+	old := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
 
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, valid)
@@ -125,9 +125,9 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config)
-	judged := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
+	evaluated := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
 	valid := condition("Valid", "ValidationSucceeded")
-	writeAll(t, config, append([]metav1.Condition{valid}, judged.Status.Conditions...)...)
+	writeAll(t, config, append([]metav1.Condition{valid}, evaluated.Status.Conditions...)...)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))
 	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {

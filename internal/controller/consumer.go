@@ -42,7 +42,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile judges a consumer, and rolls out its auth server or holds it.
+// Reconcile evaluates a consumer, and rolls out its auth server or holds it.
 func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {

@@ -67,7 +67,7 @@ func (w *written) live(object client.Object) *v1beta1.MCPServer {
 // was before a write.
 func TestOneTransitionIsToldOnce(t *testing.T) {
 	const unsupported, unresolved = "BaselineScopeNotSupported", "ScopesNotResolved"
-	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"whole": controller.StandaloneWrite, "guard": controller.GuardWrite}
+	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"standalone": controller.StandaloneWrite, "guard": controller.GuardWrite}
 	cases := map[string]struct {
 		run  func(w *written, stale *v1beta1.MCPServer)
 		want []string

@@ -1,8 +1,8 @@
 // Package resolve turns objects into pairs of a config and a consumer, with
-// their verdicts. Everything that judges a baseline comes through here, so that
+// their verdicts. Everything that evaluates a baseline comes through here, so that
 // no two places can disagree.
 //
-//	objects -> Consumer -> Resolve (which config, if any) -> judge -> Pair
+//	objects -> Consumer -> Resolve (which config, if any) -> evaluate -> Pair
 //
 // It reads no cluster: whoever calls it brings a function that finds configs.
 package resolve
@@ -68,14 +68,14 @@ func Resolve(consumer Consumer, configs Configs) (Pair, error) {
 	pair := Pair{Consumer: consumer}
 	if consumer.Inline != nil {
 		pair.Config = consumer.Inline
-		pair.Verdict = judge(pair)
+		pair.Verdict = evaluate(pair)
 		return pair, nil
 	}
 	if err := pair.follow(configs); err != nil {
 		return Pair{}, err
 	}
 	if pair.Config != nil && pair.Verdict.State == NoAuthServer {
-		pair.Verdict = judge(pair)
+		pair.Verdict = evaluate(pair)
 	}
 	return pair, nil
 }
@@ -139,8 +139,8 @@ func (p *Pair) unresolved(cause, why string) {
 	p.Verdict = Verdict{State: Unresolved, Cause: cause, Why: why}
 }
 
-// judge compares the baseline of a pair with its effective scopes.
-func judge(pair Pair) Verdict {
+// evaluate compares the baseline of a pair with its effective scopes.
+func evaluate(pair Pair) Verdict {
 	config, consumer := pair.Config, pair.Consumer
 	if consumer.OIDC == nil && len(config.ScopesSupported) == 0 && len(config.BaselineClientScopes) > 0 {
 		return Verdict{State: Unresolved, Cause: v1alpha1.ReasonOIDCConfigRequired, Why: OIDCConfigRequired(consumer)}

@@ -27,7 +27,7 @@ func TestFailingRequestsCost(t *testing.T) {
 		t.Skip("only in a full run")
 	}
 	ctx, started := t.Context(), time.Now()
-	w, err := newWorld(ctx, whole, "cost")
+	w, err := newWorld(ctx, standalone, "cost")
 	if err != nil {
 		t.Fatal(err)
 	}

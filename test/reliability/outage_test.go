@@ -21,31 +21,31 @@ func TestOutage(t *testing.T) {
 	if full() > 0 {
 		lengths = []time.Duration{5 * time.Second, 15 * time.Second, 60 * time.Second}
 	}
-	w, err := newWorld(t.Context(), whole, "outage")
+	w, err := newWorld(t.Context(), standalone, "outage")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.follow(true)
-	target, err := url.Parse(whole.Config.Host)
+	target, err := url.Parse(standalone.Config.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	host := target.Host
 	if host == "" {
-		host = whole.Config.Host
+		host = standalone.Config.Host
 	}
 	proxy, err := faults.NewProxy(t.Context(), host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer proxy.Away()
-	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(whole.Config)}, Client: whole.Client}
+	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(standalone.Config)}, Client: standalone.Client}
 	through.Config.Host = "https://" + proxy.Address()
 	process := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone",
 		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--auth-server-image", testenv.AuthServerImage)
-	if err := whole.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+	if err := standalone.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
 		t.Fatal(err)
 	}
 	edits := story()
@@ -62,7 +62,7 @@ func TestOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		if err := whole.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		if err := standalone.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
 			t.Fatal(err)
 		}
 		report("R6", begin, fmt.Sprintf("the API server is away for %s, with three edits meanwhile", length), "0 exits, recovered in %s",

@@ -8,7 +8,7 @@ const APIVersion = "scopegate.dev/tree/v1"
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Mode is whole, for standalone mode, or guard.
+	// Mode is standalone or guard.
 	Mode    string   `json:"mode"`
 	Configs []Config `json:"configs"`
 	// Notes say what could not be read.

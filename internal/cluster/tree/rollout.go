@@ -50,7 +50,7 @@ func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
 func byCondition(consumer *cluster.Consumer) Rollout {
 	ready := meta.FindStatusCondition(consumer.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil {
-		return Rollout{Unknown, "NotJudged", "no manager has written the condition Ready"}
+		return Rollout{Unknown, "NotEvaluated", "no manager has written the condition Ready"}
 	}
 	rollout := Rollout{Held, ready.Reason, ready.Message}
 	switch {

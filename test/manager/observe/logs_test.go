@@ -88,7 +88,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	// Both are there before the manager: so its first judgements are right, and no
+	// Both are there before the manager: so its first evaluations are right, and no
 	// transitions.
 	create(t, config, server)
 	address := testenv.FreeAddress(t)
