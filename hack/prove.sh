@@ -37,7 +37,7 @@ make prove SUITE=NAME, where NAME is
   policies     the guard's policies equal the verdict in 10,000 random namespaces, and their latency; 15 minutes
   runconfigs   the policies on run configs equal ToolHive's decoders on 100,000 run configs; 15 minutes
   reliability  5,000 random schedules of faults, and all planned ones; hours
-  mutation     each of more than 50 seeded bugs is found by some suite; hours
+  mutation     each of more than 70 seeded bugs is found by some suite; hours
   beside       the guard and ToolHive's operator do not disturb each other, on a real node; half an hour
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2

@@ -11,7 +11,7 @@ const (
 	partial class = "crashes, failures" // half of the work is done, or none is tried again
 	missed  class = "missed events"     // nobody looks when something has changed
 	foreign class = "others' objects"   // what is somebody else's is written
-	told    class = "conditions"        // what is said is not so
+	told    class = "conditions"        // what a condition or the plugin reports is wrong
 )
 
 // bug is one fault: in file, old is replaced, which stands there once.
