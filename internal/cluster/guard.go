@@ -18,7 +18,7 @@ type Installation struct {
 	// Policies are the names of its validating policies that are bound, in order.
 	Policies []string
 	// Hold is the policy that holds rollouts: installed, absent, not-available where
-	// the API server has no MutatingAdmissionPolicy, or "" where it can't be told.
+	// the API server has no MutatingAdmissionPolicy, or "" where it can't be determined.
 	Hold string
 	// Denies select the namespaces in which a policy denies, Holds those of the hold.
 	Denies, Holds Selectors

@@ -26,7 +26,7 @@ const (
 	// NotSupported is the state of a pair whose auth server refuses to start for
 	// the scopes in Missing.
 	NotSupported
-	// Unresolved is the state of a pair whose effective scopes can't be told, for
+	// Unresolved is the state of a pair whose effective scopes can't be determined, for
 	// the reason in Cause.
 	Unresolved
 )
@@ -53,7 +53,7 @@ type Pair struct {
 	// ConfigName is the name of the MCPExternalAuthConfig, empty for the inline
 	// config of a VirtualMCPServer. Where Unresolved it is the reference at fault.
 	ConfigName string
-	// Config is nil where there is none or it can't be told.
+	// Config is nil where there is none or it can't be determined.
 	Config  *v1alpha1.EmbeddedAuthServerConfig
 	Verdict Verdict
 }

@@ -51,7 +51,7 @@ type Consumer struct {
 	Kind    string  `json:"kind"`
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"verdict"`
-	// Effective are the effective scopes, absent where they can't be told, and
+	// Effective are the effective scopes, absent where they can't be determined, and
 	// Source is scopesSupported, oidcConfigRef or defaults.
 	Effective []string   `json:"effectiveScopes,omitempty"`
 	Source    string     `json:"source,omitempty"`

@@ -33,7 +33,7 @@ const (
 	Failed     = "Failed"     // The API server rejected it, or pods do not come up.
 	Refused    = "Refused"    // The auth server refuses to start with the stored run config.
 	None       = "None"       // Nothing was rolled out.
-	Unknown    = "Unknown"    // It can't be told.
+	Unknown    = "Unknown"    // It can't be determined.
 )
 
 func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
