@@ -22,7 +22,7 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// written is one object, and what was told of it.
+// written is one object, and what was reported of it.
 type written struct {
 	t        *testing.T
 	write    controller.Write

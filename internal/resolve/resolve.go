@@ -42,7 +42,7 @@ type Verdict struct {
 	Effective []string
 	Source    scopes.Source
 	// Cause is why the pair is Unresolved: one of the reasons of the condition
-	// Ready. Why says it in words that name the objects and the fix.
+	// Ready. Why is a message that names the objects and the fix.
 	Cause, Why string
 }
 
@@ -157,7 +157,7 @@ func evaluate(pair Pair) Verdict {
 	return verdict
 }
 
-// OIDCConfigRequired says in words that a consumer with an auth server lacks a
+// OIDCConfigRequired is the message that a consumer with an auth server lacks a
 // reference to an MCPOIDCConfig, and the fix.
 func OIDCConfigRequired(consumer Consumer) string {
 	if consumer.Kind == KindVirtualMCPServer {

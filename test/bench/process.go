@@ -21,7 +21,7 @@ type program struct {
 	line []string
 }
 
-// usage is what one run of a program took, as test/bench/measure tells it.
+// usage is what one run of a program took, as test/bench/measure reports it.
 type usage struct {
 	Wall, CPU time.Duration
 	// Peak is the most memory that the process had, in bytes.

@@ -28,7 +28,7 @@ type suite struct{ module, packages string }
 // the code with the bug run before them.
 var suites = []suite{
 	{".", "./test/manager/controller"}, {".", "./internal/..."}, {".", "./test/guard/..."}, {".", "./test/manager/writes"}, {"compat", "./manager"},
-	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./test/plugin/..."}, {".", "./test/manager"},
+	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"},
 	{".", "./test/manager/observe"}, {".", "./test/reliability"},
 }
 

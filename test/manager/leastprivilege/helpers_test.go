@@ -55,7 +55,7 @@ func createAll(t *testing.T, i *installed, namespace string) {
 	create(t, i.Cluster, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
 }
 
-// awaitEvaluated waits until all kinds have their condition, and an event tells it.
+// awaitEvaluated waits until all kinds have their condition, and an event reports it.
 func awaitEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }

@@ -17,7 +17,7 @@ import (
 )
 
 // TestStandalone lets standalone mode do all that it does: evaluate, roll out, roll out anew,
-// remove, tell of it, serve metrics, end.
+// remove, report it, serve metrics, end.
 func TestStandalone(t *testing.T) {
 	t.Parallel()
 	exerciseStandalone(t, install(t, false, filepath.Join(dist, "standalone.yaml")))

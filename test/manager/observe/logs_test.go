@@ -49,7 +49,7 @@ func reconciles(ctx context.Context, address string) (float64, error) {
 	return total, nil
 }
 
-// transitions are the lines of a log that tell of conditions, in short.
+// transitions are the lines of a log that report conditions, in short.
 func transitions(t *testing.T, log string) []string {
 	t.Helper()
 	var found []string
