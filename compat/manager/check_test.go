@@ -181,6 +181,15 @@ func TestCheck(t *testing.T) {
 			awaitCheck(t, checker, name, "is effective", effective)
 		}
 	})
+	t.Run("what can't be tried", func(t *testing.T) {
+		nowhere, err := check.New(cluster.Config, operator.Scheme, "missing", events.NewFakeRecorder(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.RunConfigsPolicy} {
+			awaitCheck(t, nowhere, name, "can't be tried", says("can't be tried in namespace missing"))
+		}
+	})
 	t.Run("nothing is stored that runs", func(t *testing.T) {
 		key := client.ObjectKey{Namespace: controlplane.Namespace, Name: check.Name}
 		if err := cluster.Client.Get(t.Context(), key, &v1beta1.MCPExternalAuthConfig{}); err != nil {

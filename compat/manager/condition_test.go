@@ -38,13 +38,13 @@ func TestConditionOfEachKind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			switch object := object.(type) {
 			case *v1beta1.MCPExternalAuthConfig:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.MCPServer:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.MCPRemoteProxy:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.VirtualMCPServer:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			}
 		})
 	}
@@ -71,9 +71,9 @@ func TestConditionOfEachKind(t *testing.T) {
 	}
 }
 
-// assertTells checks what the condition tells, and that nothing else of the
+// assertReports checks what the condition reports, and that nothing else of the
 // status is the guard's.
-func assertTells(t *testing.T, object status.Object) {
+func assertReports(t *testing.T, object status.Object) {
 	t.Helper()
 	found := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid")
 	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
@@ -115,6 +115,29 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	after := await(t, config, "has the true entry back", is("False", notSupported))
 	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message || got.Status != valid.Status {
 		t.Errorf("ToolHive's condition is now %+v", got)
+	}
+}
+
+// TestConditionKeepsItsTime edits a baseline such that the status of the condition
+// stays and its message does not.
+func TestConditionKeepsItsTime(t *testing.T) {
+	cluster.StartGuard(t)
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "admin")
+	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	evaluated := await(t, config, "is not supported", is("False", notSupported))
+	entry := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
+	entry.LastTransitionTime = metav1.NewTime(entry.LastTransitionTime.Add(-time.Hour))
+	writeAll(t, config, entry)
+
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`))
+	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+		t.Fatal(err)
+	}
+	after := await(t, config, "names the new scope", func(c metav1.Condition) bool { return strings.Contains(c.Message, `"root"`) })
+	got := testenv.Condition(after.Status.Conditions, "BaselineScopesValid")
+	if !got.LastTransitionTime.Equal(&entry.LastTransitionTime) || got.ObservedGeneration != after.Generation {
+		t.Errorf("got %+v, want the time %s and generation %d", got, entry.LastTransitionTime, after.Generation)
 	}
 }
 
