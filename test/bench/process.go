@@ -97,7 +97,7 @@ func peak(u usage) float64 { return float64(u.Peak) }
 func build(ctx context.Context, main, into string) (string, error) {
 	name, _, _ := strings.Cut(path.Base(main), "@")
 	progress("building %s", name)
-	command := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", main) //nolint:gosec // Packages that are named here.
+	command := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", main)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+into)
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", main, err, output)
