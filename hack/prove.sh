@@ -57,7 +57,7 @@ make prove SUITE=NAME, where NAME is
   runconfigs   the policies on run configs equal ToolHive's decoders on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 for that release
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 for that release
   reliability  5,000 random schedules of faults, and all planned ones; hours
-  mutation     each of more than 50 seeded bugs is found by some suite; hours
+  mutation     each of more than 70 seeded bugs is found by some suite; hours
   beside       the guard and ToolHive's operator do not disturb each other, on a real node; half an hour
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2

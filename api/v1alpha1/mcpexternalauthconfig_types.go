@@ -6,7 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type ExternalAuthType string
 
 // ExternalAuthTypeEmbeddedAuthServer is the type whose consumers run an
-// embedded auth server: the one that scopegate judges.
+// embedded auth server: the one that scopegate evaluates.
 const ExternalAuthTypeEmbeddedAuthServer ExternalAuthType = "embeddedAuthServer"
 
 // MCPExternalAuthConfigSpec is the desired state of an MCPExternalAuthConfig.

@@ -13,7 +13,7 @@ type Status struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the metadata.generation that the conditions were
-	// judged for. It is -1 until the object has been judged for the first time.
+	// evaluated for. It is -1 until the object has been evaluated for the first time.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 }

@@ -114,7 +114,7 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// checkFree tells early and in plain words that an address can't be listened on.
+// checkFree reports early that an address can't be listened on.
 func checkFree(address string) error {
 	if address == "" || address == "0" {
 		return nil

@@ -25,8 +25,8 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 )
 
-// judged are the kinds whose conditions the table shows.
-var judged = []struct {
+// evaluated are the kinds whose conditions the table shows.
+var evaluated = []struct {
 	kind   string
 	object status.Object
 	list   client.ObjectList
@@ -58,7 +58,7 @@ func watchTable(ctx context.Context, cfg *rest.Config, out console) error {
 		}
 	}
 	go func() { _ = objects.Start(ctx) }()
-	for _, kind := range judged {
+	for _, kind := range evaluated {
 		informer, err := objects.GetInformer(ctx, kind.object)
 		if err == nil {
 			_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
@@ -87,7 +87,7 @@ func watchTable(ctx context.Context, cfg *rest.Config, out console) error {
 // readRows returns a row for each object, ordered by kind and name.
 func readRows(ctx context.Context, objects client.Reader) ([]row, error) {
 	var rows []row
-	for _, kind := range judged {
+	for _, kind := range evaluated {
 		list := kind.list.DeepCopyObject().(client.ObjectList)
 		if err := objects.List(ctx, list); err != nil {
 			return nil, fmt.Errorf("listing every %s: %w", kind.kind, err)

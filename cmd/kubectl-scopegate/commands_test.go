@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestHelp holds every command to a help with examples, and those that judge to
+// TestHelp holds every command to a help with examples, and those that evaluate to
 // one with exit statuses.
 func TestHelp(t *testing.T) {
 	var visit func(command *cobra.Command)

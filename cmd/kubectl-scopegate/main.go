@@ -85,8 +85,8 @@ func (e *exitError) Unwrap() error { return e.err }
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-scopegate",
-		Short: "Tell whether the baseline scopes of auth servers hold, before the cluster does",
-		Long: "Tell whether the baseline scopes of embedded auth servers are among the scopes that the auth servers support.\n" +
+		Short: "Report whether the baseline scopes of auth servers hold, before the cluster does",
+		Long: "Report whether the baseline scopes of embedded auth servers are among the scopes that the auth servers support.\n" +
 			"As a plugin it runs as: kubectl scopegate",
 		Example: "  kubectl scopegate lint -R -f deploy/\n" +
 			"  kubectl scopegate tree -A\n" +

@@ -25,6 +25,8 @@ func TestGuard(t *testing.T) {
 	setup.Quiet()
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
+			// It waits for the API server as much as it works.
+			t.Parallel()
 			cluster := start(t, controlplane.Options{CRDs: r.CRDs(t)})
 			if err := setup.Install(t.Context(), cluster.Client); err != nil {
 				t.Fatal(err)

@@ -123,7 +123,7 @@ type schemaComparison struct {
 // expects reports whether a meant difference is one from this release.
 func (c *schemaComparison) expects(difference int) bool {
 	since := meant[difference].since
-	return since == "" || c.number < slices.Index(release.All, release.Of(c.t, since))
+	return since == "" || c.number < slices.Index(release.All, release.Find(c.t, since))
 }
 
 func (c *schemaComparison) crd(name string, theirs, ours object) {

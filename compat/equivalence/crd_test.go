@@ -26,7 +26,7 @@ import (
 // version is the one that is stored.
 const version = "v1beta1"
 
-// admission judges objects of one kind as the API server does, by the CRD that
+// admission evaluates objects of one kind as the API server does, by the CRD that
 // scopegate installs.
 type admission struct {
 	structural *schema.Structural

@@ -11,7 +11,7 @@ import (
 // an embedded auth server, with a consumer where the example has none.
 func TestExamplesRunConfig(t *testing.T) {
 	byKind, seen, compared := admissions(t), tally{}, 0
-	for _, example := range release.Of(t, release.Compiled).Examples(t) {
+	for _, example := range release.Find(t, release.Compiled).Examples(t) {
 		spec, _ := example.Object["spec"].(object)
 		if spec["embeddedAuthServer"] == nil && spec["authServerConfig"] == nil {
 			seen["without an embedded auth server"]++

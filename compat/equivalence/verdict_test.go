@@ -54,16 +54,16 @@ func (l lists) counted() []string {
 	return l.oidc
 }
 
-// judges is everything that judges a baseline.
-type judges struct{ shared, virtual *admission }
+// evaluators is everything that evaluates a baseline.
+type evaluators struct{ shared, virtual *admission }
 
-func newJudges(t testing.TB) *judges {
+func newEvaluators(t testing.TB) *evaluators {
 	byKind := admissions(t)
-	return &judges{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
+	return &evaluators{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
 }
 
-// compare asks all judges, and returns what they do not agree on, or "".
-func (j *judges) compare(l lists) string {
+// compare asks all evaluators, and returns what they do not agree on, or "".
+func (j *evaluators) compare(l lists) string {
 	oidc, effective := l.counted(), l.effective()
 	missing := scopes.Missing(l.baseline, effective)
 
@@ -93,9 +93,9 @@ func (j *judges) compare(l lists) string {
 	return disagree("the rules on VirtualMCPServer", static, ruled(j.virtual.evaluate(virtualObject(l)), "spec.authServerConfig.baselineClientScopes"))
 }
 
-// disagree compares the missing scopes with what a judge says of them: the first
+// disagree compares the missing scopes with what an evaluator says of them: the first
 // one in quotes, or nothing.
-func disagree(judge string, missing []string, says string) string {
+func disagree(evaluator string, missing []string, says string) string {
 	switch {
 	case len(missing) == 0 && says == "":
 		return ""
@@ -108,7 +108,7 @@ func disagree(judge string, missing []string, says string) string {
 		// own message.
 		return ""
 	default:
-		return fmt.Sprintf("internal/scopes says that %q are missing, %s says %q", missing, judge, says)
+		return fmt.Sprintf("internal/scopes says that %q are missing, %s says %q", missing, evaluator, says)
 	}
 }
 
@@ -234,7 +234,7 @@ func TestVerdictRandom(t *testing.T) {
 // run compares all cases on every core, and says how many and how long.
 func run(t *testing.T, what string, all func(func(lists) bool)) {
 	t.Helper()
-	judges := newJudges(t)
+	evaluators := newEvaluators(t)
 	start := time.Now()
 	work := make(chan lists, 1024)
 	var compared, refused, different atomic.Int64
@@ -246,7 +246,7 @@ func run(t *testing.T, what string, all func(func(lists) bool)) {
 				if scopes.Missing(l.baseline, l.effective()) != nil {
 					refused.Add(1)
 				}
-				if diff := judges.compare(l); diff != "" && different.Add(1) <= 10 {
+				if diff := evaluators.compare(l); diff != "" && different.Add(1) <= 10 {
 					t.Errorf("baseline %q, scopesSupported %q, oidcConfigRef.scopes %q, anonymous %v:\n%s", l.baseline, l.supported, l.oidc, l.anonymous, diff)
 				}
 			}

@@ -83,7 +83,7 @@ func objectsOf(t *testing.T, policy string) []client.Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all.Of(policy)
+	return all.Objects(policy)
 }
 
 func deleteAll(t *testing.T, objects ...client.Object) {
@@ -179,6 +179,15 @@ func TestCheck(t *testing.T) {
 		setMode(`"deny"`)
 		for _, name := range allPolicies(t) {
 			awaitCheck(t, checker, name, "is effective", effective)
+		}
+	})
+	t.Run("what can't be tried", func(t *testing.T) {
+		nowhere, err := check.New(cluster.Config, operator.Scheme, "missing", events.NewFakeRecorder(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.RunConfigsPolicy} {
+			awaitCheck(t, nowhere, name, "can't be tried", says("can't be tried in namespace missing"))
 		}
 	})
 	t.Run("nothing is stored that runs", func(t *testing.T) {

@@ -45,11 +45,11 @@ func TestCleanup(t *testing.T) {
 	await(t, config, "is not supported", is("False", notSupported))
 	await(t, server, "is not supported", is("False", notSupported))
 	await(t, proxy, "is not supported", is("False", notSupported))
-	judged := await(t, virtual, "is not supported", is("False", notSupported))
+	evaluated := await(t, virtual, "is not supported", is("False", notSupported))
 	if err := manager.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	stale := append([]metav1.Condition{condition("Ready", "Running")}, judged.Status.Conditions...)
+	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
 	var output strings.Builder
 	done := make(chan error, 1)

@@ -21,7 +21,7 @@ const notSupported = "BaselineScopeNotSupported"
 
 const awaitTimeout = 2 * time.Minute
 
-// TestConditionOfEachKind judges objects that were stored before the guard came,
+// TestConditionOfEachKind evaluates objects that were stored before the guard came,
 // and then their repair.
 func TestConditionOfEachKind(t *testing.T) {
 	namespace := cluster.Namespace(t)
@@ -38,13 +38,13 @@ func TestConditionOfEachKind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			switch object := object.(type) {
 			case *v1beta1.MCPExternalAuthConfig:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.MCPServer:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.MCPRemoteProxy:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			case *v1beta1.VirtualMCPServer:
-				assertTells(t, await(t, object, "is not supported", is("False", notSupported)))
+				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
 			}
 		})
 	}
@@ -71,9 +71,9 @@ func TestConditionOfEachKind(t *testing.T) {
 	}
 }
 
-// assertTells checks what the condition tells, and that nothing else of the
+// assertReports checks what the condition reports, and that nothing else of the
 // status is the guard's.
-func assertTells(t *testing.T, object status.Object) {
+func assertReports(t *testing.T, object status.Object) {
 	t.Helper()
 	found := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid")
 	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
@@ -104,8 +104,8 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	judged := await(t, config, "is not supported", is("False", notSupported))
-	old := testenv.Condition(judged.Status.Conditions, "BaselineScopesValid")
+	evaluated := await(t, config, "is not supported", is("False", notSupported))
+	old := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
 
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, valid)
@@ -118,6 +118,29 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	}
 }
 
+// TestConditionKeepsItsTime edits a baseline such that the status of the condition
+// stays and its message does not.
+func TestConditionKeepsItsTime(t *testing.T) {
+	cluster.StartGuard(t)
+	namespace := cluster.Namespace(t)
+	config := testenv.Config(namespace, "shared", "admin")
+	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	evaluated := await(t, config, "is not supported", is("False", notSupported))
+	entry := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
+	entry.LastTransitionTime = metav1.NewTime(entry.LastTransitionTime.Add(-time.Hour))
+	writeAll(t, config, entry)
+
+	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`))
+	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
+		t.Fatal(err)
+	}
+	after := await(t, config, "names the new scope", func(c metav1.Condition) bool { return strings.Contains(c.Message, `"root"`) })
+	got := testenv.Condition(after.Status.Conditions, "BaselineScopesValid")
+	if !got.LastTransitionTime.Equal(&entry.LastTransitionTime) || got.ObservedGeneration != after.Generation {
+		t.Errorf("got %+v, want the time %s and generation %d", got, entry.LastTransitionTime, after.Generation)
+	}
+}
+
 // TestConditionIsRemovedThoughToolHiveWroteItBack makes ToolHive a co-owner of
 // the entry, so that an apply without it would not remove it.
 func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
@@ -125,9 +148,9 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config)
-	judged := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
+	evaluated := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
 	valid := condition("Valid", "ValidationSucceeded")
-	writeAll(t, config, append([]metav1.Condition{valid}, judged.Status.Conditions...)...)
+	writeAll(t, config, append([]metav1.Condition{valid}, evaluated.Status.Conditions...)...)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))
 	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {

@@ -74,7 +74,7 @@ func TestOperator(t *testing.T) {
 		t.Skipf("it builds ToolHive's operator, in minutes; run it by `make prove SUITE=operator`, which sets %s", releaseVariable)
 	}
 	setup.Quiet()
-	toolHive := release.Of(t, version)
+	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
 	cluster, err := testenv.Start(t.Context(), controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
 	if err != nil {

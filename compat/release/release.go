@@ -49,8 +49,8 @@ var All = []Release{
 // Newest is the newest of them.
 var Newest = All[len(All)-1]
 
-// Of returns the release with a version.
-func Of(t testing.TB, version string) Release {
+// Find returns the release with a version.
+func Find(t testing.TB, version string) Release {
 	t.Helper()
 	for _, release := range All {
 		if release.Version == version {

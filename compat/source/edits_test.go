@@ -49,7 +49,7 @@ var edits = map[string]struct{ old, new string }{
 }
 
 // TestEdits changes each fact in a copy of the newest release, and expects that
-// the comparison tells of it: its name, the file and the line.
+// the comparison reports it: its name, the file and the line.
 func TestEdits(t *testing.T) {
 	files := load(t, release.Newest)
 	for _, fact := range facts {

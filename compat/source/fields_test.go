@@ -104,7 +104,7 @@ func (f *file) kind(of ast.Expr) string {
 // from the release that is compiled, and may be built from a later one.
 func TestRendered(t *testing.T) {
 	own := ownFields(t)
-	first := slices.Index(release.All, release.Of(t, release.Compiled))
+	first := slices.Index(release.All, release.Find(t, release.Compiled))
 	for _, r := range release.All[first:] {
 		t.Run(r.Version, func(t *testing.T) {
 			for _, difference := range compareFields(r.Files(t), own) {

@@ -51,7 +51,7 @@ type platform struct {
 }
 
 const description = `Reports whether the baseline scopes of ToolHive's embedded auth servers are among
-the scopes that the auth servers support: lint judges manifests without a
+the scopes that the auth servers support: lint evaluates manifests without a
 cluster, tree shows the configs of a cluster with their consumers and verdicts,
 and guard check takes stock before and after the guard is adopted.
 `

@@ -20,7 +20,7 @@ type Mode string
 // The modes, as reports name them.
 const (
 	// Standalone is a cluster with scopegate's own CRDs.
-	Standalone Mode = "whole"
+	Standalone Mode = "standalone"
 	// Guard is a cluster with ToolHive's CRDs, whether the guard is there or not.
 	Guard Mode = "guard"
 )

@@ -42,7 +42,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile judges a consumer, and rolls out its auth server or holds it.
+// Reconcile evaluates a consumer, and rolls out its auth server or holds it.
 func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
@@ -61,7 +61,7 @@ func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Re
 }
 
 // rollOut does what the verdict allows and returns Ready and Stalled. An error
-// is for a retry, and the conditions tell of it.
+// is for a retry, and the conditions report it.
 func (r *consumerReconciler) rollOut(ctx context.Context, object status.Object, pair resolve.Pair) ([]metav1.Condition, error) {
 	if pair.Verdict.State == resolve.NoAuthServer {
 		if pair.Consumer.References() {

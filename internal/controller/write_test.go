@@ -22,7 +22,7 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// written is one object, and what was told of it.
+// written is one object, and what was reported of it.
 type written struct {
 	t        *testing.T
 	write    controller.Write
@@ -67,7 +67,7 @@ func (w *written) live(object client.Object) *v1beta1.MCPServer {
 // was before a write.
 func TestOneTransitionIsToldOnce(t *testing.T) {
 	const unsupported, unresolved = "BaselineScopeNotSupported", "ScopesNotResolved"
-	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"whole": controller.StandaloneWrite, "guard": controller.GuardWrite}
+	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"standalone": controller.StandaloneWrite, "guard": controller.GuardWrite}
 	cases := map[string]struct {
 		run  func(w *written, stale *v1beta1.MCPServer)
 		want []string

@@ -58,7 +58,7 @@ type Options struct {
 	ControllerManager bool
 	// GarbageCollector starts kube-controller-manager with that controller alone.
 	GarbageCollector bool
-	// Guard installs what guard mode needs, and its policies, instead of whole
+	// Guard installs what guard mode needs, and its policies, instead of standalone
 	// mode's.
 	Guard bool
 	// Bare installs nothing at all.

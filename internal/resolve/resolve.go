@@ -1,8 +1,8 @@
 // Package resolve turns objects into pairs of a config and a consumer, with
-// their verdicts. Everything that judges a baseline comes through here, so that
+// their verdicts. Everything that evaluates a baseline comes through here, so that
 // no two places can disagree.
 //
-//	objects -> Consumer -> Resolve (which config, if any) -> judge -> Pair
+//	objects -> Consumer -> Resolve (which config, if any) -> evaluate -> Pair
 //
 // It reads no cluster: whoever calls it brings a function that finds configs.
 package resolve
@@ -26,7 +26,7 @@ const (
 	// NotSupported is the state of a pair whose auth server refuses to start for
 	// the scopes in Missing.
 	NotSupported
-	// Unresolved is the state of a pair whose effective scopes can't be told, for
+	// Unresolved is the state of a pair whose effective scopes can't be determined, for
 	// the reason in Cause.
 	Unresolved
 )
@@ -42,7 +42,7 @@ type Verdict struct {
 	Effective []string
 	Source    scopes.Source
 	// Cause is why the pair is Unresolved: one of the reasons of the condition
-	// Ready. Why says it in words that name the objects and the fix.
+	// Ready. Why is a message that names the objects and the fix.
 	Cause, Why string
 }
 
@@ -53,7 +53,7 @@ type Pair struct {
 	// ConfigName is the name of the MCPExternalAuthConfig, empty for the inline
 	// config of a VirtualMCPServer. Where Unresolved it is the reference at fault.
 	ConfigName string
-	// Config is nil where there is none or it can't be told.
+	// Config is nil where there is none or it can't be determined.
 	Config  *v1alpha1.EmbeddedAuthServerConfig
 	Verdict Verdict
 }
@@ -68,14 +68,14 @@ func Resolve(consumer Consumer, configs Configs) (Pair, error) {
 	pair := Pair{Consumer: consumer}
 	if consumer.Inline != nil {
 		pair.Config = consumer.Inline
-		pair.Verdict = judge(pair)
+		pair.Verdict = evaluate(pair)
 		return pair, nil
 	}
 	if err := pair.follow(configs); err != nil {
 		return Pair{}, err
 	}
 	if pair.Config != nil && pair.Verdict.State == NoAuthServer {
-		pair.Verdict = judge(pair)
+		pair.Verdict = evaluate(pair)
 	}
 	return pair, nil
 }
@@ -139,8 +139,8 @@ func (p *Pair) unresolved(cause, why string) {
 	p.Verdict = Verdict{State: Unresolved, Cause: cause, Why: why}
 }
 
-// judge compares the baseline of a pair with its effective scopes.
-func judge(pair Pair) Verdict {
+// evaluate compares the baseline of a pair with its effective scopes.
+func evaluate(pair Pair) Verdict {
 	config, consumer := pair.Config, pair.Consumer
 	if consumer.OIDC == nil && len(config.ScopesSupported) == 0 && len(config.BaselineClientScopes) > 0 {
 		return Verdict{State: Unresolved, Cause: v1alpha1.ReasonOIDCConfigRequired, Why: OIDCConfigRequired(consumer)}
@@ -157,7 +157,7 @@ func judge(pair Pair) Verdict {
 	return verdict
 }
 
-// OIDCConfigRequired says in words that a consumer with an auth server lacks a
+// OIDCConfigRequired is the message that a consumer with an auth server lacks a
 // reference to an MCPOIDCConfig, and the fix.
 func OIDCConfigRequired(consumer Consumer) string {
 	if consumer.Kind == KindVirtualMCPServer {

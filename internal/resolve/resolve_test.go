@@ -175,7 +175,7 @@ func TestOtherKindsAreNoConsumers(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfAnotherRelease judges by the defaults that a consumer brings,
+// TestDefaultsOfAnotherRelease evaluates by the defaults that a consumer brings,
 // and only where nothing else says what is supported.
 func TestDefaultsOfAnotherRelease(t *testing.T) {
 	config := testenv.AuthServer("openid", "groups")

@@ -29,7 +29,7 @@ type Hold struct {
 	// Reason is one of the reasons of the condition Ready.
 	Reason string
 	// Message names the object, the field and the fix. It is empty for
-	// BaselineScopeNotSupported, whose words are those of BaselineScopesValid.
+	// BaselineScopeNotSupported, whose message is that of BaselineScopesValid.
 	Message string
 	// Stalled tells that only a user's edit can help.
 	Stalled bool

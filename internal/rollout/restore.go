@@ -9,7 +9,7 @@ import (
 )
 
 // restored returns live with all that is scopegate's as desired says. The rest, which
-// docs/whole-mode.md names, is left to others.
+// docs/standalone.md names, is left to others.
 func restored(live, desired client.Object) client.Object {
 	after := live.DeepCopyObject().(client.Object)
 	after.SetLabels(with(live.GetLabels(), desired.GetLabels()))

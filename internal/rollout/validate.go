@@ -245,7 +245,7 @@ func loopback(host string) bool {
 	return strings.EqualFold(name, "localhost") || net.ParseIP(name).IsLoopback()
 }
 
-// loopbackRedirect tells the same of a redirect URI, for which the OAuth library
+// loopbackRedirect reports the same of a redirect URI, for which the OAuth library
 // of the auth server (github.com/ory/fosite) has a rule of its own.
 func loopbackRedirect(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()

@@ -133,7 +133,7 @@ func golden(t *testing.T, file string, got []byte) {
 }
 
 // TestRestricted holds the pod to the restricted profile of the Pod Security
-// Standards, as the API server's own admission judges it.
+// Standards, as the API server's own admission evaluates it.
 func TestRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {

@@ -1,4 +1,3 @@
 // Package status holds the conditions of scopegate's objects and the one way in
-// which they are written. What a verdict is called in them is in its package
-// words.
+// which they are written. Package message turns verdicts into conditions.
 package status

@@ -9,12 +9,12 @@ import (
 )
 
 // coldStart is target P7: a manager comes up over many objects that were never
-// judged, against a plain client that sends the very same status patches.
+// evaluated, against a plain client that sends the very same status patches.
 type coldStart struct {
 	*fleet
 
 	// patches are those of the manager's last start, and again is its start over
-	// objects that were all judged.
+	// objects that were all evaluated.
 	patches []statusPatch
 	again   *result
 }

@@ -48,8 +48,8 @@ func lintBench(compare part) func(context.Context, options) error {
 	}
 }
 
-// buildTools builds the programs, those of others in the versions that their
-// modules in tools/peers pin.
+// buildTools builds the programs, those of others in the versions that are pinned
+// here.
 func buildTools(ctx context.Context, folder string) (lintTools, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -59,16 +59,16 @@ func buildTools(ctx context.Context, folder string) (lintTools, error) {
 	into := filepath.Join(cache, "scopegate", "bench")
 	tools := lintTools{meter: meter{file: filepath.Join(folder, "usage.json")}}
 	for _, tool := range []struct {
-		path         *string
-		folder, main string
+		path *string
+		main string
 	}{
-		{&tools.meter.path, ".", "github.com/scopegate/scopegate/test/bench/measure"},
-		{&tools.ours, ".", "github.com/scopegate/scopegate/cmd/kubectl-scopegate"},
-		{&tools.validate, "tools/peers/kubectl-validate", "sigs.k8s.io/kubectl-validate"},
-		{&tools.conform, "tools/peers/kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform"},
-		{&tools.conftest, "tools/peers/conftest", "github.com/open-policy-agent/conftest"},
+		{&tools.meter.path, "github.com/scopegate/scopegate/test/bench/measure"},
+		{&tools.ours, "github.com/scopegate/scopegate/cmd/kubectl-scopegate"},
+		{&tools.validate, "sigs.k8s.io/kubectl-validate@v0.0.4"},
+		{&tools.conform, "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"},
+		{&tools.conftest, "github.com/open-policy-agent/conftest@v0.71.1"},
 	} {
-		path, err := build(ctx, tool.folder, tool.main, into)
+		path, err := build(ctx, tool.main, into)
 		if err != nil {
 			return tools, err
 		}

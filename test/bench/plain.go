@@ -95,7 +95,7 @@ func (f *fleet) plain() (rest.Interface, error) {
 	return apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client)
 }
 
-// reset takes every status back to what it was before the first judgement.
+// reset takes every status back to what it was before the first evaluation.
 func (f *fleet) reset(ctx context.Context, patches []statusPatch) error {
 	progress("resetting %d statuses", len(patches))
 	undo := make([]statusPatch, len(patches))

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,7 +21,7 @@ type program struct {
 	line []string
 }
 
-// usage is what one run of a program took, as test/bench/measure tells it.
+// usage is what one run of a program took, as test/bench/measure reports it.
 type usage struct {
 	Wall, CPU time.Duration
 	// Peak is the most memory that the process had, in bytes.
@@ -90,18 +92,17 @@ func wall(u usage) float64 { return u.Wall.Seconds() }
 func cpu(u usage) float64  { return u.CPU.Seconds() }
 func peak(u usage) float64 { return float64(u.Peak) }
 
-// build builds the main package of a folder's module, stripped as released
-// programs are, and returns the path.
-func build(ctx context.Context, folder, main, into string) (string, error) {
-	path := filepath.Join(into, filepath.Base(main))
-	progress("building %s", filepath.Base(main))
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, main) //nolint:gosec // Packages that are named here.
-	command.Dir = folder
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+// build builds a main package, stripped as released programs are, and returns the
+// path. A package with a version is built from its own module.
+func build(ctx context.Context, main, into string) (string, error) {
+	name, _, _ := strings.Cut(path.Base(main), "@")
+	progress("building %s", name)
+	command := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", main)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+into)
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", main, err, output)
 	}
-	return path, nil
+	return filepath.Join(into, name), nil
 }
 
 func size(path string) (float64, error) {

@@ -118,7 +118,7 @@ func restBench(ctx context.Context, o options) (err error) {
 
 // startManager runs cmd/manager as the guard, with the rights of its service account.
 func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) (stop func() error, err error) {
-	path, err := build(ctx, ".", "github.com/scopegate/scopegate/cmd/manager", folder)
+	path, err := build(ctx, "github.com/scopegate/scopegate/cmd/manager", folder)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ const (
 )
 
 // TestLargestLists fills the lists to their bounds with scopes that differ in
-// their last letters only, the costliest to compare: the rules must still judge
+// their last letters only, the costliest to compare: the rules must still evaluate
 // within the limits of cost at run time.
 func TestLargestLists(t *testing.T) {
 	quiet, namespace := newClient(t), cluster.Namespace(t)

@@ -262,11 +262,11 @@ func remove(s *scenario) {
 	s.kubectl(demo, "get", "mcpservers,mcpremoteproxies,virtualmcpservers,pods")
 }
 
-// mode labels the namespace, and waits until the API server goes by it.
+// mode labels the namespace, and waits until the API server follows it.
 func (s *scenario) mode(mode string) {
 	s.Helper()
 	s.kubectl("", "label", "namespace", demo, guard.ModeLabel+"="+mode, "--overwrite")
-	s.awaitMode("the API server goes by it", func(err error, said string) bool {
+	s.awaitMode("the API server follows it", func(err error, said string) bool {
 		warned := strings.Count(said, "Warning: ")
 		switch mode {
 		case guard.ModeDeny:

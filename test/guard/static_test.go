@@ -18,7 +18,7 @@ func TestCorpus(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../testd
 func TestTypes(t *testing.T) { setup.CheckTypes(t, cluster) }
 
 // TestLargest gives the policies lists about as long as an object can hold, which
-// ToolHive's CRDs do not bound: they are judged, and not given up for their cost.
+// ToolHive's CRDs do not bound: they are evaluated, and not given up for their cost.
 func TestLargest(t *testing.T) {
 	ns := namespace(t, guard.ModeDeny)
 	advertised, baseline := testenv.Many("advertised", 60_000), testenv.Many("baseline", 10)

@@ -64,7 +64,7 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 
 	awaitAnswer(t, fmt.Sprintf("http://%s/readyz", probes), "ok")
 	awaitAnswer(t, fmt.Sprintf("http://%s/healthz", probes), "ok")
-	testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+	testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
 		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
 	awaitAnswer(t, fmt.Sprintf("http://%s/metrics", metrics),

@@ -11,7 +11,7 @@ const (
 	partial class = "crashes, failures" // half of the work is done, or none is tried again
 	missed  class = "missed events"     // nobody looks when something has changed
 	foreign class = "others' objects"   // what is somebody else's is written
-	told    class = "conditions"        // what is said is not so
+	told    class = "conditions"        // what a condition or the plugin reports is wrong
 )
 
 // bug is one fault: in file, old is replaced, which stands there once.
@@ -33,10 +33,18 @@ const (
 	patchFile    = "internal/status/patch.go"
 	entryFile    = "internal/guard/condition/condition.go"
 	standFile    = "internal/guard/condition/standdown.go"
-	checkedFile  = "internal/guard/check/inspect.go"
+	inspectFile  = "internal/guard/check/inspect.go"
+	tryFile      = "internal/guard/check/try.go"
 	layoutFile   = "internal/toolhive/runconfig.go"
+	pairsFile    = "internal/lint/pairs.go"
+	validateFile = "internal/lint/validate.go"
+	viewFile     = "internal/cluster/guard.go"
+	treeFile     = "internal/cluster/tree/build.go"
+	stateFile    = "internal/cluster/tree/rollout.go"
 	pairPolicy   = "config/guard/policies/scopegate-consumers.yaml"
 	ownPolicy    = "config/guard/policies/scopegate-virtualmcpservers.yaml"
+	serverPolicy = "config/guard/policies/scopegate-configs-for-mcpservers.yaml"
+	proxyPolicy  = "config/guard/policies/scopegate-configs-for-mcpremoteproxies.yaml"
 	createPolicy = "config/guard/policies/scopegate-run-configs.yaml"
 	holdPolicy   = "config/guard/hold/scopegate-run-configs-hold.yaml"
 	resolveFile  = "internal/resolve/resolve.go"
@@ -83,7 +91,7 @@ var bugs = []bug{
 	return status.MutateAndPatchStatus(`},
 
 	{partial, "of the children only the Deployment is removed", applyFile,
-		`range []client.Object{&appsv1.Deployment{}, &corev1.Service{}}`, `range []client.Object{&appsv1.Deployment{}}`},
+		`range []client.Object{&appsv1.Deployment{}, &corev1.Service{}}`, `range []client.Object{&appsv1.Deployment{}, (*corev1.Service)(nil)}[:1]`},
 	{partial, "a status that could not be written is not written again", consumerFile,
 		`return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))`,
 		`_ = r.write(ctx, object, conditions)
@@ -158,10 +166,54 @@ var bugs = []bug{
 		`object.metadata.?labels[?'scopegate.dev/held'].hasValue() ?`, `object.metadata.?labels[?'scopegate.dev/held'].hasValue() && false ?`},
 	{told, "a text in another layout is taken for one that the policies read", layoutFile,
 		`hasSpace) && inLayout(key, list)`, `hasSpace)`},
-	{told, "the absence of a hold that was never there is reported", checkedFile,
+	{told, "the absence of a hold that was never there is reported", inspectFile,
 		`c.holdSeen = c.holdSeen || why == ""`, `c.holdSeen = c.holdSeen || why != "-"`},
-	{told, "a policy without a binding is taken for effective", checkedFile,
+	{told, "a policy without a binding is taken for effective", inspectFile,
 		`case !bound:`, `case !bound && policy.Name == "":`},
+
+	{gate, "a policy admits every update of a config", proxyPolicy,
+		`variables.baselines[0] == variables.baselines[1]"`, `true"`},
+	{gate, "a policy admits a VirtualMCPServer whose scopes change", ownPolicy,
+		`variables.effective[0] == variables.effective[1]`, `true`},
+	{told, "a policy rejects a config for an MCPServer that runs no auth server", serverPolicy,
+		` && params.?spec.?oidcConfigRef.hasValue()`, ``},
+	{told, "a policy rejects a consumer that runs no auth server", pairPolicy,
+		`!o.?spec.?oidcConfigRef.hasValue() ? [] :`, `false ? [] :`},
+	{told, "the hold keeps a run config over a text that it can't read", holdPolicy,
+		`variables.whole && size(variables.missing[0]) > 0`, `size(variables.missing[0]) > 0`},
+	{told, "a policy whose dry run fails is taken for effective", tryFile,
+		`case rejected(err, mark):`, `case rejected(err, mark) || err != nil:`},
+	{told, "the guard's condition is of the first generation", entryFile,
+		`wanted.ObservedGeneration = object.GetGeneration()`, `wanted.ObservedGeneration = 1`},
+	{told, "the guard's condition has a new time at each write", entryFile,
+		`old.Status == wanted.Status`, `old.Status != wanted.Status`},
+	{stale, "an object that is gone is still remembered", standFile,
+		`delete(s.past, key)`, `_ = s.past[key]`},
+
+	{told, "the linter does not read --default-scopes", pairsFile, `if len(defaults) > 0 {`, `if len(defaults) > 1000 {`},
+	{told, "of two objects with one name the linter takes the first", pairsFile,
+		`in.members[m.id.key()] = m
+`, `if in.members[m.id.key()] == nil {
+			in.members[m.id.key()] = m
+		}
+`},
+	{told, "the linter reports a baseline twice", pairsFile, `if holder.refuted {`, `if holder == nil {`},
+	{told, "the linter looks for a config in no namespace", pairsFile, `Namespace: m.id.Namespace, Name: name`, `Name: name`},
+	{told, "the linter runs the rules on what the schema refuses", validateFile,
+		`return slices.Contains(blocking, v.Type)`, `return v.Type == ""`},
+	{told, "the linter takes an update for a creation", validateFile, `	if old == nil {`, `	if old == nil || len(old) > 0 {`},
+
+	{told, "guard check announces a hold of what is bad already", "internal/cluster/check/check.go",
+		`held = held && len(server.Missing) == 0 && server.InLayout`, `held = held && server.InLayout`},
+	{told, "guard check takes a namespace that warns for one that denies", viewFile,
+		`slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny)`, `len(binding.Spec.ValidationActions) > 0`},
+	{told, "guard check takes a hold that is missing for one that can't be there", viewFile, `"absent"`, `"not-available"`},
+	{told, "the tree shows a condition that is out of date as current", treeFile,
+		`condition.ObservedGeneration < generation`, `condition.ObservedGeneration > generation`},
+	{told, "the tree takes an old Ready for the state of the rollout", stateFile,
+		`case ready.ObservedGeneration < consumer.Generation:`, `case ready.ObservedGeneration == 0:`},
+	{told, "the tree shows an older run config as rolled out", stateFile,
+		`case pair.Verdict.State == resolve.NotSupported:`, `case pair.Verdict.State == resolve.NoAuthServer:`},
 
 	{told, "Ready before the Deployment is observed", "internal/status/message/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},

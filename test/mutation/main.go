@@ -1,9 +1,10 @@
-// Command mutation breaks scopegate on purpose, one bug at a time, and tells which
-// of its suites finds each. The tree stays as it is: the go command is told by an
-// overlay what a file reads instead.
+// Command mutation breaks scopegate on purpose, one bug at a time, and reports which
+// of its suites finds each. The tree stays as it is: an overlay gives the go command
+// another text for one file.
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,26 +21,33 @@ import (
 	"time"
 )
 
-// suites are what may find a bug, in the order in which they are asked.
-var suites = []string{"./test/manager/controller", "./test/reliability", "./internal/...", "./test/manager/writes", "./test/guard", "./test/manager", "./test/manager/observe"}
+// suite is a pattern of packages in the folder of a module.
+type suite struct{ module, packages string }
+
+// suites are what may find a bug, in the order in which they run. The tests beside
+// the code with the bug run before them.
+var suites = []suite{
+	{".", "./test/manager/controller"}, {".", "./internal/..."}, {".", "./test/guard/..."}, {".", "./test/manager/writes"}, {"compat", "./manager"},
+	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"},
+	{".", "./test/manager/observe"}, {".", "./test/reliability"},
+}
 
 var (
-	errNotFound = errors.New("no suite found it")
+	errNotFound    = errors.New("no suite found it")
+	errNotCompiled = errors.New("it does not compile")
 	// What go test says of the first test, and of the first package, that fails.
 	failedTest  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	failedSuite = regexp.MustCompile(`(?m)^FAIL\tgithub\.com/scopegate/scopegate/(\S+)`)
 )
 
 func main() {
-	pattern := flag.String("run", "", "only the bugs whose name matches this `regexp`")
+	var only, where regexp.Regexp
+	all := regexp.MustCompile("")
+	flag.TextVar(&only, "run", all, "only the bugs whose name matches this `regexp`")
+	flag.TextVar(&where, "suites", all, "only the suites whose folder matches this `regexp`")
 	flag.Parse()
-	only, err := regexp.Compile(*pattern)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mutation: --run:", err)
-		os.Exit(2)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err = run(ctx, only)
+	err := run(ctx, &only, &where)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
@@ -47,7 +56,7 @@ func main() {
 }
 
 // run prints a row of a table for each bug, and fails if one was not found.
-func run(ctx context.Context, only *regexp.Regexp) error {
+func run(ctx context.Context, only, where *regexp.Regexp) error {
 	fmt.Printf("| class | bug | found by |\n| --- | --- | --- |\n")
 	seeded, found := 0, 0
 	for _, bug := range bugs {
@@ -56,7 +65,7 @@ func run(ctx context.Context, only *regexp.Regexp) error {
 		}
 		seeded++
 		begin := time.Now()
-		by, err := bug.hunt(ctx)
+		by, err := bug.hunt(ctx, where)
 		switch {
 		case errors.Is(err, errNotFound):
 			by = "**nothing**"
@@ -79,7 +88,7 @@ func run(ctx context.Context, only *regexp.Regexp) error {
 }
 
 // hunt returns the suite that finds a bug, and the test; errNotFound if none does.
-func (b bug) hunt(ctx context.Context) (string, error) {
+func (b bug) hunt(ctx context.Context, where *regexp.Regexp) (string, error) {
 	folder, err := os.MkdirTemp("", "mutation-")
 	if err != nil {
 		return "", err
@@ -89,41 +98,55 @@ func (b bug) hunt(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if output, err := command(ctx, overlay, "build", "./...").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("it does not compile: %w\n%s", err, output)
-	}
-	for _, suite := range suites {
-		output, err := command(ctx, overlay, "test", "-count=1", "-failfast", "-timeout=15m", suite).CombinedOutput()
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		if err == nil {
+	for _, suite := range b.suites() {
+		if !where.MatchString(path.Join(suite.module, suite.packages)) {
 			continue
 		}
-		if failed := failedSuite.FindSubmatch(output); failed != nil {
-			by := string(failed[1])
-			// The recorder of rollouts, for one, fails a suite and no test of it.
-			if test := failedTest.FindSubmatch(output); test != nil {
-				by += ", " + string(test[1])
-			}
-			return by, nil
+		by, err := suite.run(ctx, overlay)
+		if by != "" || err != nil {
+			return by, err
 		}
-		return "", fmt.Errorf("%s did not run: %w\n%s", suite, err, output)
 	}
 	return "", errNotFound
 }
 
-// command is one of go's on the code with the bug. Whatever runs go itself, as
-// tests do that build programs, gets the bug too.
-func command(ctx context.Context, overlay string, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, "go", arguments...)
-	command.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
-	// A suite stops its control plane when it is told to end.
-	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	return command
+// suites are what may find the bug.
+func (b bug) suites() []suite {
+	if filepath.Ext(b.file) != ".go" {
+		return suites
+	}
+	return append([]suite{{".", "./" + path.Dir(b.file)}}, suites...)
 }
 
-// overlay writes the file with the bug, and the JSON that tells go of it.
+// run returns the package and the test that fail, or "" if none does.
+func (s suite) run(ctx context.Context, overlay string) (string, error) {
+	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-timeout=15m", s.packages) //nolint:gosec // The table names it.
+	command.Dir = s.module
+	// Whatever runs go itself, as tests do that build programs, gets the bug too.
+	command.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
+	// A suite stops its control plane when it is told to end.
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	output, err := command.CombinedOutput()
+	switch failed := failedSuite.FindSubmatch(output); {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case err == nil:
+		return "", nil
+	case bytes.Contains(output, []byte("[build failed]")):
+		return "", fmt.Errorf("%w:\n%s", errNotCompiled, output)
+	case failed == nil:
+		return "", fmt.Errorf("%s did not run: %w\n%s", s.packages, err, output)
+	default:
+		by := string(failed[1])
+		// The recorder of rollouts, for one, fails a suite and no test of it.
+		if test := failedTest.FindSubmatch(output); test != nil {
+			by += ", " + string(test[1])
+		}
+		return by, nil
+	}
+}
+
+// overlay writes the file with the bug, and the JSON that names it.
 func (b bug) overlay(folder string) (string, error) {
 	file, err := filepath.Abs(b.file)
 	if err != nil {

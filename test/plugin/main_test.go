@@ -32,8 +32,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 var (
-	// whole has scopegate's CRDs and its manager, guarded ToolHive's CRDs.
-	whole, guarded *testenv.Cluster
+	// standalone has scopegate's CRDs and its manager, guarded ToolHive's CRDs.
+	standalone, guarded *testenv.Cluster
 	// plugin is the path of the built plugin.
 	plugin string
 )
@@ -59,10 +59,10 @@ func run(m *testing.M) (code int, err error) {
 	if output, err := exec.CommandContext(ctx, "go", "build", "-o", plugin, "../../cmd/kubectl-scopegate").CombinedOutput(); err != nil { //nolint:gosec // Our own package.
 		return 1, fmt.Errorf("building the plugin: %w\n%s", err, output)
 	}
-	if whole, err = testenv.Start(ctx, controlplane.Options{}); err != nil {
+	if standalone, err = testenv.Start(ctx, controlplane.Options{}); err != nil {
 		return 1, err
 	}
-	defer func() { err = errors.Join(err, whole.Stop()) }()
+	defer func() { err = errors.Join(err, standalone.Stop()) }()
 	// What the plugin says of a cluster without any CRDs is tested first.
 	if guarded, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
 		return 1, err

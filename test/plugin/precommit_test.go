@@ -35,7 +35,7 @@ func TestHook(t *testing.T) {
 	}
 	lint := hooks[0]
 	if lint.ID != "scopegate-lint" || lint.PassFilenames == nil || *lint.PassFilenames {
-		t.Errorf("the hook has to judge folders, not files: %+v", lint)
+		t.Errorf("the hook has to evaluate folders, not files: %+v", lint)
 	}
 	for name, c := range map[string]struct {
 		sample string

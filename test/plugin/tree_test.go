@@ -45,44 +45,44 @@ func objects() []client.Object {
 	}
 }
 
-// TestWhole shows the tree before a manager ran and with one.
-func TestWhole(t *testing.T) {
-	create(t, whole, objects()...)
+// TestStandalone shows the tree before a manager ran and with one.
+func TestStandalone(t *testing.T) {
+	create(t, standalone, objects()...)
 	outright := testenv.Config("team-b", "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
-	create(t, whole, outright)
+	create(t, standalone, outright)
 
-	golden(t, "whole-unjudged.txt", succeed(t, whole, "tree", "-A"))
-	whole.StartManager(t, nil)
-	awaitJudged(t)
-	golden(t, "whole.txt", succeed(t, whole, "tree", "-A"))
-	golden(t, "whole-wide.txt", succeed(t, whole, "tree", "-n", "team-a", "-o", "wide"))
-	golden(t, "whole.json", succeed(t, whole, "tree", "-n", "team-a", "-o", "json"))
-	golden(t, "whole-empty.txt", succeed(t, whole, "tree", "-n", "default"))
+	golden(t, "standalone-not-evaluated.txt", succeed(t, standalone, "tree", "-A"))
+	standalone.StartManager(t, nil)
+	awaitEvaluated(t)
+	golden(t, "standalone.txt", succeed(t, standalone, "tree", "-A"))
+	golden(t, "standalone-wide.txt", succeed(t, standalone, "tree", "-n", "team-a", "-o", "wide"))
+	golden(t, "standalone.json", succeed(t, standalone, "tree", "-n", "team-a", "-o", "json"))
+	golden(t, "standalone-empty.txt", succeed(t, standalone, "tree", "-n", "default"))
 
-	guard := kubectl(t.Context(), whole, "guard", "check", "-A")
+	guard := kubectl(t.Context(), standalone, "guard", "check", "-A")
 	if guard.code != 3 || !strings.Contains(guard.stderr, "there is no guard in standalone mode") {
 		t.Errorf("guard check: got %+v, want exit status 3", guard)
 	}
 }
 
-// awaitJudged returns when the manager has written every status.
-func awaitJudged(t *testing.T) {
+// awaitEvaluated returns when the manager has written every status.
+func awaitEvaluated(t *testing.T) {
 	t.Helper()
 	for _, object := range objects() {
-		judged, ok := object.(status.Object)
+		evaluated, ok := object.(status.Object)
 		if !ok {
 			continue
 		}
-		testenv.Await(t, whole.Client, judged, "is judged", func(judged status.Object) bool {
-			return judged.GetStatus().ObservedGeneration == judged.GetGeneration()
+		testenv.Await(t, standalone.Client, evaluated, "is evaluated", func(evaluated status.Object) bool {
+			return evaluated.GetStatus().ObservedGeneration == evaluated.GetGeneration()
 		})
 	}
 }
 
 // TestWatch follows an edit, and on ToolHive's CRDs what its operator makes.
 func TestWatch(t *testing.T) {
-	for name, cluster := range map[string]*testenv.Cluster{"standalone": whole, "guard": guarded} {
+	for name, cluster := range map[string]*testenv.Cluster{"standalone": standalone, "guard": guarded} {
 		t.Run(name, func(t *testing.T) {
 			// Off, since the guard that another test installs would reject the edit.
 			ns := "watched"
@@ -220,7 +220,7 @@ func TestExitStatus(t *testing.T) {
 		"no answer":                       {[]string{"tree", "--server", "https://127.0.0.1:1"}, 3, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := kubectl(t.Context(), whole, c.arguments...)
+			got := kubectl(t.Context(), standalone, c.arguments...)
 			if got.code != c.code || !strings.Contains(got.stderr, c.stderr) || got.stdout != "" {
 				t.Errorf("got %+v, want exit status %d and %q", got, c.code, c.stderr)
 			}
@@ -240,8 +240,8 @@ func TestCompletion(t *testing.T) {
 		"wide\njson\n":  {"tree", "-o", ""},
 		"check\t":       {"guard", "che"},
 	} {
-		command := exec.CommandContext(t.Context(), whole.KubectlPath, append([]string{"__complete", "scopegate"}, words...)...) //nolint:gosec // The pinned binary.
-		command.Env = environment(whole)
+		command := exec.CommandContext(t.Context(), standalone.KubectlPath, append([]string{"__complete", "scopegate"}, words...)...) //nolint:gosec // The pinned binary.
+		command.Env = environment(standalone)
 		output, err := command.Output()
 		if err != nil || !strings.HasPrefix(string(output), want) {
 			t.Errorf("completion of %q: %v, %q, want %q first", words, err, output, want)

@@ -27,7 +27,7 @@ func TestFailingRequestsCost(t *testing.T) {
 		t.Skip("only in a full run")
 	}
 	ctx, started := t.Context(), time.Now()
-	w, err := newWorld(ctx, whole, "cost")
+	w, err := newWorld(ctx, standalone, "cost")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestFailingRequestsCost(t *testing.T) {
 	}
 }
 
-// notAll tells of a server that does not say want yet.
+// notAll reports a server that does not say want yet.
 func notAll(ctx context.Context, w *world, want metav1.ConditionStatus) string {
 	list := &v1beta1.MCPServerList{}
 	if err := w.seen.List(ctx, list, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy); err != nil {

@@ -27,7 +27,7 @@ func TestSlowAPIServer(t *testing.T) {
 	if full() > 0 {
 		delay = 2 * time.Second
 	}
-	w, err := newWorld(t.Context(), whole, "slow")
+	w, err := newWorld(t.Context(), standalone, "slow")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 // where the API server lets nobody create a Deployment. The status says so, and the
 // rest goes on.
 func TestNamespaceIsBeingDeleted(t *testing.T) {
-	w, err := newWorld(t.Context(), whole, "being-deleted")
+	w, err := newWorld(t.Context(), standalone, "being-deleted")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestDeletedWhileHeld(t *testing.T) {
 
 // TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
 func TestClockOfAnHourAhead(t *testing.T) {
-	w, err := newWorld(t.Context(), whole, "clock")
+	w, err := newWorld(t.Context(), standalone, "clock")
 	if err != nil {
 		t.Fatal(err)
 	}

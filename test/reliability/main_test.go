@@ -50,8 +50,8 @@ type plane struct {
 	wrong func(*world) string
 }
 
-// whole is the plane of standalone mode, and guarded that of guard mode.
-var whole, guarded *plane
+// standalone is the plane of standalone mode, and guarded that of guard mode.
+var standalone, guarded *plane
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -79,11 +79,11 @@ func run(m *testing.M) (code int, err error) {
 			err = errors.Join(err, p.Stop())
 		}
 	}
-	whole, err = started(&plane{
-		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: wholeResources,
+	standalone, err = started(&plane{
+		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
 		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
 	}, controlplane.Options{GarbageCollector: true})
-	defer func() { stop(whole) }()
+	defer func() { stop(standalone) }()
 	if err != nil {
 		return 1, err
 	}
@@ -102,7 +102,7 @@ func run(m *testing.M) (code int, err error) {
 		ctrl.SetLogger(logr.Discard())
 	}
 	code = m.Run()
-	if violations := whole.Rollouts.Stop(); len(violations) > 0 {
+	if violations := standalone.Rollouts.Stop(); len(violations) > 0 {
 		return 1, fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
 	}
 	return code, nil

@@ -21,14 +21,14 @@ func TestOutage(t *testing.T) {
 	if full() > 0 {
 		lengths = []time.Duration{5 * time.Second, 15 * time.Second, 60 * time.Second}
 	}
-	w, err := newWorld(t.Context(), whole, "outage")
+	w, err := newWorld(t.Context(), standalone, "outage")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.follow(true)
 	proxy := newProxy(t)
 	process := startThrough(t, proxy, w)
-	if err := whole.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+	if err := standalone.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
 		t.Fatal(err)
 	}
 	edits := story()
@@ -45,7 +45,7 @@ func TestOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
-		if err := whole.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		if err := standalone.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
 			t.Fatal(err)
 		}
 		report("R6", begin, fmt.Sprintf("the API server is away for %s, with three edits meanwhile", length), "0 exits, recovered in %s",
@@ -59,7 +59,7 @@ func TestOutage(t *testing.T) {
 // newProxy is between a manager and the API server of standalone mode.
 func newProxy(t *testing.T) *faults.Proxy {
 	t.Helper()
-	host := whole.Config.Host
+	host := standalone.Config.Host
 	if target, err := url.Parse(host); err == nil && target.Host != "" {
 		host = target.Host
 	}
@@ -75,7 +75,7 @@ func newProxy(t *testing.T) *faults.Proxy {
 // reaches the API server through a proxy and works in the namespace of a world.
 func startThrough(t *testing.T, proxy *faults.Proxy, w *world) *testenv.Process {
 	t.Helper()
-	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(whole.Config)}, Client: whole.Client}
+	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(standalone.Config)}, Client: standalone.Client}
 	through.Config.Host = "https://" + proxy.Address()
 	return testenv.StartProcess(t, testenv.BuildManager(t), "--standalone",
 		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,

@@ -49,7 +49,7 @@ func scenarios() [][]edit {
 			var edits []edit
 			random := newRandom(*firstSeed + seed)
 			for range 12 {
-				edits = append(edits, whole.edit(random))
+				edits = append(edits, standalone.edit(random))
 			}
 			all = append(all, edits)
 		}
@@ -101,7 +101,7 @@ func report(target string, begin time.Time, played any, came string, values ...a
 
 // TestCrashes ends the manager before and after each of its writes. The next one
 // ends at the same state, and no write is done much more often.
-func TestCrashes(t *testing.T) { crashes(t, whole, "R2", scenarios(), 41) }
+func TestCrashes(t *testing.T) { crashes(t, standalone, "R2", scenarios(), 41) }
 
 // crashes plays one in every n crashes, and all of a full run.
 func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every int) {
@@ -147,12 +147,12 @@ func TestThePast(t *testing.T) {
 		for _, listOnly := range []bool{false, true} {
 			// A step of the user is followed by one of the restart.
 			for back := 1; back <= 5; back += 2 {
-				for _, which := range append([][]string{wholeResources}, single(wholeResources)...) {
+				for _, which := range append([][]string{standaloneResources}, single(standaloneResources)...) {
 					past := map[string]int{}
 					for _, resource := range which {
 						past[resource] = back
 					}
-					s := plan(whole, fmt.Sprintf("past-%d-%d-%d-%t", n, len(schedules), back, listOnly), edits, nil)
+					s := plan(standalone, fmt.Sprintf("past-%d-%d-%d-%t", n, len(schedules), back, listOnly), edits, nil)
 					s.listOnly = listOnly
 					var steps []step
 					for i, one := range s.steps {
@@ -187,7 +187,7 @@ func TestTheUserIsQuicker(t *testing.T) {
 	var total tally
 	kinds := []bool{true, false}
 	each(t, len(kinds), func(i int) error {
-		s := schedule{plane: whole, name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
+		s := schedule{plane: standalone, name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
 		for round := range 2 {
 			for write := 1 + round%2; write <= 6; write += 2 {
 				port := int32(9000 + 100*round + 10*write)
@@ -245,13 +245,13 @@ func TestMissedEvents(t *testing.T) {
 	begin := time.Now()
 	var total tally
 	for n, edits := range scenarios() {
-		calm := undisturbed(t, whole, fmt.Sprintf("missed-%d", n), edits)
+		calm := undisturbed(t, standalone, fmt.Sprintf("missed-%d", n), edits)
 		var schedules []schedule
 		for _, listOnly := range []bool{false, true} {
 			for _, ending := range []faults.Ending{faults.Gone, faults.Cut, faults.Deliver} {
-				for _, which := range append([][]string{wholeResources}, single(wholeResources)...) {
+				for _, which := range append([][]string{standaloneResources}, single(standaloneResources)...) {
 					for first := range faultEvery {
-						s := plan(whole, fmt.Sprintf("missed-%d-%d-%v", n, len(schedules), ending), edits, func(i int, s *step) {
+						s := plan(standalone, fmt.Sprintf("missed-%d-%d-%v", n, len(schedules), ending), edits, func(i int, s *step) {
 							if i%faultEvery == first {
 								s.held, s.ending = which, ending
 							}
@@ -277,11 +277,11 @@ func TestFailingRequests(t *testing.T) {
 	begin := time.Now()
 	var total tally
 	for n, edits := range scenarios() {
-		calm := undisturbed(t, whole, fmt.Sprintf("failing-%d", n), edits)
+		calm := undisturbed(t, standalone, fmt.Sprintf("failing-%d", n), edits)
 		var schedules []schedule
 		for i := range 20 {
 			for _, rate := range []float64{0.25, 0.5} {
-				s := plan(whole, fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
+				s := plan(standalone, fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
 					s.rate, s.seed = rate, *firstSeed+int64(100*i+j)
 				})
 				s.end = calm.end

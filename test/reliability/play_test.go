@@ -118,7 +118,7 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 		err = errors.Join(err, k.end())
 		o.writes, o.lives, o.failed = k.sent, k.lives, k.failed
 	}()
-	p := &player{world: w, keeper: k}
+	p := &player{world: w, supervisor: k}
 	if err := p.await(ctx); err != nil {
 		return o, fmt.Errorf("at the start: %w", err)
 	}
@@ -143,8 +143,8 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 
 // player plays the steps of a schedule.
 type player struct {
-	world  *world
-	keeper *keeper
+	world      *world
+	supervisor *supervisor
 	// past is what was before each step.
 	past []moment
 }
@@ -174,7 +174,7 @@ func (p *player) await(ctx context.Context) error {
 	defer cancel()
 	go func() {
 		select {
-		case <-p.keeper.stopped:
+		case <-p.supervisor.stopped:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -186,14 +186,14 @@ func (p *player) step(ctx context.Context, s step) error {
 	if err := p.remember(ctx); err != nil {
 		return err
 	}
-	link := p.keeper.current()
+	link := p.supervisor.current()
 	held := slices.Clone(s.held)
 	if s.restart {
 		held = slices.AppendSeq(held, maps.Keys(s.past))
 		if err := p.restart(ctx, s); err != nil {
 			return err
 		}
-		link = p.keeper.current()
+		link = p.supervisor.current()
 	}
 	for _, resource := range s.held {
 		link.Hold(resource)
@@ -238,10 +238,10 @@ func (p *player) restart(ctx context.Context, s step) error {
 		}
 	}
 	if s.settle == nil {
-		p.keeper.restart(ctx, versions)
+		p.supervisor.restart(ctx, versions)
 		return nil
 	}
-	return s.settle(ctx, objects, func() { p.keeper.restart(ctx, versions) })
+	return s.settle(ctx, objects, func() { p.supervisor.restart(ctx, versions) })
 }
 
 // nudge edits every object once more, and awaits that: a manager that has seen

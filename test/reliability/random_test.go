@@ -72,13 +72,13 @@ func TestRandomSchedules(t *testing.T) {
 	if full() > 0 {
 		n = full()
 	}
-	begin, before := time.Now(), whole.Rollouts.Seen()
+	begin, before := time.Now(), standalone.Rollouts.Seen()
 	var total tally
 	each(t, n, func(i int) error {
-		o, err := play(t.Context(), randomSchedule(whole, *firstSeed+int64(i)))
+		o, err := play(t.Context(), randomSchedule(standalone, *firstSeed+int64(i)))
 		total.add(o)
 		return err
 	})
 	report("R1", begin, &total, "seeds %d to %d: %d revisions, %d invalid",
-		*firstSeed, *firstSeed+int64(n)-1, whole.Rollouts.Seen()-before, len(whole.Rollouts.Violations()))
+		*firstSeed, *firstSeed+int64(n)-1, standalone.Rollouts.Seen()-before, len(standalone.Rollouts.Violations()))
 }

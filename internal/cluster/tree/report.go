@@ -8,7 +8,7 @@ const APIVersion = "scopegate.dev/tree/v1"
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
-	// Mode is whole, for standalone mode, or guard.
+	// Mode is standalone or guard.
 	Mode    string   `json:"mode"`
 	Configs []Config `json:"configs"`
 	// Notes say what could not be read.
@@ -51,7 +51,7 @@ type Consumer struct {
 	Kind    string  `json:"kind"`
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"verdict"`
-	// Effective are the effective scopes, absent where they can't be told, and
+	// Effective are the effective scopes, absent where they can't be determined, and
 	// Source is scopesSupported, oidcConfigRef or defaults.
 	Effective []string   `json:"effectiveScopes,omitempty"`
 	Source    string     `json:"source,omitempty"`

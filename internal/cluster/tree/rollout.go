@@ -33,7 +33,7 @@ const (
 	Failed     = "Failed"     // The API server rejected it, or pods do not come up.
 	Refused    = "Refused"    // The auth server refuses to start with the stored run config.
 	None       = "None"       // Nothing was rolled out.
-	Unknown    = "Unknown"    // It can't be told.
+	Unknown    = "Unknown"    // It can't be determined.
 )
 
 func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
@@ -50,7 +50,7 @@ func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
 func byCondition(consumer *cluster.Consumer) Rollout {
 	ready := meta.FindStatusCondition(consumer.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil {
-		return Rollout{Unknown, "NotJudged", "no manager has written the condition Ready"}
+		return Rollout{Unknown, "NotEvaluated", "no manager has written the condition Ready"}
 	}
 	rollout := Rollout{Held, ready.Reason, ready.Message}
 	switch {

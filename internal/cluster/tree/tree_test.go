@@ -56,7 +56,7 @@ func TestRolloutByCondition(t *testing.T) {
 		conditions []metav1.Condition
 		want       string
 	}{
-		"no condition":      {nil, "Unknown: NotJudged"},
+		"no condition":      {nil, "Unknown: NotEvaluated"},
 		"of an older state": {[]metav1.Condition{ready("True", "RolledOut", 1)}, "Unknown: RolledOut"},
 		"rolled out":        {[]metav1.Condition{ready("True", "RolledOut", 2)}, "RolledOut: RolledOut"},
 		"on its way":        {[]metav1.Condition{ready("False", "RollingOut", 2)}, "RollingOut: RollingOut"},

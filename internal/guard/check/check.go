@@ -24,13 +24,13 @@ import (
 )
 
 const (
-	// interval is the time between two checks.
-	interval = time.Minute
-	// retryInterval is the time until a check that found something is repeated, and
-	// tries how often before it is reported: the API server needs a moment to follow
-	// policies and CRDs that are new.
+	// interval is the time between two checks while all policies are effective, and
+	// retryInterval while one is not, so that a repair shows soon.
+	interval      = time.Minute
 	retryInterval = 5 * time.Second
-	tries         = 3
+	// tries is how often in a row a check finds something before it is reported: the
+	// API server needs a moment to follow policies and CRDs that are new.
+	tries = 3
 )
 
 // Reasons of the events on a policy.
@@ -87,15 +87,14 @@ func (c *Checker) Start(ctx context.Context) error {
 		case err != nil:
 			log.FromContext(ctx).Error(err, "checking whether the policies are effective")
 			wait = retryInterval
-		case !anyIneffective(found):
-			failures = 0
-			c.report(ctx, found)
-		default:
+		case anyIneffective(found):
+			wait = retryInterval
 			if failures++; failures >= tries {
 				c.report(ctx, found)
-			} else {
-				wait = retryInterval
 			}
+		default:
+			failures = 0
+			c.report(ctx, found)
 		}
 		select {
 		case <-ctx.Done():

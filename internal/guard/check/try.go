@@ -82,7 +82,7 @@ func (c *Checker) tryHold(ctx context.Context) (string, error) {
 		return "", nil
 	case err == nil:
 		return fmt.Sprintf("it did not hold by dry run what it has to: the update of ConfigMap %s/%s%s", c.namespace, Name, c.labelHint()), nil
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
+	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsNotFound(err):
 		return fmt.Sprintf("the update of ConfigMap %s/%s can't be tried: %v", c.namespace, Name, err), nil
 	default:
 		return "", fmt.Errorf("trying policy %s by dry run: %w", guard.HoldPolicy, err)

@@ -8,7 +8,7 @@ import (
 )
 
 // Progress reports whether a Deployment has replaced and started all of its pods,
-// in words that `kubectl rollout status` would use.
+// with the message that `kubectl rollout status` would print.
 func Progress(deployment *appsv1.Deployment) (done bool, message string) {
 	want, status := ptr.Deref(deployment.Spec.Replicas, 1), deployment.Status
 	name := deployment.Name

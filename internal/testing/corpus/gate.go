@@ -53,7 +53,7 @@ func Mutate(s Schema, rules []Rule, cases []Case) []Tested {
 	return tested
 }
 
-// Evaluator returns a function that tells the causes for which the CEL rules of
+// Evaluator returns a function that returns the causes for which the CEL rules of
 // a schema reject the creation of a case's object.
 func Evaluator(s Schema) func(Case) []metav1.StatusCause { return evaluator(s.Structural) }
 

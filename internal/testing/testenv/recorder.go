@@ -117,7 +117,7 @@ func (r *Recorder) check(name string, template corev1.PodTemplateSpec) {
 
 // Refusal is why an auth server would refuse the run config that a template
 // carries, empty if it would not; carries is false where there is none. It is
-// judged on its own, with no help from the code under test.
+// evaluated on its own, with no help from the code under test.
 func Refusal(template corev1.PodTemplateSpec) (refusal string, carries bool) {
 	text, carries := template.Annotations[rollout.RunConfigAnnotation]
 	if !carries {

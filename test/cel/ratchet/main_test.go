@@ -89,7 +89,7 @@ func removeRules(value any) {
 	}
 }
 
-// replaceCRDs writes CRDs and waits until each kind's objects are judged so.
+// replaceCRDs writes CRDs and waits until each kind's objects are evaluated so.
 func (s suite) replaceCRDs(t *testing.T, crds []*unstructured.Unstructured, cases []corpus.Case, enforced bool) {
 	t.Helper()
 	for _, crd := range crds {

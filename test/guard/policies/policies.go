@@ -74,8 +74,8 @@ func (p Policies) Policy(name string) *admissionv1.ValidatingAdmissionPolicy {
 	return p.Validating[i]
 }
 
-// Of returns a policy, which is the first, and its bindings.
-func (p Policies) Of(name string) []client.Object {
+// Objects returns a policy, which is the first, and its bindings.
+func (p Policies) Objects(name string) []client.Object {
 	if name == p.Hold.Name {
 		return []client.Object{p.Hold, p.HoldBinding}
 	}

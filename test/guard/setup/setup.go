@@ -1,6 +1,6 @@
 // Package setup starts what the suites on the guard's policies share: the
 // policies on a control plane, namespaces in a mode, and the wait until the API
-// server judges by all that is stored.
+// server evaluates by all that is stored.
 package setup
 
 import (
@@ -59,7 +59,7 @@ func Install(ctx context.Context, c client.Client) error {
 		names = append(names, guard.HoldPolicy)
 	}
 	for _, name := range names {
-		for _, object := range all.Of(name) {
+		for _, object := range all.Objects(name) {
 			switch policy := object.(type) {
 			case *admissionv1.ValidatingAdmissionPolicy:
 				policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
@@ -92,7 +92,7 @@ func SetMode(ctx context.Context, c client.Client, namespace, mode string) error
 	return c.Patch(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, client.RawPatch("application/merge-patch+json", []byte(patch)))
 }
 
-// Settle returns when every policy is asked and judges by everything that was
+// Settle returns when every policy is asked and evaluates by everything that was
 // stored before the call. Policies read namespaces and the other end of a
 // reference from caches, each of which follows the order of the writes, so that
 // a refusal which needs what is stored last proves the rest.

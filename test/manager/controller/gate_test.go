@@ -338,7 +338,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
 		})
 		// It is written after the rollout.
-		server = testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+		server = testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
 			return s.DeletionTimestamp != nil && testenv.Condition(s.Status.Conditions, v1alpha1.ConditionBaselineScopesValid).Status == step.want
 		})
 	}

@@ -181,7 +181,7 @@ func (i *installed) check(t *testing.T) {
 	t.Logf("%d of %d rights were used, in %d requests", used, len(granted), len(asked))
 }
 
-// byTiming tells of a right whose use no test can bring about: client-go writes an
+// byTiming reports a right whose use no test can bring about: client-go writes an
 // event into the last one if that is the same to the resourceVersion of what it
 // is about. The policies' events have no such version, so in their namespace a
 // test does.
@@ -189,7 +189,7 @@ func (g grant) byTiming() bool {
 	return g.group == "events.k8s.io" && g.verb == "patch" && !strings.HasPrefix(g.role, "Role default/")
 }
 
-// refusedByPolicy tells of the dry runs that the guard's policies have to refuse.
+// refusedByPolicy reports the dry runs that the guard's policies have to refuse.
 func refusedByPolicy(event *auditv1.Event) bool {
 	return strings.Contains(event.RequestURI, "dryRun=All") && strings.Contains(event.ResponseStatus.Message, "ValidatingAdmissionPolicy")
 }

@@ -40,22 +40,22 @@ func rendered(t *testing.T, example string) string {
 
 func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	t.Helper()
-	const toothless, effective = "scopegate-virtualmcpservers", "scopegate-consumers"
-	takeTeethOut(t, i, toothless)
+	const ineffective, effective = "scopegate-virtualmcpservers", "scopegate-consumers"
+	disable(t, i, ineffective)
 	manager := i.manager(t)
 	for _, namespace := range append([]string{"team-a", "team-b"}, more...) {
 		createAll(t, i, namespace)
-		awaitJudged(t, i, namespace)
+		awaitEvaluated(t, i, namespace)
 	}
 	if len(more) == 0 {
 		createAll(t, i, "team-c")
-		// The right to tell this anew is one of its own here. It takes a minute.
+		// The right to report this anew is one of its own here.
 		awaitEvent(t, i, "default", "GuardIneffective")
-		unbind(t, i, toothless)
+		unbind(t, i, ineffective)
 		awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
 	}
 	scrapeMetrics(t, i, manager)
-	awaitEffective(t, i, manager, toothless, "1")
+	awaitEffective(t, i, manager, ineffective, "1")
 	awaitEffective(t, i, manager, effective, "0")
 	awaitEvent(t, i, "default", "GuardIneffective")
 	manager.stop(t)
@@ -74,7 +74,7 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 		t.Fatalf("cleaning up: %v\n%s", err, output)
 	}
 	if len(more) == 0 {
-		isNotJudged(t, i, "team-c")
+		isNotEvaluated(t, i, "team-c")
 	}
 	i.check(t)
 }

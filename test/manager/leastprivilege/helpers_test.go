@@ -55,34 +55,34 @@ func createAll(t *testing.T, i *installed, namespace string) {
 	create(t, i.Cluster, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
 }
 
-// awaitJudged waits until all kinds have their condition, and an event tells it.
-func awaitJudged(t *testing.T, i *installed, namespace string) {
+// awaitEvaluated waits until all kinds have their condition, and an event reports it.
+func awaitEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
-	judged(t, i, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")})
-	judged(t, i, &v1beta1.MCPServer{ObjectMeta: meta("web")})
-	judged(t, i, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")})
-	judged(t, i, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")})
+	evaluated(t, i, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")})
+	evaluated(t, i, &v1beta1.MCPServer{ObjectMeta: meta("web")})
+	evaluated(t, i, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")})
+	evaluated(t, i, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")})
 	awaitEvent(t, i, namespace, "BaselineScopeNotSupported")
 }
 
 // reconsider makes a server whose baseline is not supported, and waits until it is
-// judged: the manager that was started anew is at work.
+// evaluated: the manager that was started anew is at work.
 func reconsider(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	create(t, i.Cluster, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
-	judged(t, i, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}})
+	evaluated(t, i, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}})
 }
 
-func judged[T status.Object](t *testing.T, i *installed, object T) {
+func evaluated[T status.Object](t *testing.T, i *installed, object T) {
 	t.Helper()
-	testenv.Await(t, i.Client, object, "is judged", func(seen T) bool {
+	testenv.Await(t, i.Client, object, "is evaluated", func(seen T) bool {
 		return testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid").Status == metav1.ConditionFalse
 	})
 }
 
-// isNotJudged is of a namespace that is not watched.
-func isNotJudged(t *testing.T, i *installed, namespace string) {
+// isNotEvaluated is of a namespace that is not watched.
+func isNotEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	server := &v1beta1.MCPServer{}
 	if err := i.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "web"}, server); err != nil {
@@ -188,8 +188,8 @@ func unbind(t *testing.T, i *installed, name string) {
 	}
 }
 
-// takeTeethOut lets a policy accept everything, as somebody with the right may.
-func takeTeethOut(t *testing.T, i *installed, name string) {
+// disable lets a policy accept everything, as somebody with the right may.
+func disable(t *testing.T, i *installed, name string) {
 	t.Helper()
 	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	edit(t, i, policy, func() {

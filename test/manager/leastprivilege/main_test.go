@@ -33,8 +33,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	// The tests mostly wait, one of them for a minute: all run at once, also where
-	// there are fewer processors.
+	// The tests mostly wait: all run at once, also where there are fewer processors.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestStandalone lets standalone mode do all that it does: judge, roll out, roll out anew,
-// remove, tell of it, serve metrics, end.
+// TestStandalone lets standalone mode do all that it does: evaluate, roll out, roll out anew,
+// remove, report it, serve metrics, end.
 func TestStandalone(t *testing.T) {
 	t.Parallel()
 	exerciseStandalone(t, install(t, false, filepath.Join(dist, "standalone.yaml")))
@@ -29,7 +29,7 @@ func TestStandaloneInNamespaces(t *testing.T) {
 	i := install(t, false, rendered(t, "namespaced"))
 	createAll(t, i, "team-c")
 	exerciseStandalone(t, i)
-	isNotJudged(t, i, "team-c")
+	isNotEvaluated(t, i, "team-c")
 }
 
 func exerciseStandalone(t *testing.T, i *installed) {
@@ -37,7 +37,7 @@ func exerciseStandalone(t *testing.T, i *installed) {
 	manager := i.manager(t)
 	for _, namespace := range []string{"team-a", "team-b"} {
 		createAll(t, i, namespace)
-		awaitJudged(t, i, namespace)
+		awaitEvaluated(t, i, namespace)
 		rollOut(t, i, namespace)
 	}
 	scrapeMetrics(t, i, manager)

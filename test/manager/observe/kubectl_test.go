@@ -27,7 +27,7 @@ func kubectlWait(ctx context.Context, namespace, status, timeout string) (string
 }
 
 // TestKubectlWait waits for the condition from the moment at which the object
-// is created, when it has none, and after an edit that nobody has judged yet.
+// is created, when it has none, and after an edit that nobody has evaluated yet.
 func TestKubectlWait(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
@@ -73,7 +73,7 @@ func TestKubectlEvents(t *testing.T) {
 	cluster.StartManager(t, nil)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	create(t, testenv.Config(namespace, "shared", "admin"), server)
-	testenv.Await(t, cluster.Client, server, "is judged", func(s *v1beta1.MCPServer) bool {
+	testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
 		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
 	want := []string{"Warning", "BaselineScopeNotSupported", "MCPServer/web", `scope "admin" is not supported by the auth server`}

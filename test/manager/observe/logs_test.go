@@ -49,7 +49,7 @@ func reconciles(ctx context.Context, address string) (float64, error) {
 	return total, nil
 }
 
-// transitions are the lines of a log that tell of conditions, in short.
+// transitions are the lines of a log that report conditions, in short.
 func transitions(t *testing.T, log string) []string {
 	t.Helper()
 	var found []string
@@ -88,7 +88,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	// Both are there before the manager: so its first judgements are right, and no
+	// Both are there before the manager: so its first evaluations are right, and no
 	// transitions.
 	create(t, config, server)
 	address := testenv.FreeAddress(t)

@@ -75,7 +75,7 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 		want  int
 	}{
 		"no token": {"", http.StatusUnauthorized},
-		// Not 401: so controller-runtime's filter tells of any error.
+		// Not 401: so controller-runtime's filter answers any error.
 		"a token that is not one":   {"nonsense", http.StatusInternalServerError},
 		"a token without the right": {token("nobody"), http.StatusForbidden},
 		"a token with the right":    {token("prometheus"), http.StatusOK},

@@ -44,7 +44,7 @@ func TestMetrics(t *testing.T) {
 	testenv.Await(t, cluster.Client, bad, "is held", func(s *v1beta1.MCPServer) bool { return says(s, "False", "BaselineScopeNotSupported") })
 	testenv.Await(t, cluster.Client, good, "rolls", func(s *v1beta1.MCPServer) bool { return says(s, "True", "RollingOut") })
 	testenv.Await(t, cluster.Client, virtual, "rolls", func(v *v1beta1.VirtualMCPServer) bool { return says(v, "True", "RollingOut") })
-	testenv.Await(t, cluster.Client, config, "is judged", func(c *v1beta1.MCPExternalAuthConfig) bool {
+	testenv.Await(t, cluster.Client, config, "is evaluated", func(c *v1beta1.MCPExternalAuthConfig) bool {
 		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
 

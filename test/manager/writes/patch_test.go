@@ -32,8 +32,8 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 	return c, wire
 }
 
-// judged is an object with a status, as a cache would hold it.
-func judged(t *testing.T) *v1beta1.MCPExternalAuthConfig {
+// evaluated is an object with a status, as a cache would hold it.
+func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
 	create(t, config)
@@ -60,7 +60,7 @@ func live(t *testing.T, of *v1beta1.MCPExternalAuthConfig) *v1beta1.MCPExternalA
 // TestMutateAndPatchStatus holds the contract of its doc comment, on the wire.
 func TestMutateAndPatchStatus(t *testing.T) {
 	c, wire := managerOnWire(t)
-	cached := judged(t)
+	cached := evaluated(t)
 	original := cached.DeepCopy()
 	path := fmt.Sprintf("PATCH /apis/toolhive.stacklok.dev/v1beta1/namespaces/%s/mcpexternalauthconfigs/shared/status application/merge-patch+json ", cached.Namespace)
 	wire.take()
@@ -97,7 +97,7 @@ func TestMutateAndPatchStatus(t *testing.T) {
 // between the read and the patch, which the next read then makes.
 func TestAnotherWriterSurvives(t *testing.T) {
 	c, _ := managerOnWire(t)
-	cached := judged(t)
+	cached := evaluated(t)
 	other := cached.DeepCopy()
 	other.Status.ObservedGeneration = 42
 	if err := cluster.Client.Status().Update(t.Context(), other); err != nil {
@@ -123,7 +123,7 @@ func TestAnotherWriterSurvives(t *testing.T) {
 // TestErrorsAreTheServers tells a refused patch from an object that is gone.
 func TestErrorsAreTheServers(t *testing.T) {
 	c, _ := managerOnWire(t)
-	cached := judged(t)
+	cached := evaluated(t)
 	_, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "not a reason" })
 	if err == nil || !strings.Contains(err.Error(), "status.conditions[0].reason") {
 		t.Errorf("a status that the schema refuses gives %v", err)
@@ -141,14 +141,14 @@ func TestErrorsAreTheServers(t *testing.T) {
 // decide that looked up something old: the event of that very write makes the
 // manager repair it.
 func TestAWrongStatusHeals(t *testing.T) {
-	config := judged(t)
+	config := evaluated(t)
 	cluster.StartManager(t, nil)
 	c, _ := managerOnWire(t)
 	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
 		valid := testenv.Condition(config.Status.Conditions, "BaselineScopesValid")
 		return valid.Reason == "NotReferenced" && valid.Message != ""
 	}
-	seen := testenv.Await(t, cluster.Client, config, "is judged", isRight)
+	seen := testenv.Await(t, cluster.Client, config, "is evaluated", isRight)
 	if _, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
 		status.Set(s, 0, condition("BaselineScopesValid", "True", "Stale"))
 	}); err != nil {

@@ -49,7 +49,7 @@ func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	}
 }
 
-// awaitSettled waits until every object of a namespace is judged as it is, and
+// awaitSettled waits until every object of a namespace is evaluated as it is, and
 // every auth server that rolls is as far as it gets without a kubelet.
 func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
@@ -216,18 +216,18 @@ func TestEventsOnTransitions(t *testing.T) {
 			return c.Status.ObservedGeneration == c.Generation && string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == want
 		})
 	}
-	config = testenv.Await(t, cluster.Client, config, "is judged alone", func(c *v1beta1.MCPExternalAuthConfig) bool {
+	config = testenv.Await(t, cluster.Client, config, "is evaluated alone", func(c *v1beta1.MCPExternalAuthConfig) bool {
 		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Reason == "NotReferenced"
 	})
 	create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
-	config = testenv.Await(t, cluster.Client, config, "is judged", func(c *v1beta1.MCPExternalAuthConfig) bool {
+	config = testenv.Await(t, cluster.Client, config, "is evaluated", func(c *v1beta1.MCPExternalAuthConfig) bool {
 		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "True"
 	})
 	setBaseline("admin", "False")
 	setBaseline("root", "False")
 	setBaseline("email", "True")
 
-	// The first judgement is no transition, and a change of the message neither.
+	// The first evaluation is no transition, and a change of the message neither.
 	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
 	var got []string
 	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {

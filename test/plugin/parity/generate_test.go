@@ -1,4 +1,4 @@
-package agreement_test
+package parity_test
 
 import (
 	"fmt"

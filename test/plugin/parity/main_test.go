@@ -1,7 +1,7 @@
-// Package agreement_test holds the linter to the verdicts of a real API server:
+// Package parity_test holds the linter to the verdicts of a real API server:
 // on generated manifests, as creates and as updates, the two must name the same
 // causes, unknown fields and duplicate fields.
-package agreement_test
+package parity_test
 
 import (
 	"context"

@@ -104,11 +104,11 @@ func unhealthy(t *testing.T, script string) []string {
 	return names
 }
 
-// TestArgoCD judges every row, and then sees each branch of the script missed.
+// TestArgoCD evaluates every row, and then sees each branch of the script missed.
 func TestArgoCD(t *testing.T) {
 	script := script(t)
 	if names := unhealthy(t, script); len(names) != 0 {
-		t.Fatalf("%d rows are judged wrong:\n%s", len(names), strings.Join(names, "\n"))
+		t.Fatalf("%d rows are evaluated wrong:\n%s", len(names), strings.Join(names, "\n"))
 	}
 	lines := strings.Split(script, "\n")
 	for i, line := range lines {
@@ -117,7 +117,7 @@ func TestArgoCD(t *testing.T) {
 			// Not a plain false: what the compiler makes of that may never end.
 			mutated[i] = "if obj == nil then -- " + condition
 			if len(unhealthy(t, strings.Join(mutated, "\n"))) == 0 && !strings.Contains(condition, "ready.observedGeneration") && !strings.Contains(condition, `~= "True" and health`) {
-				t.Errorf("without the branch %q every row is still judged right", condition)
+				t.Errorf("without the branch %q every row is still evaluated right", condition)
 			}
 		}
 	}
@@ -229,7 +229,7 @@ func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 }
 
 // alike is the same for rows of the same mode, health and verdict. What is not
-// judged, or not yet, is shown beside one phase of ToolHive's.
+// evaluated, or not yet, is shown beside one phase of ToolHive's.
 func alike(row fixtures.Row) string {
 	mode, _, _ := strings.Cut(row.Name, "/")
 	said := []string{mode, string(row.Health)}

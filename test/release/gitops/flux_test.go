@@ -40,7 +40,7 @@ func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 	return byKind
 }
 
-// wrong returns the names of the rows that the checks judge in another way.
+// wrong returns the names of the rows that the checks evaluate in another way.
 func wrong(t *testing.T, checks map[string]kustomize.CustomHealthCheck) []string {
 	t.Helper()
 	var names []string
@@ -62,14 +62,14 @@ func wrong(t *testing.T, checks map[string]kustomize.CustomHealthCheck) []string
 	return names
 }
 
-// TestFlux judges every row, and then sees each part of the expressions missed.
+// TestFlux evaluates every row, and then sees each part of the expressions missed.
 func TestFlux(t *testing.T) {
 	checks := checks(t)
 	if len(checks) != 4 {
 		t.Fatalf("%d kinds have expressions, want 4", len(checks))
 	}
 	if names := wrong(t, checks); len(names) != 0 {
-		t.Fatalf("%d rows are judged wrong: %s", len(names), strings.Join(names, "; "))
+		t.Fatalf("%d rows are evaluated wrong: %s", len(names), strings.Join(names, "; "))
 	}
 	for kind, check := range checks {
 		for _, part := range []string{"'BaselineScopesValid'", "'Stalled'", "'Failed'", "'Ready'", "'Valid'", "'Stopped'", "metadata.generation", "has(status.observedGeneration)"} {
@@ -81,7 +81,7 @@ func TestFlux(t *testing.T) {
 			}
 			t.Run(kind+" without "+part, func(t *testing.T) {
 				if names := wrong(t, map[string]kustomize.CustomHealthCheck{kind: mutant}); len(names) == 0 {
-					t.Error("every row is still judged right")
+					t.Error("every row is still evaluated right")
 				}
 			})
 		}
@@ -98,7 +98,7 @@ func mutation(part string) string {
 	return "false"
 }
 
-// TestFluxWithoutStatus judges an object that nobody has written a status of.
+// TestFluxWithoutStatus evaluates an object that nobody has written a status of.
 func TestFluxWithoutStatus(t *testing.T) {
 	for kind, check := range checks(t) {
 		evaluator, err := cel.NewStatusEvaluator(&check.HealthCheckExpressions)

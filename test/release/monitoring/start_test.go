@@ -170,10 +170,10 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	create(t, cluster, testenv.Config(namespace, "shared", "admin"), good, bad,
 		testenv.Proxy(namespace, "later", testenv.AuthServerRef("not-yet")),
 		testenv.Virtual(namespace, "own", testenv.AuthServer("openid"), "openid"))
-	testenv.Await(t, cluster.Client, bad, "is judged", func(s *v1beta1.MCPServer) bool {
+	testenv.Await(t, cluster.Client, bad, "is evaluated", func(s *v1beta1.MCPServer) bool {
 		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
 	})
-	good = testenv.Await(t, cluster.Client, good, "is judged", func(s *v1beta1.MCPServer) bool {
+	good = testenv.Await(t, cluster.Client, good, "is evaluated", func(s *v1beta1.MCPServer) bool {
 		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "True"
 	})
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})

@@ -15,7 +15,7 @@ import (
 
 // failure is a request that fails: with a status of the API server, with an error
 // of the network before or after the API server has done it, or, if touched, by
-// the API server's own judgement after somebody else has written the object.
+// the API server's own evaluation after somebody else has written the object.
 type failure struct {
 	status  *metav1.Status
 	err     error

@@ -1,4 +1,4 @@
-package agreement_test
+package parity_test
 
 import (
 	"fmt"
@@ -24,17 +24,17 @@ import (
 )
 
 // casesVariable sets how many manifests are compared.
-const casesVariable = "SCOPEGATE_AGREEMENT_CASES"
+const casesVariable = "SCOPEGATE_PARITY_CASES"
 
 const defaultCases = 300
 
 // workers send requests at the same time.
 const workers = 4
 
-// TestAgreement compares the verdicts of the linter and of the API server on
+// TestParity compares the verdicts of the linter and of the API server on
 // mutated cases of the corpus. Half are creates. The others are updates, also of
 // objects that were stored before any bound existed.
-func TestAgreement(t *testing.T) {
+func TestParity(t *testing.T) {
 	count := defaultCases
 	if text := os.Getenv(casesVariable); text != "" {
 		var err error

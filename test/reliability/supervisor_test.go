@@ -24,9 +24,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
-// keeper runs a manager for one namespace, and starts another when it has
+// supervisor runs a manager for one namespace, and starts another when it has
 // crashed, as kubelet does.
-type keeper struct {
+type supervisor struct {
 	world       *world
 	concurrency int
 
@@ -56,10 +56,10 @@ type start struct {
 	sent     bool
 }
 
-// keep starts a keeper.
-func keep(ctx context.Context, w *world, concurrency int, first start) *keeper {
+// keep starts a supervisor.
+func keep(ctx context.Context, w *world, concurrency int, first start) *supervisor {
 	ctx, stop := context.WithCancel(ctx)
-	k := &keeper{world: w, concurrency: concurrency, next: first, changed: make(chan struct{}), stop: stop, stopped: make(chan struct{})}
+	k := &supervisor{world: w, concurrency: concurrency, next: first, changed: make(chan struct{}), stop: stop, stopped: make(chan struct{})}
 	go func() {
 		defer close(k.stopped)
 		for ctx.Err() == nil {
@@ -70,9 +70,9 @@ func keep(ctx context.Context, w *world, concurrency int, first start) *keeper {
 }
 
 // live is one life of the manager.
-func (k *keeper) live(ctx context.Context) {
+func (k *supervisor) live(ctx context.Context) {
 	link := faults.NewLink()
-	link.BeforeWrite = func(info *request.RequestInfo) { k.judge(link, info) }
+	link.BeforeWrite = func(info *request.RequestInfo) { k.evaluate(link, info) }
 	link.Touch = func(info *request.RequestInfo) { k.touch(ctx, info) }
 	k.mu.Lock()
 	link.ListOnly = k.next.listOnly
@@ -117,15 +117,15 @@ func (k *keeper) live(ctx context.Context) {
 	}
 }
 
-func (k *keeper) blame(format string, args ...any) {
+func (k *supervisor) blame(format string, args ...any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.wrong = append(k.wrong, fmt.Sprintf(format, args...))
 }
 
-// judge calls it unsafe to delete the child of a consumer that asks for an auth
+// evaluate calls it unsafe to delete the child of a consumer that asks for an auth
 // server, unless the API server said otherwise when the manager asked.
-func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
+func (k *supervisor) evaluate(link *faults.Link, info *request.RequestInfo) {
 	if info.Verb != "delete" || info.Resource != "deployments" && info.Resource != "services" {
 		return
 	}
@@ -157,7 +157,7 @@ func (k *keeper) judge(link *faults.Link, info *request.RequestInfo) {
 }
 
 // touch annotates an object, which no verdict reads.
-func (k *keeper) touch(ctx context.Context, info *request.RequestInfo) {
+func (k *supervisor) touch(ctx context.Context, info *request.RequestInfo) {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: info.Namespace, Name: info.Name}}
 	object.SetGroupVersionKind(kindOf[info.Resource])
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, uuid.NewUUID())
@@ -178,7 +178,7 @@ var kindOf = map[string]schema.GroupVersionKind{
 }
 
 // current is the link of this life, when it has begun.
-func (k *keeper) current() *faults.Link {
+func (k *supervisor) current() *faults.Link {
 	for {
 		k.mu.Lock()
 		link, changed := k.link, k.changed
@@ -203,7 +203,7 @@ func (k *keeper) current() *faults.Link {
 }
 
 // restart kills the manager, and returns when the next one has listed the past.
-func (k *keeper) restart(ctx context.Context, past map[string]string) {
+func (k *supervisor) restart(ctx context.Context, past map[string]string) {
 	old := k.current()
 	k.mu.Lock()
 	manager := k.manager
@@ -231,7 +231,7 @@ func (k *keeper) restart(ctx context.Context, past map[string]string) {
 }
 
 // end stops the manager and returns what was wrong.
-func (k *keeper) end() error {
+func (k *supervisor) end() error {
 	k.stop()
 	<-k.stopped
 	k.mu.Lock()
@@ -244,7 +244,7 @@ func (k *keeper) end() error {
 
 // The resources that a manager watches.
 var (
-	wholeResources = []string{
+	standaloneResources = []string{
 		"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
 	}
 	guardResources = []string{"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "configmaps"}
