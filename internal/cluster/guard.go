@@ -17,6 +17,8 @@ import (
 type Installation struct {
 	// Policies are the names of its validating policies that are bound, in order.
 	Policies []string
+	// StartUp reports whether the policy on other refusals at start is bound.
+	StartUp bool
 	// Hold is the policy that holds rollouts: installed, absent, not-available where
 	// the API server has no MutatingAdmissionPolicy, or "" where it can't be told.
 	Hold string
@@ -64,6 +66,9 @@ func (c *Cluster) Installation(ctx context.Context, namespace string, hidden map
 func (c *Cluster) readPolicies(ctx context.Context, installed *Installation) error {
 	bindings, err := listAs[admissionv1.ValidatingAdmissionPolicyBinding](ctx, c, admissionv1.SchemeGroupVersion.WithResource("validatingadmissionpolicybindings"))
 	for _, binding := range bindings {
+		if binding.Spec.PolicyName == guard.StartUpPolicy {
+			installed.StartUp = true
+		}
 		if !slices.Contains(guard.ValidatingPolicies, binding.Spec.PolicyName) {
 			continue
 		}

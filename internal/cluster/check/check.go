@@ -32,7 +32,7 @@ var severities = map[string]Severity{
 func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 	t := taker{installed, Report{
 		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: snapshot.Notes(),
-		Guard: Guard{Policies: append([]string{}, installed.Policies...), Hold: installed.Hold}, Summary: Summary{Deny: map[string]int{}},
+		Guard: Guard{Policies: append([]string{}, installed.Policies...), Hold: installed.Hold, StartUp: installed.StartUp}, Summary: Summary{Deny: map[string]int{}},
 	}}
 	switch {
 	case installed.Denies.Match(nil):

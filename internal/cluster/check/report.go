@@ -32,6 +32,8 @@ type Guard struct {
 	// Hold is installed, absent, or not-available where the API server has no
 	// MutatingAdmissionPolicy.
 	Hold string `json:"hold,omitempty"`
+	// StartUp reports whether the policy on other refusals at start is installed.
+	StartUp bool `json:"startUp,omitempty"`
 }
 
 // Summary counts.
@@ -104,8 +106,9 @@ func (r Report) Text() string {
 		fmt.Fprintln(&text, note)
 	}
 	s := r.Summary
-	fmt.Fprintf(&text, "guard: %d of %d policies, default mode: %s, hold: %s\n", len(r.Guard.Policies), len(guard.ValidatingPolicies),
-		cmp.Or(r.Guard.Mode, "none"), cmp.Or(r.Guard.Hold, "unknown"))
+	startUp := map[bool]string{true: ", start-up: installed"}[r.Guard.StartUp]
+	fmt.Fprintf(&text, "guard: %d of %d policies, default mode: %s, hold: %s%s\n", len(r.Guard.Policies), len(guard.ValidatingPolicies),
+		cmp.Or(r.Guard.Mode, "none"), cmp.Or(r.Guard.Hold, "unknown"), startUp)
 	fmt.Fprintf(&text, "pairs: %d, of which %d not supported, %d unresolved, %d where the guard is off\n", s.Pairs, s.NotSupported, s.Unresolved, s.Off)
 	fmt.Fprintf(&text, "stored run configs: %d, of which %d bad, %d held\n", s.RunConfigs, s.StoredBad, s.Held)
 	if len(r.Guard.Policies) > 0 {
