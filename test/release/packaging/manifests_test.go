@@ -107,14 +107,14 @@ func TestChartSaysTheSame(t *testing.T) {
 // noHold are values of the chart that leave out what guard.yaml does.
 var noHold = []string{"--set", "guard.hold=false"}
 
-// withHold is the guard with the hold, which are files of their own.
-func withMore(mode, hold string) func(*testing.T) []*unstructured.Unstructured {
+// withMore is the guard with what is a file of its own.
+func withMore(mode, more string) func(*testing.T) []*unstructured.Unstructured {
 	return func(t *testing.T) []*unstructured.Unstructured {
 		folder := "config/guard"
 		if mode != "guard" {
 			folder = "config/examples/" + mode
 		}
-		return append(kustomize(t, folder), kustomize(t, "config/examples/"+hold)...)
+		return append(kustomize(t, folder), kustomize(t, "config/examples/"+more)...)
 	}
 }
 
