@@ -12,7 +12,7 @@ test() { go test -count=1 -timeout=6h -v "$@" ${TESTFLAGS:-} | quietly; }
 case "${1:-}" in
 verdict)
   cd compat
-  SCOPEGATE_EQUIVALENCE_CASES=${CASES:-1000000} test -run 'Verdict|RunConfig|Schema|Examples' ./equivalence ./crds
+  SCOPEGATE_EQUIVALENCE_CASES=${CASES:-1000000} test -run 'Verdict|RunConfig|StartUp|Schema|Examples' ./equivalence ./crds
   ;;
 policies)
   SCOPEGATE_GUARD_CASES=${CASES:-10000} test -run 'Equivalence|Latency|Shipped' ./test/guard -long
@@ -33,7 +33,7 @@ beside)
 *)
   cat >&2 <<'USAGE'
 make prove SUITE=NAME, where NAME is
-  verdict      a million verdicts equal ToolHive's and the API server's; 5 minutes
+  verdict      a million verdicts, and the rules on start-up, equal ToolHive's and the API server's; 15 minutes
   policies     the guard's policies equal the verdict in 10,000 random namespaces, and their latency; 15 minutes
   runconfigs   the policies on run configs equal ToolHive's decoders on 100,000 run configs; 15 minutes
   reliability  5,000 random schedules of faults, and all planned ones; hours

@@ -11,7 +11,7 @@ import (
 
 // startCases is for each rule. It is fewer than the cases of a verdict, as each starts
 // auth servers.
-var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fifth of -cases")
+var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fiftieth of -cases, but at least 2,000")
 
 // leastShare is the least share of the cases of a rule that must start, and that must
 // be refused.
@@ -24,7 +24,7 @@ const leastShare = 0.3
 func TestStartUp(t *testing.T) {
 	count := *startCases
 	if count == 0 {
-		count = *cases / 5
+		count = max(2000, *cases/50)
 	}
 	random, byKind, starter := newRandom(t), admissions(t), newStarter(t)
 	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
