@@ -2,6 +2,7 @@
 # Writes what users install into dist, with the images of a version:
 #   guard.yaml, guard-deny.yaml            config/guard, without and with config/guard/deny
 #   guard-hold.yaml, guard-hold-deny.yaml  config/guard/hold and hold-deny
+#   guard-start-up.yaml                    config/guard/start-up
 #   guard-cleanup.yaml                     config/guard/cleanup
 #   standalone.yaml                        config/default
 #
@@ -43,6 +44,7 @@ build guard "" >"$overlay/guard.yaml"
 build examples/guard-deny "" >"$overlay/guard-deny.yaml"
 build examples/guard-hold "" >"$overlay/guard-hold.yaml"
 build examples/guard-hold-deny "" >"$overlay/guard-hold-deny.yaml"
+build examples/guard-start-up "" >"$overlay/guard-start-up.yaml"
 build guard/cleanup "" >"$overlay/guard-cleanup.yaml"
 build default "$authserver" >"$overlay/standalone.yaml"
-mv "$overlay"/{guard,guard-deny,guard-hold,guard-hold-deny,guard-cleanup,standalone}.yaml "$out/"
+mv "$overlay"/{guard,guard-deny,guard-hold,guard-hold-deny,guard-start-up,guard-cleanup,standalone}.yaml "$out/"

@@ -26,7 +26,7 @@ release=()
 case "${1:-}" in
 verdict)
   cd compat
-  SCOPEGATE_EQUIVALENCE_CASES=${CASES:-1000000} test -run 'Verdict|RunConfig|Schema|Examples' ./equivalence ./crds
+  SCOPEGATE_EQUIVALENCE_CASES=${CASES:-1000000} test -run 'Verdict|RunConfig|StartUp|Schema|Examples' ./equivalence ./crds
   ;;
 policies)
   SCOPEGATE_GUARD_CASES=${CASES:-10000} test -run 'Equivalence|Shipped' ./test/guard -long
@@ -52,7 +52,7 @@ beside)
 *)
   cat >&2 <<'USAGE'
 make prove SUITE=NAME, where NAME is
-  verdict      a million verdicts equal ToolHive's and the API server's; 5 minutes
+  verdict      a million verdicts, and the rules on start-up, equal ToolHive's and the API server's; 15 minutes
   policies     the guard's policies equal the verdict in 10,000 random namespaces; 10 minutes
   runconfigs   the policies on run configs equal ToolHive's decoders on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 for that release
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 for that release

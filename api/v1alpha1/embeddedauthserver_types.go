@@ -1,5 +1,31 @@
 package v1alpha1
 
+// The rules of this block reject what the auth server of every ToolHive release from
+// v0.44.0 to v0.63.0 refuses at its start, whatever else the cluster holds.
+//
+// They read a URL by the API server's Go, ToolHive by its own, which can be newer: what
+// is no URL is left to the auth server. Loopback is localhost in any letters (ſ is one
+// of s), 127.0.0.0/8 and ::1 in any of its forms. A host that starts as such an address
+// does, like 127.0.0.1.example.com, is left to the auth server too.
+//
+// pkg/authserver/config.go, validateIssuerURL: https, or http on a loopback host, or
+// http with insecureAllowHTTP. The pattern keeps the scheme in small letters.
+// +kubebuilder:validation:XValidation:rule=`self.issuer.startsWith('https:') || !isURL(self.issuer) || [url(self.issuer.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00')) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.hasValue() && oldSelf.value().issuer == self.issuer && !oldSelf.?insecureAllowHTTP.orValue(false))`,message=`issuer must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,messageExpression=`'issuer is ' + self.issuer + ': it must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network'`,reason=FieldValueInvalid,fieldPath=`.issuer`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!has(self.authorizationEndpointBaseUrl) || self.authorizationEndpointBaseUrl.startsWith('https:') || !isURL(self.authorizationEndpointBaseUrl) || [url(self.authorizationEndpointBaseUrl.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00')) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.?authorizationEndpointBaseUrl.orValue('') == self.authorizationEndpointBaseUrl && !oldSelf.?insecureAllowHTTP.orValue(false))`,message=`authorizationEndpointBaseUrl must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,messageExpression=`'authorizationEndpointBaseUrl is ' + self.authorizationEndpointBaseUrl + ': it must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network'`,reason=FieldValueInvalid,fieldPath=`.authorizationEndpointBaseUrl`,optionalOldSelf=true
+//
+// pkg/authserver/upstream/oauth2.go, OAuth2Config.ValidateWithInsecure: the same for
+// both endpoints of an OAuth 2.0 provider. Its own flag counts as much as that of all.
+// +kubebuilder:validation:XValidation:rule=`!has(self.upstreamProviders) || self.upstreamProviders.all(p, !has(p.oauth2Config) || ((p.oauth2Config.authorizationEndpoint.startsWith('https:') || !isURL(p.oauth2Config.authorizationEndpoint) || [url(p.oauth2Config.authorizationEndpoint.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00'))) && (p.oauth2Config.tokenEndpoint.startsWith('https:') || !isURL(p.oauth2Config.tokenEndpoint) || [url(p.oauth2Config.tokenEndpoint.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00')))) || p.oauth2Config.?insecureAllowHTTP.orValue(false)) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.hasValue() && !oldSelf.?insecureAllowHTTP.orValue(false) && has(oldSelf.value().upstreamProviders) && oldSelf.value().upstreamProviders.map(p, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? [] : [p.?oauth2Config.?authorizationEndpoint, p.?oauth2Config.?tokenEndpoint]) == self.upstreamProviders.map(p, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? [] : [p.?oauth2Config.?authorizationEndpoint, p.?oauth2Config.?tokenEndpoint]))`,message=`authorizationEndpoint and tokenEndpoint of each oauth2Config must be https URLs, or http ones on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
+//
+// The same file, CommonOAuthConfig.ValidateWithInsecure: the same for redirect URIs, but
+// loopback is what the OAuth library takes for it (github.com/ory/fosite, IsLocalhost):
+// localhost in small letters, and the names below it.
+// +kubebuilder:validation:XValidation:rule=`!has(self.upstreamProviders) || self.upstreamProviders.all(p, (!has(p.oidcConfig) || !has(p.oidcConfig.redirectUri) || p.oidcConfig.redirectUri.startsWith('https:') || !isURL(p.oidcConfig.redirectUri) || [url(p.oidcConfig.redirectUri)].exists(u, u.getScheme() != 'http' || u.getHostname() == 'localhost' || u.getHostname().endsWith('.localhost') || u.getHostname().startsWith('127.') || u.getHostname().startsWith('::') || u.getHostname().startsWith('0:') || u.getHostname().startsWith('00'))) && ((!has(p.oauth2Config) || !has(p.oauth2Config.redirectUri) || p.oauth2Config.redirectUri.startsWith('https:') || !isURL(p.oauth2Config.redirectUri) || [url(p.oauth2Config.redirectUri)].exists(u, u.getScheme() != 'http' || u.getHostname() == 'localhost' || u.getHostname().endsWith('.localhost') || u.getHostname().startsWith('127.') || u.getHostname().startsWith('::') || u.getHostname().startsWith('0:') || u.getHostname().startsWith('00'))) || p.oauth2Config.?insecureAllowHTTP.orValue(false))) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.hasValue() && !oldSelf.?insecureAllowHTTP.orValue(false) && has(oldSelf.value().upstreamProviders) && oldSelf.value().upstreamProviders.map(p, [p.?oidcConfig.?redirectUri, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? optional.none() : p.?oauth2Config.?redirectUri]) == self.upstreamProviders.map(p, [p.?oidcConfig.?redirectUri, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? optional.none() : p.?oauth2Config.?redirectUri]))`,message=`redirectUri of each upstream provider must be an https URI, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
+//
+// pkg/authserver/config.go, validateUpstreamName: default is the name of a provider
+// that has none, which one alone can be.
+// +kubebuilder:validation:XValidation:rule=`!(has(self.upstreamProviders) && size(self.upstreamProviders) > 1 && self.upstreamProviders.exists(p, p.name == 'default')) || (oldSelf.hasValue() && has(oldSelf.value().upstreamProviders) && size(oldSelf.value().upstreamProviders) > 1 && oldSelf.value().upstreamProviders.exists(p, p.name == 'default'))`,message=`no upstream provider can have the name default where there are several: choose another name`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
+
 // EmbeddedAuthServerConfig configures an OAuth authorization server that a
 // workload runs. It is inline in a VirtualMCPServer (spec.authServerConfig) and
 // shared through an MCPExternalAuthConfig (spec.embeddedAuthServer).
@@ -10,17 +36,27 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:rule=`!self.issuer.startsWith('http://') || self.?insecureAllowConfidentialOverLoopbackHTTP.orValue(false) || !(self.?allowConfidentialClientRegistration.orValue(false) || size(self.?delegateClients.orValue([])) > 0) || (oldSelf.hasValue() && oldSelf.value().issuer == self.issuer && !oldSelf.?insecureAllowConfidentialOverLoopbackHTTP.orValue(false) && (oldSelf.?allowConfidentialClientRegistration.orValue(false) || size(oldSelf.?delegateClients.orValue([])) > 0))`,message=`issuer must be an https URL where allowConfidentialClientRegistration or delegateClients are used; for a loopback issuer, insecureAllowConfidentialOverLoopbackHTTP allows http`,reason=FieldValueInvalid,fieldPath=`.issuer`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`size(self.?forceConfidentialRedirectUris.orValue([])) == 0 || self.?allowConfidentialClientRegistration.orValue(false) || (oldSelf.hasValue() && has(oldSelf.value().forceConfidentialRedirectUris) && oldSelf.value().forceConfidentialRedirectUris == self.forceConfidentialRedirectUris && !oldSelf.?allowConfidentialClientRegistration.orValue(false))`,message=`forceConfidentialRedirectUris needs allowConfidentialClientRegistration: set that to true, or remove the URIs`,reason=FieldValueForbidden,fieldPath=`.forceConfidentialRedirectUris`,optionalOldSelf=true
 type EmbeddedAuthServerConfig struct {
+	// ToolHive's pkg/authserver/config.go, validateIssuerURL: no userinfo, not even an
+	// empty one.
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/]*@')`,message=`the URL must have no user before its host: remove what stands before the @`,reason=FieldValueInvalid
+
 	// issuer is the auth server's identifier, the iss claim of the tokens that it
 	// issues: an https URL without query, fragment or trailing slash (RFC 8414).
 	// http is for loopback hosts, and for others with insecureAllowHTTP.
 	// Example: https://auth.example.com.
+	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:Pattern=`^https?://[^\s?#]+[^/\s?#]$`
 	// +required
 	Issuer string `json:"issuer"`
 
+	// ToolHive's pkg/authserver/config.go, validateIssuerURL: no userinfo, not even an
+	// empty one.
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/]*@')`,message=`the URL must have no user before its host: remove what stands before the @`,reason=FieldValueInvalid
+
 	// authorizationEndpointBaseUrl replaces the issuer in the authorization
 	// endpoint that discovery advertises, for browsers that reach the auth server
 	// under another host. If empty, the issuer is used.
+	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:Pattern=`^https?://[^\s?#]+[^/\s?#]$`
 	// +optional
 	AuthorizationEndpointBaseURL string `json:"authorizationEndpointBaseUrl,omitempty"`
@@ -166,10 +202,15 @@ type EmbeddedAuthServerConfig struct {
 	// +optional
 	TrustedIssuers []OpaqueObject `json:"trustedIssuers,omitempty"`
 
+	// ToolHive's pkg/authserver/config.go, ValidateForceConfidentialRedirectURIs: not on a
+	// loopback host. Rare ways to write ::1 are left to the auth server.
+	// +kubebuilder:validation:XValidation:rule=`!self.exists(uri, uri.matches(r'(?i)^https://([^/]*@)?(localhost|127([.](25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}|\[::1])(:\d*)?(/|$)'))`,message=`forceConfidentialRedirectUris must not have a URI on a loopback host, where a client can't keep a secret: remove it`,messageExpression=`'forceConfidentialRedirectUris has ' + self.filter(uri, uri.matches(r'(?i)^https://([^/]*@)?(localhost|127([.](25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}|\[::1])(:\d*)?(/|$)'))[0] + ', on a loopback host, where a client can\'t keep a secret: remove it'`,reason=FieldValueInvalid
+
 	// forceConfidentialRedirectUris are redirect URIs whose clients get a secret
 	// although they did not ask for one. It needs
 	// allowConfidentialClientRegistration.
 	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:items:MaxLength=1024
 	// +kubebuilder:validation:items:Pattern=`^https://[^\s?#]+$`
 	// +listType=atomic
 	// +optional
@@ -180,6 +221,10 @@ type EmbeddedAuthServerConfig struct {
 	// +optional
 	CIMD *CIMDConfig `json:"cimd,omitempty"`
 }
+
+// ToolHive's pkg/authserver/config.go, CIMDRunConfig.Validate: above zero; less than a
+// nanosecond is zero. It is not read while enabled is false.
+// +kubebuilder:validation:XValidation:rule=`!self.enabled || !has(self.cacheFallbackTtl) || duration(self.cacheFallbackTtl) > duration('0s')`,message=`cacheFallbackTtl must be above zero where enabled is true: remove it for the default, or set enabled to false`,reason=FieldValueInvalid,fieldPath=`.cacheFallbackTtl`
 
 // CIMDConfig configures client ID metadata documents.
 type CIMDConfig struct {
@@ -203,17 +248,29 @@ type CIMDConfig struct {
 // TokenLifespanConfig is how long the tokens of an auth server are valid, each
 // as a Go duration such as 30m or 168h.
 type TokenLifespanConfig struct {
-	// accessTokenLifespan of access tokens. If empty: 1h.
+	// ToolHive's pkg/authserver/server/provider.go, validateTokenLifespans; zero stands for
+	// the default (pkg/authserver/config.go, applyDefaults).
+	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('1m') && duration(self) <= duration('24h'))`,message=`accessTokenLifespan must be from 1m to 24h`,reason=FieldValueInvalid
+
+	// accessTokenLifespan of access tokens. From 1m to 24h. If empty or zero: 1h.
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 	// +optional
 	AccessTokenLifespan string `json:"accessTokenLifespan,omitempty"`
 
-	// refreshTokenLifespan of refresh tokens. If empty: 168h.
+	// ToolHive's pkg/authserver/server/provider.go, validateTokenLifespans; zero stands for
+	// the default (pkg/authserver/config.go, applyDefaults).
+	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('1h') && duration(self) <= duration('720h'))`,message=`refreshTokenLifespan must be from 1h to 720h`,reason=FieldValueInvalid
+
+	// refreshTokenLifespan of refresh tokens. From 1h to 720h. If empty or zero: 168h.
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 	// +optional
 	RefreshTokenLifespan string `json:"refreshTokenLifespan,omitempty"`
 
-	// authCodeLifespan of authorization codes. If empty: 10m.
+	// ToolHive's pkg/authserver/server/provider.go, validateTokenLifespans; zero stands for
+	// the default (pkg/authserver/config.go, applyDefaults).
+	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('30s') && duration(self) <= duration('10m'))`,message=`authCodeLifespan must be from 30s to 10m`,reason=FieldValueInvalid
+
+	// authCodeLifespan of authorization codes. From 30s to 10m. If empty or zero: 10m.
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`
 	// +optional
 	AuthCodeLifespan string `json:"authCodeLifespan,omitempty"`

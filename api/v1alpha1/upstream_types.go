@@ -59,8 +59,14 @@ type OIDCUpstreamConfig struct {
 	// +optional
 	ClientSecretRef *SecretKeyRef `json:"clientSecretRef,omitempty"`
 
+	// ToolHive's pkg/oauthproto/redirect.go, ValidateRedirectURI: http or https, in any
+	// letters, and no fragment but an empty one. On which host http is allowed is a rule of
+	// EmbeddedAuthServerConfig.
+	// +kubebuilder:validation:XValidation:rule=`self == '' || self.matches('(?i)^https?:[^#]*#?$')`,message=`redirectUri must be an absolute http or https URI without a fragment`,reason=FieldValueInvalid
+
 	// redirectUri at which the provider answers. If empty, it is
 	// /oauth/callback under the resource URL.
+	// +kubebuilder:validation:MaxLength=512
 	// +optional
 	RedirectURI string `json:"redirectUri,omitempty"`
 
@@ -119,14 +125,21 @@ type OIDCUpstreamConfig struct {
 // +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
 type OAuth2UpstreamConfig struct {
 	// authorizationEndpoint to which users are sent.
+	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^https?://.*$`
 	// +required
 	AuthorizationEndpoint string `json:"authorizationEndpoint"`
 
 	// tokenEndpoint at which codes become tokens.
+	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^https?://.*$`
 	// +required
 	TokenEndpoint string `json:"tokenEndpoint"`
+
+	// ToolHive's pkg/authserver/upstream/userinfo_config.go, Validate: https, or http on a
+	// loopback host (see EmbeddedAuthServerConfig), whatever the flags. The auth server does
+	// not read userInfoOverride of an OpenID provider, so the rule is not for that.
+	// +kubebuilder:validation:XValidation:rule=`self.endpointUrl.startsWith('https:') || !isURL(self.endpointUrl) || [url(self.endpointUrl.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00'))`,message=`endpointUrl must be an https URL, or an http one on a loopback host`,messageExpression=`'endpointUrl is ' + self.endpointUrl + ': it must be an https URL, or an http one on a loopback host'`,reason=FieldValueInvalid,fieldPath=`.endpointUrl`
 
 	// userInfo is how the user is identified. If absent, identityFromToken or a
 	// synthetic identity is used.
@@ -142,8 +155,14 @@ type OAuth2UpstreamConfig struct {
 	// +optional
 	ClientSecretRef *SecretKeyRef `json:"clientSecretRef,omitempty"`
 
+	// ToolHive's pkg/oauthproto/redirect.go, ValidateRedirectURI: http or https, in any
+	// letters, and no fragment but an empty one. On which host http is allowed is a rule of
+	// EmbeddedAuthServerConfig.
+	// +kubebuilder:validation:XValidation:rule=`self == '' || self.matches('(?i)^https?:[^#]*#?$')`,message=`redirectUri must be an absolute http or https URI without a fragment`,reason=FieldValueInvalid
+
 	// redirectUri at which the provider answers. If empty, it is
 	// /oauth/callback under the resource URL.
+	// +kubebuilder:validation:MaxLength=512
 	// +optional
 	RedirectURI string `json:"redirectUri,omitempty"`
 
@@ -205,6 +224,7 @@ type OAuth2UpstreamConfig struct {
 // UserInfoConfig is a userinfo endpoint and how to read its answer.
 type UserInfoConfig struct {
 	// endpointUrl of the userinfo endpoint.
+	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^https?://.*$`
 	// +required
 	EndpointURL string `json:"endpointUrl"`

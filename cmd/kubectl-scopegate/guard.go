@@ -63,7 +63,7 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 		}
 		report, err := flags.takeStock(command)
 		if err != nil {
-			return &exitError{exitUnjudged, err}
+			return &exitError{exitNotValidated, err}
 		}
 		text := report.Text()
 		if format == "json" {
@@ -73,7 +73,7 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 			_, err = io.WriteString(command.OutOrStdout(), text)
 		}
 		if err != nil {
-			return &exitError{exitUnjudged, err}
+			return &exitError{exitNotValidated, err}
 		}
 		if slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Severity == check.Error || strict && f.Severity == check.Warning }) {
 			return &exitError{code: exitFindings}

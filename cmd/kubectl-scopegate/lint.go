@@ -83,26 +83,26 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	}
 	sources, err := lint.Read(paths, f.recursive, command.InOrStdin())
 	if err != nil {
-		return &exitError{exitUnjudged, err}
+		return &exitError{exitNotValidated, err}
 	}
 	old, err := lint.Read(f.old, f.recursive, command.InOrStdin())
 	if err != nil {
-		return &exitError{exitUnjudged, err}
+		return &exitError{exitNotValidated, err}
 	}
 	if len(sources) == 0 {
-		return &exitError{exitUnjudged, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
+		return &exitError{exitNotValidated, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
 	}
 	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old, DefaultScopes: *f.defaults})
 	if err != nil {
-		return &exitError{exitUnjudged, err}
+		return &exitError{exitNotValidated, err}
 	}
 	if slices.Contains(paths, lint.Stdin) && len(found.Objects)+found.Skipped+len(found.Findings) == 0 {
 		// A pipe hides the failure of the command that was to print manifests.
-		return &exitError{exitUnjudged, errors.New("there is no object in standard input: the command that prints it may have failed")}
+		return &exitError{exitNotValidated, errors.New("there is no object in standard input: the command that prints it may have failed")}
 	}
 	out := command.OutOrStdout()
 	if err := write(out, found, report.Options{Color: colors(out), Version: versions.Own()}); err != nil {
-		return &exitError{exitUnjudged, err}
+		return &exitError{exitNotValidated, err}
 	}
 	if found.Count(lint.Error) > 0 {
 		return &exitError{code: exitFindings}

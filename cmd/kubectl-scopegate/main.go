@@ -19,10 +19,10 @@ import (
 
 // The exit statuses, documented in docs/lint.md and docs/tree.md.
 const (
-	exitClean    = 0
-	exitFindings = 1
-	exitUsage    = 2
-	exitUnjudged = 3
+	exitClean        = 0
+	exitFindings     = 1
+	exitUsage        = 2
+	exitNotValidated = 3
 )
 
 func main() {

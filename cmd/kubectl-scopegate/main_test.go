@@ -75,20 +75,20 @@ func TestExitStatus(t *testing.T) {
 		"strict":             {args: []string{"lint", "--strict", "warning.yaml"}, code: exitFindings, stdout: "1 error, 0 warnings"},
 		"namespace":          {args: []string{"lint", "-n", "team", "-o", "json", "warning.yaml"}, stdout: `"namespace": "team"`},
 		"standard input":     {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader(wrong), code: exitFindings, stdout: "<stdin>:7:3: error:"},
-		"empty input":        {args: []string{"lint", "-f", "-"}, code: exitUnjudged, stderr: "no object in standard input"},
+		"empty input":        {args: []string{"lint", "-f", "-"}, code: exitNotValidated, stderr: "no object in standard input"},
 		"other kinds alone":  {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader("kind: Pod\napiVersion: v1\n"), stdout: "0 errors, 0 warnings in 0 objects of 1 file; 1 object of other kinds skipped\n"},
 		"a folder":           {args: []string{"lint", "below"}, code: exitFindings, stdout: "in 1 object of 1 file"},
 		"folders below":      {args: []string{"lint", "-R", "."}, code: exitFindings, stdout: "of 4 files"},
 		"stored before":      {args: []string{"lint", "--old", "clean.yaml", "wrong.yaml"}, code: exitFindings, stdout: "1 error"},
-		"missing file":       {args: []string{"lint", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
-		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitUnjudged, stderr: "missing.yaml"},
-		"nothing in folder":  {args: []string{"lint", "none"}, code: exitUnjudged, stderr: "there are no manifests"},
-		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitUnjudged, stderr: "broken pipe"},
+		"missing file":       {args: []string{"lint", "missing.yaml"}, code: exitNotValidated, stderr: "missing.yaml"},
+		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitNotValidated, stderr: "missing.yaml"},
+		"nothing in folder":  {args: []string{"lint", "none"}, code: exitNotValidated, stderr: "there are no manifests"},
+		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitNotValidated, stderr: "broken pipe"},
 		"default scopes":     {args: []string{"lint", "--guard", "-"}, stdin: strings.NewReader(office), code: exitFindings, stdout: `scope "calendar.read" is not supported by the auth server of VirtualMCPServer "office"`},
 		"other defaults":     {args: []string{"lint", "--guard", "--default-scopes", "openid,calendar.read", "-"}, stdin: strings.NewReader(office), stdout: "0 errors, 1 warning"},
 		"no default scope":   {args: []string{"tree", "--default-scopes", " , "}, code: exitUsage, stderr: "name at least one scope"},
-		"no cluster":         {args: []string{"tree"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
-		"no cluster either":  {args: []string{"guard", "check"}, code: exitUnjudged, stderr: "set --kubeconfig, KUBECONFIG or"},
+		"no cluster":         {args: []string{"tree"}, code: exitNotValidated, stderr: "set --kubeconfig, KUBECONFIG or"},
+		"no cluster either":  {args: []string{"guard", "check"}, code: exitNotValidated, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestExitStatus(t *testing.T) {
 // TestBrokenOutput tells that a report could not be written.
 func TestBrokenOutput(t *testing.T) {
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitUnjudged || !strings.Contains(stderr.String(), "broken pipe") {
+	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitNotValidated || !strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("exit status %d, stderr %q", code, stderr.String())
 	}
 }

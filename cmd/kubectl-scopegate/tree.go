@@ -56,7 +56,7 @@ func newTree(defaults *scopeList) *cobra.Command {
 		}
 		reader, namespace, err := flags.connect()
 		if err != nil {
-			return &exitError{exitUnjudged, err}
+			return &exitError{exitNotValidated, err}
 		}
 		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
 		ctx := command.Context()
@@ -74,7 +74,7 @@ func newTree(defaults *scopeList) *cobra.Command {
 			case watch && ctx.Err() != nil:
 				return nil
 			case err != nil:
-				return &exitError{exitUnjudged, err}
+				return &exitError{exitNotValidated, err}
 			case !watch:
 				return nil
 			}

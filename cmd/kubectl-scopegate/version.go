@@ -77,7 +77,7 @@ func newVersion(defaults *scopeList) *cobra.Command {
 			_, err = io.WriteString(command.OutOrStdout(), text)
 		}
 		if err = errors.Join(failed, err); err != nil {
-			return &exitError{exitUnjudged, err}
+			return &exitError{exitNotValidated, err}
 		}
 		return nil
 	}

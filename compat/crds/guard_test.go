@@ -36,6 +36,7 @@ func TestGuard(t *testing.T) {
 			}
 			t.Run("types", func(t *testing.T) { setup.CheckTypes(t, cluster) })
 			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../../test/testdata")) })
+			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../../test/testdata")) })
 			t.Run("random edits", func(t *testing.T) { setup.CheckRandom(t, cluster, *namespaces, 1) })
 			t.Run("examples", func(t *testing.T) { compareExamples(t, cluster, r.Examples(t)) })
 			if r == release.Newest {

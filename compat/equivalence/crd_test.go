@@ -117,10 +117,15 @@ func (a *admission) evaluate(object map[string]any) field.ErrorList {
 
 // create prunes, defaults and validates an object in place.
 func (a *admission) create(object map[string]any) field.ErrorList {
+	return append(a.validate(object), a.evaluate(object)...)
+}
+
+// validate is the same without the CEL rules.
+func (a *admission) validate(object map[string]any) field.ErrorList {
 	pruning.Prune(object, a.structural, true)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, a.structural)
 	defaulting.Default(object, a.structural)
-	return append(validation.ValidateCustomResource(nil, object, a.openAPI), a.evaluate(object)...)
+	return validation.ValidateCustomResource(nil, object, a.openAPI)
 }
 
 // convert decodes the JSON of one object into another.

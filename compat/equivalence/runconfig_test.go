@@ -162,21 +162,26 @@ func decode(t *testing.T, text string) *authserver.RunConfig {
 	return run
 }
 
-// buildTheirs lets ToolHive's operator render the same pair. ToolHive's types
-// must know every field of the stored config but scopegate's own.
+// buildTheirs lets ToolHive's operator render the same pair.
 func buildTheirs(t *testing.T, pair pair) *authserver.RunConfig {
 	t.Helper()
-	stored := maps.Clone(pair.config)
+	consumer := pair.Consumer
+	return render(t, pair.config, consumer.Namespace, consumer.Name, consumer.OIDC.Scopes, consumer.ResourceURL())
+}
+
+// render lets ToolHive's operator render the run config of a stored config; nil if it
+// refuses. ToolHive's types must know every field but scopegate's own.
+func render(t *testing.T, config object, namespace, name string, scopes []string, resourceURL string) *authserver.RunConfig {
+	t.Helper()
+	stored := maps.Clone(config)
 	delete(stored, "scopesSupported")
 	decoder := json.NewDecoder(bytes.NewReader([]byte(toJSON(t, stored))))
 	decoder.DisallowUnknownFields()
-	config := &thv.EmbeddedAuthServerConfig{}
-	if err := decoder.Decode(config); err != nil {
+	theirs := &thv.EmbeddedAuthServerConfig{}
+	if err := decoder.Decode(theirs); err != nil {
 		t.Fatalf("the config does not decode into ToolHive's type: %v", err)
 	}
-	consumer := pair.Consumer
-	rendered, err := controllerutil.BuildAuthServerRunConfig(consumer.Namespace, consumer.Name, config,
-		[]string{consumer.ResourceURL()}, consumer.OIDC.Scopes, consumer.ResourceURL())
+	rendered, err := controllerutil.BuildAuthServerRunConfig(namespace, name, theirs, []string{resourceURL}, scopes, resourceURL)
 	if err != nil {
 		return nil
 	}

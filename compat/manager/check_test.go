@@ -165,6 +165,27 @@ func TestCheck(t *testing.T) {
 		}
 		awaitCheck(t, never, guard.HoldPolicy, "is effective", effective)
 	})
+	t.Run("the policy on other refusals at start", func(t *testing.T) {
+		name, unreported := guard.StartUpPolicy, func(_ string, reported bool) bool { return !reported }
+		awaitCheck(t, checker, name, "is not reported, which is not installed", unreported)
+		objects := objectsOf(t, name)
+		create(t, copyOf(objects[0]))
+		awaitCheck(t, checker, name, "has no binding", says("no binding refers to it"))
+		for _, object := range objects[1:] {
+			create(t, copyOf(object))
+		}
+		awaitCheck(t, checker, name, "is effective", effective)
+		admits := get(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		for i := range admits.Spec.Validations {
+			admits.Spec.Validations[i].Expression = "true"
+		}
+		if err := cluster.Client.Update(t.Context(), admits); err != nil {
+			t.Fatal(err)
+		}
+		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it has to reject: an MCPExternalAuthConfig"))
+		deleteAll(t, objects...)
+		awaitCheck(t, checker, name, "is not reported any more", unreported)
+	})
 	t.Run("its namespace is off", func(t *testing.T) {
 		setMode := func(mode string) {
 			t.Helper()

@@ -193,7 +193,7 @@ func (s *suite) hold() {
 		if policy == guard.RunConfigsPolicy {
 			continue
 		}
-		for _, binding := range all.Of(policy)[1:] {
+		for _, binding := range all.Objects(policy)[1:] {
 			if err := s.Client.Delete(s.Context(), binding); err != nil {
 				s.Fatal(err)
 			}

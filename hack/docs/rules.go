@@ -16,7 +16,7 @@ import (
 
 const rulesHead = `# Static rules
 
-The CEL rules of scopegate's CRDs, in both versions. The API server itself evaluates them, whether scopegate's manager runs or not. ToolHive's CRDs have other rules; there the [guard](guard.md)'s policies do the job.
+The CEL rules of scopegate's CRDs, in both versions. The API server itself evaluates them, whether scopegate's manager runs or not. ToolHive's CRDs have other rules; there the [guard](guard.md)'s policies do the job, for [other refusals at start](guard.md#other-refusals-at-start) one that is optional.
 
 Each rule has an id. It is the name of the rule's folder of examples, ` + "`test/testdata/<kind>/<id>`" + `, which has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
 

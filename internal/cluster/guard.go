@@ -38,12 +38,15 @@ type Installed struct {
 	// Hold is installed, absent, or not-available where the API server has no
 	// MutatingAdmissionPolicy; "" where it can't be told.
 	Hold string `json:"hold,omitempty"`
+	// StartUp reports whether the policy on other refusals at start is bound.
+	StartUp bool `json:"startUp,omitempty"`
 }
 
 // String is the line for people.
 func (i Installed) String() string {
-	return fmt.Sprintf("guard: %d of %d policies, default mode: %s, hold: %s", len(i.Policies), len(guard.ValidatingPolicies),
-		cmp.Or(i.Mode, "none"), cmp.Or(i.Hold, "unknown"))
+	startUp := map[bool]string{true: ", start-up: installed"}[i.StartUp]
+	return fmt.Sprintf("guard: %d of %d policies, default mode: %s, hold: %s%s", len(i.Policies), len(guard.ValidatingPolicies),
+		cmp.Or(i.Mode, "none"), cmp.Or(i.Hold, "unknown"), startUp)
 }
 
 // Selectors select what one of them selects.
@@ -72,6 +75,9 @@ func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (I
 		return installed, err
 	}
 	err = each(ctx, c, bindings("validating"), "", func(binding *admissionv1.ValidatingAdmissionPolicyBinding) {
+		if binding.Spec.PolicyName == guard.StartUpPolicy {
+			installed.StartUp = true
+		}
 		if slices.Contains(guard.ValidatingPolicies, binding.Spec.PolicyName) {
 			installed.Policies = append(installed.Policies, binding.Spec.PolicyName)
 			if slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny) {

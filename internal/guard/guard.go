@@ -27,9 +27,12 @@ const (
 	RunConfigsPolicy                 = "scopegate-run-configs"
 	// HoldPolicy takes Kubernetes 1.36, and a manifest of its own.
 	HoldPolicy = "scopegate-run-configs-hold"
+	// StartUpPolicy has a manifest of its own, and nothing else needs it.
+	StartUpPolicy = "scopegate-start-up"
 )
 
-// ValidatingPolicies are all but the one that holds.
+// ValidatingPolicies are those that are always installed: all but the one that holds
+// and the one on other refusals at start.
 var ValidatingPolicies = []string{
 	ConfigsForMCPServersPolicy, ConfigsForMCPRemoteProxiesPolicy, ConsumersPolicy, VirtualMCPServersPolicy, RunConfigsPolicy,
 }

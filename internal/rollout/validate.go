@@ -10,9 +10,10 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// validate finds what the auth server would refuse at its start and the CRDs
-// can't tell (ToolHive: pkg/authserver/config.go, Config.Validate, and
-// pkg/authserver/upstream). The error names the field and the fix.
+// validate finds what the auth server would refuse at its start (ToolHive:
+// pkg/authserver/config.go, Config.Validate, and pkg/authserver/upstream). The rules of
+// the CRDs reject most of it, but not what was stored before them, nor what they can't
+// tell. The error names the field and the fix.
 func validate(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL string) error {
 	if err := secureURL("issuer", config.Issuer, config.InsecureAllowHTTP); err != nil {
 		return err

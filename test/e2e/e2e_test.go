@@ -33,3 +33,12 @@ func TestGuard(t *testing.T) {
 	s.part("off", off)
 	s.part("remove", remove)
 }
+
+// TestStartUp makes with ToolHive's own operator what its auth server refuses at its
+// start, without the policy on that and with it.
+func TestStartUp(t *testing.T) {
+	s := newScenario(t)
+	s.installToolHive()
+	s.part("without", withoutStartUp)
+	s.part("with", withStartUp)
+}

@@ -46,6 +46,7 @@ const (
 	serverPolicy = "config/guard/policies/scopegate-configs-for-mcpservers.yaml"
 	proxyPolicy  = "config/guard/policies/scopegate-configs-for-mcpremoteproxies.yaml"
 	createPolicy = "config/guard/policies/scopegate-run-configs.yaml"
+	startPolicy  = "config/guard/start-up/scopegate-start-up.yaml"
 	holdPolicy   = "config/guard/hold/scopegate-run-configs-hold.yaml"
 	resolveFile  = "internal/resolve/resolve.go"
 	whoFile      = "internal/resolve/consumer.go"
@@ -66,6 +67,14 @@ var bugs = []bug{
 	{gate, "an old pod ends before the new one is ready", "internal/rollout/workload.go",
 		`MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromInt32(1))`,
 		`MaxUnavailable: ptr.To(intstr.FromInt32(1)), MaxSurge: ptr.To(intstr.FromInt32(0))`},
+	{gate, "an http issuer is admitted", startPolicy, `list.filter(u, u[1].startsWith('http:') && isURL(u[1])`, `list.filter(u, u[1].startsWith('ftp:') && isURL(u[1])`},
+	{gate, "a host that starts with localhost is loopback", startPolicy, `!(h in ['localhost', 'localhoſt'])`, `!h.startsWith('localhost')`},
+	{gate, "the bound of a lifespan is off by one", startPolicy, `['accessTokenLifespan', '1m', '24h']`, `['accessTokenLifespan', '1m', '24h1ns']`},
+	{gate, "a redirect URI with a fragment is admitted", startPolicy, `(?i)^https?:[^#]*#?$`, `(?i)^https?:`},
+	{gate, "what was wrong before excuses another mistake", startPolicy,
+		`size(variables.problems) == 1 || !(text in variables.problems[1])`, `size(variables.problems) == 1 || size(variables.problems[1]) == 0`},
+	{told, "what was wrong before locks its object", startPolicy,
+		`size(variables.problems) == 1 || !(text in variables.problems[1])`, `text != ''`},
 
 	{stale, "children are removed on the word of the cache", applyFile,
 		`a.Live.Get(ctx, client.ObjectKeyFromObject(owner), live)`, `a.Client.Get(ctx, client.ObjectKeyFromObject(owner), live)`},

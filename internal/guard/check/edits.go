@@ -48,6 +48,7 @@ func edits(namespace string) []edit {
 		{guard.VirtualMCPServersPolicy, "a VirtualMCPServer with scopes", virtual(meta, supported)},
 		{guard.VirtualMCPServersPolicy, "a VirtualMCPServer without scopes", virtual(meta)},
 		{guard.RunConfigsPolicy, "a ConfigMap with a run config", newRunConfig(namespace)},
+		{guard.StartUpPolicy, "an MCPExternalAuthConfig", refusedAtStart(namespace)},
 	}
 }
 
@@ -103,6 +104,16 @@ func storedConfig(namespace string) *v1beta1.MCPExternalAuthConfig {
 		}},
 		Spec: v1alpha1.MCPExternalAuthConfigSpec{Type: v1alpha1.ExternalAuthTypeEmbeddedAuthServer, EmbeddedAuthServer: authServer()},
 	}
+}
+
+// refusedAtStart is a config with which the auth server refuses to start, that is not
+// stored.
+func refusedAtStart(namespace string) *v1beta1.MCPExternalAuthConfig {
+	config := storedConfig(namespace)
+	config.Name += "-new"
+	config.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
+	config.Spec.EmbeddedAuthServer.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s"}
+	return config
 }
 
 func authServer() *v1alpha1.EmbeddedAuthServerConfig {

@@ -45,6 +45,12 @@ func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
 		}
 		found[name] = why
 	}
+	// The one on other refusals at start is nobody's to miss.
+	if why, err := c.inspectPolicy(ctx, guard.StartUpPolicy, bound[guard.StartUpPolicy]); err != nil {
+		return nil, err
+	} else if why != notInstalled {
+		found[guard.StartUpPolicy] = why
+	}
 	why, err := c.inspectHold(ctx)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func (c *Checker) Check(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	for _, edit := range edits(c.namespace) {
-		if found[edit.policy] != "" {
+		if why, installed := found[edit.policy]; !installed || why != "" {
 			continue
 		}
 		if found[edit.policy], err = c.try(ctx, edit); err != nil {

@@ -2,6 +2,7 @@ package evaluator_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -55,12 +56,13 @@ func TestSizes(t *testing.T) {
 // expressions are those of all policies, by policy and name.
 func expressions(all policies.Policies) map[string]string {
 	found := map[string]string{}
-	for _, policy := range all.Validating {
+	for _, policy := range append(slices.Clone(all.Validating), all.StartUp) {
 		for _, variable := range policy.Spec.Variables {
 			found[policy.Name+" "+variable.Name] = variable.Expression
 		}
-		for _, validation := range policy.Spec.Validations {
-			found[policy.Name+" validation"], found[policy.Name+" message"] = validation.Expression, validation.MessageExpression
+		for i, validation := range policy.Spec.Validations {
+			name := fmt.Sprintf("%s validation %d", policy.Name, i)
+			found[name], found[name+" message"] = validation.Expression, validation.MessageExpression
 		}
 	}
 	for _, variable := range all.Hold.Spec.Variables {

@@ -11,20 +11,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/guard"
 )
 
-// Policies are the policies and bindings of the guard.
+// Policies are the policies and bindings of the guard. The validating bindings are of
+// StartUp too.
 type Policies struct {
 	Validating         []*admissionv1.ValidatingAdmissionPolicy
 	ValidatingBindings []*admissionv1.ValidatingAdmissionPolicyBinding
-	Hold               *admissionv1.MutatingAdmissionPolicy
-	HoldBinding        *admissionv1.MutatingAdmissionPolicyBinding
+	// StartUp has a manifest of its own.
+	StartUp     *admissionv1.ValidatingAdmissionPolicy
+	Hold        *admissionv1.MutatingAdmissionPolicy
+	HoldBinding *admissionv1.MutatingAdmissionPolicyBinding
 }
 
 // Load reads them.
 func Load() (Policies, error) {
 	policies := Policies{}
-	for _, folder := range []string{"guard/policies", "guard/hold"} {
+	for _, folder := range []string{"guard/policies", "guard/hold", "guard/start-up"} {
 		objects, err := config.Objects(folder)
 		if err != nil {
 			return Policies{}, err
@@ -41,6 +45,10 @@ func Load() (Policies, error) {
 func (p *Policies) add(object *unstructured.Unstructured) (err error) {
 	switch object.GetKind() {
 	case "ValidatingAdmissionPolicy":
+		if object.GetName() == guard.StartUpPolicy {
+			p.StartUp, err = decode[admissionv1.ValidatingAdmissionPolicy](object)
+			return err
+		}
 		return appendDecoded(&p.Validating, object)
 	case "ValidatingAdmissionPolicyBinding":
 		return appendDecoded(&p.ValidatingBindings, object)
@@ -67,6 +75,9 @@ func decode[T any](object *unstructured.Unstructured) (*T, error) {
 
 // Policy returns a validating policy.
 func (p Policies) Policy(name string) *admissionv1.ValidatingAdmissionPolicy {
+	if name == p.StartUp.Name {
+		return p.StartUp
+	}
 	i := slices.IndexFunc(p.Validating, func(policy *admissionv1.ValidatingAdmissionPolicy) bool { return policy.Name == name })
 	if i < 0 {
 		panic("no policy " + name)

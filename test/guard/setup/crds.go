@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"slices"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -9,7 +10,8 @@ import (
 )
 
 // LikeToolHive returns scopegate's CRDs without what ToolHive's do not have: the
-// field scopesSupported, the rules on the baseline and the bound of a list.
+// field scopesSupported, the rules that are policies here, and the bounds of a list and
+// of texts.
 func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	crds, err := config.CRDs()
 	if err != nil {
@@ -23,15 +25,26 @@ func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	return crds, nil
 }
 
+// onStart reports whether a rule is one on what the auth server refuses at its start:
+// these read URLs, durations and the name of a provider.
+func onStart(rule apiextensionsv1.ValidationRule) bool {
+	return slices.ContainsFunc([]string{"isURL(", "duration(", ".matches(", "'default'"}, func(reads string) bool {
+		return strings.Contains(rule.Rule, reads)
+	})
+}
+
 func strip(schema *apiextensionsv1.JSONSchemaProps) {
 	var kept apiextensionsv1.ValidationRules
 	for _, rule := range schema.XValidations {
-		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") {
+		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") && !onStart(rule) {
 			kept = append(kept, rule)
 		}
 	}
 	schema.XValidations = kept
 	delete(schema.Properties, "scopesSupported")
+	if schema.Type == "string" {
+		schema.MaxLength = nil
+	}
 	for name, property := range schema.Properties {
 		if name == "scopes" {
 			property.MaxItems = nil

@@ -24,6 +24,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
@@ -42,8 +43,8 @@ func CanHold(c client.Client) (bool, error) {
 	return err == nil, err
 }
 
-// Install creates the policies and their bindings; the hold where the API server can
-// hold. Here they fail closed, such that an expression that can't be evaluated
+// Install creates the policies and their bindings, also those with a manifest of their
+// own; the hold where the API server can hold. Here they fail closed, such that an expression that can't be evaluated
 // rejects.
 func Install(ctx context.Context, c client.Client) error {
 	all, err := policies.Load()
@@ -54,7 +55,7 @@ func Install(ctx context.Context, c client.Client) error {
 	if err != nil {
 		return err
 	}
-	names := slices.Clone(guard.ValidatingPolicies)
+	names := append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy)
 	if hold {
 		names = append(names, guard.HoldPolicy)
 	}
@@ -123,22 +124,41 @@ func Settle(ctx context.Context, c client.Client) error {
 	create := func(object client.Object) func() error {
 		return func() error { return c.Create(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
 	}
-	for _, canary := range []struct {
+	type canary struct {
 		policy string
 		edit   func() error
-	}{
+	}
+	canaries := []canary{
 		{guard.ConfigsForMCPServersPolicy, update(forServer)},
 		{guard.ConfigsForMCPRemoteProxiesPolicy, update(forProxy)},
 		{guard.ConsumersPolicy, update(server)},
 		{guard.ConsumersPolicy, update(proxy)},
 		{guard.VirtualMCPServersPolicy, create(static)},
 		{guard.RunConfigsPolicy, create(runConfig)},
-	} {
+	}
+	err = c.Get(ctx, client.ObjectKey{Name: guard.StartUpPolicy}, &admissionv1.ValidatingAdmissionPolicy{})
+	if err == nil {
+		for _, object := range refusedAtStart(namespace) {
+			canaries = append(canaries, canary{guard.StartUpPolicy, create(object)})
+		}
+	} else if !apierrors.IsNotFound(err) {
+		return err
+	}
+	for _, canary := range canaries {
 		if err := AwaitRefusal(ctx, canary.policy, canary.edit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// refusedAtStart are objects with whose config the auth server refuses to start.
+func refusedAtStart(namespace string) []client.Object {
+	config, virtual := testenv.Config(namespace, "refused"), testenv.Virtual(namespace, "refused", testenv.AuthServer())
+	for _, server := range []*v1alpha1.EmbeddedAuthServerConfig{config.Spec.EmbeddedAuthServer, virtual.Spec.AuthServerConfig} {
+		server.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s"}
+	}
+	return []client.Object{config, virtual}
 }
 
 // AwaitRefusal repeats an edit until a policy refuses it: the API server has no

@@ -40,7 +40,7 @@ func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 		t.Fatal(err)
 	}
 	startTypeChecker(t, cluster.Kubeconfig)
-	for _, name := range append(slices.Clone(guard.ValidatingPolicies), wrong.Name) {
+	for _, name := range append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy, wrong.Name) {
 		var checking *admissionv1.TypeChecking
 		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 			stored, err := api.Get(ctx, name, metav1.GetOptions{})

@@ -74,6 +74,7 @@ func TestGuardInstalls(t *testing.T) {
 		{"guard-hold-deny.yaml", installed{"Deny", "NotIn"}}, {"guard-hold-deny.yaml", installed{"Deny", "NotIn"}},
 		{"guard.yaml", installed{"Audit Warn", "NotIn"}},
 		{"guard-hold.yaml", installed{"Audit Warn", "In"}},
+		{"guard-start-up.yaml", installed{"Audit Warn", "In"}},
 	} {
 		if !can && strings.Contains(step.file, "hold") {
 			continue
@@ -87,7 +88,7 @@ func TestGuardInstalls(t *testing.T) {
 			t.Errorf("%d. %s (-want +got):\n%s", i+1, step.file, diff)
 		}
 	}
-	for _, file := range []string{"guard-hold.yaml", "guard.yaml"} {
+	for _, file := range []string{"guard-start-up.yaml", "guard-hold.yaml", "guard.yaml"} {
 		if !can && file == "guard-hold.yaml" {
 			continue
 		}
@@ -108,7 +109,7 @@ func TestGuardInstalls(t *testing.T) {
 		want   installed
 	}{
 		{nil, installed{"Audit Warn", "In"}},
-		{[]string{"--set", "guard.mode=deny"}, installed{"Deny", "NotIn"}},
+		{[]string{"--set", "guard.mode=deny", "--set", "guard.startUp=true"}, installed{"Deny", "NotIn"}},
 		{[]string{"--set", "guard.mode=deny", "--set", "guard.hold=false"}, installed{"Deny", ""}},
 		{[]string{"--set", "guard.hold=auto"}, installed{"Audit Warn", "In"}},
 	} {
@@ -132,13 +133,14 @@ func TestGuardInstalls(t *testing.T) {
 }
 
 // TestGuardNeedsNoNewKinds holds that the guard's one file has nothing that
-// Kubernetes 1.30 lacks, and the hold's no more than its two objects.
+// Kubernetes 1.30 lacks, and the other files no more than their policy.
 func TestGuardNeedsNoNewKinds(t *testing.T) {
 	for file, want := range map[string][]string{
 		"guard.yaml": {
 			"admissionregistration.k8s.io/v1", "apps/v1", "networking.k8s.io/v1", "policy/v1", "rbac.authorization.k8s.io/v1", "v1",
 		},
 		"guard-hold.yaml": {"admissionregistration.k8s.io/v1"}, "guard-hold-deny.yaml": {"admissionregistration.k8s.io/v1"},
+		"guard-start-up.yaml": {"admissionregistration.k8s.io/v1"},
 	} {
 		objects, err := setup.DecodeFile(filepath.Join(dist, file))
 		if err != nil {
@@ -162,7 +164,7 @@ func TestGuardNeedsNoNewKinds(t *testing.T) {
 func TestDefaultScopes(t *testing.T) {
 	for title, objects := range map[string][]*unstructured.Unstructured{
 		"kustomize": kustomize(t, "config/examples/guard-default-scopes"),
-		"chart":     chart(t, "--set", "guard.hold=true", "--set", "guard.defaultScopes={openid,profile,groups}"),
+		"chart":     chart(t, "--set", "guard.hold=true", "--set", "guard.startUp=true", "--set", "guard.defaultScopes={openid,profile,groups}"),
 	} {
 		t.Run(title, func(t *testing.T) {
 			found := map[string]string{}

@@ -87,8 +87,9 @@ func TestChartSaysTheSame(t *testing.T) {
 		"guard":                    {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "guard") }, slices.Concat(images, noHold)},
 		"standalone":               {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "standalone") }, slices.Concat(images, []string{"--set", "mode=standalone"})},
 		"guard that refuses":       {example("guard-deny"), slices.Concat(local, noHold, []string{"--set", "guard.mode=deny"})},
-		"hold":                     {withHold("guard", "guard-hold"), slices.Concat(local, []string{"--set", "guard.hold=true"})},
-		"hold that denies":         {withHold("guard-deny", "guard-hold-deny"), slices.Concat(local, []string{"--set", "guard.hold=true", "--set", "guard.mode=deny"})},
+		"hold":                     {withMore("guard", "guard-hold"), slices.Concat(local, []string{"--set", "guard.hold=true"})},
+		"hold that denies":         {withMore("guard-deny", "guard-hold-deny"), slices.Concat(local, []string{"--set", "guard.hold=true", "--set", "guard.mode=deny"})},
+		"other refusals at start":  {withMore("guard", "guard-start-up"), slices.Concat(local, noHold, []string{"--set", "guard.startUp=true"})},
 		"guard in namespaces":      {example("namespaced-guard"), slices.Concat(local, namespaces, noHold)},
 		"standalone in namespaces": {example("namespaced"), slices.Concat(local, namespaces, []string{"--set", "mode=standalone", "--set", "authServer.image.tag=latest"})},
 	} {
@@ -106,14 +107,14 @@ func TestChartSaysTheSame(t *testing.T) {
 // noHold are values of the chart that leave out what guard.yaml does.
 var noHold = []string{"--set", "guard.hold=false"}
 
-// withHold is the guard with the hold, which are files of their own.
-func withHold(mode, hold string) func(*testing.T) []*unstructured.Unstructured {
+// withMore is the guard with what is a file of its own.
+func withMore(mode, more string) func(*testing.T) []*unstructured.Unstructured {
 	return func(t *testing.T) []*unstructured.Unstructured {
 		folder := "config/guard"
 		if mode != "guard" {
 			folder = "config/examples/" + mode
 		}
-		return append(kustomize(t, folder), kustomize(t, "config/examples/"+hold)...)
+		return append(kustomize(t, folder), kustomize(t, "config/examples/"+more)...)
 	}
 }
 

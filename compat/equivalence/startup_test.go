@@ -1,0 +1,193 @@
+package equivalence
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+)
+
+// startCases is for each rule. It is fewer than the cases of a verdict, as each starts
+// auth servers.
+var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fiftieth of -cases, but at least 2,000")
+
+// leastShare is the least share of the cases of a rule that must start, and that must
+// be refused.
+const leastShare = 0.3
+
+// TestStartUp compares the rules on what an auth server refuses at its start with
+// ToolHive's auth server. No rule may reject a config that starts. Of configs with
+// common values it must also reject each that is refused; of odd ones, what the rules
+// leave to the auth server is counted.
+func TestStartUp(t *testing.T) {
+	count := *startCases
+	if count == 0 {
+		count = max(2000, *cases/50)
+	}
+	random, byKind, starter := newRandom(t), admissions(t), newStarter(t)
+	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
+		t.Run(rule, func(t *testing.T) {
+			began, seen := time.Now(), tally{}
+			for range count {
+				config, common := startUps[rule](random)
+				starts, rejected, stored := compareStart(t, random, byKind, starter, config)
+				switch {
+				case !stored:
+					seen["not stored"]++
+					continue
+				case starts && rejected != "":
+					t.Fatalf("the rule rejects what starts: %s\n%s", rejected, toJSON(t, config))
+				case !starts && rejected == "" && common:
+					t.Fatalf("the rule admits what is refused:\n%s", toJSON(t, config))
+				case !starts && rejected == "":
+					seen["left to the auth server"]++
+				}
+				seen["compared"]++
+				if starts {
+					seen["started"]++
+				}
+			}
+			t.Logf("%d configs, %.1f s: %v", count, time.Since(began).Seconds(), seen)
+			compared, started := float64(seen["compared"]), float64(seen["started"])
+			if compared == 0 || started < leastShare*compared || started > (1-leastShare)*compared {
+				t.Errorf("%v of %v configs start, which compares little", started, compared)
+			}
+		})
+	}
+}
+
+// compareStart reports whether ToolHive's auth server starts from a config, and why the
+// rules reject it, if they do. What the schema refuses is never stored.
+func compareStart(t *testing.T, r random, byKind map[string]*admission, starter starter, config object) (starts bool, rejected string, stored bool) {
+	t.Helper()
+	kind, spec := "MCPExternalAuthConfig", object{"type": "embeddedAuthServer", "embeddedAuthServer": config}
+	if r.one(2) {
+		kind, spec = "VirtualMCPServer", object{"groupRef": object{"name": "group"}, "incomingAuth": object{"type": "anonymous"}, "authServerConfig": config}
+	}
+	created := object{"apiVersion": "toolhive.stacklok.dev/" + version, "kind": kind, "metadata": object{"name": "login"}, "spec": spec}
+	if errs := byKind[kind].validate(created); len(errs) > 0 {
+		return false, "", false
+	}
+	if errs := byKind[kind].evaluate(created); len(errs) > 0 {
+		rejected = errs.ToAggregate().Error()
+	}
+	run := render(t, config, "team-a", "web", []string{"openid"}, "https://mcp.example.com")
+	return starter.start(t, run) == nil, rejected, true
+}
+
+// startUps make the configs for each rule, by its id: random values around what it
+// allows, and all else is well. They tell whether the values are common: of these the
+// rules must tell as the auth server does.
+var startUps = map[string]func(r random) (config object, common bool){
+	"https-issuer": func(r random) (object, bool) {
+		url, common := r.startURL()
+		return r.insecure(startable(object{"issuer": url})), common
+	},
+	"https-authorization-endpoint-base": func(r random) (object, bool) {
+		url, common := r.startURL()
+		return r.insecure(startable(object{"authorizationEndpointBaseUrl": url})), common
+	},
+	"no-user-in-issuer": func(r random) (object, bool) {
+		field := pick(r, "issuer", "authorizationEndpointBaseUrl")
+		return startable(object{field: "https://" + pick(r, "", "", "", "", "user@", "user:pass@", "@", ":@", "a@b@") + r.host() + pick(r, "", "/a", "/@a", "/a@b", "//c@d")}), true
+	},
+	"access-token-lifespan":  lifespan("accessTokenLifespan", time.Minute, 24*time.Hour),
+	"refresh-token-lifespan": lifespan("refreshTokenLifespan", time.Hour, 30*24*time.Hour),
+	"auth-code-lifespan":     lifespan("authCodeLifespan", 30*time.Second, 10*time.Minute),
+	"https-oauth2-endpoints": func(r random) (object, bool) {
+		authorization, common := r.startURL("http")
+		token := "https://login.example.com/token"
+		if r.one(2) {
+			authorization, token = token, authorization
+		}
+		provider := oauth2Provider(object{"authorizationEndpoint": authorization, "tokenEndpoint": token})
+		maybe(r, provider["oauth2Config"].(object), 6, "insecureAllowHTTP", r.one(2))
+		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
+	},
+	"https-user-info": func(r random) (object, bool) {
+		url, common := r.startURL()
+		provider := oauth2Provider(object{"userInfo": object{"endpointUrl": url}})
+		if r.one(6) {
+			provider = oidcProvider(object{"userInfoOverride": object{"endpointUrl": url}})
+		}
+		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
+	},
+	"redirect-uri-shape": func(r random) (object, bool) {
+		uri := pick(r, "https", "https", "https", "HTTPS", "http", "ftp", "com.example.app", "") + pick(r, "://", "://", "://", ":", ":/", "") +
+			pick(r, "localhost", "mcp.localhost") + pick(r, "", "/oauth/callback", "/a?b=c") + pick(r, "", "", "", "", "#", "#top", "##")
+		return startable(object{"upstreamProviders": []any{r.provider(object{"redirectUri": uri})}, "insecureAllowHTTP": true}), true
+	},
+	"https-redirect-uri": func(r random) (object, bool) {
+		uri, common := r.startURL()
+		provider := r.provider(object{"redirectUri": uri})
+		if oauth2, ok := provider["oauth2Config"].(object); ok {
+			maybe(r, oauth2, 6, "insecureAllowHTTP", r.one(2))
+		}
+		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
+	},
+	"no-default-among-providers": func(r random) (object, bool) {
+		providers := []any{}
+		for i := range pick(r, 1, 2, 2, 3) {
+			provider := r.provider(object{})
+			provider["name"] = fmt.Sprintf("%s-%d", pick(r, "default", "corporate"), i)
+			providers = append(providers, provider)
+		}
+		if r.one(2) {
+			pick(r, providers...).(object)["name"] = "default"
+		}
+		return startable(object{"upstreamProviders": providers}), true
+	},
+	"cimd-cache-lifetime": func(r random) (object, bool) {
+		lifetime := r.around(0)
+		if r.one(2) {
+			lifetime = pick(r, "0s", "0h0m", "0.0s", "00ns", "0.9ns", "0.1ns")
+		}
+		return startable(object{"cimd": object{"enabled": !r.one(6), "cacheFallbackTtl": lifetime}}), true
+	},
+	"no-loopback-redirect-uris": func(r random) (object, bool) {
+		uris, common := []any{}, true
+		for range pick(r, 1, 1, 1, 2) {
+			uri, each := r.startURL("https")
+			uris, common = append(uris, uri), common && each
+		}
+		return startable(object{"allowConfidentialClientRegistration": true, "forceConfidentialRedirectUris": uris}), common
+	},
+}
+
+// startable completes a config from which an auth server starts.
+func startable(fields object) object {
+	config := object{"issuer": "https://auth.example.com", "upstreamProviders": []any{oidcProvider(object{})}}
+	maps.Copy(config, fields)
+	return config
+}
+
+func oidcProvider(fields object) object {
+	client := object{"issuerUrl": "https://login.example.com", "clientId": "scopegate"}
+	maps.Copy(client, fields)
+	return object{"name": "corporate", "type": "oidc", "oidcConfig": client}
+}
+
+func oauth2Provider(fields object) object {
+	client := object{"authorizationEndpoint": "https://login.example.com/authorize", "tokenEndpoint": "https://login.example.com/token", "clientId": "scopegate"}
+	maps.Copy(client, fields)
+	return object{"name": "corporate", "type": "oauth2", "oauth2Config": client}
+}
+
+func (r random) provider(fields object) object {
+	return pick(r, oidcProvider, oauth2Provider)(fields)
+}
+
+// insecure sets the flag that permits http, now and then.
+func (r random) insecure(config object) object {
+	maybe(r, config, 6, "insecureAllowHTTP", r.one(2))
+	return config
+}
+
+func lifespan(field string, least, most time.Duration) func(random) (object, bool) {
+	return func(r random) (object, bool) {
+		bound := pick(r, least, most)
+		return startable(object{"tokenLifespans": object{field: pick(r, r.around(bound), r.around(bound), r.around(bound), r.around(bound), "0s", "0.4ns", "999999999h")}}), true
+	}
+}

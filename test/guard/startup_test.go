@@ -1,0 +1,111 @@
+package guard_test
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
+)
+
+func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../testdata")) }
+
+// TestStartUpRatchets stores what the policy refuses while it is off: what was wrong
+// before stays editable, and what was not can't become so.
+func TestStartUpRatchets(t *testing.T) {
+	ns := namespace(t, guard.ModeOff)
+	accepts, rejects := setup.StartUpCases(t, os.DirFS("../testdata"))
+	first := map[string]corpus.Case{}
+	for _, c := range accepts {
+		if _, ok := first[path.Dir(c.Path)]; !ok {
+			first[path.Dir(c.Path)] = c
+		}
+	}
+	create := func(c corpus.Case, name string) *unstructured.Unstructured {
+		t.Helper()
+		object := c.Object.DeepCopy()
+		object.SetNamespace(ns)
+		object.SetName(name)
+		if err := cluster.Client.Create(t.Context(), object); err != nil {
+			t.Fatalf("%s: %v", c.Path, err)
+		}
+		return object
+	}
+	bad, good := map[string]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}
+	for i, c := range rejects {
+		bad[c.Path], good[c.Path] = create(c, fmt.Sprintf("bad-%d", i)), create(first[path.Dir(c.Path)], fmt.Sprintf("good-%d", i))
+	}
+	if err := setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny); err != nil {
+		t.Fatal(err)
+	}
+	settle(t)
+	for _, c := range rejects {
+		t.Run(c.Path, func(t *testing.T) {
+			config := strings.Split(map[string]string{"MCPExternalAuthConfig": "spec.embeddedAuthServer", "VirtualMCPServer": "spec.authServerConfig"}[c.Object.GetKind()], ".")
+			for field, value := range map[string]any{"disableUpstreamTokenInjection": true, "baselineClientScopes": []any{"openid"}} {
+				unrelated := bad[c.Path].DeepCopy()
+				if err := unstructured.SetNestedField(unrelated.Object, value, append(config, field)...); err != nil {
+					t.Fatal(err)
+				}
+				setup.CheckRefusedAtStart(t, dryUpdate(t, unrelated), unrelated, true)
+			}
+			becomes := good[c.Path].DeepCopy()
+			becomes.Object["spec"] = c.Object.DeepCopy().Object["spec"]
+			setup.CheckRefusedAtStart(t, dryUpdate(t, becomes), becomes, false)
+		})
+	}
+}
+
+// TestStartUpMessages reads refusals to the letter.
+func TestStartUpMessages(t *testing.T) {
+	ns := namespace(t, guard.ModeDeny)
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.EmbeddedAuthServerConfig)
+		want   string
+	}{
+		"issuer": {func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://auth.example.com" },
+			`MCPExternalAuthConfig "login": issuer is http://auth.example.com: use https, or its auth server refuses to start`},
+		"two": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.Issuer = "http://user@auth.example.com"
+		}, `MCPExternalAuthConfig "login": issuer is http://user@auth.example.com: use https (and 1 more), or its auth server refuses to start`},
+		"lifespan": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AuthCodeLifespan: "1h"}
+		}, `MCPExternalAuthConfig "login": tokenLifespans.authCodeLifespan is 1h: set it from 30s to 10m, or its auth server refuses to start`},
+		"redirect": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.UpstreamProviders[0].OIDCConfig.RedirectURI = "/callback"
+		}, `MCPExternalAuthConfig "login": redirectUri of upstream provider idp is /callback: write an absolute http or https URI without a fragment, or its auth server refuses to start`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := testenv.Config(ns, "login")
+			tc.change(config.Spec.EmbeddedAuthServer)
+			if diff := cmp.Diff(deniedBy(guard.StartUpPolicy, tc.want), refusalOf(t, dryCreate(t, config))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStartUpModes asks the policy in each mode.
+func TestStartUpModes(t *testing.T) {
+	for mode, want := range map[string]struct{ warned, refused bool }{"": {true, false}, guard.ModeWarn: {true, false}, guard.ModeOff: {}, guard.ModeDeny: {false, true}} {
+		t.Run(mode, func(t *testing.T) {
+			c, warnings := setup.Client(t, cluster)
+			config := testenv.Config(namespace(t, mode), "login")
+			config.Spec.EmbeddedAuthServer.Issuer = "http://auth.example.com"
+			refusal := refusalOf(t, c.Create(t.Context(), config, client.DryRunAll))
+			if refused := refusal.Policy == guard.StartUpPolicy; refused != want.refused || (len(warnings.Texts) > 0) != want.warned {
+				t.Errorf("refused by %+v, warnings %q", refusal, warnings.Texts)
+			}
+		})
+	}
+}
