@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -48,7 +49,7 @@ func newTree(defaults *scopeList) *cobra.Command {
 	}
 	flags := newClusterFlags(command, defaults)
 	command.Flags().StringVarP(&format, "output", "o", "", "how to write the tree: wide or json; a table if not set")
-	command.Flags().BoolVarP(&watch, "watch", "w", false, "read every 2 seconds and show the tree again where it changed, until interrupted")
+	command.Flags().BoolVarP(&watch, "watch", "w", false, "show the tree again whenever it changes, until interrupted")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if format != "" && format != "wide" && format != "json" {
@@ -59,36 +60,48 @@ func newTree(defaults *scopeList) *cobra.Command {
 			return &exitError{exitNotValidated, err}
 		}
 		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
-		ctx := command.Context()
-		if watch {
-			var stop func()
-			ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-			defer stop()
+		snapshot, err := reader.Read(command.Context(), namespace)
+		if err == nil {
+			err = view.show(snapshot)
 		}
-		for {
-			snapshot, err := reader.Read(ctx, namespace)
-			if err == nil {
-				err = view.show(snapshot)
-			}
-			switch {
-			case watch && ctx.Err() != nil:
-				return nil
-			case err != nil:
-				return &exitError{exitNotValidated, err}
-			case !watch:
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(interval):
-			}
+		if err == nil && watch {
+			err = view.follow(command.Context(), reader, namespace, snapshot)
 		}
+		if err != nil {
+			return &exitError{exitNotValidated, err}
+		}
+		return nil
 	}
 	return command
 }
 
-// interval is the time between two reads of --watch.
-const interval = 2 * time.Second
+// settle is how long changes are gathered: an edit of a config is followed by many of
+// statuses.
+const settle = 500 * time.Millisecond
+
+// follow shows the tree again whenever something has changed, until it is interrupted.
+// While the API server is away it shows nothing.
+func (v *treeView) follow(ctx context.Context, reader *cluster.Cluster, namespace string, snapshot *cluster.Snapshot) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	changes, err := reader.Changes(ctx, namespace, snapshot)
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changes:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(settle):
+		}
+		if snapshot, unread := reader.Read(ctx, namespace); unread == nil {
+			err = v.show(snapshot)
+		}
+	}
+	return err
+}
 
 // treeView shows a tree, and with again each that differs from the one before:
 // on a terminal in its place, else after a line of three dashes, and in JSON on

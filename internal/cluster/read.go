@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/openapi"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
@@ -31,6 +32,7 @@ import (
 // Cluster is a way to a cluster.
 type Cluster struct {
 	client   dynamic.Interface
+	metadata metadata.Interface
 	raw      *rest.RESTClient
 	defaults []string
 	// mode is found out by the first read.
@@ -47,8 +49,12 @@ func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	changes, err := metadata.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := rest.UnversionedRESTClientFor(dynamic.ConfigFor(cfg))
-	return &Cluster{client: client, raw: raw, defaults: defaultScopes}, err
+	return &Cluster{client: client, metadata: changes, raw: raw, defaults: defaultScopes}, err
 }
 
 // Read returns what the cluster holds; an empty namespace stands for all.
@@ -92,7 +98,7 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 		return nil
 	}
 	return s, cmp.Or(
-		hide(s.Hidden, "configmaps", each(ctx, c, corev1.SchemeGroupVersion.WithResource("configmaps"), namespace, func(configMap *corev1.ConfigMap) {
+		hide(s.Hidden, "configmaps", each(ctx, c, configMaps, namespace, func(configMap *corev1.ConfigMap) {
 			consumer := owner(configMap)
 			if consumer == nil {
 				return
@@ -109,7 +115,10 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 	)
 }
 
-var deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
+var (
+	configMaps  = corev1.SchemeGroupVersion.WithResource("configmaps")
+	deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
+)
 
 func resource(name string) schema.GroupVersionResource {
 	return v1beta1.GroupVersion.WithResource(name)
