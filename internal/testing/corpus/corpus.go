@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -109,9 +110,21 @@ func Sort(causes []metav1.StatusCause) {
 	})
 }
 
-// ofType is how API servers before Kubernetes 1.35 begin the message of a rule: with
-// the type of the value that it rejects.
-var ofType = regexp.MustCompile(`^Invalid value: "(array|boolean|integer|object|string)": `)
+// Before Kubernetes 1.35 the message of a rule begins with the type of the value that it
+// rejects; since then with the value, if that is a string.
+var (
+	ofType   = regexp.MustCompile(`^Invalid value: "(array|boolean|integer|object)": `)
+	ofString = regexp.MustCompile(`^Invalid value: "string": `)
+	quoted   = regexp.MustCompile(`^Invalid value: "([^"\\]|\\.)*": `)
+)
+
+// SameCause compares causes, and takes the type of a string for the string.
+var SameCause = gocmp.Comparer(func(a, b metav1.StatusCause) bool {
+	if ofString.MatchString(a.Message) || ofString.MatchString(b.Message) {
+		a.Message, b.Message = quoted.ReplaceAllString(a.Message, ""), quoted.ReplaceAllString(b.Message, "")
+	}
+	return a == b
+})
 
 // Causes returns those of a rejection, as Sort orders them, and as the newest API server
 // writes them; nil where there is no error, and a cause that no case expects where the
