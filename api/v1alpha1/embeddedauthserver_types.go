@@ -24,7 +24,7 @@ package v1alpha1
 //
 // pkg/authserver/config.go, validateUpstreamName: default is the name of a provider
 // that has none, which one alone can be.
-// +kubebuilder:validation:XValidation:rule=`!(has(self.upstreamProviders) && size(self.upstreamProviders) > 1 && self.upstreamProviders.exists(p, p.name == 'default')) || (oldSelf.hasValue() && has(oldSelf.value().upstreamProviders) && size(oldSelf.value().upstreamProviders) > 1 && oldSelf.value().upstreamProviders.exists(p, p.name == 'default'))`,message=`no upstream provider can have the name default where there are several: choose another name`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`size(self.?upstreamProviders.orValue([])) < 2 || !self.upstreamProviders.exists(p, p.name == 'default') || (oldSelf.hasValue() && has(oldSelf.value().upstreamProviders) && size(oldSelf.value().upstreamProviders) > 1 && oldSelf.value().upstreamProviders.exists(p, p.name == 'default'))`,message=`no upstream provider can have the name default where there are several: choose another name`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
 
 // EmbeddedAuthServerConfig configures an OAuth authorization server that a
 // workload runs. It is inline in a VirtualMCPServer (spec.authServerConfig) and

@@ -52,12 +52,21 @@ func TestStartUpRatchets(t *testing.T) {
 	for _, c := range rejects {
 		t.Run(c.Path, func(t *testing.T) {
 			config := strings.Split(map[string]string{"MCPExternalAuthConfig": "spec.embeddedAuthServer", "VirtualMCPServer": "spec.authServerConfig"}[c.Object.GetKind()], ".")
-			for field, value := range map[string]any{"disableUpstreamTokenInjection": true, "baselineClientScopes": []any{"openid"}} {
-				unrelated := bad[c.Path].DeepCopy()
-				if err := unstructured.SetNestedField(unrelated.Object, value, append(config, field)...); err != nil {
+			for field, edit := range map[string]struct {
+				value  any
+				accept bool
+			}{
+				"disableUpstreamTokenInjection": {true, true},
+				"baselineClientScopes":          {[]any{"openid"}, true},
+				// What was wrong before excuses no other mistake.
+				"authorizationEndpointBaseUrl": {"https://user@login.example.com", path.Base(c.Path) == "reject-user-in-base.yaml"},
+				"cimd":                         {map[string]any{"enabled": true, "cacheFallbackTtl": "0ms"}, false},
+			} {
+				object := bad[c.Path].DeepCopy()
+				if err := unstructured.SetNestedField(object.Object, edit.value, append(config, field)...); err != nil {
 					t.Fatal(err)
 				}
-				setup.CheckRefusedAtStart(t, dryUpdate(t, unrelated), unrelated, true)
+				setup.CheckRefusedAtStart(t, dryUpdate(t, object), object, edit.accept)
 			}
 			becomes := good[c.Path].DeepCopy()
 			becomes.Object["spec"] = c.Object.DeepCopy().Object["spec"]
