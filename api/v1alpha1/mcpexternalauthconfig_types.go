@@ -9,13 +9,12 @@ type ExternalAuthType string
 // embedded auth server: the one that scopegate evaluates.
 const ExternalAuthTypeEmbeddedAuthServer ExternalAuthType = "embeddedAuthServer"
 
-// MCPExternalAuthConfigSpec is the desired state of an MCPExternalAuthConfig.
+// The field that has the name of the type is set, and no other of these. One rule for
+// each, so that each can name its field.
 //
-// Rules beside opaque fields ratchet by hand, here and on the other kinds: the
-// API server never takes an object with opaque content for unchanged, so that
-// its own ratcheting would let an object that was stored before a rule not even
-// lose a finalizer.
-//
+// Rules beside opaque fields ratchet by hand, here and on the other kinds: the API server
+// never takes an object with opaque content for unchanged. By its own ratcheting an object
+// that was stored before a rule could not even lose a finalizer.
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'embeddedAuthServer') == has(self.embeddedAuthServer) || (oldSelf.?type.orValue("") == self.type && oldSelf.?embeddedAuthServer.hasValue() == has(self.embeddedAuthServer))`,message=`embeddedAuthServer must be set if and only if type is embeddedAuthServer`,messageExpression=`has(self.embeddedAuthServer) ? 'embeddedAuthServer is set, but type is ' + self.type + ': remove it, or set type to embeddedAuthServer' : 'type is embeddedAuthServer, but embeddedAuthServer is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.embeddedAuthServer`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'tokenExchange') == has(self.tokenExchange) || (oldSelf.?type.orValue("") == self.type && oldSelf.?tokenExchange.hasValue() == has(self.tokenExchange))`,message=`tokenExchange must be set if and only if type is tokenExchange`,messageExpression=`has(self.tokenExchange) ? 'tokenExchange is set, but type is ' + self.type + ': remove it, or set type to tokenExchange' : 'type is tokenExchange, but tokenExchange is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.tokenExchange`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'headerInjection') == has(self.headerInjection) || (oldSelf.?type.orValue("") == self.type && oldSelf.?headerInjection.hasValue() == has(self.headerInjection))`,message=`headerInjection must be set if and only if type is headerInjection`,messageExpression=`has(self.headerInjection) ? 'headerInjection is set, but type is ' + self.type + ': remove it, or set type to headerInjection' : 'type is headerInjection, but headerInjection is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.headerInjection`,optionalOldSelf=true
@@ -24,6 +23,8 @@ const ExternalAuthTypeEmbeddedAuthServer ExternalAuthType = "embeddedAuthServer"
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'upstreamInject') == has(self.upstreamInject) || (oldSelf.?type.orValue("") == self.type && oldSelf.?upstreamInject.hasValue() == has(self.upstreamInject))`,message=`upstreamInject must be set if and only if type is upstreamInject`,messageExpression=`has(self.upstreamInject) ? 'upstreamInject is set, but type is ' + self.type + ': remove it, or set type to upstreamInject' : 'type is upstreamInject, but upstreamInject is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.upstreamInject`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'obo') == has(self.obo) || (oldSelf.?type.orValue("") == self.type && oldSelf.?obo.hasValue() == has(self.obo))`,message=`obo must be set if and only if type is obo`,messageExpression=`has(self.obo) ? 'obo is set, but type is ' + self.type + ': remove it, or set type to obo' : 'type is obo, but obo is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.obo`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'xaa') == has(self.xaa) || (oldSelf.?type.orValue("") == self.type && oldSelf.?xaa.hasValue() == has(self.xaa))`,message=`xaa must be set if and only if type is xaa`,messageExpression=`has(self.xaa) ? 'xaa is set, but type is ' + self.type + ': remove it, or set type to xaa' : 'type is xaa, but xaa is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.xaa`,optionalOldSelf=true
+
+// MCPExternalAuthConfigSpec is the desired state of an MCPExternalAuthConfig.
 type MCPExternalAuthConfigSpec struct {
 	// type selects which field applies: the field of the same name must be set,
 	// and no other. Type unauthenticated has no field.

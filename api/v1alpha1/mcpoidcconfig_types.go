@@ -2,10 +2,12 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// MCPOIDCConfigSpec is the desired state of an MCPOIDCConfig.
-//
+// The field that has the name of the type is set, and no other of these. Stored objects stay
+// editable while neither the type nor what is set changes.
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount) || (oldSelf.?type.orValue("") == self.type && oldSelf.?kubernetesServiceAccount.hasValue() == has(self.kubernetesServiceAccount))`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,reason=FieldValueInvalid,fieldPath=`.kubernetesServiceAccount`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline) || (oldSelf.?type.orValue("") == self.type && oldSelf.?inline.hasValue() == has(self.inline))`,message=`inline must be set if and only if type is inline`,reason=FieldValueInvalid,fieldPath=`.inline`,optionalOldSelf=true
+
+// MCPOIDCConfigSpec is the desired state of an MCPOIDCConfig.
 type MCPOIDCConfigSpec struct {
 	// type selects which field applies: the field of the same name must be set,
 	// and no other.

@@ -2,9 +2,11 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// MCPRemoteProxySpec is the desired state of an MCPRemoteProxy.
-//
+// There is one configuration of authorization at most. A stored object with both stays
+// editable while it has both.
 // +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
+
+// MCPRemoteProxySpec is the desired state of an MCPRemoteProxy.
 type MCPRemoteProxySpec struct {
 	AuthReferences `json:",inline"`
 

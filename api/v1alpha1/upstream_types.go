@@ -12,10 +12,12 @@ const (
 	UpstreamProviderTypeOAuth2 UpstreamProviderType = "oauth2"
 )
 
-// UpstreamProviderConfig is an identity provider at which users log in.
-//
+// The config of the provider's type is set, and that of the other is not. Stored objects
+// stay editable while neither the type nor what is set changes.
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'oidc') == has(self.oidcConfig) || (oldSelf.?type.orValue("") == self.type && oldSelf.?oidcConfig.hasValue() == has(self.oidcConfig))`,message=`oidcConfig must be set if and only if type is oidc`,reason=FieldValueInvalid,fieldPath=`.oidcConfig`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'oauth2') == has(self.oauth2Config) || (oldSelf.?type.orValue("") == self.type && oldSelf.?oauth2Config.hasValue() == has(self.oauth2Config))`,message=`oauth2Config must be set if and only if type is oauth2`,reason=FieldValueInvalid,fieldPath=`.oauth2Config`,optionalOldSelf=true
+
+// UpstreamProviderConfig is an identity provider at which users log in.
 type UpstreamProviderConfig struct {
 	// name tells the provider apart from the others.
 	// +kubebuilder:validation:MinLength=1
@@ -39,11 +41,14 @@ type UpstreamProviderConfig struct {
 	OAuth2Config *OAuth2UpstreamConfig `json:"oauth2Config,omitempty"`
 }
 
-// OIDCUpstreamConfig is an OpenID Connect provider.
-//
+// ToolHive's pkg/authserver/config.go, OAuth2UpstreamRunConfig.Validate: a client id, or dynamic client
+// registration, which brings one with its secret; and a CA bundle has a ConfigMap. An empty
+// client id counts as none. Stored objects stay editable while none of this changes.
 // +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == (self.?clientId.orValue("") != "") && oldSelf.?dcrConfig.hasValue() == has(self.dcrConfig))`,message=`exactly one of clientId and dcrConfig must be set`,reason=FieldValueInvalid,fieldPath=`.clientId`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
+
+// OIDCUpstreamConfig is an OpenID Connect provider.
 type OIDCUpstreamConfig struct {
 	// issuerUrl is where the provider's discovery document is found.
 	// +kubebuilder:validation:Pattern=`^https://.*$`
@@ -118,11 +123,12 @@ type OIDCUpstreamConfig struct {
 	AllowPrivateIPs bool `json:"allowPrivateIPs,omitempty"`
 }
 
-// OAuth2UpstreamConfig is an OAuth 2.0 provider without OpenID Connect.
-//
+// The same as for OpenID Connect.
 // +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == (self.?clientId.orValue("") != "") && oldSelf.?dcrConfig.hasValue() == has(self.dcrConfig))`,message=`exactly one of clientId and dcrConfig must be set`,reason=FieldValueInvalid,fieldPath=`.clientId`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
+
+// OAuth2UpstreamConfig is an OAuth 2.0 provider without OpenID Connect.
 type OAuth2UpstreamConfig struct {
 	// authorizationEndpoint to which users are sent.
 	// +kubebuilder:validation:MaxLength=512

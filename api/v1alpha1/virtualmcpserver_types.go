@@ -13,13 +13,16 @@ const (
 	IncomingAuthTypeOIDC IncomingAuthType = "oidc"
 )
 
-// VirtualMCPServerSpec is the desired state of a VirtualMCPServer.
+// Where clients bring tokens and the config has no scopesSupported, every scope of the
+// baseline is in incomingAuth.oidcConfigRef.scopes, if that is not empty. An empty one
+// stands for the auth server's defaults, which are the manager's to know.
 //
-// The rule on the baseline ratchets by hand, since a rule that reads oldSelf is
-// not ratcheted by the API server: an object that was stored before the rule
-// stays editable until one of the values that the rule reads is touched.
-//
+// The API server does not ratchet a rule that reads oldSelf, so the rule does it: an
+// object that was stored before it stays editable until one of the values that it reads
+// changes. The message is made as that of EmbeddedAuthServerConfig.
 // +kubebuilder:validation:XValidation:rule=`self.incomingAuth.type != 'oidc' || !has(self.authServerConfig) || !has(self.authServerConfig.baselineClientScopes) || (has(self.authServerConfig.scopesSupported) && size(self.authServerConfig.scopesSupported) > 0) || !has(self.incomingAuth.oidcConfigRef) || !has(self.incomingAuth.oidcConfigRef.scopes) || size(self.incomingAuth.oidcConfigRef.scopes) == 0 || sets.contains(self.incomingAuth.oidcConfigRef.scopes, self.authServerConfig.baselineClientScopes) || (oldSelf.hasValue() && oldSelf.value().incomingAuth.type == 'oidc' && has(oldSelf.value().authServerConfig) && has(oldSelf.value().authServerConfig.baselineClientScopes) && !(has(oldSelf.value().authServerConfig.scopesSupported) && size(oldSelf.value().authServerConfig.scopesSupported) > 0) && has(oldSelf.value().incomingAuth.oidcConfigRef) && has(oldSelf.value().incomingAuth.oidcConfigRef.scopes) && oldSelf.value().authServerConfig.baselineClientScopes == self.authServerConfig.baselineClientScopes && oldSelf.value().incomingAuth.oidcConfigRef.scopes == self.incomingAuth.oidcConfigRef.scopes)`,message=`every scope of authServerConfig.baselineClientScopes must be in incomingAuth.oidcConfigRef.scopes: add it there, or remove it from the baseline`,messageExpression=`[self.authServerConfig.baselineClientScopes.filter(s, !(s in self.incomingAuth.oidcConfigRef.scopes))].map(missing, 'scope "' + self.authServerConfig.baselineClientScopes.filter(s, s == missing[0])[0] + '"' + ["", " (and 1 more)", " (and 2 more)", " (and 3 more)", " (and 4 more)", " (and 5 more)", " (and 6 more)", " (and 7 more)", " (and 8 more)", " (and 9 more)"][missing.size() - 1] + ' is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes')[0]`,reason=FieldValueInvalid,fieldPath=`.authServerConfig.baselineClientScopes`,optionalOldSelf=true
+
+// VirtualMCPServerSpec is the desired state of a VirtualMCPServer.
 type VirtualMCPServerSpec struct {
 	// incomingAuth is how clients are authenticated.
 	// +required
@@ -96,10 +99,12 @@ type VirtualMCPServerSpec struct {
 	SessionStorage *OpaqueObject `json:"sessionStorage,omitempty"`
 }
 
-// IncomingAuthConfig is how a VirtualMCPServer authenticates its clients.
-//
+// Type oidc needs a reference, and there is one configuration of authorization at most.
+// Stored objects stay editable while that does not change.
 // +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || (oldSelf.?type.orValue("") == 'oidc' && !oldSelf.?oidcConfigRef.hasValue())`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
+
+// IncomingAuthConfig is how a VirtualMCPServer authenticates its clients.
 type IncomingAuthConfig struct {
 	// type of the authentication.
 	// +kubebuilder:validation:Enum=anonymous;oidc
