@@ -123,7 +123,7 @@ lint: ## Check the code, the API types against the conventions of Kubernetes, an
 	$(TOOL) actionlint .github/workflows/*.yaml
 	$(TOOL) golangci-lint-kube-api-linter run
 	root="$$PWD"
-	for module in authserver compat test/release/gitops tools/image; do
+	for module in authserver compat test/release/gitops tools tools/image; do
 	  (cd $$module && go tool -modfile="$$root/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
 	done
 

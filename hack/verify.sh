@@ -14,8 +14,8 @@ cp -a "$copy" "$copy.before"
 trap 'rm -rf "$copy" "$copy.before"' EXIT
 
 make --no-print-directory --directory="$copy" generate format
-# Not tools, which holds no code: tidy would read the tests of the tools, whose
-# dependencies nobody here needs.
+# Not tools: tidy would read the tests of the tools, whose dependencies nobody here
+# needs.
 for module in . authserver compat test/release/gitops tools/controlplane tools/image; do
   (cd "$copy/$module" && go mod tidy)
 done
