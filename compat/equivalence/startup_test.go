@@ -97,12 +97,8 @@ var startUps = map[string]func(r random) (config object, common bool){
 	"refresh-token-lifespan": lifespan("refreshTokenLifespan", time.Hour, 30*24*time.Hour),
 	"auth-code-lifespan":     lifespan("authCodeLifespan", 30*time.Second, 10*time.Minute),
 	"https-oauth2-endpoints": func(r random) (object, bool) {
-		authorization, common := r.startURL("http")
-		token := "https://login.example.com/token"
-		if r.one(2) {
-			authorization, token = token, authorization
-		}
-		provider := oauth2Provider(object{"authorizationEndpoint": authorization, "tokenEndpoint": token})
+		url, common := r.startURL("http")
+		provider := oauth2Provider(object{pick(r, "authorizationEndpoint", "tokenEndpoint"): url})
 		maybe(r, provider["oauth2Config"].(object), 6, "insecureAllowHTTP", r.one(2))
 		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
 	},
