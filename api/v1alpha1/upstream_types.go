@@ -145,7 +145,7 @@ type OAuth2UpstreamConfig struct {
 	// ToolHive's pkg/authserver/upstream/userinfo_config.go, Validate: https, or http on a
 	// loopback host (see EmbeddedAuthServerConfig), whatever the flags. The auth server does
 	// not read userInfoOverride of an OpenID provider, so the rule is not for that.
-	// +kubebuilder:validation:XValidation:rule=`self.endpointUrl.startsWith('https:') || !isURL(self.endpointUrl) || [url(self.endpointUrl.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00'))`,message=`endpointUrl must be an https URL, or an http one on a loopback host`,messageExpression=`'endpointUrl is ' + self.endpointUrl + ': it must be an https URL, or an http one on a loopback host'`,reason=FieldValueInvalid,fieldPath=`.endpointUrl`
+	// +kubebuilder:validation:XValidation:rule=`self.endpointUrl.startsWith('https:') || !isURL(self.endpointUrl) || [url(self.endpointUrl.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00') || h.endsWith(']'))`,message=`endpointUrl must be an https URL, or an http one on a loopback host`,messageExpression=`'endpointUrl is ' + self.endpointUrl + ': it must be an https URL, or an http one on a loopback host'`,reason=FieldValueInvalid,fieldPath=`.endpointUrl`
 
 	// userInfo is how the user is identified. If absent, identityFromToken or a
 	// synthetic identity is used.

@@ -5,8 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
 // startCases is for each rule. It is fewer than the cases of a verdict, as each starts
@@ -17,8 +22,8 @@ var startCases = flag.Int("starts", 0, "how many configs to start for each rule;
 // be refused.
 const leastShare = 0.3
 
-// TestStartUp compares the rules on what an auth server refuses at its start with
-// ToolHive's auth server. No rule may reject a config that starts. Of configs with
+// TestStartUp compares the rules on what an auth server refuses at its start, and the
+// policy that says the same, with ToolHive's auth server. No rule may reject a config that starts. Of configs with
 // common values it must also reject each that is refused; of odd ones, what the rules
 // leave to the auth server is counted.
 func TestStartUp(t *testing.T) {
@@ -26,21 +31,30 @@ func TestStartUp(t *testing.T) {
 	if count == 0 {
 		count = max(2000, *cases/50)
 	}
-	random, byKind, starter := newRandom(t), admissions(t), newStarter(t)
+	random, starter := newRandom(t), newStarter(t)
+	policy, err := evaluator.NewStartUp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refusals := refusals{admissions(t), policy}
 	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
 		t.Run(rule, func(t *testing.T) {
 			began, seen := time.Now(), tally{}
 			for range count {
 				config, common := startUps[rule](random)
-				starts, rejected, stored := compareStart(t, random, byKind, starter, config)
-				switch {
-				case !stored:
+				rejected, admits, stored := refusals.of(t, random, config)
+				if !stored {
 					seen["not stored"]++
 					continue
+				}
+				starts := starter.start(t, render(t, config, "team-a", "web", []string{"openid"}, "https://mcp.example.com")) == nil
+				switch {
 				case starts && rejected != "":
 					t.Fatalf("the rule rejects what starts: %s\n%s", rejected, toJSON(t, config))
 				case !starts && rejected == "" && common:
 					t.Fatalf("the rule admits what is refused:\n%s", toJSON(t, config))
+				case admits != (rejected == "") && !strings.Contains(rejected, noDuration):
+					t.Fatalf("the rule says %q, the policy admits: %t\n%s", rejected, admits, toJSON(t, config))
 				case !starts && rejected == "":
 					seen["left to the auth server"]++
 				}
@@ -58,23 +72,37 @@ func TestStartUp(t *testing.T) {
 	}
 }
 
-// compareStart reports whether ToolHive's auth server starts from a config, and why the
-// rules reject it, if they do. What the schema refuses is never stored.
-func compareStart(t *testing.T, r random, byKind map[string]*admission, starter starter, config object) (starts bool, rejected string, stored bool) {
+// noDuration is in what the rules say of a text that is no duration. The policy can't be
+// evaluated on it, and admits it.
+const noDuration = "type conversion error"
+
+// refusals are those of the rules and of the policy.
+type refusals struct {
+	byKind map[string]*admission
+	policy *evaluator.StartUp
+}
+
+// of returns why the rules reject a config, if they do, and whether the policy admits
+// it. What the schema refuses is never stored.
+func (s refusals) of(t *testing.T, r random, config object) (rejected string, admits, stored bool) {
 	t.Helper()
 	kind, spec := "MCPExternalAuthConfig", object{"type": "embeddedAuthServer", "embeddedAuthServer": config}
 	if r.one(2) {
-		kind, spec = "VirtualMCPServer", object{"groupRef": object{"name": "group"}, "incomingAuth": object{"type": "anonymous"}, "authServerConfig": config}
+		incoming := object{"type": "oidc", "oidcConfigRef": object{"name": "company", "audience": "https://mcp.example.com"}}
+		kind, spec = "VirtualMCPServer", object{"groupRef": object{"name": "group"}, "incomingAuth": incoming, "authServerConfig": config}
 	}
 	created := object{"apiVersion": "toolhive.stacklok.dev/" + version, "kind": kind, "metadata": object{"name": "login"}, "spec": spec}
-	if errs := byKind[kind].validate(created); len(errs) > 0 {
-		return false, "", false
+	if errs := s.byKind[kind].validate(created); len(errs) > 0 {
+		return "", false, false
 	}
-	if errs := byKind[kind].evaluate(created); len(errs) > 0 {
+	if errs := s.byKind[kind].evaluate(created); len(errs) > 0 {
 		rejected = errs.ToAggregate().Error()
 	}
-	run := render(t, config, "team-a", "web", []string{"openid"}, "https://mcp.example.com")
-	return starter.start(t, run) == nil, rejected, true
+	admits, err := s.policy.Admits(t.Context(), &unstructured.Unstructured{Object: created})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rejected, admits, true
 }
 
 // startUps make the configs for each rule, by its id: random values around what it
@@ -97,12 +125,8 @@ var startUps = map[string]func(r random) (config object, common bool){
 	"refresh-token-lifespan": lifespan("refreshTokenLifespan", time.Hour, 30*24*time.Hour),
 	"auth-code-lifespan":     lifespan("authCodeLifespan", 30*time.Second, 10*time.Minute),
 	"https-oauth2-endpoints": func(r random) (object, bool) {
-		authorization, common := r.startURL("http")
-		token := "https://login.example.com/token"
-		if r.one(2) {
-			authorization, token = token, authorization
-		}
-		provider := oauth2Provider(object{"authorizationEndpoint": authorization, "tokenEndpoint": token})
+		url, common := r.startURL("http")
+		provider := oauth2Provider(object{pick(r, "authorizationEndpoint", "tokenEndpoint"): url})
 		maybe(r, provider["oauth2Config"].(object), 6, "insecureAllowHTTP", r.one(2))
 		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
 	},

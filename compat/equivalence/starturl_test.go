@@ -15,7 +15,7 @@ func (r random) startURL(schemes ...string) (url string, common bool) {
 	case 0:
 		host := pick(r, "localho%C5%BFt", "localhoſt", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[0:0::1]", "[::0.0.0.1]", "[::1%25lo]",
 			"127.0.0.1.example.com", "127.1", "127.0.0.01", "127.0.0.256", "::1", "localhost:80:80", "[localhost]", "", "user@localhost", "a@b@127.0.0.1", "user:pass@example.com",
-			"localhost%2e", "ｌocalhost", "2130706433", "0x7f.1", "localhost.", "LOCALHOST.", "example.com:port", "[::1]:", "localhost:")
+			"localhost%2e", "ｌocalhost", "2130706433", "0x7f.1", "localhost.", "LOCALHOST.", "example.com:port", "[::1]:", "localhost:", "localhost]", "LOCALHOST]", "127.0.0.1]", "[::1]]", "[localhost", "localhost]:80")
 		return pick(r, schemes...) + "://" + host + pick(r, "", "/a", "?a", "#a", "?@localhost", "#@localhost", "/%zz", "/ a", "\\@localhost"), false
 	case 1:
 		return r.mutated(url), false

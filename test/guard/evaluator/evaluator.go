@@ -1,5 +1,6 @@
-// Package evaluator evaluates the policy scopegate-run-configs as an API server does,
-// with its own evaluator and its limits of cost, but without an API server.
+// Package evaluator evaluates the policies scopegate-run-configs and scopegate-start-up
+// as an API server does, with its own evaluator and its limits of cost, but without an
+// API server.
 package evaluator
 
 import (
@@ -57,23 +58,14 @@ func New(change func(*admissionv1.ValidatingAdmissionPolicy)) (*Evaluator, error
 	if change != nil {
 		change(policy)
 	}
-	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
+	compiled, err := compiler(policy.Spec.Variables)
 	if err != nil {
 		return nil, err
 	}
-	options := plugincel.OptionalVariableDeclarations{}
-	for _, variable := range policy.Spec.Variables {
-		result := compiler.CompileAndStoreVariable(expression{variable.Name, variable.Expression, cel.AnyType}, options, environment.NewExpressions)
-		if result.Error != nil {
-			return nil, fmt.Errorf("variable %s: %w", variable.Name, result.Error)
-		}
-	}
 	compile := func(expressions ...plugincel.ExpressionAccessor) plugincel.ConditionEvaluator {
-		evaluator := compiler.CompileCondition(expressions, options, environment.NewExpressions)
-		for _, failed := range evaluator.CompilationErrors() {
-			if failed != nil {
-				err = failed
-			}
+		evaluator, failed := compiled(expressions...)
+		if failed != nil {
+			err = failed
 		}
 		return evaluator
 	}
@@ -85,6 +77,31 @@ func New(change func(*admissionv1.ValidatingAdmissionPolicy)) (*Evaluator, error
 			expression{"", "size(variables.missing[0])", cel.IntType}, expression{"", "size(variables.missing[1])", cel.IntType}),
 	}
 	return e, err
+}
+
+// compiler compiles the variables of a policy, and returns what compiles expressions
+// that read them.
+func compiler(variables []admissionv1.Variable) (func(...plugincel.ExpressionAccessor) (plugincel.ConditionEvaluator, error), error) {
+	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
+	if err != nil {
+		return nil, err
+	}
+	options := plugincel.OptionalVariableDeclarations{}
+	for _, variable := range variables {
+		result := compiler.CompileAndStoreVariable(expression{variable.Name, variable.Expression, cel.AnyType}, options, environment.NewExpressions)
+		if result.Error != nil {
+			return nil, fmt.Errorf("variable %s: %w", variable.Name, result.Error)
+		}
+	}
+	return func(expressions ...plugincel.ExpressionAccessor) (plugincel.ConditionEvaluator, error) {
+		evaluator := compiler.CompileCondition(expressions, options, environment.NewExpressions)
+		for _, failed := range evaluator.CompilationErrors() {
+			if failed != nil {
+				return nil, failed
+			}
+		}
+		return evaluator, nil
+	}, nil
 }
 
 // expression is what the compiler takes.
