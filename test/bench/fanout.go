@@ -28,7 +28,7 @@ func fanOutBench(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		err = fleet.edits(ctx, size.edits*o.rounds, func(patches int, took, replayed time.Duration) {
+		err = fleet.editOften(ctx, size.edits*o.rounds, func(patches int, took, replayed time.Duration) {
 			progress("an edit: %d statuses, the manager %.2f s, the plain client %.2f s", patches, took.Seconds(), replayed.Seconds())
 			ours, plain = append(ours, took.Seconds()), append(plain, replayed.Seconds())
 			ratios = append(ratios, took.Seconds()/replayed.Seconds())
@@ -48,9 +48,9 @@ func fanOutBench(ctx context.Context, o options) error {
 	return errors.Join(result.print(), figures.write("fanout"))
 }
 
-// edits edits the config so often, and tells how many statuses each edit changed,
-// and how long the manager and the plain client took.
-func (f *fleet) edits(ctx context.Context, count int, tell func(patches int, took, replayed time.Duration)) error {
+// editOften makes so many edits of the config, and reports how many statuses each
+// changed, and how long the manager and the plain client took.
+func (f *fleet) editOften(ctx context.Context, count int, tell func(patches int, took, replayed time.Duration)) error {
 	// As created, the baseline is not supported.
 	before, _, err := f.edited(ctx, nil)
 	if err != nil {

@@ -137,7 +137,7 @@ func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder 
 	manager := exec.Command(path, "--kubeconfig="+kubeconfig, "--metrics-bind-address="+metricsAt, "--health-probe-bind-address=0", //nolint:gosec // Our own program.
 		"--leader-elect", "--leader-election-namespace="+controlplane.Namespace)
 	manager.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if manager.Stderr, err = os.Create(filepath.Join(folder, "manager.log")); err != nil {
+	if manager.Stderr, err = os.Create(filepath.Join(folder, "manager.log")); err != nil { //nolint:gosec // A file of the benchmark.
 		return nil, err
 	}
 	if err := manager.Start(); err != nil {
