@@ -95,6 +95,13 @@ func deleteAll(t *testing.T, objects ...client.Object) {
 	}
 }
 
+func update(t *testing.T, object client.Object) {
+	t.Helper()
+	if err := cluster.Client.Update(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func copyOf(object client.Object) client.Object { return object.DeepCopyObject().(client.Object) }
 
 // TestCheck takes each policy away, in each way that there is, and puts it back.
@@ -121,14 +128,10 @@ func TestCheck(t *testing.T) {
 			for i := range policy.Spec.Validations {
 				policy.Spec.Validations[i].Expression = "true"
 			}
-			if err := cluster.Client.Update(t.Context(), policy); err != nil {
-				t.Fatal(err)
-			}
+			update(t, policy)
 			awaitCheck(t, checker, name, "admits", says("it admitted by dry run"))
 			policy.Spec = before.Spec
-			if err := cluster.Client.Update(t.Context(), policy); err != nil {
-				t.Fatal(err)
-			}
+			update(t, policy)
 			awaitCheck(t, checker, name, "is effective", effective)
 		})
 	}
@@ -139,14 +142,10 @@ func TestCheck(t *testing.T) {
 		policy := get(t, &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: guard.HoldPolicy}})
 		before := policy.DeepCopy()
 		policy.Spec.Mutations[0].JSONPatch.Expression = "false ? [JSONPatch{op: 'remove', path: '/data'}] : []"
-		if err := cluster.Client.Update(t.Context(), policy); err != nil {
-			t.Fatal(err)
-		}
+		update(t, policy)
 		awaitCheck(t, checker, guard.HoldPolicy, "does not hold", says("it did not hold by dry run"))
 		policy.Spec = before.Spec
-		if err := cluster.Client.Update(t.Context(), policy); err != nil {
-			t.Fatal(err)
-		}
+		update(t, policy)
 		awaitCheck(t, checker, guard.HoldPolicy, "is effective", effective)
 	})
 	t.Run("the hold is not installed", func(t *testing.T) {
@@ -179,9 +178,7 @@ func TestCheck(t *testing.T) {
 		for i := range admits.Spec.Validations {
 			admits.Spec.Validations[i].Expression = "true"
 		}
-		if err := cluster.Client.Update(t.Context(), admits); err != nil {
-			t.Fatal(err)
-		}
+		update(t, admits)
 		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it has to reject: an MCPExternalAuthConfig"))
 		deleteAll(t, objects...)
 		awaitCheck(t, checker, name, "is not reported any more", unreported)
