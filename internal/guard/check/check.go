@@ -87,7 +87,7 @@ func (c *Checker) Start(ctx context.Context) error {
 		case err != nil:
 			log.FromContext(ctx).Error(err, "checking whether the policies are effective")
 			wait = retryInterval
-		case anyIneffective(found):
+		case slices.ContainsFunc(slices.Collect(maps.Values(found)), func(why string) bool { return why != "" }):
 			wait = retryInterval
 			if failures++; failures >= tries {
 				c.report(ctx, found)
@@ -102,15 +102,6 @@ func (c *Checker) Start(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
-}
-
-func anyIneffective(found map[string]string) bool {
-	for _, why := range found {
-		if why != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // report keeps what was found, and reports what is new.

@@ -38,18 +38,15 @@ func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	found := map[string]string{}
-	for _, name := range guard.ValidatingPolicies {
+	for _, name := range append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy) {
 		why, err := c.inspectPolicy(ctx, name, bound[name])
 		if err != nil {
 			return nil, err
 		}
-		found[name] = why
-	}
-	// The one on other refusals at start is nobody's to miss.
-	if why, err := c.inspectPolicy(ctx, guard.StartUpPolicy, bound[guard.StartUpPolicy]); err != nil {
-		return nil, err
-	} else if why != notInstalled {
-		found[guard.StartUpPolicy] = why
+		// Nobody misses the one on other refusals at start.
+		if name != guard.StartUpPolicy || why != notInstalled {
+			found[name] = why
+		}
 	}
 	why, err := c.inspectHold(ctx)
 	if err != nil {

@@ -87,10 +87,8 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 		return fmt.Errorf("reading Lease %s/%s: %w", c.OwnNamespace, c.Lease, err)
 	}
 	spec := lease.Spec
-	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil {
-		return nil
-	}
-	if time.Since(spec.RenewTime.Time) > time.Duration(*spec.LeaseDurationSeconds)*time.Second {
+	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil ||
+		time.Since(spec.RenewTime.Time) > time.Duration(*spec.LeaseDurationSeconds)*time.Second {
 		return nil
 	}
 	return fmt.Errorf("%w (%s holds Lease %s/%s) and would write every condition again: "+
