@@ -62,14 +62,14 @@ endef
 e2e: dist ## Run scopegate on a real kubelet, beside ToolHive's operator too, in minutes. Linux and root, or CONTEXT for a cluster that is there; TESTFLAGS='-run Guard' chooses.
 	@$(E2E) ./test/e2e $(TESTFLAGS)
 
-.PHONY: kind
-kind: dist ## Start a kind cluster that has the images of `make e2e CONTEXT=kind-e2e`. NODE is the tag of its kindest/node; needs kind and docker.
-	@$(MAKE) --no-print-directory image IMAGEFLAGS=--local
-	hack/kind.sh "$(NODE)"
-
 .PHONY: e2e-up
-e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive installs ToolHive's operator.
-	@$(ASSETS)
+e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive installs ToolHive's operator. KIND=v1.35.1 starts a kind cluster of that version, with the images.
+	@if [[ -n "$(KIND)" ]]; then
+	  $(MAKE) --no-print-directory dist
+	  $(MAKE) --no-print-directory image IMAGEFLAGS=--local
+	  exec hack/kind.sh "$(KIND)"
+	fi
+	$(ASSETS)
 	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
 	# Not by go run, which passes on no signals.
 	go build -o bin/ ./test/e2e/cluster
