@@ -96,7 +96,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: bench
-bench: ## Measure, and print the tables of docs/dev/benchmarks.md, in two hours. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit or rest.
+bench: ## Measure, and print the tables of docs/dev/benchmarks.md, each in minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit or rest.
 	@$(ASSETS)
 	go run ./test/bench $(BENCH)
 

@@ -53,7 +53,7 @@ beside)
   cat >&2 <<'USAGE'
 make prove SUITE=NAME, where NAME is
   verdict      a million verdicts, and the rules on start-up, equal ToolHive's and the API server's; 15 minutes
-  policies     the guard's policies equal the verdict in 10,000 random namespaces; 10 minutes
+  policies     the guard's policies equal the verdict in 10,000 random namespaces; 15 minutes
   runconfigs   the policies on run configs equal ToolHive's decoders on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 for that release
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 for that release
   reliability  5,000 random schedules of faults, and all planned ones; hours

@@ -23,9 +23,9 @@ var startCases = flag.Int("starts", 0, "how many configs to start for each rule;
 const leastShare = 0.3
 
 // TestStartUp compares the rules on what an auth server refuses at its start, and the
-// policy that says the same, with ToolHive's auth server. No rule may reject a config that starts. Of configs with
-// common values it must also reject each that is refused; of odd ones, what the rules
-// leave to the auth server is counted.
+// policy that says the same, with ToolHive's auth server. No rule may reject a config
+// that starts. Of configs with common values it must also reject each that is refused;
+// of odd ones, what the rules leave to the auth server is counted.
 func TestStartUp(t *testing.T) {
 	count := *startCases
 	if count == 0 {
@@ -106,8 +106,8 @@ func (s refusals) of(t *testing.T, r random, config object) (rejected string, ad
 }
 
 // startUps make the configs for each rule, by its id: random values around what it
-// allows, and all else is well. They tell whether the values are common: of these the
-// rules must tell as the auth server does.
+// allows, and all else is well. They report whether the values are common: on these the
+// rules must agree with the auth server.
 var startUps = map[string]func(r random) (config object, common bool){
 	"https-issuer": func(r random) (object, bool) {
 		url, common := r.startURL()

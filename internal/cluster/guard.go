@@ -3,7 +3,6 @@ package cluster
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -13,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/version"
+	"k8s.io/client-go/discovery"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/versions"
@@ -131,11 +130,7 @@ func (c *Cluster) Namespaces(ctx context.Context, namespace string, hidden map[s
 // versions returns those of Kubernetes and, by the labels of its operator's Deployment,
 // of ToolHive.
 func (c *Cluster) versions(ctx context.Context, hidden map[string]string) (versions.Found, error) {
-	kubernetes := version.Info{}
-	text, err := c.raw.Get().AbsPath("/version").DoRaw(ctx)
-	if err == nil {
-		err = json.Unmarshal(text, &kubernetes)
-	}
+	kubernetes, err := discovery.NewDiscoveryClient(c.raw).ServerVersionWithContext(ctx)
 	if err != nil {
 		return versions.Found{}, fmt.Errorf("reading the version of the API server: %w", err)
 	}

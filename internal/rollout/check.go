@@ -31,7 +31,7 @@ type Hold struct {
 	// Message names the object, the field and the fix. It is empty for
 	// BaselineScopeNotSupported, whose message is that of BaselineScopesValid.
 	Message string
-	// Stalled tells that only a user's edit can help.
+	// Stalled reports that only a user's edit can help.
 	Stalled bool
 }
 

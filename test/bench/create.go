@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -42,7 +43,7 @@ const (
 // createBench is P1: the create of each kind on scopegate's CRDs, against the create
 // on ToolHive's own, which a user has otherwise.
 func createBench(ctx context.Context, o options) (err error) {
-	plane, admin, err := startPlane(ctx)
+	plane, admin, err := startPlane(ctx, controlplane.Options{})
 	if err != nil {
 		return err
 	}

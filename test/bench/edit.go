@@ -36,15 +36,11 @@ func editBench(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	plane, err := controlplane.Start(ctx, controlplane.Options{Guard: true, CRDs: crds})
+	plane, admin, err := startPlane(ctx, controlplane.Options{Guard: true, CRDs: crds})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	admin, err := newAdmin(plane)
-	if err != nil {
-		return err
-	}
 	columns := []string{"off: median", "99 %", "deny: median", "99 %", "deny / off, medians", "target"}
 	result := newTable(append([]string{"P9: an edit of a baseline, by its consumers"}, columns...)...)
 	plotted := newFigures("consumers in the namespace", "with the policies", "without")

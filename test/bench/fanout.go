@@ -50,7 +50,7 @@ func fanOutBench(ctx context.Context, o options) error {
 
 // editOften makes so many edits of the config, and reports how many statuses each
 // changed, and how long the manager and the plain client took.
-func (f *fleet) editOften(ctx context.Context, count int, tell func(patches int, took, replayed time.Duration)) error {
+func (f *fleet) editOften(ctx context.Context, count int, report func(patches int, took, replayed time.Duration)) error {
 	// As created, the baseline is not supported.
 	before, _, err := f.edited(ctx, nil)
 	if err != nil {
@@ -76,7 +76,7 @@ func (f *fleet) editOften(ctx context.Context, count int, tell func(patches int,
 		if err := errors.Join(err, stop()); err != nil {
 			return err
 		}
-		tell(len(after), took, replayed)
+		report(len(after), took, replayed)
 		before = after
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -35,7 +36,7 @@ type fleet struct {
 // startFleet starts a control plane and creates the objects. Its plane must be
 // stopped.
 func startFleet(ctx context.Context, configs, consumers int) (*fleet, error) {
-	plane, admin, err := startPlane(ctx)
+	plane, admin, err := startPlane(ctx, controlplane.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -46,28 +47,24 @@ func startFleet(ctx context.Context, configs, consumers int) (*fleet, error) {
 	return f, nil
 }
 
-// startPlane starts a control plane with a namespace, to be stopped, and returns an
-// administrator's client of it.
-func startPlane(ctx context.Context) (*controlplane.ControlPlane, client.Client, error) {
-	plane, err := controlplane.Start(ctx, controlplane.Options{})
+// startPlane starts a control plane with a namespace in which the guard is off, to be
+// stopped, and returns an administrator's client of it, without a limit of its own.
+func startPlane(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, client.Client, error) {
+	plane, err := controlplane.Start(ctx, options)
 	if err != nil {
 		return nil, nil, err
 	}
-	admin, err := newAdmin(plane)
+	cfg := rest.CopyConfig(plane.Config)
+	cfg.QPS = -1
+	admin, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
 	if err == nil {
-		err = admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+		labels := map[string]string{guard.ModeLabel: guard.ModeOff}
+		err = admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: labels}})
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, plane.Stop())
 	}
 	return plane, admin, nil
-}
-
-// newAdmin returns an administrator's client, without a limit of its own.
-func newAdmin(plane *controlplane.ControlPlane) (client.Client, error) {
-	cfg := rest.CopyConfig(plane.Config)
-	cfg.QPS = -1
-	return client.New(cfg, client.Options{Scheme: operator.Scheme})
 }
 
 func (f *fleet) objects() int { return f.configs + f.consumers }

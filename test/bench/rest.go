@@ -19,8 +19,6 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -55,22 +53,15 @@ func restBench(ctx context.Context, o options) (err error) {
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
 		return err
 	}
-	plane, err := controlplane.Start(ctx, controlplane.Options{Guard: true, CRDs: crds, APIServerArgs: map[string]string{
+	plane, admin, err := startPlane(ctx, controlplane.Options{Guard: true, CRDs: crds, APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	admin, err := newAdmin(plane)
-	if err != nil {
-		return err
-	}
-	// Off, as the policies would look at every object at each create.
-	off := map[string]string{guard.ModeLabel: guard.ModeOff}
-	if err := admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: off}}); err != nil {
-		return err
-	}
+	// Filled while the guard is off, as the policies would look at every object at each
+	// create.
 	fleet := &fleet{plane: plane, admin: admin, configs: restObjects / 2, consumers: restObjects / 2}
 	if err := fleet.fill(ctx); err != nil {
 		return err

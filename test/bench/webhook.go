@@ -24,6 +24,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -63,7 +64,7 @@ func (l load) object() client.Object {
 // webhookBench is P2: what the rules add to the create of an object, against what a
 // webhook with the same check adds. The creates are dry runs, which leave out etcd.
 func webhookBench(ctx context.Context, o options) (err error) {
-	plane, admin, err := startPlane(ctx)
+	plane, admin, err := startPlane(ctx, controlplane.Options{})
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,10 @@ func TestSlowAPIServer(t *testing.T) {
 		if err := w.do(t.Context(), e, false); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-			t.Fatal(err)
+		awaitRight(t, w)
+		// What the manager knows of the edit is late, so that it acts late.
+		if took := time.Since(begin); took < delay {
+			t.Errorf("%s: right after %s, although every answer is %s late", e.what, took, delay)
 		}
 		report("edge", begin, fmt.Sprintf("every answer of the API server is %s late; %s", delay, e.what), "right after %s", time.Since(begin).Round(100*time.Millisecond))
 	}
@@ -104,19 +106,11 @@ func TestCRDsAreReplaced(t *testing.T) {
 	}
 }
 
-// TestNamespaceIsBeingDeleted corrects a config in a namespace that is being deleted,
-// where the API server lets nobody create a Deployment. The status says so, and the
-// rest goes on.
+// TestNamespaceIsBeingDeleted deletes a Deployment in a namespace that is being deleted,
+// where the API server lets nobody create another. The status says so, and verdicts go
+// on.
 func TestNamespaceIsBeingDeleted(t *testing.T) {
-	w, err := newWorld(t.Context(), standalone, "being-deleted")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.follow(true)
-	kept := keep(t.Context(), w, 1, start{})
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	w, kept := settledWorld(t, standalone, "being-deleted")
 	// Nobody empties it here, so it stays as it is.
 	if err := w.Client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}); err != nil {
 		t.Fatal(err)
@@ -146,20 +140,13 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 // TestDeletedWhileHeld deletes a consumer whose run config the guard holds: the
 // ConfigMap goes with it, and the config's condition no longer names it.
 func TestDeletedWhileHeld(t *testing.T) {
-	w, err := newWorld(t.Context(), guarded, "deleted-while-held")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.follow(true)
-	kept := keep(t.Context(), w, 1, start{})
+	w, kept := settledWorld(t, guarded, "deleted-while-held")
 	for _, e := range []edit{setScopes("api", []string{"openid"}), holds("api")} {
 		if err := w.do(t.Context(), e, true); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	awaitRight(t, w)
 	api := w.objects["api"]
 	heldMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: string(api.GetUID())}}
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(heldMap), heldMap); err != nil || heldMap.Labels[guard.HeldLabel] == "" {
@@ -169,9 +156,7 @@ func TestDeletedWhileHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.AwaitGone(t, w.Client, heldMap)
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	awaitRight(t, w)
 	if err := kept.end(); err != nil {
 		t.Error(err)
 	}
@@ -179,15 +164,7 @@ func TestDeletedWhileHeld(t *testing.T) {
 
 // TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
 func TestClockOfAnHourAhead(t *testing.T) {
-	w, err := newWorld(t.Context(), standalone, "clock")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.follow(true)
-	kept := keep(t.Context(), w, 1, start{})
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	w, kept := settledWorld(t, standalone, "clock")
 	if err := kept.end(); err != nil {
 		t.Fatal(err)
 	}
@@ -210,11 +187,30 @@ func TestClockOfAnHourAhead(t *testing.T) {
 	if !condition.LastTransitionTime.Before(&ahead) {
 		t.Errorf("the transition is of %s, which is in the future", condition.LastTransitionTime)
 	}
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	awaitRight(t, w)
 	if err := kept.end(); err != nil {
 		t.Error(err)
+	}
+}
+
+// settledWorld returns a world with a manager that has done all that there is to do.
+func settledWorld(t *testing.T, p *plane, namespace string) (*world, *supervisor) {
+	t.Helper()
+	w, err := newWorld(t.Context(), p, namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.follow(true)
+	kept := keep(t.Context(), w, 1, start{})
+	awaitRight(t, w)
+	return w, kept
+}
+
+// awaitRight waits until everything in a world is as the model says.
+func awaitRight(t *testing.T, w *world) {
+	t.Helper()
+	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
+		t.Fatal(err)
 	}
 }
 

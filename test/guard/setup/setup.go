@@ -44,8 +44,8 @@ func CanHold(c client.Client) (bool, error) {
 }
 
 // Install creates the policies and their bindings, also those with a manifest of their
-// own; the hold where the API server can hold. Here they fail closed, such that an expression that can't be evaluated
-// rejects.
+// own; the hold where the API server can hold. Here they fail closed, so that an
+// expression that can't be evaluated rejects.
 func Install(ctx context.Context, c client.Client) error {
 	all, err := policies.Load()
 	if err != nil {
