@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -22,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 const (
@@ -36,7 +34,7 @@ const (
 const (
 	// ours has scopegate's CRDs.
 	ours = "toolhive.stacklok.dev"
-	// toolHives has ToolHive's own, of the release that compat/go.mod requires.
+	// toolHives has ToolHive's own, of the release that the auth server is built from.
 	toolHives = "toolhive.bench.scopegate.dev"
 )
 
@@ -52,7 +50,7 @@ func createBench(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	theirs, err := toolHiveCRDs(ctx)
+	theirs, err := toolHiveCRDs()
 	if err != nil {
 		return err
 	}
@@ -132,20 +130,14 @@ func inGroup(like client.Object, group string) (*unstructured.Unstructured, erro
 	return object, nil
 }
 
-// toolHiveCRDs returns the CRDs of the release of ToolHive that compat/go.mod
-// requires.
-func toolHiveCRDs(ctx context.Context) ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/stacklok/toolhive")
-	command.Dir, command.Stderr = "compat", os.Stderr
-	output, err := command.Output()
+// toolHiveCRDs returns the CRDs of the release of ToolHive that the auth server is built
+// from.
+func toolHiveCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	source, err := chart.Source(".")
 	if err != nil {
-		return nil, fmt.Errorf("downloading ToolHive: %w", err)
+		return nil, err
 	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal(output, &module); err != nil {
-		return nil, fmt.Errorf("downloading ToolHive: %w", err)
-	}
-	read := &envtest.CRDInstallOptions{Paths: []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}}
+	read := &envtest.CRDInstallOptions{Paths: []string{filepath.Join(source, "deploy", "charts", "operator-crds", "files", "crds")}}
 	err = envtest.ReadCRDFiles(read)
 	return read.CRDs, err
 }

@@ -32,7 +32,7 @@ type edits map[string][]float64
 // editBench is P9: edits in a namespace where the guard's policies deny, against the
 // same edits in one where they are off.
 func editBench(ctx context.Context, o options) (err error) {
-	crds, err := toolHiveCRDs(ctx)
+	crds, err := toolHiveCRDs()
 	if err != nil {
 		return err
 	}

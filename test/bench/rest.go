@@ -40,7 +40,7 @@ const (
 // restBench is P10: the guard's manager, as a process of its own, over objects that
 // nobody changes.
 func restBench(ctx context.Context, o options) (err error) {
-	crds, err := toolHiveCRDs(ctx)
+	crds, err := toolHiveCRDs()
 	if err != nil {
 		return err
 	}
