@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if ! release=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null); then
-  echo "crdify: there is no release tag yet, so there is nothing to compare with"
+  echo "crdify: no commit is tagged as a release yet, so there is nothing to compare with"
   exit 0
 fi
 old=$(mktemp -d)
