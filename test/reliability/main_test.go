@@ -12,8 +12,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,23 +64,13 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	started := func(p *plane, options controlplane.Options) (*plane, error) {
-		if p.Cluster, err = testenv.Start(ctx, options); err != nil {
-			return nil, err
-		}
-		p.seen, err = newMirror(ctx, p.Config)
-		return p, err
-	}
 	stop := func(p *plane) {
 		cancel()
 		if p != nil && p.Cluster != nil {
 			err = errors.Join(err, p.Stop())
 		}
 	}
-	standalone, err = started(&plane{
-		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
-		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
-	}, controlplane.Options{GarbageCollector: true})
+	standalone, err = startStandalone(ctx)
 	defer func() { stop(standalone) }()
 	if err != nil {
 		return 1, err
@@ -91,7 +79,7 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	guarded, err = started(&plane{
+	guarded, err = startPlane(ctx, &plane{
 		manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
 	}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
 	defer func() { stop(guarded) }()
@@ -108,6 +96,21 @@ func run(m *testing.M) (code int, err error) {
 	return code, nil
 }
 
+func startPlane(ctx context.Context, p *plane, options controlplane.Options) (_ *plane, err error) {
+	if p.Cluster, err = testenv.Start(ctx, options); err != nil {
+		return nil, err
+	}
+	p.seen, err = newMirror(ctx, p.Config)
+	return p, err
+}
+
+func startStandalone(ctx context.Context) (*plane, error) {
+	return startPlane(ctx, &plane{
+		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
+		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
+	}, controlplane.Options{GarbageCollector: true})
+}
+
 // full is how many random schedules are asked for, 0 for the few of `make test`.
 func full() int {
 	text := os.Getenv(fullVariable)
@@ -120,29 +123,4 @@ func full() int {
 		os.Exit(2)
 	}
 	return n
-}
-
-// each plays numbered schedules, several at a time, and stops after a few
-// failures.
-func each(t *testing.T, n int, play func(i int) error) {
-	t.Helper()
-	var (
-		next, failures atomic.Int64
-		workers        sync.WaitGroup
-	)
-	for range *parallel {
-		workers.Go(func() {
-			for failures.Load() < 3 {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := play(i); err != nil {
-					failures.Add(1)
-					t.Error(err)
-				}
-			}
-		})
-	}
-	workers.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -53,6 +54,19 @@ func (p *Process) Stop() error {
 		return err
 	case <-time.After(awaitTimeout):
 		return fmt.Errorf("the manager does not end on SIGTERM")
+	}
+}
+
+// Kill ends the process as a node that fails does.
+func (p *Process) Kill() { _ = p.command.Process.Kill() }
+
+// AwaitLog waits until the process has printed a text.
+func (p *Process) AwaitLog(t testing.TB, text string) {
+	t.Helper()
+	for begin := time.Now(); !strings.Contains(p.Logs(), text); <-time.After(10 * time.Millisecond) {
+		if time.Since(begin) > awaitTimeout {
+			t.Fatalf("the manager does not print %q", text)
+		}
 	}
 }
 
