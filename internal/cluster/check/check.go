@@ -1,6 +1,6 @@
-// Package check takes stock of a cluster before and after it adopts the guard: what
-// is bad already, what the guard holds, where it is off, what it would do if it denied,
-// and what would be released without it.
+// Package check reports what is wrong in a cluster before and after the guard is
+// installed: pairs that are not supported, what the guard holds, where it is off,
+// what it would do in mode deny, and what would be released without it.
 package check
 
 import (
@@ -16,7 +16,8 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// severities are by rule. The ids of rules are API, and docs/tree.md describes them.
+// severities has the severity of each rule. Rule IDs are API; docs/tree.md
+// describes them.
 var severities = map[string]Severity{
 	"pair/not-supported":   Error,
 	"pair/unresolved":      Warning,
@@ -28,7 +29,8 @@ var severities = map[string]Severity{
 	"guard/off":            Note,
 }
 
-// Take takes stock.
+// Take returns the findings on a snapshot, sorted by namespace, kind, name and
+// rule.
 func Take(snapshot *cluster.Snapshot, installed cluster.Installation) Report {
 	t := taker{installed, Report{
 		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: append(snapshot.Notes(), installed.Warnings()...),
@@ -89,11 +91,12 @@ func (t *taker) pair(pair cluster.Pair) {
 	}
 }
 
-// deny is what the guard does with a pair that is not supported, if its namespace
-// denies.
+// deny returns what the guard does in mode deny with a pair that is not
+// supported.
 func (t *taker) deny(consumer *cluster.Consumer) []string {
 	var deny []string
-	// With two references it takes both configs to know what runs, and a policy has one.
+	// With two references the result depends on both configs, and a policy sees
+	// only one.
 	if len(consumer.ConfigNames()) < 2 {
 		deny = append(deny, editRejected)
 	}
@@ -107,7 +110,8 @@ func (t *taker) deny(consumer *cluster.Consumer) []string {
 	held := t.installed.Holds.Match(namespace)
 	for _, runConfig := range consumer.RunConfigs {
 		for _, server := range runConfig.Servers {
-			// What is bad already is not held, nor what the policies do not read.
+			// The hold does not apply to a stored run config that is bad already
+			// or that the policies do not read.
 			held = held && len(server.Missing) == 0 && server.InLayout
 		}
 	}
@@ -134,6 +138,6 @@ func (t *taker) runConfig(object Object, runConfig cluster.RunConfig) {
 	}
 	if runConfig.Held {
 		summary.Held++
-		t.add("guard/held", object, "the guard keeps the last good run config, against a bad one that ToolHive's operator would write: correct the baseline, and it goes on")
+		t.add("guard/held", object, "the guard keeps the last good run config instead of the bad one from ToolHive's operator: correct the baseline to release it")
 	}
 }
