@@ -107,5 +107,5 @@ func (f *clusterFlags) check(command *cobra.Command) (check.Report, error) {
 	if err != nil {
 		return check.Report{}, err
 	}
-	return check.Take(snapshot, installed), nil
+	return check.Run(snapshot, installed), nil
 }

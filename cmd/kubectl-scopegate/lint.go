@@ -45,7 +45,7 @@ type lintFlags struct {
 	guard      bool
 	namespace  string
 	format     string
-	// defaults are of the root command.
+	// defaults is the --default-scopes flag of the root command.
 	defaults *scopeList
 }
 

@@ -83,7 +83,7 @@ func TestFindings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			consumer, _ := resolve.ConsumerOf(testenv.Server(ns, "web", c.references))
-			report := check.Take(&cluster.Snapshot{
+			report := check.Run(&cluster.Snapshot{
 				Mode:      cluster.Guard,
 				Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "admin"), testenv.OutgoingConfig(ns, "outgoing")},
 				Consumers: []*cluster.Consumer{{Consumer: consumer, Status: &v1alpha1.Status{}, RunConfigs: c.runConfigs}},
