@@ -99,7 +99,7 @@ func documents(sources []Source) []*result {
 	return results
 }
 
-// each calls do for every document, with this many workers.
+// each calls do for every document, on the given number of workers.
 func each(ctx context.Context, results []*result, workers int, do func(context.Context, *result) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
