@@ -110,7 +110,7 @@ func TestRolloutByChildren(t *testing.T) {
 		"stuck":                {true, good, deployment(1, 1, stuck), nil, "Failed: ProgressDeadlineExceeded"},
 		"held":                 {false, held, deployment(2, 2), nil, "Held: HeldByGuard"},
 		"bad":                  {false, bad, deployment(1, 1, stuck), nil, "Refused: BaselineScopeNotSupported"},
-		"bad, but mended":      {true, bad, deployment(2, 2), nil, "Refused: BaselineScopeNotSupported"},
+		"bad, but repaired":    {true, bad, deployment(2, 2), nil, "Refused: BaselineScopeNotSupported"},
 		"older than the edit":  {false, good, deployment(2, 2), nil, "Held: OlderRunConfig"},
 		"no JSON":              {true, configMap("{", nil), deployment(2, 2), nil, "Unknown: NotReadable"},
 		"hidden from the user": {true, nil, nil, map[string]string{"deployments": "forbidden"}, "Unknown: NotReadable"},
