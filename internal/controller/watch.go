@@ -75,8 +75,8 @@ func (l lookup) toConsumers(kind kind, field string) handler.EventHandler {
 	})
 }
 
-// consumersOrNone returns consumers for a mapping, which can't return an error.
-// The cache returns one only for an index that does not exist.
+// consumersOrNone returns consumers for a mapping function, which can't return an
+// error. The cache returns an error only if the index does not exist.
 func (l lookup) consumersOrNone(ctx context.Context, kind kind, object client.Object, field string) []resolve.Consumer {
 	consumers, err := l.consumers(ctx, kind, object.GetNamespace(), field, object.GetName())
 	if err != nil {
