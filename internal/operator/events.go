@@ -20,7 +20,7 @@ func newRecorder(ctx context.Context, mgr manager.Manager, name string) (events.
 	}
 	broadcaster := events.NewBroadcaster(&serialSink{EventSink: &events.EventSinkImpl{Interface: client}})
 	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
-		return nil, fmt.Errorf("starting to record events: %w", err)
+		return nil, fmt.Errorf("starting the event recorder: %w", err)
 	}
 	return broadcaster.NewRecorder(mgr.GetScheme(), name), nil
 }

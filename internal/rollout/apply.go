@@ -33,7 +33,7 @@ type NameConflictError struct {
 }
 
 func (e *NameConflictError) Error() string {
-	return fmt.Sprintf("%s %q of namespace %q is not made by scopegate for this object, but has the name that its auth server needs: delete or rename it",
+	return fmt.Sprintf("%s %q of namespace %q was not created by scopegate for this object, but has the name that its auth server needs: delete it, or recreate it under another name",
 		e.Kind, e.Name, e.Namespace)
 }
 
@@ -47,7 +47,7 @@ func (a *Applier) Apply(ctx context.Context, owner client.Object, checked Checke
 	deployment, service := checked.deployment(a.Image), checked.service()
 	for _, child := range []client.Object{service, deployment} {
 		if err := controllerutil.SetControllerReference(owner, child, a.Client.Scheme(), controllerutil.WithBlockOwnerDeletion(false)); err != nil {
-			return nil, fmt.Errorf("naming the owner of %s: %w", child.GetName(), err)
+			return nil, fmt.Errorf("setting the owner of %s: %w", child.GetName(), err)
 		}
 		if _, err := a.find(ctx, a.Client, owner, child); err != nil {
 			return nil, err

@@ -13,7 +13,7 @@ import (
 func sbomOf(file, name, version string) ([]byte, error) {
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading what %s was built from: %w", name, err)
+		return nil, fmt.Errorf("reading the build information of %s: %w", name, err)
 	}
 	program := cdx.Component{Type: cdx.ComponentTypeApplication, Name: "scopegate-" + name, Version: version, BOMRef: info.Path}
 	components := []cdx.Component{{

@@ -50,7 +50,7 @@ type Cleanup struct {
 
 // ErrRunning means that a manager is running, which would write every condition
 // again.
-var ErrRunning = errors.New("the guard's manager still runs")
+var ErrRunning = errors.New("the guard's manager is still running")
 
 // Run lists the objects that are not supported and those that are held. Then it
 // removes the conditions, waits until none comes back, and removes what the check
