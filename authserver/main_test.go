@@ -38,7 +38,7 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// execute runs the binary until it ends by itself.
+// execute runs the binary until it exits by itself.
 func execute(t *testing.T, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -52,7 +52,7 @@ func execute(t *testing.T, arguments ...string) (stdout, stderr string, status i
 		t.Fatalf("running %s: %v", binary, err)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("authserver %v did not end by itself; stderr:\n%s", arguments, errs.String())
+		t.Fatalf("authserver %v did not exit by itself; stderr:\n%s", arguments, errs.String())
 	}
 	return out.String(), errs.String(), command.ProcessState.ExitCode()
 }
@@ -131,7 +131,8 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// refused expects exit status 1 and one line on stderr that has all of want.
+// refused expects exit status 1 and a single line on stderr that contains all of
+// want.
 func refused(t *testing.T, want []string, arguments ...string) {
 	t.Helper()
 	stdout, stderr, status := execute(t, arguments...)
@@ -143,7 +144,7 @@ func refused(t *testing.T, want []string, arguments ...string) {
 	}
 	for _, part := range want {
 		if !strings.Contains(stderr, part) {
-			t.Errorf("stderr does not have %q:\n%s", part, stderr)
+			t.Errorf("stderr does not contain %q:\n%s", part, stderr)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// runMain makes the test binary be the command.
+	// runMain is the environment variable that makes the test binary run as the
+	// command.
 	runMain = "DEVCLUSTER_TEST_MAIN"
 	samples = "../../config/samples"
 )
@@ -28,28 +29,28 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestInterrupted runs the command itself, on a real control plane, and ends it
-// by a signal.
+// TestInterrupted runs the command on a real control plane and stops it with a
+// signal.
 func TestInterrupted(t *testing.T) {
 	tests := map[string]struct {
-		// until is the line of the output at which signal is sent.
+		// until is the prefix of the output line after which signal is sent.
 		until  string
 		signal os.Signal
 		want   int
-		// says has to be in the output, in this order.
+		// says are texts that the output must contain, in this order.
 		says []string
 	}{
 		"live": {
 			until: "VirtualMCPServer mcp-demo/office Ready=False BaselineScopesValid=True RollingOut", signal: os.Interrupt, want: 0,
 			says: []string{
-				"is not in scopesSupported", `did you mean "offline_access"?`, "=> Nothing was made", "=> The run config",
-				"=> The Deployment is untouched", "=> Each ReplicaSet", "=> Every baseline is supported", "All 8 steps did what they say.",
+				"is not in scopesSupported", `did you mean "offline_access"?`, "=> Nothing was created", "=> The run config",
+				"=> The Deployment is unchanged", "=> Each ReplicaSet", "=> Every baseline is supported", "All 8 steps succeeded.",
 				"export KUBECONFIG=",
 			},
 		},
 		"while it starts": {
 			until: "Starting", signal: syscall.SIGTERM, want: exitInterrupted,
-			says: []string{"Starting", "Ending", "interrupted before the walk was done"},
+			says: []string{"Starting", "Stopping", "interrupted before the last step was done"},
 		},
 	}
 	for name, test := range tests {
@@ -66,7 +67,7 @@ func TestInterrupted(t *testing.T) {
 			if err := command.Start(); err != nil {
 				t.Fatal(err)
 			}
-			// A hang fails the test and not the whole run.
+			// A hang fails this test instead of the whole test run.
 			timer := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 			defer timer.Stop()
 
@@ -90,7 +91,7 @@ func TestInterrupted(t *testing.T) {
 			for _, text := range test.says {
 				_, after, found := strings.Cut(rest, text)
 				if !found {
-					t.Errorf("no %q in the output, in its place", text)
+					t.Errorf("the output does not contain %q in its place", text)
 				}
 				rest = after
 			}
@@ -107,11 +108,11 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// processesIn returns the processes whose arguments name a folder.
+// processesIn returns the processes whose arguments contain the path of folder.
 func processesIn(t *testing.T, folder string) []string {
 	t.Helper()
 	if _, err := exec.LookPath("ps"); err != nil {
-		t.Log("no ps here, so processes that are left are not looked for")
+		t.Log("ps is not installed, so the test does not look for leftover processes")
 		return nil
 	}
 	list, err := exec.CommandContext(t.Context(), "ps", "-eo", "pid,args").Output()
@@ -133,8 +134,8 @@ func TestParse(t *testing.T) {
 		},
 		"unknown flag": {args: []string{"--exot"}, err: "flag provided but not defined: -exot; see --help for the flags"},
 		"argument":     {args: []string{"--samples=" + samples, "now"}, err: `unexpected argument "now"; see --help for the flags`},
-		"elsewhere": {err: "no samples to walk through: stat config/samples/mistakes: no such file or directory; " +
-			"run this in the folder of the repository, or name theirs by --samples"},
+		"elsewhere": {err: "no sample manifests: stat config/samples/mistakes: no such file or directory; " +
+			"run this in the root folder of the repository, or set --samples"},
 		"help": {args: []string{"--help"}, err: "help"},
 	}
 	for name, test := range tests {

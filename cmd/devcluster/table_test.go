@@ -33,8 +33,8 @@ MCPExternalAuthConfig a/auth deleted
 	}
 }
 
-// TestRedraw shows that a table is drawn over the one before, and cut to what
-// the terminal can hold.
+// TestRedraw checks that a table replaces the previous one and is cut to the size
+// of the terminal.
 func TestRedraw(t *testing.T) {
 	var out strings.Builder
 	height := 24

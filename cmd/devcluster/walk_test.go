@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestStepsFail shows that a walk ends at the first step that does not do what
-// it says, with what was seen.
+// TestStepsFail checks that a walk ends at the first step that fails, with the
+// output in the error.
 func TestStepsFail(t *testing.T) {
 	refusal := &exec.ExitError{}
 	tests := map[string]struct {
@@ -22,14 +22,14 @@ func TestStepsFail(t *testing.T) {
 		err     error
 		want    string
 	}{
-		"as it says":         {command: command{says: []string{"created", "warned"}}, stdout: "created", stderr: "warned"},
-		"refused as it says": {command: command{refused: true, says: []string{"invalid"}}, stderr: "invalid", err: refusal},
+		"expected":         {command: command{says: []string{"created", "warned"}}, stdout: "created", stderr: "warned"},
+		"expected failure": {command: command{refused: true, says: []string{"invalid"}}, stderr: "invalid", err: refusal},
 		"refused": {stderr: "no such host", err: refusal,
-			want: `step 1 (test): kubectl apply -f 'a b': <nil>, but it should work; it said: no such host`},
+			want: `step 1 (test): kubectl apply -f 'a b': <nil>, want success; output: no such host`},
 		"not refused": {command: command{refused: true}, stdout: "created",
-			want: `step 1 (test): kubectl apply -f 'a b': it was accepted, but it should be refused; it said: created`},
+			want: `step 1 (test): kubectl apply -f 'a b': want failure, but it succeeded; output: created`},
 		"another text": {command: command{says: []string{"created"}}, stdout: "unchanged",
-			want: `step 1 (test): kubectl apply -f 'a b': it should say "created", but it said: unchanged`},
+			want: `step 1 (test): kubectl apply -f 'a b': want "created" in the output; output: unchanged`},
 		"no kubectl": {err: exec.ErrNotFound,
 			want: `step 1 (test): kubectl apply -f 'a b': executable file not found in $PATH`},
 		"a check": {command: command{check: func(context.Context, *walk) (string, error) { return "", errors.New("a pod crashes") }},
@@ -48,7 +48,7 @@ func TestStepsFail(t *testing.T) {
 			if err != nil {
 				message = err.Error()
 			}
-			// The process state of an exit error can't be made by hand.
+			// An exit error's process state can't be constructed by hand.
 			if diff := cmp.Diff(test.want, strings.Replace(message, refusal.Error(), "<nil>", 1)); diff != "" {
 				t.Errorf("error (-want +got):\n%s", diff)
 			}
@@ -59,7 +59,8 @@ func TestStepsFail(t *testing.T) {
 	}
 }
 
-// TestInterruptedStep shows that an interruption is not told as a false step.
+// TestInterruptedStep checks that an interruption is not reported as a failed
+// step.
 func TestInterruptedStep(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("the manager ended")

@@ -10,11 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// consoles are the blocks with a command and its output.
+// consoles matches the blocks with a command and its output.
 var consoles = regexp.MustCompile("(?m)^```console\n\\$ kubectl scopegate (.*)\n((?s:.*?))```$")
 
-// TestDocumentedOutput runs the commands of the pages on lint: their output must be
-// what the pages show.
+// TestDocumentedOutput runs the commands in the pages on lint and compares their
+// output with the pages.
 func TestDocumentedOutput(t *testing.T) {
 	t.Chdir("../..")
 	var blocks [][]string

@@ -179,7 +179,7 @@ func TestCheck(t *testing.T) {
 			admits.Spec.Validations[i].Expression = "true"
 		}
 		update(t, admits)
-		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it has to reject: an MCPExternalAuthConfig"))
+		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it must reject: an MCPExternalAuthConfig"))
 		deleteAll(t, objects...)
 		awaitCheck(t, checker, name, "is not reported any more", unreported)
 	})

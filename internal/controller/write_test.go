@@ -22,7 +22,7 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// written is one object, and what was reported of it.
+// written is an object's writer, with the log lines and events that it reports.
 type written struct {
 	t        *testing.T
 	write    controller.Write
@@ -30,7 +30,7 @@ type written struct {
 	lines    []string
 }
 
-// as ends a reconcile that saw an object and decided on a reason.
+// as ends a reconcile that read object and decided on a reason.
 func (w *written) as(object *v1beta1.MCPServer, status metav1.ConditionStatus, reason string) {
 	w.t.Helper()
 	logger := funcr.New(func(_, line string) { w.lines = append(w.lines, line) }, funcr.Options{})
@@ -40,8 +40,8 @@ func (w *written) as(object *v1beta1.MCPServer, status metav1.ConditionStatus, r
 	}
 }
 
-// told returns the reasons of the log's lines and of the events.
-func (w *written) told() (logged, recorded []string) {
+// reported returns the reasons in the log and in the events.
+func (w *written) reported() (logged, recorded []string) {
 	for _, line := range w.lines {
 		_, reason, _ := strings.Cut(line, `"reason"=`)
 		logged = append(logged, strings.Trim(reason, `"`))
@@ -63,9 +63,9 @@ func (w *written) live(object client.Object) *v1beta1.MCPServer {
 	return live
 }
 
-// TestOneTransitionIsToldOnce reconciles with a cache that shows an object as it
-// was before a write.
-func TestOneTransitionIsToldOnce(t *testing.T) {
+// TestOneTransitionIsReportedOnce reconciles with a cache that returns an object
+// from before a write.
+func TestOneTransitionIsReportedOnce(t *testing.T) {
 	const unsupported, unresolved = "BaselineScopeNotSupported", "ScopesNotResolved"
 	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"standalone": controller.StandaloneWrite, "guard": controller.GuardWrite}
 	cases := map[string]struct {
@@ -118,7 +118,7 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 				}
 				w.as(server, "True", "BaselineScopesSupported")
 				tc.run(w, w.live(server))
-				logged, recorded := w.told()
+				logged, recorded := w.reported()
 				if diff := cmp.Diff(tc.want, logged); diff != "" {
 					t.Errorf("lines of the log (-want +got):\n%s", diff)
 				}
@@ -130,9 +130,9 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestOneReasonIsToldOnce writes that a rollout is held and why, in both orders: the
-// log has both, and the one event is that which says that it is held.
-func TestOneReasonIsToldOnce(t *testing.T) {
+// TestOneReasonIsReportedOnce writes that a rollout is held and why, in both
+// orders. The log has both, and the only event says that the rollout is held.
+func TestOneReasonIsReportedOnce(t *testing.T) {
 	const reason = "BaselineScopeNotSupported"
 	why := metav1.Condition{Type: "BaselineScopesValid", Status: "False", Reason: reason, Message: "admin"}
 	held := metav1.Condition{Type: "Ready", Status: "False", Reason: reason, Message: "rollout held: admin"}

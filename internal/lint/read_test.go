@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// bad has a finding on its line 7, column 3.
+// bad has a finding at line 7, column 3.
 const bad = `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: MCPServer
 metadata:
@@ -28,7 +28,7 @@ func item(text string) string {
 	return "- " + strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\n  "), "  ")
 }
 
-// lintText returns the places and rules of the findings of a text.
+// lintText returns the places and rules of a text's findings.
 func lintText(t *testing.T, text string) []string {
 	t.Helper()
 	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, lint.Options{})
@@ -46,7 +46,7 @@ func places(found lint.Report) []string {
 	return places
 }
 
-// TestInputForms gives the same object in every form that people have.
+// TestInputForms lints the same object in every form of input.
 func TestInputForms(t *testing.T) {
 	unknown := func(line, column int) string { return fmt.Sprintf("f:%d:%d schema/unknown-field", line, column) }
 	for name, c := range map[string]struct {
@@ -121,7 +121,7 @@ func TestInputForms(t *testing.T) {
 	}
 }
 
-// TestManyFindings bounds what one document can say.
+// TestManyFindings checks the limit on findings of one document.
 func TestManyFindings(t *testing.T) {
 	text := strings.TrimSuffix(bad, "\n")
 	for i := range 5000 {
@@ -133,7 +133,8 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-// tree writes files and links, whose text starts with ->, into a new folder.
+// tree writes files into a new folder. A text that starts with -> is the target
+// of a link.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -155,7 +156,8 @@ func tree(t *testing.T, files map[string]string) string {
 	return folder
 }
 
-// TestRead takes the right files of a folder, and follows no link out of it.
+// TestRead checks which files of a folder are read, and that no link leads out of
+// it.
 func TestRead(t *testing.T) {
 	outside := tree(t, map[string]string{"secret.yaml": "outside"})
 	folder := tree(t, map[string]string{
@@ -194,8 +196,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestHostileSizes ends in the blink of an eye if nothing grows faster than the
-// input.
+// TestHostileSizes is fast unless something grows faster than the input.
 func TestHostileSizes(t *testing.T) {
 	server := "{apiVersion: toolhive.stacklok.dev/v1beta1, kind: MCPServer, metadata: {name: a%d}, spec: {image: a, authServerRef: {name: x}}}"
 	list := "kind: List\nitems:\n"

@@ -11,9 +11,9 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// TestCacheKeepsThatFieldsAreSet holds a rollout for the same fields before and
+// TestCacheKeepsPresence checks that the same fields hold a rollout before and
 // after their content is stripped.
-func TestCacheKeepsThatFieldsAreSet(t *testing.T) {
+func TestCacheKeepsPresence(t *testing.T) {
 	opaque := func() *v1alpha1.OpaqueObject { return &v1alpha1.OpaqueObject{Raw: []byte(`{"long":"content"}`)} }
 	server := &v1beta1.VirtualMCPServer{ObjectMeta: metav1.ObjectMeta{Name: "office", Namespace: "ns"}}
 	server.Spec = v1alpha1.VirtualMCPServerSpec{
@@ -61,7 +61,7 @@ func TestCacheKeepsThatFieldsAreSet(t *testing.T) {
 			t.Errorf("%s keeps its content in the cache: %s", name, object.Raw)
 		}
 	}
-	// The filter alone: its check comes after that of the config.
+	// The filter alone, because its check comes after that of the config.
 	stripped.Spec.AuthServerConfig = &v1alpha1.EmbeddedAuthServerConfig{Issuer: "https://auth.example.com"}
 	if got := check(stripped); got != `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it` {
 		t.Errorf("the filter alone: %s", got)

@@ -14,7 +14,8 @@ import (
 	"k8s.io/client-go/tools/events"
 )
 
-// api is an API server for events, which fails where two are sent at the same time.
+// api is an API server for events that reports an event which is sent while
+// another is in flight.
 type api struct {
 	turn   chan struct{}
 	stored chan string
@@ -55,9 +56,9 @@ func record(recorder events.EventRecorder, name string) {
 	recorder.Eventf(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}}, nil, corev1.EventTypeNormal, "Reason", "Action", "note")
 }
 
-// TestEventsOneAtATime records many events at once, half of which repeat others and so
-// are patches: none is lost, none is sent beside another, and whoever records them
-// does not wait.
+// TestEventsOneAtATime records many events at once. Half of them repeat others
+// and so are patches. No event is lost, they are sent one at a time, and
+// recording does not block.
 func TestEventsOneAtATime(t *testing.T) {
 	api := newAPI()
 	broadcaster := events.NewBroadcaster(&serialSink{EventSink: api})

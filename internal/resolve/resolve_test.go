@@ -26,7 +26,7 @@ func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.Configs {
 	}
 }
 
-// shape is what the tests compare of a pair.
+// shape is the part of a pair that the tests compare.
 type shape struct {
 	State   resolve.State
 	Config  string
@@ -39,8 +39,8 @@ func shapeOf(pair resolve.Pair) shape {
 	return shape{pair.Verdict.State, pair.ConfigName, pair.Verdict.Missing, pair.Verdict.Source, pair.Verdict.Cause}
 }
 
-// TestByReference covers every row of the design's table for the kinds that
-// find their config by reference.
+// TestByReference covers every kind of verdict for the kinds that find their
+// config by reference.
 func TestByReference(t *testing.T) {
 	shared := testenv.Config(namespace, "shared", "openid", "admin")
 	other := testenv.Config(namespace, "other", "openid")
@@ -175,8 +175,8 @@ func TestOtherKindsAreNoConsumers(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfAnotherRelease evaluates by the defaults that a consumer brings,
-// and only where nothing else says what is supported.
+// TestDefaultsOfAnotherRelease checks that a consumer's own defaults apply, and
+// only if no scopes are configured.
 func TestDefaultsOfAnotherRelease(t *testing.T) {
 	config := testenv.AuthServer("openid", "groups")
 	for name, tc := range map[string]struct {

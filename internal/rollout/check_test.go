@@ -16,7 +16,7 @@ import (
 
 const namespace = "ns"
 
-// pairOf resolves a consumer against one config, which may be nil.
+// pairOf resolves a consumer with one config, which may be nil.
 func pairOf(t testing.TB, object any, config *v1beta1.MCPExternalAuthConfig) resolve.Pair {
 	t.Helper()
 	consumer, _ := resolve.ConsumerOf(object)
@@ -32,7 +32,7 @@ func pairOf(t testing.TB, object any, config *v1beta1.MCPExternalAuthConfig) res
 	return pair
 }
 
-// TestHolds covers every row of the design's table that holds a rollout.
+// TestHolds covers every reason to hold a rollout.
 func TestHolds(t *testing.T) {
 	config := func(change func(*v1alpha1.EmbeddedAuthServerConfig)) *v1beta1.MCPExternalAuthConfig {
 		config := testenv.Config(namespace, "shared", "openid")
@@ -74,10 +74,10 @@ func TestHolds(t *testing.T) {
 		"MCPOIDCConfig does not exist":                  {server(nil), config(nil), true, "OIDCConfigNotFound", true, `MCPOIDCConfig "oidc"`},
 		"not supported":                                 {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), false, "BaselineScopeNotSupported", false, ""},
 		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, ""},
-		"audience":                              {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
-		"what only a user can mend comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
-		"two upstreams":                         {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
-		"inboundGrants":                         {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.InboundGrants = &opaque }), false, "UnsupportedField", false, "inboundGrants"},
+		"audience":                             {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
+		"what only a user can fix comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
+		"two upstreams":                        {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
+		"inboundGrants":                        {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.InboundGrants = &opaque }), false, "UnsupportedField", false, "inboundGrants"},
 		"delegateClients and trustedIssuers": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
 			c.DelegateClients, c.TrustedIssuers = []v1alpha1.OpaqueObject{opaque}, []v1alpha1.OpaqueObject{opaque}
 		}), false, "UnsupportedField", false, "delegateClients, trustedIssuers"},
@@ -115,8 +115,8 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreNotSet rolls what went through ToolHive's CRDs, which add the
-// defaults of fields that nobody set.
+// TestDefaultsAreNotSet checks that an object which went through ToolHive's CRDs
+// is not held: they set the defaults of absent fields.
 func TestDefaultsAreNotSet(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid")
 	config.Spec.EmbeddedAuthServer.InboundGrants = &v1alpha1.OpaqueObject{Raw: []byte(`{ }`)}
@@ -143,7 +143,7 @@ func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
 	}
 }
 
-// TestEveryMessageFitsIntoACondition bounds what Ready says.
+// TestEveryMessageFitsIntoACondition checks the limit on the message of Ready.
 func TestEveryMessageFitsIntoACondition(t *testing.T) {
 	server := testenv.Server(namespace, strings.Repeat("n", 253), testenv.AuthServerRef("shared"))
 	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)

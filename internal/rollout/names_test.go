@@ -18,7 +18,7 @@ func TestChildName(t *testing.T) {
 			strings.Repeat("a.", 126) + "a", strings.Repeat("a", 39) + ".b",
 		} {
 			got := rollout.ChildName(resolve.Consumer{Kind: kind, Namespace: "ns", Name: name})
-			// The strictest of the rules for the names of Services and labels.
+			// The strictest rule for the names of Services and labels.
 			if errs := validation.IsDNS1035Label(got); len(errs) > 0 {
 				t.Errorf("%s %q gives %q: %v", kind, name, got, errs)
 			}

@@ -9,8 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// TestNothingToRestore holds that what the API server and other writers may set is no
-// difference: each would be written for nothing, again and again.
+// TestNothingToRestore checks that values which the API server and other writers
+// may set are not a difference. Otherwise scopegate would write the object again
+// and again.
 func TestNothingToRestore(t *testing.T) {
 	checked := checked(t, everything())
 	deployment := checked.deployment("x")

@@ -59,7 +59,7 @@ func TestUnsupportedFields(t *testing.T) {
 	}
 }
 
-// TestUpstreamFilterIsUnsupported is the same for the one field that is outside
+// TestUpstreamFilterIsUnsupported does the same for the only such field outside
 // of the config.
 func TestUpstreamFilterIsUnsupported(t *testing.T) {
 	server := testenv.Virtual(namespace, "office", testenv.AuthServer("openid"))

@@ -7,9 +7,8 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// That validate refuses what ToolHive refuses is proven against ToolHive itself,
-// in compat/equivalence. Here is what that test found, so that it is said
-// which field is at fault.
+// TestValidate checks which field the error names. compat/equivalence checks that
+// validate agrees with ToolHive itself; these are the cases that it found.
 func TestValidate(t *testing.T) {
 	const resourceURL = "https://mcp.example.com"
 	redis := func(change func(*v1alpha1.RedisStorageConfig)) func(*v1alpha1.EmbeddedAuthServerConfig) {
@@ -29,14 +28,14 @@ func TestValidate(t *testing.T) {
 	}
 	cases := map[string]struct {
 		change func(*v1alpha1.EmbeddedAuthServerConfig)
-		// want is the start of the error, empty where there is none.
+		// want is the prefix of the error, empty for none.
 		want string
 	}{
 		"complete":           {func(*v1alpha1.EmbeddedAuthServerConfig) {}, ""},
 		"Redis is complete":  {redis(func(*v1alpha1.RedisStorageConfig) {}), ""},
 		"no Sentinel master": {redis(func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.MasterName = "" }), "storage.redis.sentinelConfig.masterName is empty"},
 		"timeout that overflows": {
-			redis(func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" }), "storage.redis.readTimeout is no duration",
+			redis(func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" }), "storage.redis.readTimeout is not a duration",
 		},
 		"redirect to a loopback host":                  {redirect("http://127.0.0.2:8080/callback"), ""},
 		"redirect to a name below localhost":           {redirect("http://app.localhost/callback"), ""},

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// everything is a config that sets every field which is rendered.
+// everything returns a config that sets every rendered field.
 func everything() *v1alpha1.EmbeddedAuthServerConfig {
 	secret := func(name string) *v1alpha1.SecretKeyRef { return &v1alpha1.SecretKeyRef{Name: name, Key: "k"} }
 	bundle := &v1alpha1.CABundleSource{ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "ca", Key: "bundle.pem"}}
@@ -81,9 +81,9 @@ func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
 	return checked
 }
 
-// TestNoRenderDrift forbids that an upgrade of the manager rolls auth servers:
-// what is rendered for the same objects stays the same, byte for byte. Update
-// the golden files only if every auth server really has to roll.
+// TestNoRenderDrift checks that an upgrade of the manager does not roll auth
+// servers: the rendered objects stay the same, byte for byte. Update the golden
+// files only if every auth server really has to roll.
 func TestNoRenderDrift(t *testing.T) {
 	minimal := &v1alpha1.EmbeddedAuthServerConfig{
 		Issuer: "https://auth.example.com",
@@ -132,8 +132,8 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 }
 
-// TestRestricted holds the pod to the restricted profile of the Pod Security
-// Standards, as the API server's own admission evaluates it.
+// TestRestricted checks that the pod meets the restricted profile of the Pod
+// Security Standards, with the API server's own evaluator.
 func TestRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
@@ -145,12 +145,12 @@ func TestRestricted(t *testing.T) {
 		return policy.AggregateCheckResults(evaluator.EvaluatePod(level, &meta, &spec))
 	}
 	if result := evaluate(template.ObjectMeta, template.Spec); !result.Allowed {
-		t.Errorf("refused: %s", result.ForbiddenDetail())
+		t.Errorf("rejected: %s", result.ForbiddenDetail())
 	}
 	loosened := template.DeepCopy()
 	loosened.Spec.SecurityContext = nil
 	if result := evaluate(loosened.ObjectMeta, loosened.Spec); result.Allowed {
-		t.Error("a pod without a security context is allowed: the check checks nothing")
+		t.Error("a pod without a security context is allowed: the check has no effect")
 	}
 	if token := template.Spec.AutomountServiceAccountToken; token == nil || *token {
 		t.Error("the pod has the token of a service account")

@@ -18,7 +18,7 @@ import (
 
 const namespace = "ns"
 
-// pair resolves a consumer against configs.
+// pair resolves a consumer with configs.
 func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
 	t.Helper()
 	consumer, _ := resolve.ConsumerOf(object)
@@ -79,7 +79,7 @@ func TestForConsumer(t *testing.T) {
 		},
 		"two of own scopes": {
 			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
-			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; by "openid" did you mean "OpenID"?`},
+			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "OpenID" instead of "openid"?`},
 		},
 		"virtual": {
 			pair(t, testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
@@ -139,8 +139,8 @@ func TestForConfig(t *testing.T) {
 	}
 }
 
-// TestMessagesAreBounded holds messages to 10 consumers and 2 KiB, and to the
-// same words in any order of the consumers.
+// TestMessagesAreBounded checks that messages have at most 10 consumers and 2
+// KiB, and do not depend on the order of the consumers.
 func TestMessagesAreBounded(t *testing.T) {
 	long := func(letter string) string { return strings.Repeat(letter, 255) }
 	var baseline, effective []string

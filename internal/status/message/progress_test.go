@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// TestProgress changes one thing at a time of a Deployment that is rolled out.
+// TestProgress changes one field at a time of a Deployment that is rolled out.
 func TestProgress(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*appsv1.Deployment)
@@ -21,7 +21,7 @@ func TestProgress(t *testing.T) {
 		"rolled out":                      {func(*appsv1.Deployment) {}, true, "runs the auth server"},
 		"a change that is not observed":   {func(d *appsv1.Deployment) { d.Generation++ }, false, "is not observed yet"},
 		"pods of before":                  {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 1 }, false, "updated 1 of 2 pods"},
-		"more pods than are to be":        {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, false, "1 old pods still to end"},
+		"more pods than are to be":        {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, false, "1 old pods pending termination"},
 		"a pod that is not available":     {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 }, false, "1 of 2 updated pods available"},
 		"no number, which stands for one": {func(d *appsv1.Deployment) { d.Spec.Replicas = nil }, true, "runs the auth server"},
 		"scaled to none": {func(d *appsv1.Deployment) {

@@ -12,18 +12,18 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
-// Tested is a rule and the cases that notice its absence.
+// Tested is a rule with the cases that detect its absence.
 type Tested struct {
 	Rule
-	// Rejects are the reject cases that come out otherwise when the rule is
-	// replaced by true.
+	// Rejects are the reject cases whose causes change when the rule is replaced
+	// by true.
 	Rejects []Case
 	// Accepts are the accept cases that are rejected when the rule is replaced by
 	// false.
 	Accepts []Case
 }
 
-// IDs are the folders of the reject cases; a well-tested rule has one.
+// IDs returns the folders of the reject cases. A well-tested rule has one.
 func (t Tested) IDs() []string {
 	var ids []string
 	for _, reject := range t.Rejects {
@@ -33,8 +33,8 @@ func (t Tested) IDs() []string {
 	return slices.Compact(ids)
 }
 
-// Mutate replaces each rule of a schema by true and by false, on the API
-// server's own evaluator, and tells which cases notice.
+// Mutate replaces each rule of a schema by true and by false, evaluates the cases
+// with the API server's own evaluator, and returns which cases detect it.
 func Mutate(s Schema, rules []Rule, cases []Case) []Tested {
 	tested, unchanged := make([]Tested, len(rules)), evaluator(s.Structural)
 	for i, rule := range rules {
@@ -53,8 +53,8 @@ func Mutate(s Schema, rules []Rule, cases []Case) []Tested {
 	return tested
 }
 
-// Evaluator returns a function that returns the causes for which the CEL rules of
-// a schema reject the creation of a case's object.
+// Evaluator returns a function that evaluates the CEL rules of a schema on the
+// creation of a case's object, and returns the causes of the rejection.
 func Evaluator(s Schema) func(Case) []metav1.StatusCause { return evaluator(s.Structural) }
 
 func evaluator(s *schema.Structural) func(Case) []metav1.StatusCause {

@@ -6,8 +6,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
 
-// Reconciles returns how many reconciles have ended in this process, and how
-// many objects are queued or being reconciled.
+// Reconciles returns the number of finished reconciles in this process, and the
+// number of objects that are queued or being reconciled.
 func Reconciles() (ended, pending float64, err error) {
 	families, err := metrics.Registry.Gather()
 	if err != nil {

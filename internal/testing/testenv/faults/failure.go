@@ -13,9 +13,10 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 )
 
-// failure is a request that fails: with a status of the API server, with an error
-// of the network before or after the API server has done it, or, if touched, by
-// the API server's own evaluation after somebody else has written the object.
+// failure is the way in which a request fails: with a status of the API server,
+// or with a network error before or after the API server has processed it. If
+// touched, somebody else writes the object first, and the API server itself
+// decides.
 type failure struct {
 	status  *metav1.Status
 	err     error
@@ -23,14 +24,14 @@ type failure struct {
 	touched bool
 }
 
-// timeoutError is what a client gets whose request takes too long.
+// timeoutError is the error of a client whose request times out.
 type timeoutError struct{}
 
 func (timeoutError) Error() string   { return "timed out on purpose" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// failure decides whether a request fails, and how.
+// failure decides whether and how a request fails.
 func (l *Link) failure(info *request.RequestInfo) *failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +51,7 @@ func (l *Link) failure(info *request.RequestInfo) *failure {
 		func() *failure { return &failure{err: io.ErrUnexpectedEOF, sent: true} },
 	}
 	if l.Touch != nil && isWrite(info) && info.Verb != "create" {
-		// A 409 that is made up would promise an event of the other's write.
+		// A fabricated 409 would promise an event for a write that nobody made.
 		touched := func() *failure { return &failure{touched: true} }
 		ways = append(ways, touched, touched)
 	}

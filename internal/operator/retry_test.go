@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// answers plays an API server that gives these errors, and then answers.
+// answers simulates an API server that first returns these errors and then
+// succeeds.
 type answers struct {
 	errs   []error
 	bodies []string
@@ -31,26 +32,26 @@ func (a *answers) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
-func TestPatience(t *testing.T) {
+func TestRetryRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		errs []error
-		// patience is how long the request may take, 0 for ever.
-		patience time.Duration
-		want     error
-		sent     int
+		// timeout is the timeout of the request, 0 for none.
+		timeout time.Duration
+		want    error
+		sent    int
 	}{
 		"answered":         {sent: 1},
 		"refused once":     {errs: []error{syscall.ECONNREFUSED}, sent: 2},
 		"broken":           {errs: []error{syscall.ECONNRESET}, want: syscall.ECONNRESET, sent: 1},
-		"refused too long": {errs: []error{syscall.ECONNREFUSED, nil}, patience: time.Millisecond, want: syscall.ECONNREFUSED, sent: 1},
+		"refused too long": {errs: []error{syscall.ECONNREFUSED, nil}, timeout: time.Millisecond, want: syscall.ECONNREFUSED, sent: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			if c.patience > 0 {
+			if c.timeout > 0 {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, c.patience)
+				ctx, cancel = context.WithTimeout(ctx, c.timeout)
 				defer cancel()
 			}
 			request, err := http.NewRequestWithContext(ctx, http.MethodPatch, "https://example.com", strings.NewReader("body"))
@@ -58,7 +59,7 @@ func TestPatience(t *testing.T) {
 				t.Fatal(err)
 			}
 			server := &answers{errs: c.errs}
-			response, err := (&patient{server}).RoundTrip(request)
+			response, err := (&refusedRetrier{server}).RoundTrip(request)
 			if err == nil {
 				_ = response.Body.Close()
 			}
