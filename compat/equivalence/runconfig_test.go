@@ -48,7 +48,7 @@ func (c tally) String() string {
 // neverWorks are the holds of what ToolHive starts, on purpose: a URL of an
 // upstream provider or a client that can't be reached or followed, which ToolHive
 // finds at the first login.
-var neverWorks = regexp.MustCompile(`forceConfidentialRedirectUris has "https:///|upstreamProviders\[.*(it must be a URL with a host, without a user and without a fragment|is no URL)`)
+var neverWorks = regexp.MustCompile(`forceConfidentialRedirectUris has "https:///|upstreamProviders\[.*(it must be a URL with a host, without a user and without a fragment|is not a URL)`)
 
 // TestRunConfig shows that the gate lets through only what ToolHive's auth server
 // starts from, and that it renders what ToolHive's operator renders.

@@ -193,7 +193,7 @@ func TestCheck(t *testing.T) {
 			}
 		}
 		setMode(`"off"`)
-		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("label it scopegate.dev/guard=deny"))
+		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("the label scopegate.dev/guard=deny"))
 		setMode(`"deny"`)
 		for _, name := range allPolicies(t) {
 			awaitCheck(t, checker, name, "is effective", effective)
