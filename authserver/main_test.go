@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // binary is the path of the built command.
@@ -107,9 +109,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "run.json")
-			if err := os.WriteFile(file, []byte(test.config), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, os.WriteFile(file, []byte(test.config), 0o600))
 			refused(t, append(test.want, file), "--config", file, "--listen", "127.0.0.1:0")
 		})
 	}
@@ -121,9 +121,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("address that can't be listened on", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "run.json")
-		if err := os.WriteFile(file, []byte(fmt.Sprintf(validConfig, "")), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(validConfig, "")), 0o600))
 		_, stderr, status := execute(t, "--config", file, "--listen", "127.0.0.1:99999")
 		if status != exitFailure || !strings.Contains(stderr, "listening on 127.0.0.1:99999") {
 			t.Errorf("status %d, stderr:\n%s", status, stderr)

@@ -26,6 +26,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -64,19 +65,13 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 		"run.json": []byte(strings.ReplaceAll(runConfig, mounts, folder)),
 	} {
 		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		expect.NoError(t, os.WriteFile(file, content, 0o600))
 	}
 	server.process = exec.Command(binary, "--config", filepath.Join(folder, "run.json"), "--listen", address, "--shutdown-delay", "5s") //nolint:gosec,noctx // Under test.
 	server.process.Env = append(os.Environ(), "TOOLHIVE_UPSTREAM_CLIENT_SECRET_COMPANY="+upstreamSecret)
 	server.process.Stderr = server.log
-	if err := server.process.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, server.process.Start())
 	go func() { server.ended <- server.process.Wait() }()
 	t.Cleanup(func() {
 		if server.process.ProcessState == nil {
@@ -95,9 +90,7 @@ func (s *authServer) render(t *testing.T, manifests, kind, name string) string {
 	t.Helper()
 	consumer, configs := load(t, manifests, kind, name)
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) { return configs[name], nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	// The addresses of this test, and a provider on a loopback host with a CA of
 	// its own.
 	pair.Config.Issuer = s.issuer
@@ -124,9 +117,7 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 	configs := map[string]*v1beta1.MCPExternalAuthConfig{}
 	for _, file := range files {
 		text, err := os.ReadFile(file) //nolint:gosec // A manifest.
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		for _, document := range strings.Split(string(text), "\n---\n") {
 			object := decode(t, document)
 			if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
@@ -146,9 +137,7 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 func decode(t *testing.T, document string) any {
 	t.Helper()
 	var meta metav1.TypeMeta
-	if err := yaml.Unmarshal([]byte(document), &meta); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal([]byte(document), &meta))
 	object, ok := map[string]any{
 		"MCPExternalAuthConfig": &v1beta1.MCPExternalAuthConfig{}, "MCPServer": &v1beta1.MCPServer{},
 		"MCPRemoteProxy": &v1beta1.MCPRemoteProxy{}, "VirtualMCPServer": &v1beta1.VirtualMCPServer{},
@@ -156,9 +145,7 @@ func decode(t *testing.T, document string) any {
 	if !ok {
 		return nil
 	}
-	if err := yaml.UnmarshalStrict([]byte(document), object); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.UnmarshalStrict([]byte(document), object))
 	return object
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const (
@@ -60,12 +62,8 @@ func TestInterrupted(t *testing.T) {
 			var stderr bytes.Buffer
 			command.Stderr = &stderr
 			pipe, err := command.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
+			expect.NoError(t, command.Start())
 			// A hang fails the test and not the whole run.
 			timer := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 			defer timer.Stop()
@@ -76,9 +74,7 @@ func TestInterrupted(t *testing.T) {
 				output.WriteString(lines.Text() + "\n")
 				if !signalled && strings.HasPrefix(lines.Text(), test.until) {
 					signalled = true
-					if err := command.Process.Signal(test.signal); err != nil {
-						t.Fatal(err)
-					}
+					expect.NoError(t, command.Process.Signal(test.signal))
 				}
 			}
 			_ = command.Wait()

@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 var (
@@ -28,9 +28,7 @@ MCPServer a/weather Ready=False BaselineScopesValid=False BaselineScopeNotSuppor
 MCPServer a/weather Ready=True BaselineScopesValid=True RolledOut
 MCPExternalAuthConfig a/auth deleted
 `
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("lines (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "lines", want, out.String())
 }
 
 // TestRedraw shows that a table is drawn over the one before, and cut to what
@@ -49,9 +47,7 @@ func TestRedraw(t *testing.T) {
 		"\x1b[2KKIND                    NAMESPACE/NAME\n" +
 		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
 		"\x1b[2Kand 1 more\n\x1b[J"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("drawn (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "drawn", want, out.String())
 }
 
 func TestRowOf(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestStepsFail shows that a walk ends at the first step that does not do what
@@ -49,9 +49,7 @@ func TestStepsFail(t *testing.T) {
 				message = err.Error()
 			}
 			// The process state of an exit error can't be made by hand.
-			if diff := cmp.Diff(test.want, strings.Replace(message, refusal.Error(), "<nil>", 1)); diff != "" {
-				t.Errorf("error (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "error", test.want, strings.Replace(message, refusal.Error(), "<nil>", 1))
 			if calls != 1 {
 				t.Errorf("%d calls, want 1", calls)
 			}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestHelp holds every command to a help with examples, and those that evaluate to
@@ -38,9 +40,7 @@ var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal
 func TestDependencies(t *testing.T) {
 	for of, unwanted := range map[string]*regexp.Regexp{".": heavy, "../manager": ofPlugin} {
 		output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", of).Output() //nolint:gosec // Our own packages.
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		if found := unwanted.FindAllString(string(output), -1); len(found) > 0 {
 			t.Errorf("%s depends on %v", of, found)
 		}

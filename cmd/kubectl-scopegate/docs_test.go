@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // consoles are the blocks with a command and its output.
@@ -20,9 +22,7 @@ func TestDocumentedOutput(t *testing.T) {
 	var blocks [][]string
 	for _, name := range []string{"docs/lint.md", "docs/how-to/lint-in-ci.md"} {
 		page, err := os.ReadFile(name) //nolint:gosec // A file of this repository.
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		blocks = append(blocks, consoles.FindAllStringSubmatch(string(page), -1)...)
 	}
 	if len(blocks) < 3 {

@@ -12,6 +12,7 @@ import (
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -23,9 +24,7 @@ func TestExamplesApply(t *testing.T) {
 	cluster := start(t, controlplane.Options{})
 	own := map[string]bool{}
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, crd := range crds {
 		own[crd.Spec.Names.Kind] = true
 	}
@@ -65,9 +64,7 @@ func apply(t *testing.T, cluster *testenv.Cluster, example release.Object) {
 		t.Fatalf("it does not apply: %v", err)
 	}
 	// Reads what etcd has, not what the create answered.
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored))
 	if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
 		t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -28,12 +29,8 @@ func TestGuard(t *testing.T) {
 			// It waits for the API server as much as it works.
 			t.Parallel()
 			cluster := start(t, controlplane.Options{CRDs: r.CRDs(t)})
-			if err := setup.Install(t.Context(), cluster.Client); err != nil {
-				t.Fatal(err)
-			}
-			if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, setup.Install(t.Context(), cluster.Client))
+			expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 			t.Run("types", func(t *testing.T) { setup.CheckTypes(t, cluster) })
 			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../../test/testdata")) })
 			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../../test/testdata")) })
@@ -55,9 +52,7 @@ func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 		t.Skipf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 	}
 	cluster, err := testenv.Start(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := cluster.Stop(); err != nil {
 			t.Error(err)
@@ -76,9 +71,7 @@ func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.
 			with[example.File] = namespaceIn(t, cluster, guard.ModeDeny)
 		}
 	}
-	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 	accepted, refused := 0, 0
 	for _, example := range examples {
 		want := create(t, cluster, example, without[example.File])
@@ -98,9 +91,7 @@ func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.
 func namespaceIn(t *testing.T, cluster *testenv.Cluster, mode string) string {
 	t.Helper()
 	namespace, err := setup.Namespace(t.Context(), cluster.Client, mode)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return namespace
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // difference is one that is meant.
@@ -77,9 +78,7 @@ var opaqueKeywords = sets.New("required", "properties", "items", "additionalProp
 // release, field for field, and accept what the CRDs of older ones do.
 func TestSchemaCompatible(t *testing.T) {
 	ours, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for number, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
 			theirs := map[string]object{}
@@ -109,13 +108,9 @@ type object = map[string]any
 func normal(t *testing.T, from any) object {
 	t.Helper()
 	text, err := yaml.Marshal(from)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	to := object{}
-	if err := yaml.Unmarshal(text, &to); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal(text, &to))
 	return to
 }
 

@@ -21,6 +21,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // version is the one that is stored.
@@ -38,9 +39,7 @@ type admission struct {
 func admissions(t testing.TB) map[string]*admission {
 	t.Helper()
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	byKind := map[string]*admission{}
 	for _, crd := range crds {
 		byKind[crd.Spec.Names.Kind] = newAdmission(t, crd)

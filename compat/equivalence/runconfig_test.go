@@ -21,6 +21,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // configCases is fewer than the cases of a verdict: each that the gate lets
@@ -140,9 +141,7 @@ func resolvePair(t *testing.T, consumer, config object) pair {
 		convert(t, config, found)
 		return found, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	field := "authServerConfig"
 	if config != nil {
 		consumer, field = config, "embeddedAuthServer"
@@ -220,8 +219,6 @@ func meantDifferences(pair pair, theirs *authserver.RunConfig) {
 func toJSON(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return string(text)
 }

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
@@ -33,9 +34,7 @@ func TestStartUp(t *testing.T) {
 	}
 	random, starter := newRandom(t), newStarter(t)
 	policy, err := evaluator.NewStartUp()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	refusals := refusals{admissions(t), policy}
 	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
 		t.Run(rule, func(t *testing.T) {
@@ -99,9 +98,7 @@ func (s refusals) of(t *testing.T, r random, config object) (rejected string, ad
 		rejected = errs.ToAggregate().Error()
 	}
 	admits, err := s.policy.Admits(t.Context(), &unstructured.Unstructured{Object: created})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return rejected, admits, true
 }
 

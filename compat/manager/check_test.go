@@ -20,6 +20,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/check"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -27,9 +28,7 @@ import (
 func newChecker(t *testing.T) *check.Checker {
 	t.Helper()
 	checker, err := check.New(cluster.ManagerConfig(), operator.Scheme, controlplane.Namespace, events.NewFakeRecorder(100))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return checker
 }
 
@@ -70,9 +69,7 @@ func allPolicies(t *testing.T) []string {
 func canHold(t *testing.T) bool {
 	t.Helper()
 	can, err := setup.CanHold(cluster.Client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return can
 }
 
@@ -80,26 +77,20 @@ func canHold(t *testing.T) bool {
 func objectsOf(t *testing.T, policy string) []client.Object {
 	t.Helper()
 	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return all.Objects(policy)
 }
 
 func deleteAll(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
-		if err := cluster.Client.Delete(t.Context(), copyOf(object)); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Delete(t.Context(), copyOf(object)))
 	}
 }
 
 func update(t *testing.T, object client.Object) {
 	t.Helper()
-	if err := cluster.Client.Update(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Update(t.Context(), object))
 }
 
 func copyOf(object client.Object) client.Object { return object.DeepCopyObject().(client.Object) }
@@ -188,9 +179,7 @@ func TestCheck(t *testing.T) {
 			t.Helper()
 			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: controlplane.Namespace}}
 			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`))
-			if err := cluster.Client.Patch(t.Context(), namespace, patch); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Patch(t.Context(), namespace, patch))
 		}
 		setMode(`"off"`)
 		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("label it scopegate.dev/guard=deny"))
@@ -201,9 +190,7 @@ func TestCheck(t *testing.T) {
 	})
 	t.Run("what can't be tried", func(t *testing.T) {
 		nowhere, err := check.New(cluster.Config, operator.Scheme, "missing", events.NewFakeRecorder(1))
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		for _, name := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.RunConfigsPolicy} {
 			awaitCheck(t, nowhere, name, "can't be tried", says("can't be tried in namespace missing"))
 		}

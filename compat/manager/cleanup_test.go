@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -24,9 +25,7 @@ import (
 func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 	t.Helper()
 	c, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return &cleanup.Cleanup{Client: c, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
 }
 
@@ -46,9 +45,7 @@ func TestCleanup(t *testing.T) {
 	await(t, server, "is not supported", is("False", notSupported))
 	await(t, proxy, "is not supported", is("False", notSupported))
 	evaluated := await(t, virtual, "is not supported", is("False", notSupported))
-	if err := manager.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, manager.Stop())
 	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
 	var output strings.Builder
@@ -56,23 +53,15 @@ func TestCleanup(t *testing.T) {
 	go func() { done <- newCleanup(t, &output).Run(t.Context()) }()
 	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
 	writeAll(t, virtual, stale...)
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, <-done)
 	for _, object := range []status.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
 		list := &metav1.PartialObjectMetadataList{}
 		gvk, err := cluster.Client.GroupVersionKindFor(object)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		list.SetGroupVersionKind(gvk)
-		if err := cluster.Client.List(t.Context(), list); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.List(t.Context(), list))
 		for _, item := range list.Items {
-			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(&item), object); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(&item), object))
 			if c := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid"); c.Type != "" {
 				t.Errorf("%s %s/%s still has %+v", gvk.Kind, item.Namespace, item.Name, c)
 			}
@@ -92,9 +81,7 @@ func TestCleanup(t *testing.T) {
 
 func get[T client.Object](t *testing.T, object T) T {
 	t.Helper()
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
 	return object
 }
 
@@ -111,7 +98,5 @@ func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
 	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
 		t.Errorf("got %v, want that pod-1 runs", err)
 	}
-	if err := cluster.Client.Delete(t.Context(), lease); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Delete(t.Context(), lease))
 }

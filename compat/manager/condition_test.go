@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -58,14 +59,10 @@ func TestConditionOfEachKind(t *testing.T) {
 	for _, object := range []client.Object{server, proxy} {
 		object.SetResourceVersion("")
 		object.SetManagedFields(nil)
-		if err := cluster.Client.Patch(t.Context(), object, client.Merge); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Patch(t.Context(), object, client.Merge))
 	}
 	await(t, config, "is repaired", is("True", "BaselineScopesSupported"))
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(outgoing), outgoing); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(outgoing), outgoing))
 	if len(outgoing.Status.Conditions) != 0 {
 		t.Errorf("a config for outgoing calls runs no auth server, but has %+v", outgoing.Status.Conditions)
 	}
@@ -84,9 +81,7 @@ func assertReports(t *testing.T, object status.Object) {
 			continue
 		}
 		var fields map[string]map[string]map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields))
 		var owned []string
 		for key := range fields["f:status"]["f:conditions"] {
 			owned = append(owned, key)
@@ -131,9 +126,7 @@ func TestConditionKeepsItsTime(t *testing.T) {
 	writeAll(t, config, entry)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`))
-	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 	after := await(t, config, "names the new scope", func(c metav1.Condition) bool { return strings.Contains(c.Message, `"root"`) })
 	got := testenv.Condition(after.Status.Conditions, "BaselineScopesValid")
 	if !got.LastTransitionTime.Equal(&entry.LastTransitionTime) || got.ObservedGeneration != after.Generation {
@@ -153,9 +146,7 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	writeAll(t, config, append([]metav1.Condition{valid}, evaluated.Status.Conditions...)...)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))
-	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 	after := await(t, config, "has no entry", func(c metav1.Condition) bool { return c.Type == "" })
 	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message {
 		t.Errorf("ToolHive's condition is now %+v", got)
@@ -179,8 +170,6 @@ func TestHeld(t *testing.T) {
 	if want := "held: what runs goes on with its last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
 		t.Errorf("got %+v, want the time of before and the message %q", is, want)
 	}
-	if err := cluster.Client.Delete(t.Context(), configMap); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Delete(t.Context(), configMap))
 	await(t, server, "is no longer held", func(c metav1.Condition) bool { return c.Message == was.Message })
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/scopegate/scopegate/compat/internal/pinned"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -55,9 +56,7 @@ func run(m *testing.M) (code int) {
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Create(t.Context(), object))
 	}
 }
 
@@ -66,13 +65,9 @@ func create(t *testing.T, objects ...client.Object) {
 func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition) {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	target := object.DeepCopyObject().(client.Object)
-	if err := cluster.Client.Status().Patch(t.Context(), target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator")); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator")))
 }
 
 // condition returns a condition that is True, as ToolHive's operator may write one.

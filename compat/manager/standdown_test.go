@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -66,16 +67,12 @@ func TestStandsDown(t *testing.T) {
 			// Another object of the kind is still written, and after it nothing more came.
 			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
 			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`))
-			if err := cluster.Client.Patch(t.Context(), neighbour, patch); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Patch(t.Context(), neighbour, patch))
 			await(t, neighbour, "is supported", is("True", "BaselineScopesSupported"))
 			await(t, config, "is left alone", func(c metav1.Condition) bool { return c.Message == other.condition.Message })
 
 			patch = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`))
-			if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 			await(t, config, "is tried again", is("False", notSupported))
 		})
 	}

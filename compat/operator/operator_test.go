@@ -28,6 +28,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
@@ -77,9 +78,7 @@ func TestOperator(t *testing.T) {
 	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
 	cluster, err := testenv.Start(t.Context(), controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := cluster.Stop(); err != nil {
 			t.Error(err)
@@ -87,9 +86,7 @@ func TestOperator(t *testing.T) {
 	})
 	s := &suite{t, cluster}
 	// Not beside the operator, which writes to the objects that this creates.
-	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 	cluster.StartGuard(t)
 	run(t, cluster, program)
 

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // Object is an object in a file of a release.
@@ -59,9 +61,7 @@ func (r Release) CRDs(t testing.TB) (crds []*apiextensionsv1.CustomResourceDefin
 func (r Release) objects(t testing.TB, folder string) []Object {
 	t.Helper()
 	files, err := fs.Sub(r.Files(t), folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	objects := Objects(t, files, ".")
 	if len(objects) == 0 {
 		t.Fatalf("ToolHive %s has no objects in %s", r.Version, folder)
@@ -92,8 +92,6 @@ func Objects(t testing.TB, files fs.FS, root string) (objects []Object) {
 			objects = append(objects, Object{file, number, object})
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return objects
 }

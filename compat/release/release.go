@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // Module is the path of ToolHive's module.
@@ -75,9 +77,7 @@ func (r Release) Files(t testing.TB) fs.FS {
 		}
 	})
 	files, err := fs.Sub(archive, Module+"@"+r.Version)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return files
 }
 

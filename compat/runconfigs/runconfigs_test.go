@@ -23,6 +23,7 @@ import (
 	"gopkg.in/yaml.v3"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
@@ -137,9 +138,7 @@ func parallel(count int, enough func() bool, do func(r random, number int)) {
 func newEvaluator(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *evaluator.Evaluator {
 	t.Helper()
 	e, err := evaluator.New(change)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return e
 }
 

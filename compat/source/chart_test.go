@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestChart checks that ToolHive's chart labels the Deployment of its operator with the
@@ -21,9 +22,7 @@ func TestChart(t *testing.T) {
 				"Chart.yaml":                "appVersion: \"" + r.Version + "\"",
 			} {
 				text, err := fs.ReadFile(files, chart+file)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				if !strings.Contains(string(text), want) {
 					t.Errorf("ToolHive %s, %s%s: there is no %s", r.Version, chart, file, want)
 				}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // rendered is where standalone mode declares the run config that it renders.
@@ -47,9 +48,7 @@ type ownField struct{ structure, json, kind string }
 func ownFields(t *testing.T) (own []ownField) {
 	t.Helper()
 	f, err := parse(os.DirFS("../.."), rendered)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, declaration := range f.syntax.Decls {
 		declaration, ok := declaration.(*ast.GenDecl)
 		if !ok {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestFacts compares every release with what scopegate knows.
@@ -27,9 +28,7 @@ func TestPlaces(t *testing.T) {
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
 			differences, err := comparePlaces(r.Files(t))
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			for _, difference := range differences {
 				t.Errorf("ToolHive %s, %s", r.Version, difference)
 			}

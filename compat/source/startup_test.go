@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // startUp are ToolHive's functions whose refusals are rules of scopegate's CRDs. What
@@ -114,18 +115,14 @@ func TestStartUpEdits(t *testing.T) {
 	files := fstest.MapFS{}
 	for _, each := range startUp {
 		text, err := fs.ReadFile(compiled, each.file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		files[each.file] = &fstest.MapFile{Data: text}
 	}
 	for _, each := range startUp {
 		for name, find := range startUpFinds(each.function) {
 			t.Run(name, func(t *testing.T) {
 				f, err := parse(files, each.file)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				source := f.source(find.nodes(f)[0])
 				edited := fstest.MapFS{}
 				for path, file := range files {

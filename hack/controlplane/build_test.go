@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // fixtureModule is a module with a program that needs nothing, and that no build
@@ -16,9 +18,7 @@ func fixtureModule(t *testing.T, source string) string {
 	t.Helper()
 	folder := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module example.com/fixture\n\ngo 1.26.0\n", "main.go": source + " // " + folder} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
 	return folder
 }
@@ -28,9 +28,7 @@ func TestBuild(t *testing.T) {
 	var said bytes.Buffer
 	b := &builder{module: fixtureModule(t, `package main; func main() { println("built") }`), log: log.New(&said, "", 0)}
 	fixture := binary{name: "fixture", version: "v1.2.3", pkg: ".", modfile: "go.mod"}
-	if err := b.plan(t.Context(), []binary{fixture}); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, b.plan(t.Context(), []binary{fixture}))
 	path := filepath.Join(t.TempDir(), "fixture")
 	if err := b.build(t.Context(), fixture, path); err != nil {
 		t.Fatalf("%v\n%s", err, &said)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const repositoryPins = "../../" + pins
@@ -27,9 +27,7 @@ func TestReadPins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := readPins(t.Context(), repositoryPins, test.minor)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if !regexp.MustCompile(test.key).MatchString(got.key) {
 				t.Errorf("the key is %s, want %s", got.key, test.key)
 			}
@@ -44,9 +42,7 @@ func TestReadPins(t *testing.T) {
 					t.Errorf("%s is %s of %s, want %s of %s", b.name, b.version, b.modfile, version, modfile)
 				}
 			}
-			if diff := cmp.Diff([]string{"etcd", "kubectl", "kube-apiserver", "kube-controller-manager"}, names); diff != "" {
-				t.Errorf("binaries (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "binaries", []string{"etcd", "kubectl", "kube-apiserver", "kube-controller-manager"}, names)
 		})
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // The paths below the addresses of what is released.
@@ -53,19 +55,13 @@ func archive(t *testing.T, name, content string) []byte {
 	zipped := gzip.NewWriter(&buffer)
 	entries := tar.NewWriter(zipped)
 	for _, entry := range [][2]string{{"README.md", "read me"}, {name, content}, {"etcdctl", "another"}} {
-		if err := entries.WriteHeader(&tar.Header{Name: entry[0], Size: int64(len(entry[1])), Mode: 0o755}); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, entries.WriteHeader(&tar.Header{Name: entry[0], Size: int64(len(entry[1])), Mode: 0o755}))
 		if _, err := entries.Write([]byte(entry[1])); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := entries.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := zipped.Close(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, entries.Close())
+	expect.NoError(t, zipped.Close())
 	return buffer.Bytes()
 }
 
@@ -188,9 +184,7 @@ func TestDownload(t *testing.T) {
 				}
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if got, err := os.ReadFile(path); err != nil || string(got) != test.want { //nolint:gosec // The test's own file.
 				t.Errorf("got %q, %v, want %q", got, err, test.want)
 			}
@@ -284,9 +278,7 @@ func TestAddresses(t *testing.T) {
 	t.Chdir("../..")
 	t.Setenv("SCOPEGATE_KUBERNETES_RELEASES", "https://mirror.example.com/kubernetes/")
 	r, err := newReleases("linux/amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if want := "https://mirror.example.com/kubernetes"; r.kubernetes != want {
 		t.Errorf("the address is %s, want %s", r.kubernetes, want)
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // FuzzLint gives any text to the linter. It must end without a panic, place every
@@ -29,23 +30,17 @@ func FuzzLint(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	files, err := filepath.Glob(testdata + "/*/*/reject-*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
+	expect.NoError(f, err)
 	for i, file := range files {
 		text, err := os.ReadFile(file) //nolint:gosec // A file of the corpus.
-		if err != nil {
-			f.Fatal(err)
-		}
+		expect.NoError(f, err)
 		if i%10 == 0 {
 			f.Add(text)
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: text}}, lint.Options{Guard: len(text)%2 == 0, Old: []lint.Source{{Name: "old", Text: text}}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		// YAML also ends a line at a lone carriage return and at three letters of
 		// Unicode.
 		lines := 1

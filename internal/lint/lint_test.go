@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const testdata = "../../test/testdata"
@@ -24,14 +24,10 @@ const testdata = "../../test/testdata"
 // those of the API server, to the letter, and the rule that of the folder.
 func TestCorpus(t *testing.T) {
 	cases, err := corpus.Load(os.DirFS(testdata))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, c := range cases {
 		text, err := os.ReadFile(path.Join(testdata, c.Path))
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		for _, version := range []string{"v1alpha1", "v1beta1"} {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
 				found := lintOne(t, strings.Replace(string(text), "v1beta1", version, 1), lint.Options{})
@@ -44,9 +40,7 @@ func TestCorpus(t *testing.T) {
 					}
 				}
 				corpus.Sort(causes)
-				if diff := cmp.Diff(c.Causes, causes); diff != "" {
-					t.Errorf("causes (-want +got):\n%s", diff)
-				}
+				expect.Equal(t, "causes", c.Causes, causes)
 				if want := "rule/" + c.Rule; !c.Accept && !rules[want] {
 					t.Errorf("want a finding of %s, got %v", want, slices.Sorted(maps.Keys(rules)))
 				}
@@ -59,9 +53,7 @@ func TestCorpus(t *testing.T) {
 // has an id by its message, and no id is left over.
 func TestRules(t *testing.T) {
 	schemas, err := corpus.Schemas()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	ids := map[string]string{}
 	for id, message := range lint.StaticRules {
 		ids[message] = id
@@ -93,14 +85,10 @@ func TestRules(t *testing.T) {
 	// have no id.
 	written := 0
 	files, err := fs.Glob(config.Files, "crd/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, file := range files {
 		text, err := config.Files.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		written += strings.Count(string(text), " rule: ")
 	}
 	if written != 2*rules || rules == 0 {
@@ -111,9 +99,7 @@ func TestRules(t *testing.T) {
 // TestDocumented holds docs/lint.md to the rules.
 func TestDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/lint.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, rule := range lint.Rules() {
 		if static := strings.HasPrefix(rule.ID, "rule/"); !static && !strings.Contains(string(page), "| `"+rule.ID+"` | "+string(rule.Severity)+" | "+rule.About+" |\n") {
 			t.Errorf("docs/lint.md lacks the line:\n| `%s` | %s | %s |", rule.ID, rule.Severity, rule.About)
@@ -124,9 +110,7 @@ func TestDocumented(t *testing.T) {
 func lintOne(t *testing.T, text string, options lint.Options) lint.Report {
 	t.Helper()
 	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return found
 }
 
@@ -199,9 +183,7 @@ func TestAcrossObjects(t *testing.T) {
 		"the last counts":      {strings.Replace(configText, ", admin", "", 1) + configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:13:18 object/duplicate", "f:18:36 baseline/not-supported"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, places(lintOne(t, c.text, c.options))); diff != "" {
-				t.Errorf("findings (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "findings", c.want, places(lintOne(t, c.text, c.options)))
 		})
 	}
 }
@@ -250,9 +232,7 @@ spec:
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := lintOne(t, strings.Replace(virtual, c.from, c.to, 1), lint.Options{Old: []lint.Source{{Name: "old", Text: []byte(c.old)}}})
-			if diff := cmp.Diff(c.want, places(found)); diff != "" {
-				t.Errorf("findings (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "findings", c.want, places(found))
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // bad has a finding on its line 7, column 3.
@@ -32,9 +33,7 @@ func item(text string) string {
 func lintText(t *testing.T, text string) []string {
 	t.Helper()
 	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, lint.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return places(found)
 }
 
@@ -139,18 +138,14 @@ func tree(t *testing.T, files map[string]string) string {
 	folder := t.TempDir()
 	for name, text := range files {
 		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
 		var err error
 		if target, isLink := strings.CutPrefix(text, "->"); isLink {
 			err = os.Symlink(target, file)
 		} else {
 			err = os.WriteFile(file, []byte(text), 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 	}
 	return folder
 }
@@ -177,16 +172,12 @@ func TestRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sources, err := lint.Read(c.paths, c.recursive, strings.NewReader("in"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			var got []string
 			for _, source := range sources {
 				got = append(got, strings.TrimPrefix(source.Name, folder+"/")+"="+string(source.Text))
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("sources (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "sources", c.want, got)
 		})
 	}
 	if _, err := lint.Read([]string{filepath.Join(folder, "missing.yaml")}, false, nil); err == nil {

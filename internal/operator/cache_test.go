@@ -9,6 +9,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestCacheKeepsThatFieldsAreSet holds a rollout for the same fields before and
@@ -34,9 +35,7 @@ func TestCacheKeepsThatFieldsAreSet(t *testing.T) {
 	check := func(server *v1beta1.VirtualMCPServer) string {
 		consumer, _ := resolve.ConsumerOf(server)
 		pair, err := resolve.Resolve(consumer, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		_, hold := rollout.Check(pair, true)
 		if hold == nil {
 			t.Fatal("not held")

@@ -12,6 +12,8 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // api is an API server for events, which fails where two are sent at the same time.
@@ -61,9 +63,7 @@ func record(recorder events.EventRecorder, name string) {
 func TestEventsOneAtATime(t *testing.T) {
 	api := newAPI()
 	broadcaster := events.NewBroadcaster(&serialSink{EventSink: api})
-	if err := broadcaster.StartRecordingToSinkWithContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, broadcaster.StartRecordingToSinkWithContext(t.Context()))
 	recorder := broadcaster.NewRecorder(Scheme, "test")
 	const objects = 200
 	for i := range objects {

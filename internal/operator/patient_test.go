@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // answers plays an API server that gives these errors, and then answers.
@@ -54,9 +56,7 @@ func TestPatience(t *testing.T) {
 				defer cancel()
 			}
 			request, err := http.NewRequestWithContext(ctx, http.MethodPatch, "https://example.com", strings.NewReader("body"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			server := &answers{errs: c.errs}
 			response, err := (&patient{server}).RoundTrip(request)
 			if err == nil {

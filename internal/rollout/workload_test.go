@@ -15,6 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -71,9 +72,7 @@ func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
 		OIDC: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
 	}
 	pair, err := resolve.Resolve(consumer, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	checked, hold := Check(pair, true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
@@ -98,9 +97,7 @@ func TestNoRenderDrift(t *testing.T) {
 				"deployment": checked.deployment("authserver:golden"), "service": checked.service(), "runconfig": indented(t, checked.RunConfig()),
 			} {
 				text, err := yaml.Marshal(object)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				golden(t, filepath.Join("testdata", name+"-"+kind+".yaml"), text)
 			}
 		})
@@ -110,18 +107,14 @@ func TestNoRenderDrift(t *testing.T) {
 func indented(t *testing.T, runConfig string) any {
 	t.Helper()
 	var content any
-	if err := yaml.Unmarshal([]byte(runConfig), &content); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal([]byte(runConfig), &content))
 	return content
 }
 
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(file, got, 0o600))
 	}
 	want, err := os.ReadFile(file) //nolint:gosec // A golden file.
 	if err != nil {
@@ -136,9 +129,7 @@ func golden(t *testing.T, file string, got []byte) {
 // Standards, as the API server's own admission evaluates it.
 func TestRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	template := checked(t, everything()).deployment("authserver:golden").Spec.Template
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	evaluate := func(meta metav1.ObjectMeta, spec corev1.PodSpec) policy.AggregateCheckResult {

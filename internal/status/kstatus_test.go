@@ -11,6 +11,7 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
@@ -18,9 +19,7 @@ import (
 // shared config for one bad consumer, wait for ever, or be ready too early.
 func TestKstatus(t *testing.T) {
 	all, err := fixtures.All()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, row := range all {
 		t.Run(row.Name, func(t *testing.T) {
 			result, err := status.Compute(row.Object)
@@ -43,9 +42,7 @@ func TestKstatus(t *testing.T) {
 // row.
 func TestRowsHaveEveryReason(t *testing.T) {
 	all, err := fixtures.All()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	said := map[string]bool{}
 	for _, row := range all {
 		conditions, _, _ := unstructured.NestedSlice(row.Object.Object, "status", "conditions")
@@ -54,9 +51,7 @@ func TestRowsHaveEveryReason(t *testing.T) {
 		}
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	reasons := 0
 	ast.Inspect(file, func(node ast.Node) bool {
 		spec, ok := node.(*ast.ValueSpec)

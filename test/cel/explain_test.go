@@ -13,6 +13,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // atOnce is how many kubectls run at a time.
@@ -61,9 +63,7 @@ func checkExplained(t *testing.T, text string, level *schema.Structural) {
 func awaitOpenAPI(t *testing.T) {
 	t.Helper()
 	discovery, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	published := func(ctx context.Context) (bool, error) {
 		for _, version := range versions {
 			text, err := discovery.RESTClient().Get().AbsPath("/openapi/v3/apis/toolhive.stacklok.dev/" + version).DoRaw(ctx)

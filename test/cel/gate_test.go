@@ -13,6 +13,7 @@ import (
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // kubernetes is the version whose kube-apiserver the suites run.
@@ -42,9 +43,7 @@ var mutations = sync.OnceValues(func() ([]corpus.Tested, error) {
 func loadMutations(t *testing.T) []corpus.Tested {
 	t.Helper()
 	all, err := mutations()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return all
 }
 
@@ -110,18 +109,12 @@ func TestOfflineEvaluation(t *testing.T) {
 // TestVersionsAreTheSame lets the tests of one version speak for both.
 func TestVersionsAreTheSame(t *testing.T) {
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, crd := range crds {
 		alpha, err := corpus.VersionSchema(crd, "v1alpha1")
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		beta, err := corpus.VersionSchema(crd, "v1beta1")
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		if diff := cmp.Diff(beta, alpha); diff != "" {
 			t.Errorf("%s: schema (-v1beta1 +v1alpha1):\n%s", crd.Name, diff)
 		}

@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // The bounds of the lists of scopes.
@@ -94,9 +94,7 @@ func TestBoundsOfScopes(t *testing.T) {
 			object := as(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
 			unstructured.RemoveNestedField(object.Object, "spec", "embeddedAuthServer", "scopesSupported")
 			set(t, object, field, c.baseline)
-			if diff := cmp.Diff(c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll)), corpus.SameCause); diff != "" {
-				t.Errorf("causes (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "causes", c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll)), corpus.SameCause)
 		})
 	}
 }
@@ -125,7 +123,5 @@ func findCase(t *testing.T, path string) corpus.Case {
 
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
 	t.Helper()
-	if err := unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -40,27 +41,21 @@ func newClient(t *testing.T) client.Client {
 	cfg := rest.CopyConfig(cluster.Config)
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}
 	quiet, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return quiet
 }
 
 func loadCases(t *testing.T) []corpus.Case {
 	t.Helper()
 	cases, err := corpus.Load(os.DirFS(testdata))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return cases
 }
 
 func loadSchemas(t *testing.T) []corpus.Schema {
 	t.Helper()
 	schemas, err := corpus.Schemas()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return schemas
 }
 
@@ -77,14 +72,10 @@ func as(object *unstructured.Unstructured, version, namespace, name string) *uns
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // A file of the repository.
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(file, []byte(got), 0o644)) //nolint:gosec // A file of the repository.
 	}
 	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
 		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", file, diff)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestNothingIsLost stores objects that set every field, and reads them back as
@@ -38,13 +39,9 @@ func TestNothingIsLost(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/%s", kind.Kind, object.GetName(), stored), func(t *testing.T) {
 					t.Parallel()
 					sent := as(object, stored, namespace, object.GetName()+"-"+stored)
-					if err := quiet.Create(t.Context(), sent, client.FieldValidation("Strict")); err != nil {
-						t.Fatal(err)
-					}
+					expect.NoError(t, quiet.Create(t.Context(), sent, client.FieldValidation("Strict")))
 					got := as(object, versions[1-i], namespace, sent.GetName())
-					if err := quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got); err != nil {
-						t.Fatal(err)
-					}
+					expect.NoError(t, quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got))
 					if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
 						t.Errorf("stored as %s, read as %s (-want +got):\n%s", stored, versions[1-i], diff)
 					}
@@ -64,27 +61,17 @@ func TestNothingIsLost(t *testing.T) {
 func throughGoTypes(t *testing.T, object *unstructured.Unstructured) map[string]any {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(v1alpha1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, errors.Join(v1alpha1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)))
 	typed, err := scheme.New(object.GroupVersionKind())
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	text, err := object.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, typed); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, json.Unmarshal(text, typed))
 	if text, err = json.Marshal(typed); err != nil {
 		t.Fatal(err)
 	}
 	back := &unstructured.Unstructured{}
-	if err := back.UnmarshalJSON(text); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, back.UnmarshalJSON(text))
 	return back.Object
 }
 
@@ -136,9 +123,7 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	objects := map[string][]*unstructured.Unstructured{}
 	for _, file := range files {
 		text, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 		for {
 			object := &unstructured.Unstructured{}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const owner = client.FieldOwner("test-cel")
@@ -131,10 +132,6 @@ func rewrite(t *testing.T, c corpus.Case, got []metav1.StatusCause) {
 	t.Helper()
 	file := filepath.Join(testdata, c.Path)
 	text, err := os.ReadFile(file) //nolint:gosec // A file of the corpus.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, corpus.WithCauses(text, got), 0o644); err != nil { //nolint:gosec // A file of the repository.
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, os.WriteFile(file, corpus.WithCauses(text, got), 0o644)) //nolint:gosec // A file of the repository.
 }

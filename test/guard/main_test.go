@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -57,34 +58,24 @@ func run(m *testing.M) (code int, err error) {
 func namespace(t *testing.T, mode string) string {
 	t.Helper()
 	name, err := setup.Namespace(t.Context(), cluster.Client, mode)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	settle(t)
 	return name
 }
 
 func settle(t *testing.T) {
 	t.Helper()
-	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 }
 
 // store creates objects while no policy is asked in their namespace.
 func store(t *testing.T, namespace, mode string, objects ...client.Object) {
 	t.Helper()
-	if err := setup.SetMode(t.Context(), cluster.Client, namespace, "off"); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, "off"))
 	settle(t)
 	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Create(t.Context(), object))
 	}
-	if err := setup.SetMode(t.Context(), cluster.Client, namespace, mode); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, mode))
 	settle(t)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
@@ -28,17 +29,13 @@ var long = flag.Bool("long", false, "also wait until the policies follow a CRD t
 // policy that lacked its kind is effective, some half a minute after its CRD is there.
 func TestShipped(t *testing.T) {
 	all, err := setup.LikeToolHive()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	isProxies := func(crd *apiextensionsv1.CustomResourceDefinition) bool {
 		return crd.Spec.Names.Kind == "MCPRemoteProxy"
 	}
 	missing := all[slices.IndexFunc(all, isProxies)].DeepCopy()
 	lacking, err := testenv.Start(t.Context(), controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := lacking.Stop(); err != nil {
 			t.Error(err)
@@ -47,9 +44,7 @@ func TestShipped(t *testing.T) {
 	ctx, c := t.Context(), lacking.Client
 	kubectl(t, lacking, "apply", "--validate=strict", "-f", files)
 	ns, err := setup.Namespace(ctx, c, guard.ModeDeny)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
 	for _, object := range []client.Object{config, server} {
 		if err := c.Create(ctx, object); err != nil {
@@ -97,9 +92,7 @@ func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 		}
 	}
 	ns, err := setup.Namespace(t.Context(), cluster.Client, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	err = setup.AwaitRefusal(t.Context(), "scopegate-virtualmcpservers", func() error {
 		return cluster.Client.Create(t.Context(), testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
 	})
@@ -120,9 +113,7 @@ func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) {
 		t.Fatalf("kubectl %v: %v\n%s", arguments, err, stderr)
 	}
 	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	want := 0
 	for _, policy := range all.Validating {
 		want += len(all.Objects(policy.Name))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -54,9 +55,7 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "admin")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	for _, object := range []client.Object{config, server} {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Create(t.Context(), object))
 	}
 	metrics, probes := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,
@@ -106,9 +105,7 @@ func TestManagerRefuses(t *testing.T) {
 func TestManagerRefusesForeignCRDs(t *testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	key := client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}
-	if err := cluster.Client.Get(t.Context(), key, crd); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), key, crd))
 	for i := range crd.Spec.Versions {
 		spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
 		server := spec.Properties["embeddedAuthServer"]
@@ -116,9 +113,7 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 		delete(server.Properties, "scopesSupported")
 		spec.Properties["embeddedAuthServer"] = server
 	}
-	if err := cluster.Client.Update(t.Context(), crd); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Update(t.Context(), crd))
 	// The API server publishes a changed schema a moment later.
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		_, _, err := cluster.Kubectl(ctx, nil, "explain", "mcpexternalauthconfig.spec.embeddedAuthServer.scopesSupported")

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestBugs holds that each bug still has its place in the code, and that the code
@@ -32,13 +34,9 @@ func TestBugs(t *testing.T) {
 			names[bug.name] = true
 			path := filepath.Join("..", "..", bug.file)
 			text, err := os.ReadFile(path) //nolint:gosec // The table names it.
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			broken, err := bug.apply(string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if broken == string(text) {
 				t.Error("it changes nothing")
 			}
@@ -79,9 +77,7 @@ func exports(t *testing.T) packages {
 	command.Dir = filepath.Join("..", "..")
 	command.Stderr = os.Stderr
 	output, err := command.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	found := packages{}
 	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
 		var one struct{ ImportPath, Export string }

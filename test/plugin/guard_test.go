@@ -23,6 +23,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -121,18 +122,14 @@ func TestAnotherAPIServer(t *testing.T) {
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
 		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := plane.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
 	reader, err := cluster.New(plane.Config, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	hidden := map[string]string{}
 	installed, err := reader.Installation(t.Context(), hidden)
 	if err != nil || installed.Hold != "not-available" || len(hidden) > 0 {
@@ -167,9 +164,7 @@ func install(t *testing.T, mode string) {
 
 func patch(t *testing.T, object client.Object, content string) {
 	t.Helper()
-	if err := guarded.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, []byte(content))); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, guarded.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, []byte(content))))
 }
 
 func label(t *testing.T, namespace, mode string) {
@@ -187,9 +182,7 @@ func unlabel(t *testing.T, namespace, name string) {
 func hold(t *testing.T, namespace, name, text string) {
 	t.Helper()
 	content, err := json.Marshal(map[string]any{"data": map[string]string{"runconfig.json": text}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 		tried := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		err := guarded.Client.Patch(ctx, tried, client.RawPatch(types.MergePatchType, content), client.DryRunAll)
@@ -230,13 +223,9 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 	case "VirtualMCPServer":
 		owner, component = testenv.Virtual(namespace, name, nil), "vmcp-config"
 	}
-	if err := guarded.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, guarded.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner))
 	gvk, err := apiutil.GVKForObject(owner, operator.Scheme)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	owners := []metav1.OwnerReference{*metav1.NewControllerRef(owner, gvk)}
 	labels := map[string]string{"app": strings.ToLower(kind) + "-" + name}
 	deployment := &appsv1.Deployment{
@@ -257,7 +246,5 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 		Data: data,
 	})
 	deployment.Status = appsv1.DeploymentStatus{ObservedGeneration: deployment.Generation, Replicas: running, UpdatedReplicas: running, ReadyReplicas: running, AvailableReplicas: running}
-	if err := guarded.Client.Status().Update(t.Context(), deployment); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, guarded.Client.Status().Update(t.Context(), deployment))
 }

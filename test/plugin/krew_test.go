@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestKrew makes the manifest for krew from the checksums of archives, as a
@@ -19,9 +21,7 @@ func TestKrew(t *testing.T) {
 	folder := t.TempDir()
 	archive := pack(t)
 	archived := filepath.Join(folder, "archive.tar.gz")
-	if err := os.WriteFile(archived, archive, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(archived, archive, 0o600))
 	var checksums strings.Builder
 	for _, platform := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64"} {
 		extension := "tar.gz"
@@ -32,9 +32,7 @@ func TestKrew(t *testing.T) {
 	}
 	fmt.Fprintf(&checksums, "%x  dist/install.yaml\n", sha256.Sum256(nil))
 	sums := filepath.Join(folder, "checksums.txt")
-	if err := os.WriteFile(sums, []byte(checksums.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(sums, []byte(checksums.String()), 0o600))
 	command := exec.CommandContext(t.Context(), "go", "run", "../../hack/krew", "-version", "v0.1.0", "-checksums", sums, //nolint:gosec // Our own program.
 		"-url", "https://github.com/scopegate/scopegate/releases/download/v0.1.0/")
 	manifest, err := command.Output()
@@ -72,9 +70,7 @@ func TestKrew(t *testing.T) {
 func validate(t *testing.T, folder string, manifest []byte) ([]byte, error) {
 	t.Helper()
 	file := filepath.Join(folder, "scopegate.yaml")
-	if err := os.WriteFile(file, manifest, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(file, manifest, 0o600))
 	return krew(t, "validate-krew-manifest", "-skip-install", "-manifest", file).CombinedOutput()
 }
 
@@ -88,23 +84,15 @@ func krew(t *testing.T, arguments ...string) *exec.Cmd {
 func pack(t *testing.T) []byte {
 	t.Helper()
 	program, err := os.ReadFile(plugin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	var archive bytes.Buffer
 	compressed := gzip.NewWriter(&archive)
 	files := tar.NewWriter(compressed)
-	if err := files.WriteHeader(&tar.Header{Name: "kubectl-scopegate", Mode: 0o755, Size: int64(len(program))}); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, files.WriteHeader(&tar.Header{Name: "kubectl-scopegate", Mode: 0o755, Size: int64(len(program))}))
 	if _, err := files.Write(program); err != nil {
 		t.Fatal(err)
 	}
-	if err := files.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := compressed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, files.Close())
+	expect.NoError(t, compressed.Close())
 	return archive.Bytes()
 }

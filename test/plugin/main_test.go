@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -138,20 +139,14 @@ func succeed(t *testing.T, cluster *testenv.Cluster, arguments ...string) string
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	got = strings.ReplaceAll(got, server.GitVersion, "v1.37.2")
 	file := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(file, []byte(got), 0o600))
 	}
 	want, err := os.ReadFile(file) //nolint:gosec // A file of the test.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
@@ -161,9 +156,7 @@ func golden(t *testing.T, name, got string) {
 func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Create(t.Context(), object))
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // hook is what pre-commit reads of .pre-commit-hooks.yaml.
@@ -26,9 +28,7 @@ type hook struct {
 // program in the PATH. Fields that pre-commit does not have are refused.
 func TestHook(t *testing.T) {
 	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	var hooks []hook
 	if err := yaml.UnmarshalStrict(text, &hooks); err != nil || len(hooks) != 1 {
 		t.Fatalf("%d hooks, %v", len(hooks), err)
@@ -78,9 +78,7 @@ func TestPreCommit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			repository := repository(t, c.sample)
-			if err := os.WriteFile(filepath.Join(repository, ".pre-commit-config.yaml"), []byte(localHooks(t)), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, os.WriteFile(filepath.Join(repository, ".pre-commit-config.yaml"), []byte(localHooks(t)), 0o600))
 			git(t, repository, "add", "--all")
 			command := exec.CommandContext(t.Context(), program, "run", "--verbose") //nolint:gosec // The program that was looked up.
 			command.Dir = repository
@@ -98,9 +96,7 @@ func TestPreCommit(t *testing.T) {
 func localHooks(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	lines := []string{"repos:", "- repo: local", "  hooks:"}
 	for line := range strings.Lines(string(text)) {
 		lines = append(lines, "  "+strings.TrimRight(line, "\n"))
@@ -113,12 +109,8 @@ func repository(t *testing.T, sample string) string {
 	t.Helper()
 	folder := t.TempDir()
 	text, err := os.ReadFile(filepath.Join("../../config/samples", sample)) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "manifest.yaml"), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, os.WriteFile(filepath.Join(folder, "manifest.yaml"), text, 0o600))
 	git(t, folder, "init", "--quiet")
 	return folder
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/cluster/tree"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -99,13 +100,9 @@ func TestWatch(t *testing.T) {
 				await("Supported RolledOut")
 			}
 			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-			if err := cluster.Client.Update(t.Context(), config); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Update(t.Context(), config))
 			await("NotSupported")
-			if err := cluster.Client.Delete(t.Context(), server); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Delete(t.Context(), server))
 			await("NotReferenced")
 			stop()
 		})
@@ -124,12 +121,8 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, command.Start())
 	lines := bufio.NewScanner(stdout)
 	await = func(want string) {
 		t.Helper()
@@ -232,9 +225,7 @@ func TestExitStatus(t *testing.T) {
 // docs/tree.md shows.
 func TestCompletion(t *testing.T) {
 	program := filepath.Join(filepath.Dir(plugin), "kubectl_complete-scopegate")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700); err != nil { //nolint:gosec // It must be executable.
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700)) //nolint:gosec // It must be executable.
 	for want, words := range map[string][]string{
 		"kube-system\n": {"tree", "-n", "kube-sys"},
 		"wide\njson\n":  {"tree", "-o", ""},

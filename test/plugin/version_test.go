@@ -6,20 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestVersion prints the versions of a cluster with an operator of ToolHive that is
 // tested, of one that is not, and what a user sees who may not look for it.
 func TestVersion(t *testing.T) {
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	create(t, guarded, namespace("toolhive-system", nil))
 	operator := deployment("v0.50.0")
 	create(t, guarded, operator)
@@ -43,16 +42,12 @@ func TestVersion(t *testing.T) {
 		}
 		Notes []string
 	}
-	if err := json.Unmarshal([]byte(succeed(t, guarded, "version", "-o", "json")), &report); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, json.Unmarshal([]byte(succeed(t, guarded, "version", "-o", "json")), &report))
 	const warning = "scopegate is not tested with ToolHive v0.99.0, but with v0.44.0 to v0.63.0: see docs/compatibility.md before you rely on it"
 	if report.Client == "" || report.Server.Kubernetes != server.GitVersion || report.Server.ToolHive != "v0.99.0" || report.Server.Guard.Hold == "" {
 		t.Errorf("got %+v", report)
 	}
-	if diff := cmp.Diff([]string{warning}, report.Notes); diff != "" {
-		t.Errorf("notes (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "notes", []string{warning}, report.Notes)
 	if got := kubectl(t.Context(), guarded, "guard", "check", "-n", "default"); got.code != 0 || !strings.Contains(got.stdout, warning+"\n") {
 		t.Errorf("guard check: got %+v, want %q", got, warning)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // shown are the blocks of a page with a command, its output, and the golden file
@@ -19,16 +21,12 @@ var shown = regexp.MustCompile("(?m)^<!-- (test/plugin/testdata/\\S+) -->\n```co
 func TestDocumentedOutput(t *testing.T) {
 	const name = "../../docs/tree.md"
 	page, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	blocks := 0
 	current := shown.ReplaceAllFunc(page, func(block []byte) []byte {
 		parts := shown.FindSubmatch(block)
 		output, err := os.ReadFile(filepath.Join("../..", string(parts[1])))
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		blocks++
 		return []byte("<!-- " + string(parts[1]) + " -->\n```console\n" + string(parts[2]) + string(output) + "```")
 	})
@@ -36,9 +34,7 @@ func TestDocumentedOutput(t *testing.T) {
 		t.Fatalf("%s shows %d commands, want at least 3", name, blocks)
 	}
 	if *update {
-		if err := os.WriteFile(name, current, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(name, current, 0o600))
 		return
 	}
 	if diff := cmp.Diff(string(current), string(page)); diff != "" {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -28,17 +29,13 @@ func TestFailingRequestsCost(t *testing.T) {
 	}
 	ctx, started := t.Context(), time.Now()
 	w, err := newWorld(ctx, standalone, "cost")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	for _, name := range testenv.Many("many", costConsumers) {
 		server := testenv.Server(w.namespace, name, testenv.AuthServerRef("a", "openid"))
 		// There is none, so statuses are all there is to write.
 		server.Spec.OIDCConfigRef.Name = "none"
-		if err := w.Client.Create(ctx, server); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, w.Client.Create(ctx, server))
 	}
 	k := keep(ctx, w, 16, start{})
 	rates := []float64{0, 0.25, 0.5}
@@ -55,12 +52,8 @@ func TestFailingRequestsCost(t *testing.T) {
 			w.mu.Lock()
 			err := setBaseline("a", scopes, nil).do(ctx, w)
 			w.mu.Unlock()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := w.seen.await(ctx, w.namespace, func() string { return notAll(ctx, w, want) }); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
+			expect.NoError(t, w.seen.await(ctx, w.namespace, func() string { return notAll(ctx, w, want) }))
 			took[rate] = append(took[rate], time.Since(begin))
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -28,18 +29,14 @@ func TestSlowAPIServer(t *testing.T) {
 		delay = 2 * time.Second
 	}
 	w, err := newWorld(t.Context(), standalone, "slow")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	proxy := newProxy(t)
 	proxy.Delay = delay
 	process := startThrough(t, proxy, w)
 	for _, e := range append([]edit{nudge("web")}, story()[:3]...) {
 		begin := time.Now()
-		if err := w.do(t.Context(), e, false); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, w.do(t.Context(), e, false))
 		awaitRight(t, w)
 		// What the manager knows of the edit is late, so that it acts late.
 		if took := time.Since(begin); took < delay {
@@ -59,9 +56,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
 	plane, err := testenv.Start(t.Context(), controlplane.Options{GarbageCollector: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := plane.Stop(); err != nil {
 			t.Error(err)
@@ -73,9 +68,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 		t.Helper()
 		server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth"))
 		for _, object := range []client.Object{testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server} {
-			if err := plane.Client.Create(t.Context(), object); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, plane.Client.Create(t.Context(), object))
 		}
 		begin := time.Now()
 		awaitReason(t, plane.Client, server, reason)
@@ -83,12 +76,8 @@ func TestCRDsAreReplaced(t *testing.T) {
 	}
 	fill("openid", v1alpha1.ReasonBaselineScopesSupported)
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := envtest.UninstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, envtest.UninstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: crds}))
 	for _, crd := range crds {
 		testenv.AwaitGone(t, plane.Client, crd)
 	}
@@ -112,19 +101,13 @@ func TestCRDsAreReplaced(t *testing.T) {
 func TestNamespaceIsBeingDeleted(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "being-deleted")
 	// Nobody empties it here, so it stays as it is.
-	if err := w.Client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.Client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
 	// A child is missing, and the verdict changes twice.
 	for _, e := range []edit{replaceChild("web", false, false), setScopes("web", []string{"email"})} {
-		if err := e.do(t.Context(), w); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, e.do(t.Context(), w))
 	}
 	awaitReason(t, w.Client, w.objects["web"], v1alpha1.ReasonBaselineScopeNotSupported)
-	if err := setScopes("web", nil).do(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setScopes("web", nil).do(t.Context(), w))
 	awaitReason(t, w.Client, w.objects["web"], v1alpha1.ReasonBaselineScopesSupported)
 	server := testenv.Await(t, w.Client, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}}, "says why it does not roll out", func(s *v1beta1.MCPServer) bool {
 		return testenv.Condition(s.Status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonRolloutFailed
@@ -142,9 +125,7 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 func TestDeletedWhileHeld(t *testing.T) {
 	w, kept := settledWorld(t, guarded, "deleted-while-held")
 	for _, e := range []edit{setScopes("api", []string{"openid"}), holds("api")} {
-		if err := w.do(t.Context(), e, true); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, w.do(t.Context(), e, true))
 	}
 	awaitRight(t, w)
 	api := w.objects["api"]
@@ -152,9 +133,7 @@ func TestDeletedWhileHeld(t *testing.T) {
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(heldMap), heldMap); err != nil || heldMap.Labels[guard.HeldLabel] == "" {
 		t.Fatalf("the ConfigMap is not held: %v", err)
 	}
-	if err := w.do(t.Context(), toggle("api"), true); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.do(t.Context(), toggle("api"), true))
 	testenv.AwaitGone(t, w.Client, heldMap)
 	awaitRight(t, w)
 	if err := kept.end(); err != nil {
@@ -165,24 +144,16 @@ func TestDeletedWhileHeld(t *testing.T) {
 // TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
 func TestClockOfAnHourAhead(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "clock")
-	if err := kept.end(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, kept.end())
 	ahead := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
 	server := &v1beta1.MCPServer{}
-	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(w.objects["web"]), server); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(w.objects["web"]), server))
 	for i := range server.Status.Conditions {
 		server.Status.Conditions[i].LastTransitionTime = ahead
 	}
-	if err := w.Client.Status().Update(t.Context(), server); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.Client.Status().Update(t.Context(), server))
 	kept = keep(t.Context(), w, 1, start{})
-	if err := w.do(t.Context(), setScopes("web", []string{"email"}), true); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.do(t.Context(), setScopes("web", []string{"email"}), true))
 	condition := awaitReason(t, w.Client, server, v1alpha1.ReasonBaselineScopeNotSupported)
 	if !condition.LastTransitionTime.Before(&ahead) {
 		t.Errorf("the transition is of %s, which is in the future", condition.LastTransitionTime)
@@ -197,9 +168,7 @@ func TestClockOfAnHourAhead(t *testing.T) {
 func settledWorld(t *testing.T, p *plane, namespace string) (*world, *supervisor) {
 	t.Helper()
 	w, err := newWorld(t.Context(), p, namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	kept := keep(t.Context(), w, 1, start{})
 	awaitRight(t, w)
@@ -209,9 +178,7 @@ func settledWorld(t *testing.T, p *plane, namespace string) (*world, *supervisor
 // awaitRight waits until everything in a world is as the model says.
 func awaitRight(t *testing.T, w *world) {
 	t.Helper()
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.seen.await(t.Context(), w.namespace, w.wrong))
 }
 
 // awaitReason waits until the condition BaselineScopesValid of an object has a reason.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
@@ -22,32 +23,22 @@ func TestOutage(t *testing.T) {
 		lengths = []time.Duration{5 * time.Second, 15 * time.Second, 60 * time.Second}
 	}
 	w, err := newWorld(t.Context(), standalone, "outage")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	proxy := newProxy(t)
 	process := startThrough(t, proxy, w)
-	if err := standalone.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, standalone.seen.await(t.Context(), w.namespace, w.wrong))
 	edits := story()
 	for _, length := range lengths {
 		proxy.Away()
 		for _, e := range edits[:3] {
-			if err := w.do(t.Context(), e, false); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, w.do(t.Context(), e, false))
 		}
 		edits = edits[3:]
 		<-time.After(length)
-		if err := proxy.Back(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, proxy.Back(t.Context()))
 		begin := time.Now()
-		if err := standalone.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, standalone.seen.await(t.Context(), w.namespace, w.wrong))
 		report("R6", begin, fmt.Sprintf("the API server is away for %s, with three edits meanwhile", length), "0 exits, recovered in %s",
 			time.Since(begin).Round(100*time.Millisecond))
 	}
@@ -64,9 +55,7 @@ func newProxy(t *testing.T) *faults.Proxy {
 		host = target.Host
 	}
 	proxy, err := faults.NewProxy(t.Context(), host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(proxy.Away)
 	return proxy
 }

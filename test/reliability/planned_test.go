@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
@@ -74,9 +75,7 @@ func plan(p *plane, name string, edits []edit, each func(i int, s *step)) schedu
 func undisturbed(t *testing.T, p *plane, name string, edits []edit) outcome {
 	t.Helper()
 	o, err := play(t.Context(), plan(p, name, edits, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return o
 }
 
@@ -171,9 +170,7 @@ func TestThePast(t *testing.T) {
 			// One at a time: what is reconciled is counted for the whole process.
 			o, err := play(t.Context(), s)
 			total.add(o)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 		}
 	}
 	report("R3", begin, &total, "0 unsafe actions")

@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/check"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
@@ -23,9 +24,7 @@ const ns = "ns"
 func selectors(t *testing.T, selector string) cluster.Selectors {
 	t.Helper()
 	parsed, err := labels.Parse(selector)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return cluster.Selectors{parsed}
 }
 
@@ -97,12 +96,8 @@ func TestFindings(t *testing.T) {
 				}
 			}
 			slices.Sort(rules)
-			if diff := cmp.Diff(c.want, rules); diff != "" {
-				t.Errorf("rules (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(c.deny, deny); diff != "" {
-				t.Errorf("with deny (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "rules", c.want, rules)
+			expect.Equal(t, "with deny", c.deny, deny)
 			if diff := cmp.Diff(counted, report.Summary.Deny); diff != "" {
 				t.Errorf("summary (-findings +summary):\n%s", diff)
 			}

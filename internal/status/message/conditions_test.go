@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/message"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -30,9 +30,7 @@ func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) r
 		}
 		return nil, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return pair
 }
 
@@ -91,9 +89,7 @@ func TestForConsumer(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, wantOf(message.ForConsumer(tc.pair))); diff != "" {
-				t.Errorf("condition (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "condition", tc.want, wantOf(message.ForConsumer(tc.pair)))
 		})
 	}
 }
@@ -132,9 +128,7 @@ func TestForConfig(t *testing.T) {
 		"unresolved hides supported":     {config, []resolve.Pair{server("b", "openid", "admin"), unresolved("a")}, want{"Unknown", "ScopesNotResolved", `MCPServer "a" runs an auth server but has no spec.oidcConfigRef: name an MCPOIDCConfig there`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, wantOf(message.ForConfig(tc.config, tc.pairs))); diff != "" {
-				t.Errorf("condition (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "condition", tc.want, wantOf(message.ForConfig(tc.config, tc.pairs)))
 		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -41,18 +42,14 @@ func newSuite(t *testing.T) suite {
 	cfg := rest.CopyConfig(cluster.Config)
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}
 	quiet, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return suite{Client: quiet, namespace: cluster.Namespace(t)}
 }
 
 func loadCases(t *testing.T) []corpus.Case {
 	t.Helper()
 	cases, err := corpus.Load(os.DirFS("../../testdata"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return cases
 }
 
@@ -61,9 +58,7 @@ func loadCases(t *testing.T) []corpus.Case {
 func (s suite) withoutRules(t *testing.T, cases []corpus.Case, store func()) {
 	t.Helper()
 	original, err := config.Objects("crd")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	weak := make([]*unstructured.Unstructured, len(original))
 	for i, crd := range original {
 		weak[i] = crd.DeepCopy()
@@ -95,14 +90,10 @@ func (s suite) replaceCRDs(t *testing.T, crds []*unstructured.Unstructured, case
 	for _, crd := range crds {
 		stored := &unstructured.Unstructured{}
 		stored.SetGroupVersionKind(crd.GroupVersionKind())
-		if err := s.Get(t.Context(), client.ObjectKeyFromObject(crd), stored); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, s.Get(t.Context(), client.ObjectKeyFromObject(crd), stored))
 		crd = crd.DeepCopy()
 		crd.SetResourceVersion(stored.GetResourceVersion())
-		if err := s.Update(t.Context(), crd); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, s.Update(t.Context(), crd))
 	}
 	probes := map[string]corpus.Case{}
 	for _, c := range cases {

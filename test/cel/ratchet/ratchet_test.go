@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const (
@@ -122,9 +123,7 @@ func TestRatcheting(t *testing.T) {
 				object := s.object(byPath[c].Object, "v1beta1", stored(c, edit))
 				object.SetFinalizers([]string{finalizer})
 				addOpaqueContent(t, object)
-				if err := s.Create(t.Context(), object); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, s.Create(t.Context(), object))
 			}
 		}
 		for i, c := range rejects {
@@ -132,9 +131,7 @@ func TestRatcheting(t *testing.T) {
 			if path.Base(path.Dir(c.Path)) != "token-source-required" {
 				addOpaqueContent(t, object)
 			}
-			if err := s.Create(t.Context(), object); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, s.Create(t.Context(), object))
 		}
 	})
 	for c := range edits {
@@ -158,9 +155,7 @@ func (s suite) checkEdits(t *testing.T, name string, original *unstructured.Unst
 	t.Helper()
 	for i, step := range steps {
 		object := s.object(original, []string{"v1beta1", "v1alpha1"}[i%2], name)
-		if err := s.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, s.Get(t.Context(), client.ObjectKeyFromObject(object), object))
 		for path, value := range step.set {
 			set(t, object, path, value)
 		}
@@ -236,9 +231,7 @@ func TestNothingBecomesInvalid(t *testing.T) {
 			t.Parallel()
 			for i, valid := range accepts[folder] {
 				object := s.object(valid.Object, "v1beta1", fmt.Sprintf("valid-%s-%d", path.Base(folder), i))
-				if err := s.Create(t.Context(), object); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, s.Create(t.Context(), object))
 				for _, invalid := range rejects[folder] {
 					edited := object.DeepCopy()
 					edited.Object["spec"] = invalid.Object.DeepCopy().Object["spec"]
@@ -283,7 +276,5 @@ func TestEveryRuleIsStored(t *testing.T) {
 
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
 	t.Helper()
-	if err := unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...))
 }

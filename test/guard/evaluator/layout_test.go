@@ -8,6 +8,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
@@ -15,9 +16,7 @@ import (
 func newEvaluator(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *evaluator.Evaluator {
 	t.Helper()
 	e, err := evaluator.New(change)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return e
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
@@ -29,14 +30,10 @@ func TestSizes(t *testing.T) {
 	all := 0
 	for _, pattern := range []string{"guard/policies/*.yaml", "guard/hold/*.yaml", "guard/start-up/*.yaml"} {
 		names, err := fs.Glob(config.Files, pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		for _, name := range names {
 			text, err := config.Files.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			size := 0
 			for line := range bytes.Lines(text) {
 				if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) {
@@ -77,9 +74,7 @@ func expressions(all policies.Policies) map[string]string {
 func load(t *testing.T) policies.Policies {
 	t.Helper()
 	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return all
 }
 
@@ -96,9 +91,7 @@ func TestExpressionsAreShort(t *testing.T) {
 func TestTwins(t *testing.T) {
 	text := func(name string) string {
 		text, err := config.Files.ReadFile("guard/policies/" + name + ".yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		return string(text)
 	}
 	words := func(text string) []string {

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -23,16 +23,10 @@ const staticRule = "virtualmcpserver/baseline-in-advertised-scopes/"
 func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
 	t.Helper()
 	cases, err := corpus.Load(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, Settle(t.Context(), cluster.Client))
 	// It does not print the warnings of v1alpha1.
 	quiet, _ := Client(t, cluster)
 	counts := map[bool]int{}
@@ -61,9 +55,7 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
 					// The rule leaves the defaults to the controller; the policy does not.
 					refusal = Refusal{}
 				}
-				if diff := cmp.Diff(want, refusal); diff != "" {
-					t.Errorf("(-want +got):\n%s", diff)
-				}
+				expect.Equal(t, "", want, refusal)
 			})
 		}
 	}

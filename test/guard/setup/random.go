@@ -18,6 +18,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -50,9 +51,7 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 		if t.Failed() {
 			return
 		}
-		if err := Settle(t.Context(), cluster.Client); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, Settle(t.Context(), cluster.Client))
 		InParallel(len(worlds), func(i int) {
 			g := generator{rand.New(rand.NewPCG(seed+1, uint64(first+i))), names[i]} //nolint:gosec // Repeatable on purpose.
 			for range editsEach {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
@@ -223,8 +224,6 @@ func Client(t testing.TB, cluster *testenv.Cluster) (client.Client, *Warnings) {
 	cfg := rest.CopyConfig(cluster.Config)
 	cfg.WarningHandlerWithContext = warnings
 	c, err := client.New(cfg, client.Options{Scheme: cluster.Client.Scheme()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return c, warnings
 }

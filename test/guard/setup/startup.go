@@ -12,6 +12,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -25,9 +26,7 @@ var startUpRules = []string{
 func StartUpCases(t *testing.T, root fs.FS) (accepts, rejects []corpus.Case) {
 	t.Helper()
 	cases, err := corpus.Load(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, c := range cases {
 		kind := path.Dir(path.Dir(c.Path))
 		switch {
@@ -54,12 +53,8 @@ func StartUpCases(t *testing.T, root fs.FS) (accepts, rejects []corpus.Case) {
 func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
 	t.Helper()
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, Settle(t.Context(), cluster.Client))
 	// It does not print the warnings of v1alpha1.
 	quiet, _ := Client(t, cluster)
 	accepts, rejects := StartUpCases(t, root)

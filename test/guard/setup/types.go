@@ -16,6 +16,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
@@ -25,13 +26,9 @@ import (
 func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	clientset, err := kubernetes.NewForConfig(cluster.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	// One that must be found fault with.
 	wrong := all.Validating[0].DeepCopy()
 	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
@@ -64,9 +61,7 @@ func startTypeChecker(t *testing.T, kubeconfig string) {
 	t.Helper()
 	command := exec.Command(filepath.Join(os.Getenv(controlplane.AssetsVariable), "kube-controller-manager"), //nolint:gosec // The pinned binary.
 		"--kubeconfig="+kubeconfig, "--controllers=validatingadmissionpolicy-status-controller", "--leader-elect=false", "--secure-port=0")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, command.Start())
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
 		_ = command.Wait()

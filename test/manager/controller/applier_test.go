@@ -14,6 +14,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -61,9 +62,7 @@ func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
 		for _, child := range children {
 			child.SetNamespace(namespace)
 			child.SetName(childKey(server).Name)
-			if err := cluster.Client.Patch(t.Context(), child, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`))); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Patch(t.Context(), child, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`))))
 		}
 	}
 	applier := &rollout.Applier{Client: cluster.Client, Live: readerAfter{cluster.Client, takeOver}}

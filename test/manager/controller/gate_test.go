@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -42,17 +43,13 @@ func awaitBaselines(t testing.TB, object client.Object, want ...string) {
 	})
 	list := &appsv1.ReplicaSetList{}
 	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
-	if err := cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector))
 	for _, set := range list.Items {
 		got = append(got, strings.Join(baselineOf(t, set.Spec.Template), " "))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the baselines of the ReplicaSets (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "the baselines of the ReplicaSets", want, got)
 }
 
 // fingerprint is every child of a consumer with its resourceVersion, after
@@ -64,9 +61,7 @@ func fingerprint(t testing.TB, object client.Object) []string {
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1 && len(d.Status.Conditions) == 2
 	})
 	service := serviceOf(object)
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service))
 	return append(children(t, object, &appsv1.ReplicaSetList{}),
 		"deployment "+deployment.ResourceVersion, "service "+service.ResourceVersion)
 }
@@ -117,9 +112,7 @@ func TestInvalidNeverRolls(t *testing.T) {
 
 			setBaseline(t, "openid", "admin")
 			awaitVerdict(t, consumer, notSupported)
-			if diff := cmp.Diff(before, fingerprint(t, consumer)); diff != "" {
-				t.Errorf("the invalid baseline changed what runs (-before +after):\n%s", diff)
-			}
+			expect.Equal(t, "the invalid baseline changed what runs", before, fingerprint(t, consumer))
 
 			setBaseline(t, "openid", "email")
 			awaitVerdict(t, consumer, rolling)
@@ -227,9 +220,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			awaitVerdict(t, server, waiting(isSupported, "NameConflict"))
 
 			after := theirs.DeepCopyObject().(client.Object)
-			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after))
 			for _, entry := range after.GetManagedFields() {
 				if entry.Manager == status.FieldManager {
 					t.Errorf("scopegate wrote %s: %+v", name, entry)
@@ -284,9 +275,7 @@ func TestRolledOutIsReady(t *testing.T) {
 	before := pod.DeepCopy()
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
-	if err := cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)))
 	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
 }
 
@@ -298,9 +287,7 @@ func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	server := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
 	create(t, server)
 	manager, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: cluster.Client.Scheme()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for what, act := range map[string]func() error{
 		"read Secrets":          func() error { return manager.List(t.Context(), &corev1.SecretList{}) },
 		"read ConfigMaps":       func() error { return manager.List(t.Context(), &corev1.ConfigMapList{}) },
@@ -327,9 +314,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 	awaitVerdict(t, server, rolling)
 	before := fingerprint(t, server)
 
-	if err := cluster.Client.Delete(t.Context(), server); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Delete(t.Context(), server))
 	for _, step := range []struct {
 		scope string
 		want  metav1.ConditionStatus
@@ -342,8 +327,6 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 			return s.DeletionTimestamp != nil && testenv.Condition(s.Status.Conditions, v1alpha1.ConditionBaselineScopesValid).Status == step.want
 		})
 	}
-	if diff := cmp.Diff(before, fingerprint(t, server)); diff != "" {
-		t.Errorf("the children (-before +after):\n%s", diff)
-	}
+	expect.Equal(t, "the children", before, fingerprint(t, server))
 	edit(t, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -121,9 +122,7 @@ func noChildren(t testing.TB, object client.Object) {
 func children(t testing.TB, object client.Object, list client.ObjectList) []string {
 	t.Helper()
 	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
-	if err := cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector))
 	var found []string
 	add := func(item client.Object) {
 		found = append(found, fmt.Sprintf("%T %s uid %s generation %d", item, item.GetName(), item.GetUID(), item.GetGeneration()))

@@ -8,6 +8,7 @@ import (
 
 	eventsv1 "k8s.io/api/events/v1"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -28,13 +29,9 @@ func TestGuardInNamespaces(t *testing.T) {
 func rendered(t *testing.T, example string) string {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), "kustomize", "build", "config/examples/"+example)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "manifest.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(path, text, 0o600))
 	return path
 }
 

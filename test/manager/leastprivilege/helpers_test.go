@@ -20,6 +20,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -32,9 +33,7 @@ var insecure = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Con
 func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Create(t.Context(), object))
 	}
 }
 
@@ -85,9 +84,7 @@ func evaluated[T status.Object](t *testing.T, i *installed, object T) {
 func isNotEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	server := &v1beta1.MCPServer{}
-	if err := i.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "web"}, server); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, i.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "web"}, server))
 	if len(server.Status.Conditions) > 0 {
 		t.Errorf("MCPServer %s/web, whose namespace is not watched, has %v", namespace, server.Status.Conditions)
 	}
@@ -135,9 +132,7 @@ func scraper(t *testing.T, i *installed, role string) string {
 		})
 	}
 	token, err := i.Token(t.Context(), account.Namespace, account.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return token
 }
 
@@ -182,9 +177,7 @@ func unbind(t *testing.T, i *installed, name string) {
 	t.Helper()
 	for _, mode := range []string{"default", "deny", "warn"} {
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + mode}}
-		if err := i.Client.Delete(t.Context(), binding); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, i.Client.Delete(t.Context(), binding))
 	}
 }
 

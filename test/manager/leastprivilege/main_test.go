@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
@@ -87,15 +88,11 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	t.Helper()
 	folder := t.TempDir()
 	policy, log := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
-	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(policy, []byte(auditPolicy), 0o600))
 	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := cluster.Stop(); err != nil {
 			t.Error(err)
@@ -104,9 +101,7 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	i := &installed{Cluster: cluster, auditLog: log}
 	if toolhive {
 		crds, err := setup.ToolHiveCRDs(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		i.apply(t, crds)
 	}
 	for _, namespace := range []string{"team-a", "team-b", "team-c"} {
@@ -115,17 +110,13 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	for _, manifest := range manifests {
 		i.apply(t, manifest)
 		objects, err := setup.DecodeFile(manifest)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		i.objects = append(i.objects, objects...)
 	}
 	for _, object := range i.objects {
 		if object.GetKind() == "Deployment" {
 			i.deployment = &appsv1.Deployment{}
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i.deployment); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i.deployment))
 		}
 	}
 	i.kubeconfig = i.KubeconfigOf(t, controlplane.Namespace, i.account())
@@ -186,25 +177,19 @@ const listing = "KUBE_FEATURE_WatchListClient=false"
 // stop ends a manager as the kubelet does.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
-	if err := p.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, p.Stop())
 }
 
 // scrape gets the metrics with a token and returns the HTTP status.
 func (p *process) scrape(t *testing.T, token string) int {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+p.metrics+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := insecure.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	return response.StatusCode
 }

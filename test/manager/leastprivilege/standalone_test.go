@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -94,12 +95,8 @@ func remove(t *testing.T, i *installed, namespace string) {
 // edit changes an object as it is stored.
 func edit(t *testing.T, i *installed, object client.Object, change func()) {
 	t.Helper()
-	if err := i.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, i.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
 	before := object.DeepCopyObject().(client.Object)
 	change()
-	if err := i.Client.Patch(t.Context(), object, client.MergeFrom(before)); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, i.Client.Patch(t.Context(), object, client.MergeFrom(before)))
 }

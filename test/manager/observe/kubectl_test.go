@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -48,16 +49,12 @@ func TestKubectlWait(t *testing.T) {
 	if output := <-waited; !strings.Contains(output, "condition met") {
 		t.Fatalf("waiting from the creation: %s", output)
 	}
-	if err := first.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, first.Stop())
 
 	// The condition is still True, but of the object as it was.
 	patch := client.MergeFrom(server.DeepCopy())
 	server.Spec.OIDCConfigRef.Scopes = []string{"email"}
-	if err := cluster.Client.Patch(t.Context(), server, patch); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Patch(t.Context(), server, patch))
 	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
 		t.Errorf("with a condition of an older generation: got %v, want a timeout: %s", err, output)
 	}

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -110,9 +110,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	for i, step := range []struct{ scope, status string }{{"admin", "False"}, {"email", "True"}} {
 		patch := client.MergeFrom(config.DeepCopy())
 		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
-		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 		says(int64(i+2), step.status)
 	}
 	// Without the MCPOIDCConfig, Ready waits for it whenever the baseline is good.
@@ -129,23 +127,17 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		got = transitions(t, manager.Logs())
 		return len(got) >= len(want), nil
 	})
-	if diff := cmp.Diff(want, sorted(got)); diff != "" {
-		t.Errorf("lines of the log (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "lines of the log", want, sorted(got))
 
 	before := len(ofControllers(manager.Logs()))
 	const nudges = 50
 	start, err := reconciles(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for i := range nudges {
 		// A label wakes the reconciler of the object; each edit is awaited, so that
 		// none is merged with the next.
 		patch := fmt.Sprintf(`{"metadata":{"labels":{"nudge":"%d"}}}`, i)
-		if err := cluster.Client.Patch(t.Context(), server, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Patch(t.Context(), server, client.RawPatch("application/merge-patch+json", []byte(patch))))
 		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 			now, err := reconciles(ctx, address)
 			return now >= start+float64(i+1), err

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -65,9 +66,7 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 		"--metrics-bind-address", address, "--metrics-secure", "--health-probe-bind-address", "0")
 	token := func(account string) string {
 		token, err := cluster.Token(t.Context(), namespace, account)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		return token
 	}
 	for name, tc := range map[string]struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -23,9 +24,7 @@ func checkedWith(t *testing.T, server *v1beta1.MCPServer, baseline ...string) ro
 	pair, err := resolve.Resolve(consumer, func(string) (*v1beta1.MCPExternalAuthConfig, error) {
 		return testenv.Config(server.Namespace, "shared", baseline...), nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	checked, hold := rollout.Check(pair, true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
@@ -78,9 +77,7 @@ func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
 		t.Error("the apply succeeded over somebody else's Service")
 	}
 	after := &corev1.Service{}
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after))
 	if after.ResourceVersion != theirs.ResourceVersion {
 		t.Errorf("somebody else's Service was written: %+v", after.ManagedFields)
 	}

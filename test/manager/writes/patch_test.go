@@ -14,6 +14,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -26,9 +27,7 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 	wire, cfg := &wire{}, cluster.ManagerConfig()
 	wire.wrap(cfg)
 	c, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return c, wire
 }
 
@@ -38,9 +37,7 @@ func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
 	create(t, config)
 	status.Set(&config.Status, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
-	if err := cluster.Client.Status().Update(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
 	return config
 }
 
@@ -51,9 +48,7 @@ func condition(conditionType string, status metav1.ConditionStatus, reason strin
 func live(t *testing.T, of *v1beta1.MCPExternalAuthConfig) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	live := &v1beta1.MCPExternalAuthConfig{}
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(of), live); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(of), live))
 	return live
 }
 
@@ -88,9 +83,7 @@ func TestMutateAndPatchStatus(t *testing.T) {
 		t.Errorf("a change of conditions replaces them whole: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}
 
-	if diff := cmp.Diff(original, cached); diff != "" {
-		t.Errorf("the object of the cache was changed (-before +after):\n%s", diff)
-	}
+	expect.Equal(t, "the object of the cache was changed", original, cached)
 }
 
 // TestAnotherWriterSurvives lets somebody write another field of the status
@@ -100,9 +93,7 @@ func TestAnotherWriterSurvives(t *testing.T) {
 	cached := evaluated(t)
 	other := cached.DeepCopy()
 	other.Status.ObservedGeneration = 42
-	if err := cluster.Client.Status().Update(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), other))
 	patched := func(seen *v1beta1.MCPExternalAuthConfig, want bool) {
 		t.Helper()
 		changed, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "Patched" })
@@ -128,9 +119,7 @@ func TestErrorsAreTheServers(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "status.conditions[0].reason") {
 		t.Errorf("a status that the schema refuses gives %v", err)
 	}
-	if err := cluster.Client.Delete(t.Context(), cached.DeepCopy()); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Delete(t.Context(), cached.DeepCopy()))
 	changed, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.ObservedGeneration = 9 })
 	if err != nil || changed {
 		t.Errorf("an object that is gone gives changed %v, error %v", changed, err)

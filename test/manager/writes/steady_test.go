@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -28,9 +28,7 @@ type reconciles struct{ ended, pending float64 }
 func countReconciles(t *testing.T) reconciles {
 	t.Helper()
 	ended, pending, err := testenv.Reconciles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return reconciles{ended, pending}
 }
 
@@ -86,9 +84,7 @@ func settle(t *testing.T, namespace string) {
 	t.Helper()
 	manager := cluster.StartManager(t, nil)
 	awaitSettled(t, namespace)
-	if err := manager.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, manager.Stop())
 }
 
 // TestSteadyStateWritesNothing reconciles 500 settled objects once more, as a
@@ -114,9 +110,7 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 	idle := countReconciles(t)
 	second := cluster.StartManager(t, wire.wrap)
 	awaitReconciles(t, idle, idle, objects)
-	if err := second.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, second.Stop())
 	if sent := wire.take(writes...); len(sent) != 0 {
 		t.Errorf("%d writes in a steady state, the first: %s", len(sent), sent[0])
 	}
@@ -145,22 +139,16 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	wire.take()
 
 	before := countReconciles(t)
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config))
 	patch := client.MergeFrom(config.DeepCopy())
 	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
-	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 	// Each consumer and the config turn to False. So does Ready, for the same
 	// reason: that is no other event. An event follows the write that it tells of.
 	const events = changing + 1
 	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
 	awaitReconciles(t, idle, before, consumers+1)
-	if err := manager.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, manager.Stop())
 	counts := map[string]int{}
 	for _, request := range wire.takeWritten() {
 		switch {
@@ -174,9 +162,7 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 			counts[request]++
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing, "events": events}, counts); diff != "" {
-		t.Errorf("writes (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "writes", map[string]int{"config": 1, "consumers": changing, "events": events}, counts)
 }
 
 // awaitEvents waits until a namespace has at least n events of scopegate about
@@ -209,9 +195,7 @@ func TestEventsOnTransitions(t *testing.T) {
 		t.Helper()
 		patch := client.MergeFrom(config.DeepCopy())
 		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{scope}
-		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 		config = testenv.Await(t, cluster.Client, config, "says "+want, func(c *v1beta1.MCPExternalAuthConfig) bool {
 			return c.Status.ObservedGeneration == c.Generation && string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == want
 		})
@@ -233,7 +217,5 @@ func TestEventsOnTransitions(t *testing.T) {
 	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {
 		got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
 	}
-	if diff := cmp.Diff(want, sorted(got)); diff != "" {
-		t.Errorf("events of the config (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "events of the config", want, sorted(got))
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestEveryKindIsWatchedFromTheStart starts the cache of a manager without its
@@ -18,9 +17,7 @@ func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
 	wire, cfg := &wire{}, cluster.ManagerConfig()
 	wire.wrap(cfg)
 	mgr, err := operator.New(t.Context(), cfg, operator.Options{Standalone: true, MetricsBindAddress: "0", Embedded: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	wire.take()
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -43,7 +40,5 @@ func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
 			delete(seen, resource)
 		}
 	}
-	if diff := cmp.Diff(want, seen); diff != "" {
-		t.Errorf("resources that were read (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "resources that were read", want, seen)
 }

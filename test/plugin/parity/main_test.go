@@ -24,6 +24,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -82,19 +83,13 @@ func weaken(value any) {
 func enforce(t *testing.T, namespace string, cases []corpus.Case) {
 	t.Helper()
 	crds, err := config.Objects("crd")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, crd := range crds {
 		stored := &unstructured.Unstructured{}
 		stored.SetGroupVersionKind(crd.GroupVersionKind())
-		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(crd), stored); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(crd), stored))
 		crd.SetResourceVersion(stored.GetResourceVersion())
-		if err := cluster.Client.Update(t.Context(), crd); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Update(t.Context(), crd))
 	}
 	probes := map[string]corpus.Case{}
 	for _, c := range cases {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // casesVariable sets how many manifests are compared.
@@ -43,9 +44,7 @@ func TestParity(t *testing.T) {
 		}
 	}
 	cases, err := corpus.Load(os.DirFS("../../testdata"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	g := generator{Rand: rand.New(rand.NewPCG(1, 2)), schemas: schemas(t)} //nolint:gosec // Reproducible on purpose.
 	namespace := cluster.Namespace(t)
 	stored := store(t, g, namespace, cases)
@@ -61,9 +60,7 @@ func TestParity(t *testing.T) {
 			return nil
 		})
 	}
-	if err := compared.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, compared.Wait())
 	counts := map[string]int{}
 	for _, outcome := range outcomes {
 		counts[outcome]++
@@ -79,9 +76,7 @@ func TestParity(t *testing.T) {
 func schemas(t *testing.T) map[string]*schema.Structural {
 	t.Helper()
 	all, err := corpus.Schemas()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	byKind := map[string]*schema.Structural{}
 	for _, s := range all {
 		byKind[s.Kind] = s.Structural

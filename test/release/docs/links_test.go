@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const root = "../../.."
@@ -57,9 +57,7 @@ func pages(t *testing.T) map[string]string {
 		}
 		return relErr
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return found
 }
 
@@ -172,9 +170,7 @@ func TestBrokenLinks(t *testing.T) {
 		"#gone: docs/page.md has no such heading", "gone.md: no such file", hosted + "gone.go: no such file",
 		"../README.md#gone: README.md has no such heading", "#no-heading: docs/page.md has no such heading",
 	}
-	if diff := cmp.Diff(want, broken(pages, "docs/page.md")); diff != "" {
-		t.Errorf("problems (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "problems", want, broken(pages, "docs/page.md"))
 }
 
 // makeTargets returns the targets that the code of a page names.
@@ -207,9 +203,7 @@ func makeTargets(page string) []string {
 func makefile(t *testing.T) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	targets := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		if match := makeTarget.FindStringSubmatch(line); match != nil {
@@ -235,7 +229,5 @@ func TestMakeTargets(t *testing.T) {
 	}
 	got := makeTargets("Run `make test` or `make`, to make sure.\n```sh\n$ make build authserver   # both\nexport A=\"$(make controlplane)\"\nmake run ARGS=--exit\n```\n")
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{"authserver", "build", "controlplane", "run", "test"}, got); diff != "" {
-		t.Errorf("targets (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "targets", []string{"authserver", "build", "controlplane", "run", "test"}, got)
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 var (
@@ -23,9 +25,7 @@ func TestWorkflows(t *testing.T) {
 	targets := makefile(t)
 	for _, file := range files {
 		text, err := os.ReadFile(file) //nolint:gosec // A file of this repository.
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		named := matrixTarget.FindAllSubmatch(text, -1)
 		for _, run := range step.FindAllSubmatch(text, -1) {
 			match := makeStep.FindSubmatch(run[1])

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	lua "github.com/yuin/gopher-lua"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
@@ -150,12 +150,8 @@ func TestArgoCDBetweenWrites(t *testing.T) {
 				object["status"] = tc.status
 			}
 			got, err := run(script(t), object)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("health (-want +got):\n%s", diff)
-			}
+			expect.NoError(t, err)
+			expect.Equal(t, "health", tc.want, got)
 		})
 	}
 }
@@ -178,9 +174,7 @@ func TestArgoCDLayout(t *testing.T) {
 		"metadata": map[string]any{"name": "argocd-cm", "namespace": "argocd", "labels": map[string]any{
 			"app.kubernetes.io/name": "argocd-cm", "app.kubernetes.io/part-of": "argocd"}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	head := "# Written from health.lua; do not edit. Merge its data into your own argocd-cm, for\n" +
 		"# instance: kubectl patch configmap argocd-cm -n argocd --patch-file argocd-cm.yaml\n"
 	golden(t, filepath.Join(folder, "argocd/argocd-cm.yaml"), append([]byte(head), text...))
@@ -191,9 +185,7 @@ func TestArgoCDLayout(t *testing.T) {
 func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 	t.Helper()
 	if *update {
-		if err := errorsOf(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, errorsOf(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)))
 	}
 	golden(t, filepath.Join(target, "health.lua"), []byte(script(t)))
 	type test struct {
@@ -211,20 +203,14 @@ func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 		object := row.Object.DeepCopy()
 		shorten(object.Object)
 		text, err := yaml.Marshal(object.Object)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		said, err := run(script(t), object.Object)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		golden(t, filepath.Join(target, "testdata", name), text)
 		tests = append(tests, test{said, "testdata/" + name})
 	}
 	text, err := yaml.Marshal(map[string]any{"tests": tests})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	golden(t, filepath.Join(target, "health_test.yaml"), text)
 }
 

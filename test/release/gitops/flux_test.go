@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
@@ -27,9 +28,7 @@ func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 			Checks []kustomize.CustomHealthCheck `json:"healthCheckExprs"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(read(t, filepath.Join(folder, "flux/kustomization-example.yaml")), &manifest); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal(read(t, filepath.Join(folder, "flux/kustomization-example.yaml")), &manifest))
 	byKind := map[string]kustomize.CustomHealthCheck{}
 	for _, check := range manifest.Spec.Checks {
 		if check.APIVersion != "toolhive.stacklok.dev/v1beta1" {
@@ -102,9 +101,7 @@ func mutation(part string) string {
 func TestFluxWithoutStatus(t *testing.T) {
 	for kind, check := range checks(t) {
 		evaluator, err := cel.NewStatusEvaluator(&check.HealthCheckExpressions)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		object := &unstructured.Unstructured{Object: map[string]any{"kind": kind, "metadata": map[string]any{"generation": int64(1)}}}
 		result, err := evaluator.Evaluate(t.Context(), object)
 		// Flux goes on waiting after an error.

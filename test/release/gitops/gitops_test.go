@@ -7,6 +7,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
@@ -17,18 +18,14 @@ const folder = "../../../config/gitops"
 func all(t *testing.T) []fixtures.Row {
 	t.Helper()
 	all, err := fixtures.All()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return all
 }
 
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return text
 }
 
@@ -36,9 +33,7 @@ func read(t *testing.T, path string) []byte {
 func golden(t *testing.T, path string, want []byte) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil { //nolint:gosec // A file for everybody.
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(path, want, 0o644)) //nolint:gosec // A file for everybody.
 		return
 	}
 	if got := read(t, path); string(got) != string(want) {

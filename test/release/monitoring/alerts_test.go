@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // alertTests is the part of promtool's test files that is looked at here.
@@ -23,12 +25,8 @@ func promtool(t *testing.T, alert string, groups []group) (string, error) {
 	t.Helper()
 	work := t.TempDir()
 	tests, err := os.ReadFile(filepath.Join("testdata/alerts", alert+".yaml")) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(work, "tests.yaml"), tests, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, os.WriteFile(filepath.Join(work, "tests.yaml"), tests, 0o600))
 	writeRules(t, filepath.Join(work, "rules.yaml"), groups)
 	output, err := exec.CommandContext(t.Context(), tool(t, "promtool"), "test", "rules", filepath.Join(work, "tests.yaml")).CombinedOutput() //nolint:gosec // The pinned binary.
 	return string(output), err
@@ -113,9 +111,7 @@ func firesAndNot(t *testing.T, alert string) {
 func TestRunbooks(t *testing.T) {
 	const base = "https://github.com/scopegate/scopegate/blob/main/"
 	pages, err := filepath.Glob("../../../docs/runbooks/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	orphans := map[string]bool{}
 	for _, page := range pages {
 		orphans[filepath.Base(page)] = true

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // emptyUnless is how the description of a panel begins that shows nothing when
@@ -134,8 +136,6 @@ func (s *server) checkAlerts(t *testing.T) {
 func writeConfig(t *testing.T, config string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "prometheus.yaml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(path, []byte(config), 0o600))
 	return path
 }

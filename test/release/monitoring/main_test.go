@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // assetsVariable names the folder of the binaries; tools/monitoring/build.sh
@@ -63,9 +65,7 @@ func groups(t *testing.T) []group {
 func read(t *testing.T, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if err := yaml.UnmarshalStrict(text, into); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}
@@ -75,9 +75,7 @@ func read(t *testing.T, path string, into any) {
 func readLoosely(t *testing.T, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if err := yaml.Unmarshal(text, into); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}
@@ -87,10 +85,6 @@ func readLoosely(t *testing.T, path string, into any) {
 func writeRules(t *testing.T, path string, groups []group) {
 	t.Helper()
 	text, err := yaml.Marshal(map[string]any{"groups": groups})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, os.WriteFile(path, text, 0o600))
 }

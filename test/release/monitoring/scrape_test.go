@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // rendered returns the objects of a kind that a kustomization makes.
@@ -49,9 +50,7 @@ func TestServiceMonitorFindsTheManagers(t *testing.T) {
 		t.Fatalf("%d ServiceMonitors and not one, or no PrometheusRule", len(monitors))
 	}
 	selected, _, err := unstructured.NestedStringMap(monitors[0].Object, "spec", "selector", "matchLabels")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	endpoints, _, err := unstructured.NestedSlice(monitors[0].Object, "spec", "endpoints")
 	if err != nil || len(endpoints) != 1 {
 		t.Fatalf("%d endpoints: %v", len(endpoints), err)
@@ -62,9 +61,7 @@ func TestServiceMonitorFindsTheManagers(t *testing.T) {
 			t.Fatalf("%s has %d Services", mode, len(services))
 		}
 		service := &corev1.Service{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(services[0].Object, service); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(services[0].Object, service))
 		if !labels.SelectorFromSet(selected).Matches(labels.Set(service.Labels)) || service.Namespace != monitors[0].GetNamespace() {
 			t.Errorf("the Service of %s is not selected: %v in %s", mode, service.Labels, service.Namespace)
 		}

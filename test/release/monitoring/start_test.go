@@ -26,6 +26,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -53,9 +54,7 @@ func startEverything(t *testing.T) *server {
 	t.Helper()
 	tool(t, "prometheus")
 	cluster, err := testenv.Start(t.Context(), controlplane.Options{Guard: true, CRDs: withoutScopesSupported(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := cluster.Stop(); err != nil {
 			t.Error(err)
@@ -70,14 +69,10 @@ func startEverything(t *testing.T) *server {
 
 	account(t, cluster, "prometheus", "scopegate-metrics-reader")
 	token, err := cluster.Token(t.Context(), controlplane.Namespace, "prometheus")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	work := t.TempDir()
 	tokenFile, rules := filepath.Join(work, "token"), filepath.Join(work, "rules.yaml")
-	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(tokenFile, []byte(token), 0o600))
 	writeRules(t, rules, groups(t))
 	certificate, key := cluster.AdminFiles(t)
 	apiServer := strings.Trim(strings.TrimPrefix(cluster.Config.Host, "https://"), "/")
@@ -96,9 +91,7 @@ func startEverything(t *testing.T) *server {
 func withoutScopesSupported(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
 	t.Helper()
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, crd := range crds {
 		for i := range crd.Spec.Versions {
 			spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
@@ -131,9 +124,7 @@ func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Create(t.Context(), object))
 	}
 }
 
@@ -147,13 +138,9 @@ func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
 	account(t, cluster, "kube-state-metrics", role.Name)
 	address, telemetry := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	_, telemetryPort, err := net.SplitHostPort(telemetry)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	start(t, "kube-state-metrics", "--kubeconfig="+cluster.KubeconfigOf(t, controlplane.Namespace, "kube-state-metrics"),
 		"--host="+host, "--port="+port, "--telemetry-host="+host, "--telemetry-port="+telemetryPort,
 		"--custom-resource-state-only=true", "--custom-resource-state-config-file="+filepath.Join(folder, "kube-state-metrics/config.yaml"))
@@ -177,9 +164,7 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "True"
 	})
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
-	if err := cluster.Client.Status().Update(t.Context(), good); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
 }
 
 // keepRefusing has an edit refused now and then until the test ends, as a rate
@@ -207,16 +192,12 @@ func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 func lint(t *testing.T, address, token string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+token)
 	// The manager signs its own certificate.
 	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // See above.
 	response, err := insecure.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	var own strings.Builder
 	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {

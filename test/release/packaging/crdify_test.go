@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -44,15 +45,11 @@ func (r repository) replace(t *testing.T, before, after string) {
 	t.Helper()
 	path := filepath.Join(r.folder, servers)
 	text, err := os.ReadFile(path) //nolint:gosec // A copy.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if !strings.Contains(string(text), before) {
 		t.Fatalf("%s has no %q", servers, before)
 	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), before, after)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), before, after)), 0o600))
 }
 
 func (r repository) crdify(t *testing.T) (string, error) {
@@ -83,9 +80,7 @@ func TestCrdify(t *testing.T) {
 		}, "required"},
 		"a version is gone": {func(t *testing.T) { r.replace(t, "name: v1alpha1", "name: v1alpha2") }, "stored versions removed : [v1alpha1]"},
 		"a kind is gone": {func(t *testing.T) {
-			if err := os.Remove(filepath.Join(r.folder, servers)); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, os.Remove(filepath.Join(r.folder, servers)))
 		}, "is gone"},
 	} {
 		t.Run(title, func(t *testing.T) {

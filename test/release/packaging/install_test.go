@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
@@ -20,9 +20,7 @@ import (
 func startBare(t *testing.T) *testenv.Cluster {
 	t.Helper()
 	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := cluster.Stop(); err != nil {
 			t.Error(err)
@@ -35,9 +33,7 @@ func startBare(t *testing.T) *testenv.Cluster {
 func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
 	t.Helper()
 	output, err := setup.Kubectl(t.Context(), cluster.ControlPlane, arguments...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return output
 }
 
@@ -52,9 +48,7 @@ func helm(t *testing.T, cluster *testenv.Cluster, arguments ...string) error {
 func specs(t *testing.T, cluster *testenv.Cluster) map[string]apiextensionsv1.CustomResourceDefinitionSpec {
 	t.Helper()
 	list := &apiextensionsv1.CustomResourceDefinitionList{}
-	if err := cluster.Client.List(t.Context(), list); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.List(t.Context(), list))
 	all := map[string]apiextensionsv1.CustomResourceDefinitionSpec{}
 	for _, crd := range list.Items {
 		all[crd.Name] = crd.Spec
@@ -65,9 +59,7 @@ func specs(t *testing.T, cluster *testenv.Cluster) map[string]apiextensionsv1.Cu
 func toolhiveCRDs(t *testing.T) string {
 	t.Helper()
 	folder, err := setup.ToolHiveCRDs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return folder
 }
 
@@ -106,9 +98,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 			if namespaces := kubectl(t, cluster, "get", "namespaces", "-o", "name"); strings.Contains(namespaces, "scopegate") {
 				t.Errorf("the chart has made something: %s", namespaces)
 			}
-			if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
-				t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
-			}
+			expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
 		})
 	}
 	t.Run("without the preflight", func(t *testing.T) {
@@ -122,9 +112,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		if conflicts := strings.Count(stderr, `conflicts with "helm"`); conflicts != 5 {
 			t.Errorf("%d conflicts, want one for each of the 5 CRDs:\n%s", conflicts, stderr)
 		}
-		if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
-			t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
-		}
+		expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
 	})
 }
 
@@ -172,15 +160,11 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 	shortName := func(t *testing.T, cluster *testenv.Cluster) string {
 		t.Helper()
 		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := cluster.Client.Get(t.Context(), client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}, crd); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}, crd))
 		return crd.Spec.Names.ShortNames[0]
 	}
 	chart, err := filepath.Abs(filepath.Join(setup.Root, "charts/scopegate"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for title, tc := range map[string]struct {
 		current string
 		install func(*testing.T, *testenv.Cluster, string) error
@@ -195,22 +179,16 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			cluster := startBare(t)
-			if err := tc.install(t, cluster, older(t, t.TempDir(), tc.current)); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, tc.install(t, cluster, older(t, t.TempDir(), tc.current)))
 			if got := shortName(t, cluster); got != "olderextauth" {
 				t.Fatalf("the older release has %s", got)
 			}
-			if err := tc.install(t, cluster, tc.current); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, tc.install(t, cluster, tc.current))
 			if got := shortName(t, cluster); got != "extauth" {
 				t.Errorf("after the upgrade it is still %s", got)
 			}
 			if title == "helm" {
-				if err := helm(t, cluster, "uninstall", "scopegate"); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, helm(t, cluster, "uninstall", "scopegate"))
 				if len(specs(t, cluster)) != 5 {
 					t.Error("uninstalling the chart has removed CRDs, and so everybody's objects")
 				}

@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -49,9 +50,7 @@ func distFile(mode string) string {
 func objectsOfDist(t *testing.T, mode string) []*unstructured.Unstructured {
 	t.Helper()
 	objects, err := setup.DecodeFile(distFile(mode))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return objects
 }
 
@@ -74,13 +73,9 @@ func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
 
 func decode(t *testing.T, text []byte, err error) []*unstructured.Unstructured {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	objects, err := setup.Decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if len(objects) == 0 {
 		t.Fatal("nothing was rendered")
 	}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -23,9 +24,7 @@ func TestDistHoldsEveryManifest(t *testing.T) {
 			shipped := byName(objectsOfDist(t, mode))
 			for _, folder := range folders {
 				objects, err := config.Objects(folder)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				if len(objects) == 0 {
 					t.Errorf("config/%s has no manifests", folder)
 				}

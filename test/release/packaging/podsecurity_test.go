@@ -10,6 +10,7 @@ import (
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -23,9 +24,7 @@ var podTemplates = map[string][]string{
 // What standalone mode renders is held to it in internal/rollout.
 func TestPodSecurity(t *testing.T) {
 	cleanup, err := setup.DecodeFile(filepath.Join(dist, "guard-cleanup.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for title, objects := range map[string][]*unstructured.Unstructured{
 		"cleanup":          cleanup,
 		"guard":            objectsOfDist(t, "guard"),
@@ -55,17 +54,11 @@ func TestPodSecurity(t *testing.T) {
 func violations(t *testing.T, object *unstructured.Unstructured, path []string) []string {
 	t.Helper()
 	content, _, err := unstructured.NestedMap(object.Object, path...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	template := &corev1.PodTemplateSpec{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, template); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(content, template))
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	var found []string
 	for _, result := range evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec) {
