@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -32,9 +30,7 @@ func TestDocumentedOutput(t *testing.T) {
 		t.Run(block[1], func(t *testing.T) {
 			var out bytes.Buffer
 			run(t.Context(), strings.Fields(block[1]), strings.NewReader(""), &out, &out)
-			if diff := cmp.Diff(block[2], out.String()); diff != "" {
-				t.Errorf("output (-documented +real):\n%s", diff)
-			}
+			expect.Equal(t, "output", block[2], out.String())
 		})
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
@@ -127,9 +125,7 @@ func TestDefaultsAreNotSet(t *testing.T) {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
 	bare, _ := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
-	if diff := cmp.Diff(bare.RunConfig(), checked.RunConfig()); diff != "" {
-		t.Errorf("defaults change the run config (-without +with):\n%s", diff)
-	}
+	expect.Equal(t, "defaults change the run config", bare.RunConfig(), checked.RunConfig())
 }
 
 func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/pod-security-admission/api"
@@ -120,9 +119,7 @@ func golden(t *testing.T, file string, got []byte) {
 	if err != nil {
 		t.Fatalf("%v; run with -update to write it", err)
 	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-golden +rendered):\n%s", file, diff)
-	}
+	expect.Equal(t, file, string(want), string(got))
 }
 
 // TestRestricted holds the pod to the restricted profile of the Pod Security

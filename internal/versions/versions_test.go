@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/versions"
 )
@@ -62,9 +60,7 @@ func TestDocumented(t *testing.T) {
 		{Of: "Kubernetes", First: minors[0], Last: minors[len(minors)-1]},
 		{Of: "ToolHive", First: releases[0][1], Last: releases[len(releases)-1][1]},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the ranges (-in Go +documented or run):\n%s", diff)
-	}
+	expect.Equal(t, "the ranges", want, got)
 }
 
 func read(t *testing.T, name string) string {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/scopegate/scopegate/config"
@@ -99,9 +98,7 @@ func TestOfflineEvaluation(t *testing.T) {
 			if c.Object.GetKind() != schema.Kind {
 				continue
 			}
-			if diff := cmp.Diff(c.Causes, evaluate(c)); diff != "" {
-				t.Errorf("%s: causes (-want +got):\n%s", c.Path, diff)
-			}
+			expect.Equal(t, c.Path+": causes", c.Causes, evaluate(c))
 		}
 	}
 }
@@ -115,8 +112,6 @@ func TestVersionsAreTheSame(t *testing.T) {
 		expect.NoError(t, err)
 		beta, err := corpus.VersionSchema(crd, "v1beta1")
 		expect.NoError(t, err)
-		if diff := cmp.Diff(beta, alpha); diff != "" {
-			t.Errorf("%s: schema (-v1beta1 +v1alpha1):\n%s", crd.Name, diff)
-		}
+		expect.Equal(t, crd.Name+": schema", beta, alpha)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -76,7 +75,5 @@ func golden(t *testing.T, file, got string) {
 	}
 	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
 	expect.NoError(t, err)
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", file, diff)
-	}
+	expect.Equal(t, file+" differs; run with -update if that is meant", strings.Split(string(want), "\n"), strings.Split(got, "\n"))
 }

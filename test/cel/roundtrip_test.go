@@ -12,7 +12,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -42,14 +41,10 @@ func TestNothingIsLost(t *testing.T) {
 					expect.NoError(t, quiet.Create(t.Context(), sent, client.FieldValidation("Strict")))
 					got := as(object, versions[1-i], namespace, sent.GetName())
 					expect.NoError(t, quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got))
-					if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
-						t.Errorf("stored as %s, read as %s (-want +got):\n%s", stored, versions[1-i], diff)
-					}
+					expect.Equal(t, fmt.Sprintf("stored as %s, read as %s", stored, versions[1-i]), want.Object["spec"], got.Object["spec"])
 					typed := throughGoTypes(t, got)
 					defaulting.Default(typed, kind.Structural)
-					if diff := cmp.Diff(want.Object["spec"], typed["spec"]); diff != "" {
-						t.Errorf("through the Go types of %s (-want +got):\n%s", versions[1-i], diff)
-					}
+					expect.Equal(t, fmt.Sprintf("through the Go types of %s", versions[1-i]), want.Object["spec"], typed["spec"])
 				})
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -118,9 +117,7 @@ func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.U
 			}
 			continue
 		}
-		if diff := cmp.Diff(c.Causes, got, corpus.SameCause); diff != "" {
-			t.Errorf("%s: causes (-want +got):\n%s", write, diff)
-		}
+		expect.Equal(t, write+": causes", c.Causes, got, corpus.SameCause)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -37,7 +35,5 @@ func TestDocumentedOutput(t *testing.T) {
 		expect.NoError(t, os.WriteFile(name, current, 0o600))
 		return
 	}
-	if diff := cmp.Diff(string(current), string(page)); diff != "" {
-		t.Errorf("%s (-real +documented):\n%s", name, diff)
-	}
+	expect.Equal(t, name, string(current), string(page))
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/scopegate/scopegate/internal/lint"
@@ -66,9 +65,7 @@ func golden(t *testing.T, file, got string) {
 	}
 	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
 	expect.NoError(t, err)
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", file, diff)
-	}
+	expect.Equal(t, file+" differs; run with -update if that is meant", strings.Split(string(want), "\n"), strings.Split(got, "\n"))
 }
 
 // TestSARIF validates against the schema of SARIF 2.1.0, which the library has.

@@ -238,9 +238,7 @@ func TestNothingBecomesInvalid(t *testing.T) {
 					err := s.Update(t.Context(), edited)
 					got := corpus.Causes(err)
 					corpus.Sort(got)
-					if diff := cmp.Diff(invalid.Causes, got, corpus.SameCause); diff != "" {
-						t.Errorf("%s becomes %s: causes of %v (-want +got):\n%s", valid.Path, path.Base(invalid.Path), err, diff)
-					}
+					expect.Equal(t, fmt.Sprintf("%s becomes %s: causes of %v", valid.Path, path.Base(invalid.Path), err), invalid.Causes, got, corpus.SameCause)
 				}
 			}
 		})
@@ -269,9 +267,7 @@ func TestEveryRuleIsStored(t *testing.T) {
 			rejects[path.Dir(c.Path)] = true
 		}
 	}
-	if diff := cmp.Diff(accepts, rejects); diff != "" {
-		t.Errorf("folders with accept cases, with reject cases (-accept +reject):\n%s", diff)
-	}
+	expect.Equal(t, "folders with accept cases, with reject cases", accepts, rejects)
 }
 
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {

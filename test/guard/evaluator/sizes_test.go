@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/scopegate/scopegate/config"
@@ -99,9 +98,7 @@ func TestTwins(t *testing.T) {
 		return strings.Fields(strings.ReplaceAll(text, "#", ""))
 	}
 	forServers := strings.NewReplacer("MCPServer", "MCPRemoteProxy", "mcpservers", "mcpremoteproxies").Replace(text(guard.ConfigsForMCPServersPolicy))
-	if diff := cmp.Diff(words(text(guard.ConfigsForMCPRemoteProxiesPolicy)), words(forServers)); diff != "" {
-		t.Errorf("the policies on configs differ in more than a kind:\n%s", diff)
-	}
+	expect.Equal(t, "the policies on configs differ in more than a kind", words(text(guard.ConfigsForMCPRemoteProxiesPolicy)), words(forServers))
 	all := load(t)
 	var want []admissionv1.Variable
 	for _, variable := range all.Policy(guard.RunConfigsPolicy).Spec.Variables {
@@ -110,12 +107,8 @@ func TestTwins(t *testing.T) {
 		}
 	}
 	hold := slices.DeleteFunc(slices.Clone(all.Hold.Spec.Variables), func(v admissionv1.Variable) bool { return v.Name == "held" })
-	if diff := cmp.Diff(want, hold); diff != "" {
-		t.Errorf("the variables of the policies on run configs differ:\n%s", diff)
-	}
-	if diff := cmp.Diff(all.Policy(guard.RunConfigsPolicy).Spec.MatchConstraints.ObjectSelector, all.Hold.Spec.MatchConstraints.ObjectSelector); diff != "" {
-		t.Errorf("the policies on run configs select different objects:\n%s", diff)
-	}
+	expect.Equal(t, "the variables of the policies on run configs differ", want, hold)
+	expect.Equal(t, "the policies on run configs select different objects", all.Policy(guard.RunConfigsPolicy).Spec.MatchConstraints.ObjectSelector, all.Hold.Spec.MatchConstraints.ObjectSelector)
 }
 
 // TestDefaultsAreTheSame holds the defaults of every policy to the one list.
@@ -139,7 +132,5 @@ func TestEveryPolicyIsNamed(t *testing.T) {
 	for _, policy := range load(t).Validating {
 		names = append(names, policy.Name)
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(guard.ValidatingPolicies)), slices.Sorted(slices.Values(names))); diff != "" {
-		t.Errorf("policies (-named +files):\n%s", diff)
-	}
+	expect.Equal(t, "policies", slices.Sorted(slices.Values(guard.ValidatingPolicies)), slices.Sorted(slices.Values(names)))
 }

@@ -142,9 +142,7 @@ func TestGuardNeedsNoNewKinds(t *testing.T) {
 				t.Errorf("%s has %s", file, name(object))
 			}
 		}
-		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(versions))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", file, diff)
-		}
+		expect.Equal(t, file, want, slices.Sorted(maps.Keys(versions)))
 	}
 }
 

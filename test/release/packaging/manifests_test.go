@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/scopegate/scopegate/config"
@@ -34,9 +33,7 @@ func TestDistHoldsEveryManifest(t *testing.T) {
 						t.Errorf("config/%s has %s, which is not in the file: add it to the Kustomization there", folder, name(want))
 						continue
 					}
-					if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
-						t.Errorf("%s differs (-config +file):\n%s", name(want), diff)
-					}
+					expect.Equal(t, name(want)+" differs", plain(want), plain(got))
 				}
 			}
 		})
@@ -96,9 +93,7 @@ func TestChartSaysTheSame(t *testing.T) {
 			want := byName(tc.want(t))
 			// Helm makes the namespace itself, or is given one.
 			delete(want, "v1 Namespace  scopegate-system")
-			if diff := cmp.Diff(plainAll(want), plainAll(byName(chart(t, tc.values...)))); diff != "" {
-				t.Errorf("the chart differs (-kustomize +chart):\n%s", diff)
-			}
+			expect.Equal(t, "the chart differs", plainAll(want), plainAll(byName(chart(t, tc.values...))))
 		})
 	}
 }
