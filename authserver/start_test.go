@@ -116,9 +116,8 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 	var consumer resolve.Consumer
 	configs := map[string]*v1beta1.MCPExternalAuthConfig{}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // A manifest.
-		expect.NoError(t, err)
-		for _, document := range strings.Split(string(text), "\n---\n") {
+		text := expect.ReadFile(t, file)
+		for _, document := range strings.Split(text, "\n---\n") {
 			object := decode(t, document)
 			if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
 				configs[config.Name] = config

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,9 +18,8 @@ func TestDocumentedOutput(t *testing.T) {
 	t.Chdir("../..")
 	var blocks [][]string
 	for _, name := range []string{"docs/lint.md", "docs/how-to/lint-in-ci.md"} {
-		page, err := os.ReadFile(name) //nolint:gosec // A file of this repository.
-		expect.NoError(t, err)
-		blocks = append(blocks, consoles.FindAllStringSubmatch(string(page), -1)...)
+		page := expect.ReadFile(t, name)
+		blocks = append(blocks, consoles.FindAllStringSubmatch(page, -1)...)
 	}
 	if len(blocks) < 3 {
 		t.Fatalf("the pages on lint show %d commands, want at least 3", len(blocks))

@@ -34,10 +34,9 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 
 // TestExitStatus runs the command as a user does.
 func TestExitStatus(t *testing.T) {
-	sample, err := os.ReadFile("../../config/samples/60-virtual-mcp-server.yaml")
-	expect.NoError(t, err)
+	sample := expect.ReadFile(t, "../../config/samples/60-virtual-mcp-server.yaml")
 	// Its auth server is told no scopes, so it has the defaults.
-	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(string(sample), "")
+	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(sample, "")
 	folder := t.TempDir()
 	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": ""} {
 		file := filepath.Join(folder, name)

@@ -28,9 +28,8 @@ func TestReference(t *testing.T) {
 	if *update {
 		expect.NoError(t, os.WriteFile(name, page.Bytes(), 0o644)) //nolint:gosec // A file for everybody.
 	}
-	written, err := os.ReadFile(name)
-	expect.NoError(t, err)
-	expect.Equal(t, "docs/cli.md", string(written), page.String())
+	written := expect.ReadFile(t, name)
+	expect.Equal(t, "docs/cli.md", written, page.String())
 }
 
 // writeReference writes a command and those below it.

@@ -64,7 +64,7 @@ func apply(t *testing.T, cluster *testenv.Cluster, example release.Object) {
 		t.Fatalf("it does not apply: %v", err)
 	}
 	// Reads what etcd has, not what the create answered.
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored))
+	cluster.Get(t, stored)
 	if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
 		t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
 	}

@@ -84,7 +84,7 @@ func objectsOf(t *testing.T, policy string) []client.Object {
 func deleteAll(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Delete(t.Context(), copyOf(object)))
+		cluster.Delete(t, copyOf(object))
 	}
 }
 
@@ -178,8 +178,7 @@ func TestCheck(t *testing.T) {
 		setMode := func(mode string) {
 			t.Helper()
 			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: controlplane.Namespace}}
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`))
-			expect.NoError(t, cluster.Client.Patch(t.Context(), namespace, patch))
+			cluster.Patch(t, namespace, `{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`)
 		}
 		setMode(`"off"`)
 		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("label it scopegate.dev/guard=deny"))

@@ -62,7 +62,7 @@ func TestCleanup(t *testing.T) {
 		expect.NoError(t, cluster.Client.List(t.Context(), list))
 		for _, item := range list.Items {
 			expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(&item), object))
-			if c := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid"); c.Type != "" {
+			if c := testenv.Valid(object); c.Type != "" {
 				t.Errorf("%s %s/%s still has %+v", gvk.Kind, item.Namespace, item.Name, c)
 			}
 		}
@@ -81,7 +81,7 @@ func TestCleanup(t *testing.T) {
 
 func get[T client.Object](t *testing.T, object T) T {
 	t.Helper()
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
+	cluster.Get(t, object)
 	return object
 }
 
@@ -98,5 +98,5 @@ func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
 	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
 		t.Errorf("got %v, want that pod-1 runs", err)
 	}
-	expect.NoError(t, cluster.Client.Delete(t.Context(), lease))
+	cluster.Delete(t, lease)
 }

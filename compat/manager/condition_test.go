@@ -62,7 +62,7 @@ func TestConditionOfEachKind(t *testing.T) {
 		expect.NoError(t, cluster.Client.Patch(t.Context(), object, client.Merge))
 	}
 	await(t, config, "is repaired", is("True", "BaselineScopesSupported"))
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(outgoing), outgoing))
+	cluster.Get(t, outgoing)
 	if len(outgoing.Status.Conditions) != 0 {
 		t.Errorf("a config for outgoing calls runs no auth server, but has %+v", outgoing.Status.Conditions)
 	}
@@ -72,7 +72,7 @@ func TestConditionOfEachKind(t *testing.T) {
 // status is the guard's.
 func assertReports(t *testing.T, object status.Object) {
 	t.Helper()
-	found := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid")
+	found := testenv.Valid(object)
 	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
 		t.Errorf("got %+v, want the scope and generation %d", found, object.GetGeneration())
 	}
@@ -100,7 +100,7 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
 	evaluated := await(t, config, "is not supported", is("False", notSupported))
-	old := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
+	old := testenv.Valid(evaluated)
 
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, valid)
@@ -121,14 +121,13 @@ func TestConditionKeepsItsTime(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "admin")
 	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
 	evaluated := await(t, config, "is not supported", is("False", notSupported))
-	entry := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
+	entry := testenv.Valid(evaluated)
 	entry.LastTransitionTime = metav1.NewTime(entry.LastTransitionTime.Add(-time.Hour))
 	writeAll(t, config, entry)
 
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`))
-	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
+	cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`)
 	after := await(t, config, "names the new scope", func(c metav1.Condition) bool { return strings.Contains(c.Message, `"root"`) })
-	got := testenv.Condition(after.Status.Conditions, "BaselineScopesValid")
+	got := testenv.Valid(after)
 	if !got.LastTransitionTime.Equal(&entry.LastTransitionTime) || got.ObservedGeneration != after.Generation {
 		t.Errorf("got %+v, want the time %s and generation %d", got, entry.LastTransitionTime, after.Generation)
 	}
@@ -145,8 +144,7 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, append([]metav1.Condition{valid}, evaluated.Status.Conditions...)...)
 
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))
-	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
+	cluster.Patch(t, config, `{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`)
 	after := await(t, config, "has no entry", func(c metav1.Condition) bool { return c.Type == "" })
 	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message {
 		t.Errorf("ToolHive's condition is now %+v", got)
@@ -166,10 +164,10 @@ func TestHeld(t *testing.T) {
 	configMap.OwnerReferences[0].UID = server.UID
 	create(t, configMap)
 	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held: ") })
-	was, is := testenv.Condition(before.Status.Conditions, "BaselineScopesValid"), testenv.Condition(held.Status.Conditions, "BaselineScopesValid")
+	was, is := testenv.Valid(before), testenv.Valid(held)
 	if want := "held: what runs goes on with its last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
 		t.Errorf("got %+v, want the time of before and the message %q", is, want)
 	}
-	expect.NoError(t, cluster.Client.Delete(t.Context(), configMap))
+	cluster.Delete(t, configMap)
 	await(t, server, "is no longer held", func(c metav1.Condition) bool { return c.Message == was.Message })
 }

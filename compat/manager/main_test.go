@@ -55,9 +55,7 @@ func run(m *testing.M) (code int) {
 
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
-	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, objects...)
 }
 
 // writeAll replaces all conditions of an object by a merge patch, as ToolHive's
@@ -82,7 +80,7 @@ func condition(conditionType, reason string) metav1.Condition {
 func await[T status.Object](t *testing.T, object T, what string, ok func(metav1.Condition) bool) T {
 	t.Helper()
 	return testenv.Await(t, cluster.Client, object, what, func(seen T) bool {
-		return ok(testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid"))
+		return ok(testenv.Valid(seen))
 	})
 }
 

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -30,7 +29,7 @@ func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown
 		})
 		now := &v1beta1.MCPExternalAuthConfig{}
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(config), now)
-		return stoodDown || testenv.Condition(now.Status.Conditions, "BaselineScopesValid").Reason == notSupported, err
+		return stoodDown || testenv.Valid(now).Reason == notSupported, err
 	})
 	if err != nil {
 		t.Fatalf("waiting until the condition is repaired or left alone: %v", err)
@@ -66,13 +65,11 @@ func TestStandsDown(t *testing.T) {
 
 			// Another object of the kind is still written, and after it nothing more came.
 			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`))
-			expect.NoError(t, cluster.Client.Patch(t.Context(), neighbour, patch))
+			cluster.Patch(t, neighbour, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`)
 			await(t, neighbour, "is supported", is("True", "BaselineScopesSupported"))
 			await(t, config, "is left alone", func(c metav1.Condition) bool { return c.Message == other.condition.Message })
 
-			patch = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`))
-			expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
+			cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`)
 			await(t, config, "is tried again", is("False", notSupported))
 		})
 	}

@@ -265,7 +265,7 @@ func (s *suite) awaitConditions(want metav1.ConditionStatus) {
 func awaitCondition[T status.Object](s *suite, object T, want metav1.ConditionStatus) {
 	s.Helper()
 	testenv.Await(s.T, s.Client, object, "says "+string(want), func(seen T) bool {
-		found := testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid")
+		found := testenv.Valid(seen)
 		return found.Status == want && found.ObservedGeneration == seen.GetGeneration()
 	})
 }
@@ -300,7 +300,7 @@ func (s *suite) entries() []metav1.Condition {
 		if err := s.Client.Get(s.Context(), client.ObjectKeyFromObject(object), seen); err != nil {
 			s.Fatal(err)
 		}
-		found = append(found, testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid"))
+		found = append(found, testenv.Valid(seen))
 	}
 	return found
 }
@@ -322,7 +322,7 @@ func (s *suite) watchConditions(ctx context.Context) func() int {
 				if !ok {
 					continue
 				}
-				has := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid").Type != ""
+				has := testenv.Valid(object).Type != ""
 				if had[object.GetName()] && !has {
 					count.Add(1)
 				}

@@ -46,8 +46,7 @@ func contents(t *testing.T, folder string) map[string]string {
 	expect.NoError(t, err)
 	all := map[string]string{}
 	for _, entry := range entries {
-		text, err := os.ReadFile(filepath.Join(folder, entry.Name())) //nolint:gosec // The test's own file.
-		expect.NoError(t, err)
+		text := expect.ReadFile(t, filepath.Join(folder, entry.Name()))
 		if name, ok := strings.CutSuffix(entry.Name(), ".released"); ok {
 			all[name] += ", with where it is from"
 			continue
@@ -55,7 +54,7 @@ func contents(t *testing.T, folder string) map[string]string {
 		if !isExecutable(filepath.Join(folder, entry.Name())) {
 			t.Errorf("%s can't be executed", entry.Name())
 		}
-		all[entry.Name()] = string(text) + all[entry.Name()]
+		all[entry.Name()] = text + all[entry.Name()]
 	}
 	return all
 }

@@ -93,10 +93,10 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 			w.as(edited, "False", unsupported)
 		}, []string{unsupported}},
 		"a namesake took its place": {func(w *written, stale *v1beta1.MCPServer) {
-			expect.NoError(t, cluster.Client.Delete(t.Context(), stale.DeepCopy()))
+			cluster.Delete(t, stale.DeepCopy())
 			w.as(stale, "False", unsupported)
 			namesake := testenv.Server(stale.Namespace, stale.Name, testenv.AuthServerRef("shared"))
-			expect.NoError(t, cluster.Client.Create(t.Context(), namesake))
+			cluster.Create(t, namesake)
 			w.as(stale, "False", unsupported)
 			w.as(namesake, "False", unsupported)
 		}, []string{unsupported}},
@@ -107,7 +107,7 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 				recorder := events.NewFakeRecorder(10)
 				w := &written{t: t, write: write(cluster.Client, recorder), recorder: recorder}
 				server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
-				expect.NoError(t, cluster.Client.Create(t.Context(), server))
+				cluster.Create(t, server)
 				w.as(server, "True", "BaselineScopesSupported")
 				tc.run(w, w.live(server))
 				logged, recorded := w.told()
@@ -128,7 +128,7 @@ func TestOneReasonIsToldOnce(t *testing.T) {
 	for name, conditions := range map[string][]metav1.Condition{"why first": {why, held, stalled}, "held first": {held, stalled, why}} {
 		t.Run(name, func(t *testing.T) {
 			object := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
-			expect.NoError(t, cluster.Client.Create(t.Context(), object))
+			cluster.Create(t, object)
 			recorder := events.NewFakeRecorder(10)
 			logged := 0
 			logger := funcr.New(func(string, string) { logged++ }, funcr.Options{})

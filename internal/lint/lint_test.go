@@ -26,11 +26,10 @@ func TestCorpus(t *testing.T) {
 	cases, err := corpus.Load(os.DirFS(testdata))
 	expect.NoError(t, err)
 	for _, c := range cases {
-		text, err := os.ReadFile(path.Join(testdata, c.Path))
-		expect.NoError(t, err)
+		text := expect.ReadFile(t, path.Join(testdata, c.Path))
 		for _, version := range []string{"v1alpha1", "v1beta1"} {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
-				found := lintOne(t, strings.Replace(string(text), "v1beta1", version, 1), lint.Options{})
+				found := lintOne(t, strings.Replace(text, "v1beta1", version, 1), lint.Options{})
 				var causes []metav1.StatusCause
 				rules := map[string]bool{}
 				for _, finding := range found.Findings {
@@ -98,10 +97,9 @@ func TestRules(t *testing.T) {
 
 // TestDocumented holds docs/lint.md to the rules.
 func TestDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../docs/lint.md")
-	expect.NoError(t, err)
+	page := expect.ReadFile(t, "../../docs/lint.md")
 	for _, rule := range lint.Rules() {
-		if static := strings.HasPrefix(rule.ID, "rule/"); !static && !strings.Contains(string(page), "| `"+rule.ID+"` | "+string(rule.Severity)+" | "+rule.About+" |\n") {
+		if static := strings.HasPrefix(rule.ID, "rule/"); !static && !strings.Contains(page, "| `"+rule.ID+"` | "+string(rule.Severity)+" | "+rule.About+" |\n") {
 			t.Errorf("docs/lint.md lacks the line:\n| `%s` | %s | %s |", rule.ID, rule.Severity, rule.About)
 		}
 	}

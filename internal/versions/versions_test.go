@@ -2,7 +2,6 @@ package versions_test
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,7 +64,6 @@ func TestDocumented(t *testing.T) {
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../" + name) //nolint:gosec // A file of this repository.
-	expect.NoError(t, err)
-	return string(text)
+	text := expect.ReadFile(t, "../../"+name)
+	return text
 }

@@ -1,13 +1,11 @@
 package cel_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -117,9 +115,8 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	}
 	objects := map[string][]*unstructured.Unstructured{}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
-		expect.NoError(t, err)
-		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+		text := expect.ReadFile(t, file)
+		decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
 		for {
 			object := &unstructured.Unstructured{}
 			err := decoder.Decode(object)

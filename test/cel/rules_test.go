@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -128,7 +127,5 @@ func folder(c corpus.Case) string { return filepath.Dir(c.Path) }
 func rewrite(t *testing.T, c corpus.Case, got []metav1.StatusCause) {
 	t.Helper()
 	file := filepath.Join(testdata, c.Path)
-	text, err := os.ReadFile(file) //nolint:gosec // A file of the corpus.
-	expect.NoError(t, err)
-	expect.NoError(t, os.WriteFile(file, corpus.WithCauses(text, got), 0o644)) //nolint:gosec // A file of the repository.
+	expect.WriteFile(t, file, string(corpus.WithCauses([]byte(expect.ReadFile(t, file)), got)))
 }

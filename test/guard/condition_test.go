@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard/condition"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -15,7 +14,7 @@ import (
 // says of its place, where ToolHive's operator has written another meanwhile.
 func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 	server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
-	expect.NoError(t, cluster.Client.Create(t.Context(), server))
+	cluster.Create(t, server)
 	own := metav1.Condition{Type: condition.Type, Status: metav1.ConditionTrue, Reason: "BaselineScopesSupported", LastTransitionTime: metav1.Now()}
 	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", LastTransitionTime: metav1.Now()}
 	says := func(conditions ...metav1.Condition) {
@@ -25,7 +24,7 @@ func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 	}
 	left := func(want ...string) {
 		t.Helper()
-		expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(server), server))
+		cluster.Get(t, server)
 		var got []string
 		for _, c := range server.Status.Conditions {
 			got = append(got, c.Type)

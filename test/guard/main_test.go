@@ -73,9 +73,7 @@ func store(t *testing.T, namespace, mode string, objects ...client.Object) {
 	t.Helper()
 	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, "off"))
 	settle(t)
-	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, objects...)
 	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, mode))
 	settle(t)
 }

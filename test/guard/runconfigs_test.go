@@ -123,7 +123,7 @@ func TestHold(t *testing.T) {
 	for kind, runConfig := range runConfigs {
 		t.Run(kind, func(t *testing.T) {
 			good := runConfig(ns, "web", "openid")
-			expect.NoError(t, cluster.Client.Create(t.Context(), good))
+			cluster.Create(t, good)
 			held := put(t, runConfig(ns, "web", "admin"))
 			want := edited(good, func(c *corev1.ConfigMap) { c.Labels[guard.HeldLabel] = "true" })
 			want.ResourceVersion, want.ManagedFields = held.ResourceVersion, held.ManagedFields
@@ -162,9 +162,7 @@ func TestHoldIsForWhatWasGood(t *testing.T) {
 				}[key]
 			}
 			marked := edited(runConfig(ns, "marked", "admin"), func(c *corev1.ConfigMap) { c.Labels[guard.HeldLabel] = "true" })
-			for _, object := range []client.Object{bad, unread, marked} {
-				expect.NoError(t, cluster.Client.Create(t.Context(), object))
-			}
+			cluster.Create(t, bad, unread, marked)
 			expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny))
 			awaitHold(t, ns, true)
 			for _, name := range []string{"bad", "unread"} {
@@ -200,7 +198,7 @@ func TestHoldPatches(t *testing.T) {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				server := "patched"
 				before, after := edited(runConfig(ns, server, "openid"), tc.before), edited(runConfig(ns, server, "admin"), tc.after)
-				expect.NoError(t, cluster.Client.Create(t.Context(), before))
+				cluster.Create(t, before)
 				t.Cleanup(func() {
 					if err := cluster.Client.Delete(context.WithoutCancel(t.Context()), before); err != nil {
 						t.Error(err)

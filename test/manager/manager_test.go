@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -54,18 +53,14 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	for _, object := range []client.Object{config, server} {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, config, server)
 	metrics, probes := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,
 		"--health-probe-bind-address", probes, "--leader-elect", "--leader-election-namespace", controlplane.Namespace)
 
 	awaitAnswer(t, fmt.Sprintf("http://%s/readyz", probes), "ok")
 	awaitAnswer(t, fmt.Sprintf("http://%s/healthz", probes), "ok")
-	testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
+	testenv.AwaitValid(t, cluster, server, "False")
 	awaitAnswer(t, fmt.Sprintf("http://%s/metrics", metrics),
 		`scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1`)
 

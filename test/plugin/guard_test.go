@@ -164,7 +164,7 @@ func install(t *testing.T, mode string) {
 
 func patch(t *testing.T, object client.Object, content string) {
 	t.Helper()
-	expect.NoError(t, guarded.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, []byte(content))))
+	guarded.Patch(t, object, content)
 }
 
 func label(t *testing.T, namespace, mode string) {
@@ -223,7 +223,7 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 	case "VirtualMCPServer":
 		owner, component = testenv.Virtual(namespace, name, nil), "vmcp-config"
 	}
-	expect.NoError(t, guarded.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner))
+	guarded.Get(t, owner)
 	gvk, err := apiutil.GVKForObject(owner, operator.Scheme)
 	expect.NoError(t, err)
 	owners := []metav1.OwnerReference{*metav1.NewControllerRef(owner, gvk)}

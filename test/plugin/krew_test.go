@@ -83,13 +83,12 @@ func krew(t *testing.T, arguments ...string) *exec.Cmd {
 // pack makes an archive of the plugin as a release has it.
 func pack(t *testing.T) []byte {
 	t.Helper()
-	program, err := os.ReadFile(plugin)
-	expect.NoError(t, err)
+	program := expect.ReadFile(t, plugin)
 	var archive bytes.Buffer
 	compressed := gzip.NewWriter(&archive)
 	files := tar.NewWriter(compressed)
 	expect.NoError(t, files.WriteHeader(&tar.Header{Name: "kubectl-scopegate", Mode: 0o755, Size: int64(len(program))}))
-	if _, err := files.Write(program); err != nil {
+	if _, err := files.Write([]byte(program)); err != nil {
 		t.Fatal(err)
 	}
 	expect.NoError(t, files.Close())

@@ -144,17 +144,14 @@ func golden(t *testing.T, name, got string) {
 	if *update {
 		expect.NoError(t, os.WriteFile(file, []byte(got), 0o600))
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // A file of the test.
-	expect.NoError(t, err)
-	expect.Equal(t, name, string(want), got)
+	want := expect.ReadFile(t, file)
+	expect.Equal(t, name, want, got)
 }
 
 // create stores objects.
 func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
 	t.Helper()
-	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, objects...)
 }
 
 func namespace(name string, labels map[string]string) *corev1.Namespace {

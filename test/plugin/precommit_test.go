@@ -27,10 +27,9 @@ type hook struct {
 // of the entry, then the arguments, in the root of the repository, with the
 // program in the PATH. Fields that pre-commit does not have are refused.
 func TestHook(t *testing.T) {
-	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
-	expect.NoError(t, err)
+	text := expect.ReadFile(t, "../../.pre-commit-hooks.yaml")
 	var hooks []hook
-	if err := yaml.UnmarshalStrict(text, &hooks); err != nil || len(hooks) != 1 {
+	if err := yaml.UnmarshalStrict([]byte(text), &hooks); err != nil || len(hooks) != 1 {
 		t.Fatalf("%d hooks, %v", len(hooks), err)
 	}
 	lint := hooks[0]
@@ -95,10 +94,9 @@ func TestPreCommit(t *testing.T) {
 // repository, pre-commit would take it by a commit.
 func localHooks(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../.pre-commit-hooks.yaml")
-	expect.NoError(t, err)
+	text := expect.ReadFile(t, "../../.pre-commit-hooks.yaml")
 	lines := []string{"repos:", "- repo: local", "  hooks:"}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		lines = append(lines, "  "+strings.TrimRight(line, "\n"))
 	}
 	return strings.Join(lines, "\n") + "\n"
@@ -108,9 +106,7 @@ func localHooks(t *testing.T) string {
 func repository(t *testing.T, sample string) string {
 	t.Helper()
 	folder := t.TempDir()
-	text, err := os.ReadFile(filepath.Join("../../config/samples", sample)) //nolint:gosec // A file of this repository.
-	expect.NoError(t, err)
-	expect.NoError(t, os.WriteFile(filepath.Join(folder, "manifest.yaml"), text, 0o600))
+	expect.WriteFile(t, filepath.Join(folder, "manifest.yaml"), expect.ReadFile(t, filepath.Join("../../config/samples", sample)))
 	git(t, folder, "init", "--quiet")
 	return folder
 }

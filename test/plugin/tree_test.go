@@ -102,7 +102,7 @@ func TestWatch(t *testing.T) {
 			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
 			expect.NoError(t, cluster.Client.Update(t.Context(), config))
 			await("NotSupported")
-			expect.NoError(t, cluster.Client.Delete(t.Context(), server))
+			cluster.Delete(t, server)
 			await("NotReferenced")
 			stop()
 		})

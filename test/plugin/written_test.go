@@ -18,15 +18,13 @@ var shown = regexp.MustCompile("(?m)^<!-- (test/plugin/testdata/\\S+) -->\n```co
 // have written them.
 func TestDocumentedOutput(t *testing.T) {
 	const name = "../../docs/tree.md"
-	page, err := os.ReadFile(name)
-	expect.NoError(t, err)
+	page := expect.ReadFile(t, name)
 	blocks := 0
 	current := shown.ReplaceAllFunc(page, func(block []byte) []byte {
 		parts := shown.FindSubmatch(block)
-		output, err := os.ReadFile(filepath.Join("../..", string(parts[1])))
-		expect.NoError(t, err)
+		output := expect.ReadFile(t, filepath.Join("../..", string(parts[1])))
 		blocks++
-		return []byte("<!-- " + string(parts[1]) + " -->\n```console\n" + string(parts[2]) + string(output) + "```")
+		return []byte("<!-- " + string(parts[1]) + " -->\n```console\n" + string(parts[2]) + output + "```")
 	})
 	if blocks < 3 {
 		t.Fatalf("%s shows %d commands, want at least 3", name, blocks)
@@ -35,5 +33,5 @@ func TestDocumentedOutput(t *testing.T) {
 		expect.NoError(t, os.WriteFile(name, current, 0o600))
 		return
 	}
-	expect.Equal(t, name, string(current), string(page))
+	expect.Equal(t, name, string(current), page)
 }

@@ -82,7 +82,7 @@ func notAll(ctx context.Context, w *world, want metav1.ConditionStatus) string {
 		if server.Spec.AuthServerRef == nil || server.Spec.AuthServerRef.Name != "a" || server.Name == "web" {
 			continue
 		}
-		if got := testenv.Condition(server.Status.Conditions, "BaselineScopesValid").Status; got != want {
+		if got := testenv.Valid(server).Status; got != want {
 			return fmt.Sprintf("%s says %s, want %s", server.Name, got, want)
 		}
 	}

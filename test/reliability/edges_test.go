@@ -67,9 +67,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 	fill := func(baseline, reason string) {
 		t.Helper()
 		server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth"))
-		for _, object := range []client.Object{testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server} {
-			expect.NoError(t, plane.Client.Create(t.Context(), object))
-		}
+		plane.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server)
 		begin := time.Now()
 		awaitReason(t, plane.Client, server, reason)
 		report("edge", begin, "the CRDs of a running manager are there", "the condition of a new object is right after %s", time.Since(begin).Round(100*time.Millisecond))
@@ -101,7 +99,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 func TestNamespaceIsBeingDeleted(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "being-deleted")
 	// Nobody empties it here, so it stays as it is.
-	expect.NoError(t, w.Client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	w.Delete(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
 	// A child is missing, and the verdict changes twice.
 	for _, e := range []edit{replaceChild("web", false, false), setScopes("web", []string{"email"})} {
 		expect.NoError(t, e.do(t.Context(), w))
@@ -186,7 +184,7 @@ func awaitReason(t *testing.T, c client.WithWatch, object client.Object, reason 
 	t.Helper()
 	var condition metav1.Condition
 	testenv.Await(t, c, object.DeepCopyObject().(status.Object), "has the reason "+reason, func(now status.Object) bool {
-		condition = testenv.Condition(now.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
+		condition = testenv.Valid(now)
 		return condition.Reason == reason
 	})
 	return condition

@@ -63,9 +63,8 @@ func golden(t *testing.T, file, got string) {
 	if *update {
 		expect.NoError(t, os.WriteFile(file, []byte(got), 0o644)) //nolint:gosec // A file of the repository.
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
-	expect.NoError(t, err)
-	expect.Equal(t, file+" differs; run with -update if that is meant", strings.Split(string(want), "\n"), strings.Split(got, "\n"))
+	want := expect.ReadFile(t, file)
+	expect.Equal(t, file+" differs; run with -update if that is meant", strings.Split(want, "\n"), strings.Split(got, "\n"))
 }
 
 // TestSARIF validates against the schema of SARIF 2.1.0, which the library has.

@@ -7,14 +7,12 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -62,7 +60,7 @@ func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
 		for _, child := range children {
 			child.SetNamespace(namespace)
 			child.SetName(childKey(server).Name)
-			expect.NoError(t, cluster.Client.Patch(t.Context(), child, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`))))
+			cluster.Patch(t, child, `{"metadata":{"ownerReferences":null}}`)
 		}
 	}
 	applier := &rollout.Applier{Client: cluster.Client, Live: readerAfter{cluster.Client, takeOver}}

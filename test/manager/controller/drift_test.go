@@ -12,7 +12,6 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -26,7 +25,7 @@ func TestDriftIsMended(t *testing.T) {
 	awaitVerdict(t, server, rolling)
 	fingerprint(t, server)
 	deployment := deploymentOf(server)
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(deployment), deployment))
+	cluster.Get(t, deployment)
 	edit(t, deployment, func(d *appsv1.Deployment) {
 		d.Spec.Template.Spec.Containers[0].Image = "somebody:else"
 		d.Spec.Replicas = new(int32)
@@ -42,7 +41,7 @@ func TestDriftIsMended(t *testing.T) {
 	testenv.Await(t, cluster.Client, deploymentOf(server), "is made anew", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
 
 	service := serviceOf(server)
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service))
+	cluster.Get(t, service)
 	rendered := service.Spec.DeepCopy()
 	edit(t, service, func(s *corev1.Service) {
 		s.Spec.Selector["app.kubernetes.io/instance"] = "somebody-else"
@@ -135,7 +134,7 @@ func rolledOut(t *testing.T) (*appsv1.Deployment, *corev1.Service) {
 	awaitVerdict(t, server, rolling)
 	deployment, service := deploymentOf(server), serviceOf(server)
 	for _, child := range []client.Object{deployment, service} {
-		expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(child), child))
+		cluster.Get(t, child)
 	}
 	return deployment, service
 }

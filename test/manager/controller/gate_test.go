@@ -61,7 +61,7 @@ func fingerprint(t testing.TB, object client.Object) []string {
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1 && len(d.Status.Conditions) == 2
 	})
 	service := serviceOf(object)
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service))
+	cluster.Get(t, service)
 	return append(children(t, object, &appsv1.ReplicaSetList{}),
 		"deployment "+deployment.ResourceVersion, "service "+service.ResourceVersion)
 }
@@ -314,7 +314,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 	awaitVerdict(t, server, rolling)
 	before := fingerprint(t, server)
 
-	expect.NoError(t, cluster.Client.Delete(t.Context(), server))
+	cluster.Delete(t, server)
 	for _, step := range []struct {
 		scope string
 		want  metav1.ConditionStatus
@@ -324,7 +324,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 		})
 		// It is written after the rollout.
 		server = testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
-			return s.DeletionTimestamp != nil && testenv.Condition(s.Status.Conditions, v1alpha1.ConditionBaselineScopesValid).Status == step.want
+			return s.DeletionTimestamp != nil && testenv.Valid(s).Status == step.want
 		})
 	}
 	expect.Equal(t, "the children", before, fingerprint(t, server))

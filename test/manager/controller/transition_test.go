@@ -160,7 +160,7 @@ func TestMixedConsumersOfOneConfig(t *testing.T) {
 		`scope "admin" is not supported by the auth server of MCPServer "worse", whose effective scopes are "openid", "profile", "email", "offline_access" ` +
 		`(the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from baselineClientScopes`
 	testenv.Await(t, cluster.Client, config, "names both offenders", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Message == want
+		return testenv.Valid(c).Message == want
 	})
 	remove(t, bad)
 	remove(t, worse)

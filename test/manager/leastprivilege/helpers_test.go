@@ -32,9 +32,7 @@ var insecure = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Con
 
 func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
 	t.Helper()
-	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, objects...)
 }
 
 // consumers are what createAll makes besides the config.
@@ -76,7 +74,7 @@ func reconsider(t *testing.T, i *installed, namespace string) {
 func evaluated[T status.Object](t *testing.T, i *installed, object T) {
 	t.Helper()
 	testenv.Await(t, i.Client, object, "is evaluated", func(seen T) bool {
-		return testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid").Status == metav1.ConditionFalse
+		return testenv.Valid(seen).Status == metav1.ConditionFalse
 	})
 }
 
@@ -177,7 +175,7 @@ func unbind(t *testing.T, i *installed, name string) {
 	t.Helper()
 	for _, mode := range []string{"default", "deny", "warn"} {
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + mode}}
-		expect.NoError(t, i.Client.Delete(t.Context(), binding))
+		i.Delete(t, binding)
 	}
 }
 

@@ -95,7 +95,7 @@ func remove(t *testing.T, i *installed, namespace string) {
 // edit changes an object as it is stored.
 func edit(t *testing.T, i *installed, object client.Object, change func()) {
 	t.Helper()
-	expect.NoError(t, i.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
+	i.Get(t, object)
 	before := object.DeepCopyObject().(client.Object)
 	change()
 	expect.NoError(t, i.Client.Patch(t.Context(), object, client.MergeFrom(before)))

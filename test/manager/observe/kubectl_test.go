@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -70,9 +69,7 @@ func TestKubectlEvents(t *testing.T) {
 	cluster.StartManager(t, nil)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	create(t, testenv.Config(namespace, "shared", "admin"), server)
-	testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
+	testenv.AwaitValid(t, cluster, server, "False")
 	want := []string{"Warning", "BaselineScopeNotSupported", "MCPServer/web", `scope "admin" is not supported by the auth server`}
 	var output string
 	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {

@@ -100,10 +100,10 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		t.Helper()
 		config = testenv.Await(t, cluster.Client, config, "says "+status, func(c *v1beta1.MCPExternalAuthConfig) bool {
 			return c.Generation == generation && c.Status.ObservedGeneration == generation &&
-				string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == status
+				string(testenv.Valid(c).Status) == status
 		})
 		server = testenv.Await(t, cluster.Client, server, "says "+status, func(s *v1beta1.MCPServer) bool {
-			return string(testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status) == status
+			return string(testenv.Valid(s).Status) == status
 		})
 	}
 	says(1, "True")
@@ -137,7 +137,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		// A label wakes the reconciler of the object; each edit is awaited, so that
 		// none is merged with the next.
 		patch := fmt.Sprintf(`{"metadata":{"labels":{"nudge":"%d"}}}`, i)
-		expect.NoError(t, cluster.Client.Patch(t.Context(), server, client.RawPatch("application/merge-patch+json", []byte(patch))))
+		cluster.Patch(t, server, patch)
 		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 			now, err := reconciles(ctx, address)
 			return now >= start+float64(i+1), err

@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -19,7 +18,5 @@ func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) 
 
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
-	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, objects...)
 }

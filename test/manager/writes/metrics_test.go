@@ -44,9 +44,7 @@ func TestMetrics(t *testing.T) {
 	testenv.Await(t, cluster.Client, bad, "is held", func(s *v1beta1.MCPServer) bool { return says(s, "False", "BaselineScopeNotSupported") })
 	testenv.Await(t, cluster.Client, good, "rolls", func(s *v1beta1.MCPServer) bool { return says(s, "True", "RollingOut") })
 	testenv.Await(t, cluster.Client, virtual, "rolls", func(v *v1beta1.VirtualMCPServer) bool { return says(v, "True", "RollingOut") })
-	testenv.Await(t, cluster.Client, config, "is evaluated", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
+	testenv.AwaitValid(t, cluster, config, "False")
 
 	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Held: metrics.HeldStandalone}
 	problems, err := testutil.CollectAndLint(collector)

@@ -119,7 +119,7 @@ func TestErrorsAreTheServers(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "status.conditions[0].reason") {
 		t.Errorf("a status that the schema refuses gives %v", err)
 	}
-	expect.NoError(t, cluster.Client.Delete(t.Context(), cached.DeepCopy()))
+	cluster.Delete(t, cached.DeepCopy())
 	changed, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.ObservedGeneration = 9 })
 	if err != nil || changed {
 		t.Errorf("an object that is gone gives changed %v, error %v", changed, err)
@@ -134,7 +134,7 @@ func TestAWrongStatusHeals(t *testing.T) {
 	cluster.StartManager(t, nil)
 	c, _ := managerOnWire(t)
 	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
-		valid := testenv.Condition(config.Status.Conditions, "BaselineScopesValid")
+		valid := testenv.Valid(config)
 		return valid.Reason == "NotReferenced" && valid.Message != ""
 	}
 	seen := testenv.Await(t, cluster.Client, config, "is evaluated", isRight)

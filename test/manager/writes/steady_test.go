@@ -139,7 +139,7 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	wire.take()
 
 	before := countReconciles(t)
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config))
+	cluster.Get(t, config)
 	patch := client.MergeFrom(config.DeepCopy())
 	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
 	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
@@ -197,16 +197,12 @@ func TestEventsOnTransitions(t *testing.T) {
 		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{scope}
 		expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
 		config = testenv.Await(t, cluster.Client, config, "says "+want, func(c *v1beta1.MCPExternalAuthConfig) bool {
-			return c.Status.ObservedGeneration == c.Generation && string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == want
+			return c.Status.ObservedGeneration == c.Generation && string(testenv.Valid(c).Status) == want
 		})
 	}
-	config = testenv.Await(t, cluster.Client, config, "is evaluated alone", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Reason == "NotReferenced"
-	})
+	config = testenv.AwaitValid(t, cluster, config, "NotReferenced")
 	create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
-	config = testenv.Await(t, cluster.Client, config, "is evaluated", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "True"
-	})
+	config = testenv.AwaitValid(t, cluster, config, "True")
 	setBaseline("admin", "False")
 	setBaseline("root", "False")
 	setBaseline("email", "True")

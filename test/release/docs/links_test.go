@@ -202,10 +202,9 @@ func makeTargets(page string) []string {
 // makefile returns the targets of the Makefile.
 func makefile(t *testing.T) map[string]bool {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	expect.NoError(t, err)
+	text := expect.ReadFile(t, filepath.Join(root, "Makefile"))
 	targets := map[string]bool{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if match := makeTarget.FindStringSubmatch(line); match != nil {
 			targets[match[1]] = true
 		}

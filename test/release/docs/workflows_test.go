@@ -1,7 +1,6 @@
 package docs_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -24,11 +23,10 @@ func TestWorkflows(t *testing.T) {
 	}
 	targets := makefile(t)
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // A file of this repository.
-		expect.NoError(t, err)
-		named := matrixTarget.FindAllSubmatch(text, -1)
-		for _, run := range step.FindAllSubmatch(text, -1) {
-			match := makeStep.FindSubmatch(run[1])
+		text := expect.ReadFile(t, file)
+		named := matrixTarget.FindAllStringSubmatch(text, -1)
+		for _, run := range step.FindAllStringSubmatch(text, -1) {
+			match := makeStep.FindStringSubmatch(run[1])
 			switch {
 			case match == nil:
 				t.Errorf("%s: %q is no target of make", filepath.Base(file), run[1])
@@ -37,7 +35,7 @@ func TestWorkflows(t *testing.T) {
 			}
 		}
 		for _, match := range named {
-			if !targets[string(match[1])] {
+			if !targets[match[1]] {
 				t.Errorf("%s: the Makefile has no target %q", filepath.Base(file), match[1])
 			}
 		}

@@ -24,8 +24,7 @@ func all(t *testing.T) []fixtures.Row {
 
 func read(t *testing.T, path string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	expect.NoError(t, err)
+	text := expect.ReadFile(t, path)
 	return text
 }
 

@@ -24,9 +24,7 @@ type alertTests struct {
 func promtool(t *testing.T, alert string, groups []group) (string, error) {
 	t.Helper()
 	work := t.TempDir()
-	tests, err := os.ReadFile(filepath.Join("testdata/alerts", alert+".yaml")) //nolint:gosec // A file of this repository.
-	expect.NoError(t, err)
-	expect.NoError(t, os.WriteFile(filepath.Join(work, "tests.yaml"), tests, 0o600))
+	expect.WriteFile(t, filepath.Join(work, "tests.yaml"), expect.ReadFile(t, filepath.Join("testdata/alerts", alert+".yaml")))
 	writeRules(t, filepath.Join(work, "rules.yaml"), groups)
 	output, err := exec.CommandContext(t.Context(), tool(t, "promtool"), "test", "rules", filepath.Join(work, "tests.yaml")).CombinedOutput() //nolint:gosec // The pinned binary.
 	return string(output), err

@@ -64,8 +64,7 @@ func groups(t *testing.T) []group {
 // read decodes a file and refuses fields that it does not expect.
 func read(t *testing.T, path string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	expect.NoError(t, err)
+	text := expect.ReadFile(t, path)
 	if err := yaml.UnmarshalStrict(text, into); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}
@@ -74,8 +73,7 @@ func read(t *testing.T, path string, into any) {
 // readLoosely decodes a part of a file.
 func readLoosely(t *testing.T, path string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	expect.NoError(t, err)
+	text := expect.ReadFile(t, path)
 	if err := yaml.Unmarshal(text, into); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}

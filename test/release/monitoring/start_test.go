@@ -22,7 +22,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
@@ -123,9 +122,7 @@ func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 
 func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
 	t.Helper()
-	for _, object := range objects {
-		expect.NoError(t, cluster.Client.Create(t.Context(), object))
-	}
+	cluster.Create(t, objects...)
 }
 
 // startKubeStateMetrics runs kube-state-metrics with the shipped configuration
@@ -157,12 +154,8 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	create(t, cluster, testenv.Config(namespace, "shared", "admin"), good, bad,
 		testenv.Proxy(namespace, "later", testenv.AuthServerRef("not-yet")),
 		testenv.Virtual(namespace, "own", testenv.AuthServer("openid"), "openid"))
-	testenv.Await(t, cluster.Client, bad, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
-	good = testenv.Await(t, cluster.Client, good, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "True"
-	})
+	testenv.AwaitValid(t, cluster, bad, "False")
+	good = testenv.AwaitValid(t, cluster, good, "True")
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
 }

@@ -44,12 +44,11 @@ const servers = "config/crd/toolhive.stacklok.dev_mcpservers.yaml"
 func (r repository) replace(t *testing.T, before, after string) {
 	t.Helper()
 	path := filepath.Join(r.folder, servers)
-	text, err := os.ReadFile(path) //nolint:gosec // A copy.
-	expect.NoError(t, err)
-	if !strings.Contains(string(text), before) {
+	text := expect.ReadFile(t, path)
+	if !strings.Contains(text, before) {
 		t.Fatalf("%s has no %q", servers, before)
 	}
-	expect.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), before, after)), 0o600))
+	expect.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, before, after)), 0o600))
 }
 
 func (r repository) crdify(t *testing.T) (string, error) {
