@@ -1,7 +1,7 @@
 package testenv
 
 import (
-	"context"
+	"reflect"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,10 +35,13 @@ func (c *Cluster) Delete(t testing.TB, objects ...client.Object) {
 	}
 }
 
-// Get reads an object as it is stored now.
+// Get reads an object of a Go type as it is stored now.
 func (c *Cluster) Get(t testing.TB, object client.Object) {
 	t.Helper()
-	expect.NoError(t, c.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object))
+	key := client.ObjectKeyFromObject(object)
+	// The decoder keeps fields that the answer lacks.
+	reflect.ValueOf(object).Elem().SetZero()
+	expect.NoError(t, c.Client.Get(t.Context(), key, object))
 }
 
 // Patch sends a merge patch of an object.

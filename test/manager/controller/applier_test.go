@@ -20,12 +20,9 @@ import (
 // are gone, while the object has them.
 func TestRemoveAsksTheLiveObject(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	live := awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	before := fingerprint(t, server)
-	lagging := live.DeepCopy()
+	lagging := server.DeepCopy()
 	lagging.Spec.AuthReferences = v1alpha1.AuthReferences{}
 
 	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
@@ -51,20 +48,17 @@ func TestRemoveAsksTheLiveObject(t *testing.T) {
 // between what the cache says and the deletion.
 func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	live := awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	children := []client.Object{&appsv1.Deployment{}, &corev1.Service{}}
 	takeOver := func() {
 		for _, child := range children {
-			child.SetNamespace(namespace)
+			child.SetNamespace(server.Namespace)
 			child.SetName(childKey(server).Name)
 			cluster.Patch(t, child, `{"metadata":{"ownerReferences":null}}`)
 		}
 	}
 	applier := &rollout.Applier{Client: cluster.Client, Live: readerAfter{cluster.Client, takeOver}}
-	err := applier.Remove(t.Context(), live, childKey(server).Name, func(client.Object) bool { return true })
+	err := applier.Remove(t.Context(), server, childKey(server).Name, func(client.Object) bool { return true })
 	if !apierrors.IsConflict(err) {
 		t.Errorf("the deletion says %v, want a conflict", err)
 	}
@@ -92,7 +86,7 @@ func (r readerAfter) Get(ctx context.Context, key client.ObjectKey, object clien
 func TestAnUncheckedPairCanNotBeApplied(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(cluster.Namespace(t), "web", v1alpha1.AuthReferences{})
-	create(t, server)
+	cluster.Create(t, server)
 	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
 	if _, err := applier.Apply(t.Context(), server, rollout.Checked{}); err == nil {
 		t.Error("the zero value was applied")

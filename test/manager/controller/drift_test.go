@@ -19,14 +19,11 @@ import (
 // what they add.
 func TestDriftIsMended(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	fingerprint(t, server)
 	deployment := deploymentOf(server)
 	cluster.Get(t, deployment)
-	edit(t, deployment, func(d *appsv1.Deployment) {
+	testenv.Edit(t, cluster, deployment, func(d *appsv1.Deployment) {
 		d.Spec.Template.Spec.Containers[0].Image = "somebody:else"
 		d.Spec.Replicas = new(int32)
 	})
@@ -37,13 +34,13 @@ func TestDriftIsMended(t *testing.T) {
 		t.Errorf("replicas, which scopegate leaves to others, went from 0 to %d", *mended.Spec.Replicas)
 	}
 
-	remove(t, deployment)
+	cluster.Delete(t, deployment)
 	testenv.Await(t, cluster.Client, deploymentOf(server), "is made anew", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
 
 	service := serviceOf(server)
 	cluster.Get(t, service)
 	rendered := service.Spec.DeepCopy()
-	edit(t, service, func(s *corev1.Service) {
+	testenv.Edit(t, cluster, service, func(s *corev1.Service) {
 		s.Spec.Selector["app.kubernetes.io/instance"] = "somebody-else"
 		s.Spec.Ports[0].TargetPort = intstr.FromInt32(1)
 		s.Annotations = map[string]string{"example.com/theirs": "kept"}
@@ -55,7 +52,7 @@ func TestDriftIsMended(t *testing.T) {
 		t.Error("somebody else's annotation is gone")
 	}
 
-	remove(t, service)
+	cluster.Delete(t, service)
 	testenv.Await(t, cluster.Client, serviceOf(server), "is made anew", func(s *corev1.Service) bool { return s.UID != service.UID })
 }
 
@@ -84,7 +81,7 @@ func TestAdditionsAreRemoved(t *testing.T) {
 			t.Parallel()
 			before, _ := rolledOut(t)
 			after := before.DeepCopy()
-			edit(t, after, func(d *appsv1.Deployment) {
+			testenv.Edit(t, cluster, after, func(d *appsv1.Deployment) {
 				d.Spec.Replicas = ptr.To[int32](3)
 				d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
 				d.Spec.Template.Spec.NodeSelector = map[string]string{"disk": "ssd"}
@@ -113,7 +110,7 @@ func TestAdditionsAreRemoved(t *testing.T) {
 			t.Parallel()
 			_, before := rolledOut(t)
 			after := before.DeepCopy()
-			edit(t, after, func(s *corev1.Service) {
+			testenv.Edit(t, cluster, after, func(s *corev1.Service) {
 				s.Spec.Type = corev1.ServiceTypeNodePort
 				add(&s.Spec)
 			})
@@ -128,10 +125,7 @@ func TestAdditionsAreRemoved(t *testing.T) {
 // rolledOut returns the children of a new server.
 func rolledOut(t *testing.T) (*appsv1.Deployment, *corev1.Service) {
 	t.Helper()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	deployment, service := deploymentOf(server), serviceOf(server)
 	for _, child := range []client.Object{deployment, service} {
 		cluster.Get(t, child)
@@ -149,12 +143,12 @@ func TestWhatGoesFromTheConfigGoesFromThePod(t *testing.T) {
 	config.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = secret
 	config.Spec.EmbeddedAuthServer.HMACSecretRefs = []v1alpha1.SecretKeyRef{*secret}
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
 	parts := func(d *appsv1.Deployment) [2]int {
 		return [2]int{len(d.Spec.Template.Spec.Containers[0].Env), len(d.Spec.Template.Spec.Volumes)}
 	}
 	testenv.Await(t, cluster.Client, deploymentOf(server), "has the secrets", func(d *appsv1.Deployment) bool { return parts(d) == [2]int{1, 2} })
-	edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+	testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 		c.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = nil
 		c.Spec.EmbeddedAuthServer.HMACSecretRefs = nil
 	})

@@ -72,7 +72,7 @@ func consumers(namespace string) map[string]func(baseline ...string) (status.Obj
 		return func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
 			config := testenv.Config(namespace, "shared", baseline...)
 			return object, []client.Object{config}, func(t testing.TB, baseline ...string) {
-				edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
+				testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func consumers(namespace string) map[string]func(baseline ...string) (status.Obj
 		"VirtualMCPServer": func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
 			virtual := testenv.Virtual(namespace, "web", testenv.AuthServer(baseline...))
 			return virtual, nil, func(t testing.TB, baseline ...string) {
-				edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
+				testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
 			}
 		},
 	}
@@ -99,9 +99,9 @@ func TestInvalidNeverRolls(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
 			consumer, others, setBaseline := consumers(namespace)[kind]("admin")
-			create(t, testenv.OIDCConfig(namespace, "oidc"))
-			create(t, others...)
-			create(t, consumer)
+			cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
+			cluster.Create(t, others...)
+			cluster.Create(t, consumer)
 			awaitVerdict(t, consumer, notSupported)
 			noChildren(t, consumer)
 
@@ -134,7 +134,7 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	proxy := testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))
 	virtual := testenv.Virtual(namespace, "web", testenv.AuthServer("openid"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
 	before := map[client.Object][]string{}
 	for _, consumer := range []status.Object{server, proxy, virtual} {
 		awaitVerdict(t, consumer, rolling)
@@ -149,25 +149,25 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 		}
 	}
 
-	edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+	testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 		c.Spec = v1alpha1.MCPExternalAuthConfigSpec{Type: "unauthenticated"}
 	})
 	awaitVerdict(t, server, held(isNotResolved, "InvalidAuthServerRef"))
 	awaitVerdict(t, proxy, verdict{})
 	unchanged("another type of the config", server, proxy)
 
-	remove(t, config)
+	cluster.Delete(t, config)
 	awaitVerdict(t, server, waiting(isNotResolved, "ConfigNotFound"))
 	awaitVerdict(t, proxy, waiting(isNotResolved, "ConfigNotFound"))
 	unchanged("the config's deletion", server, proxy)
 
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
 	awaitVerdict(t, virtual, held(isNotResolved, "OIDCConfigRequired"))
 	unchanged("an anonymous edit", virtual)
 
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
-	edit(t, proxy, func(p *v1beta1.MCPRemoteProxy) { p.Spec.ExternalAuthConfigRef = nil })
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
+	testenv.Edit(t, cluster, proxy, func(p *v1beta1.MCPRemoteProxy) { p.Spec.ExternalAuthConfigRef = nil })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
 	for _, consumer := range []status.Object{server, proxy, virtual} {
 		awaitVerdict(t, consumer, verdict{})
 		testenv.AwaitGone(t, cluster.Client, deploymentOf(consumer))
@@ -178,13 +178,10 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 // TestDeletionCollectsTheChildren leaves the children to garbage collection.
 func TestDeletionCollectsTheChildren(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	deployment, service := deploymentOf(server), serviceOf(server)
 	fingerprint(t, server)
-	remove(t, server)
+	cluster.Delete(t, server)
 	testenv.AwaitGone(t, cluster.Client, deployment)
 	testenv.AwaitGone(t, cluster.Client, service)
 }
@@ -216,7 +213,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			namespace := cluster.Namespace(t)
 			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 			theirs := foreign(server)
-			create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+			cluster.Create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
 			awaitVerdict(t, server, waiting(isSupported, "NameConflict"))
 
 			after := theirs.DeepCopyObject().(client.Object)
@@ -233,7 +230,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			if made != 0 {
 				t.Errorf("%d children were made beside the conflict", made)
 			}
-			remove(t, theirs)
+			cluster.Delete(t, theirs)
 			awaitVerdict(t, server, rolling)
 		})
 	}
@@ -243,12 +240,12 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 func TestAwkwardNames(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
 	seen := map[string]bool{}
 	for _, name := range []string{"web.v1.example", "0day", "web-v1.example", strings.Repeat("a", 253), strings.Repeat("a.", 126) + "b"} {
 		server, proxy := testenv.Server(namespace, name, testenv.AuthServerRef("shared")), testenv.Proxy(namespace, name, testenv.AuthServerRef("shared"))
 		virtual := testenv.Virtual(namespace, name, testenv.AuthServer())
-		create(t, server, proxy, virtual)
+		cluster.Create(t, server, proxy, virtual)
 		for _, consumer := range []status.Object{server, proxy, virtual} {
 			awaitVerdict(t, consumer, rolling)
 			seen[fingerprint(t, consumer)[0]] = true
@@ -262,13 +259,10 @@ func TestAwkwardNames(t *testing.T) {
 // TestRolledOutIsReady plays the kubelet's part in the status of a Deployment.
 func TestRolledOutIsReady(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	pods := &corev1.PodList{}
 	fingerprint(t, server)
-	if err := cluster.Client.List(t.Context(), pods, client.InNamespace(namespace)); err != nil || len(pods.Items) != 1 {
+	if err := cluster.Client.List(t.Context(), pods, client.InNamespace(server.Namespace)); err != nil || len(pods.Items) != 1 {
 		t.Fatalf("got %d pods (%v), want 1", len(pods.Items), err)
 	}
 	pod := &pods.Items[0]
@@ -285,7 +279,7 @@ func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
 	server := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
-	create(t, server)
+	cluster.Create(t, server)
 	manager, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: cluster.Client.Scheme()})
 	expect.NoError(t, err)
 	for what, act := range map[string]func() error{
@@ -310,7 +304,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	server.Finalizers = []string{"example.com/keeps"}
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
 	awaitVerdict(t, server, rolling)
 	before := fingerprint(t, server)
 
@@ -319,7 +313,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 		scope string
 		want  metav1.ConditionStatus
 	}{{"admin", metav1.ConditionFalse}, {"profile", metav1.ConditionTrue}} {
-		edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+		testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
 		})
 		// It is written after the rollout.
@@ -328,5 +322,5 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 		})
 	}
 	expect.Equal(t, "the children", before, fingerprint(t, server))
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
 }

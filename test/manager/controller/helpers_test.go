@@ -6,9 +6,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
@@ -69,32 +72,6 @@ func awaitVerdict[T status.Object](t testing.TB, object T, want verdict) T {
 	})
 }
 
-func create(t testing.TB, objects ...client.Object) {
-	t.Helper()
-	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatalf("creating %T %s: %v", object, object.GetName(), err)
-		}
-	}
-}
-
-// edit changes an object as a user does, by a merge patch.
-func edit[T client.Object](t testing.TB, object T, change func(T)) {
-	t.Helper()
-	before := object.DeepCopyObject().(client.Object)
-	change(object)
-	if err := cluster.Client.Patch(t.Context(), object, client.MergeFrom(before)); err != nil {
-		t.Fatalf("editing %T %s: %v", object, object.GetName(), err)
-	}
-}
-
-func remove(t testing.TB, object client.Object) {
-	t.Helper()
-	if err := cluster.Client.Delete(t.Context(), object); err != nil {
-		t.Fatalf("deleting %T %s: %v", object, object.GetName(), err)
-	}
-}
-
 func childKey(object client.Object) metav1.ObjectMeta {
 	consumer, _ := resolve.ConsumerOf(object)
 	return metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: rollout.ChildName(consumer)}
@@ -124,22 +101,19 @@ func children(t testing.TB, object client.Object, list client.ObjectList) []stri
 	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
 	expect.NoError(t, cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector))
 	var found []string
-	add := func(item client.Object) {
-		found = append(found, fmt.Sprintf("%T %s uid %s generation %d", item, item.GetName(), item.GetUID(), item.GetGeneration()))
-	}
-	switch list := list.(type) {
-	case *appsv1.DeploymentList:
-		for i := range list.Items {
-			add(&list.Items[i])
-		}
-	case *corev1.ServiceList:
-		for i := range list.Items {
-			add(&list.Items[i])
-		}
-	case *appsv1.ReplicaSetList:
-		for i := range list.Items {
-			add(&list.Items[i])
-		}
-	}
+	expect.NoError(t, meta.EachListItem(list, func(item runtime.Object) error {
+		child := item.(client.Object)
+		found = append(found, fmt.Sprintf("%T %s uid %s generation %d", child, child.GetName(), child.GetUID(), child.GetGeneration()))
+		return nil
+	}))
 	return found
+}
+
+// rollingServer makes an MCPServer whose auth server rolls.
+func rollingServer(t testing.TB) *v1beta1.MCPServer {
+	t.Helper()
+	namespace := cluster.Namespace(t)
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	return awaitVerdict(t, server, rolling)
 }

@@ -32,7 +32,7 @@ func TestKubectlWait(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, config, server)
+	cluster.Create(t, config, server)
 	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
 		t.Fatalf("with no manager: got %v, want a timeout: %s", err, output)
 	}
@@ -68,7 +68,7 @@ func TestKubectlEvents(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.Config(namespace, "shared", "admin"), server)
+	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), server)
 	testenv.AwaitValid(t, cluster, server, "False")
 	want := []string{"Warning", "BaselineScopeNotSupported", "MCPServer/web", `scope "admin" is not supported by the auth server`}
 	var output string

@@ -90,7 +90,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	// Both are there before the manager: so its first evaluations are right, and no
 	// transitions.
-	create(t, config, server)
+	cluster.Create(t, config, server)
 	address := testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
 		// With a lease, the client libraries have something to log too.

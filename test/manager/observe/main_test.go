@@ -6,8 +6,6 @@ package observe_test
 import (
 	"testing"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -15,8 +13,3 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
-
-func create(t *testing.T, objects ...client.Object) {
-	t.Helper()
-	cluster.Create(t, objects...)
-}

@@ -45,7 +45,7 @@ func scrape(ctx context.Context, address, token string) (status int, body string
 // bind gives a service account of a namespace a cluster role.
 func bind(t *testing.T, role, namespace, account string) {
 	t.Helper()
-	create(t, &rbacv1.ClusterRoleBinding{
+	cluster.Create(t, &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: account}},

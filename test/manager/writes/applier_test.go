@@ -20,12 +20,7 @@ import (
 // checkedWith returns a checked pair of an MCPServer.
 func checkedWith(t *testing.T, server *v1beta1.MCPServer, baseline ...string) rollout.Checked {
 	t.Helper()
-	consumer, _ := resolve.ConsumerOf(server)
-	pair, err := resolve.Resolve(consumer, func(string) (*v1beta1.MCPExternalAuthConfig, error) {
-		return testenv.Config(server.Namespace, "shared", baseline...), nil
-	})
-	expect.NoError(t, err)
-	checked, hold := rollout.Check(pair, true)
+	checked, hold := rollout.Check(testenv.Pair(server, testenv.Config(server.Namespace, "shared", baseline...)), true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
@@ -51,7 +46,7 @@ func (r *racing) Get(ctx context.Context, key client.ObjectKey, object client.Ob
 func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	owner := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
-	create(t, owner)
+	cluster.Create(t, owner)
 	asked := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	consumer, _ := resolve.ConsumerOf(asked)
 	name := rollout.ChildName(consumer)
@@ -64,13 +59,13 @@ func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
 	}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "theirs", Port: 80}}}}
 
 	manager, _ := managerOnWire(t)
-	create(t, ours)
+	cluster.Create(t, ours)
 	live := &racing{Reader: manager, then: func() {
 		if err := cluster.Client.Delete(t.Context(), ours.DeepCopy()); err != nil {
 			t.Error(err)
 		}
 		testenv.AwaitGone(t, cluster.Client, ours.DeepCopy())
-		create(t, theirs)
+		cluster.Create(t, theirs)
 	}}
 	applier := &rollout.Applier{Client: manager, Live: live, Image: "x"}
 	if _, err := applier.Apply(t.Context(), owner, checkedWith(t, asked)); err == nil {

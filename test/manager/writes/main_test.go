@@ -5,8 +5,6 @@ package writes_test
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
@@ -18,16 +16,10 @@ var cluster *testenv.Cluster
 // TestMain does not fail on what the recorder found: a test here makes it find
 // something.
 func TestMain(m *testing.M) {
-	started, err := testenv.Start(context.Background(), controlplane.Options{ControllerManager: true})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	cluster = started
-	code := m.Run()
-	if err := started.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if cluster, err = testenv.Start(ctx, controlplane.Options{ControllerManager: true}); err == nil {
+			atEnd(cluster.Stop)
+		}
+		return err
+	})
 }

@@ -36,7 +36,7 @@ func TestMetrics(t *testing.T) {
 	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
 	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
 	virtual := testenv.Virtual(namespace, "v", testenv.AuthServer("openid"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
 	says := func(object status.Object, valid, ready string) bool {
 		conditions := object.GetStatus().Conditions
 		return string(testenv.Condition(conditions, "BaselineScopesValid").Status) == valid && testenv.Condition(conditions, "Ready").Reason == ready
@@ -87,7 +87,7 @@ func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	if before := cluster.Rollouts.Violations(); len(before) != 0 {
 		t.Fatalf("found already: %v", before)
 	}
-	create(t, deployment)
+	cluster.Create(t, deployment)
 	testenv.Await(t, cluster.Client, deployment, "is observed", func(d *appsv1.Deployment) bool {
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1
 	})

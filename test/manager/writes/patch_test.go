@@ -18,8 +18,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-type object = client.Object
-
 // managerOnWire returns a client with the manager's rights whose writes are
 // kept. No manager runs.
 func managerOnWire(t *testing.T) (client.Client, *wire) {
@@ -35,7 +33,7 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
-	create(t, config)
+	cluster.Create(t, config)
 	status.Set(&config.Status, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
 	return config
@@ -43,13 +41,6 @@ func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 
 func condition(conditionType string, status metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason}
-}
-
-func live(t *testing.T, of *v1beta1.MCPExternalAuthConfig) *v1beta1.MCPExternalAuthConfig {
-	t.Helper()
-	live := &v1beta1.MCPExternalAuthConfig{}
-	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(of), live))
-	return live
 }
 
 // TestMutateAndPatchStatus holds the contract of its doc comment, on the wire.
@@ -73,7 +64,8 @@ func TestMutateAndPatchStatus(t *testing.T) {
 		t.Errorf("a change of one field: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}
 
-	seen := live(t, cached)
+	seen := cached.DeepCopy()
+	cluster.Get(t, seen)
 	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	changed, err = status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
 		s.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Test", LastTransitionTime: at}}
@@ -102,12 +94,13 @@ func TestAnotherWriterSurvives(t *testing.T) {
 		}
 	}
 	patched(cached, false)
-	if got := live(t, cached); got.ResourceVersion != other.ResourceVersion {
+	got := cached.DeepCopy()
+	if cluster.Get(t, got); got.ResourceVersion != other.ResourceVersion {
 		t.Errorf("a patch of what is no more was taken: %+v", got.Status)
 	}
-	patched(live(t, cached), true)
-	if got := live(t, cached).Status; got.ObservedGeneration != 42 || got.Conditions[0].Reason != "Patched" {
-		t.Errorf("stored %+v, want the other's observedGeneration 42 and the reason Patched", got)
+	patched(got, true)
+	if cluster.Get(t, got); got.Status.ObservedGeneration != 42 || got.Status.Conditions[0].Reason != "Patched" {
+		t.Errorf("stored %+v, want the other's observedGeneration 42 and the reason Patched", got.Status)
 	}
 }
 

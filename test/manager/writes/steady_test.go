@@ -92,13 +92,13 @@ func settle(t *testing.T, namespace string) {
 func TestSteadyStateWritesNothing(t *testing.T) {
 	const configs, objects = 100, 500
 	namespace := cluster.Namespace(t)
-	create(t, testenv.OIDCConfig(namespace, "oidc"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
 	for i, name := range testenv.Many("c", configs) {
 		baseline := []string{"openid"}
 		if i%2 == 0 {
 			baseline = []string{"admin"}
 		}
-		create(t, testenv.Config(namespace, name, baseline...),
+		cluster.Create(t, testenv.Config(namespace, name, baseline...),
 			testenv.Server(namespace, name, testenv.AuthServerRef(name)),
 			testenv.Server(namespace, name+"-gone", testenv.AuthServerRef("gone")),
 			testenv.Proxy(namespace, name, testenv.ExternalAuthConfigRef(name)),
@@ -122,14 +122,14 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	const consumers, changing = 40, 10
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
-	create(t, config)
+	cluster.Create(t, config)
 	for i, name := range testenv.Many("web", consumers) {
 		scopes := []string{"openid", "admin"}
 		if i < changing {
 			scopes = []string{"openid"}
 		}
 		// Without the MCPOIDCConfig nothing rolls, so statuses are all there is.
-		create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
+		cluster.Create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
 	}
 	settle(t, namespace)
 	wire := &wire{}
@@ -140,9 +140,7 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 
 	before := countReconciles(t)
 	cluster.Get(t, config)
-	patch := client.MergeFrom(config.DeepCopy())
-	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
-	expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
+	setBaseline(t, config, "openid", "admin")
 	// Each consumer and the config turn to False. So does Ready, for the same
 	// reason: that is no other event. An event follows the write that it tells of.
 	const events = changing + 1
@@ -163,6 +161,11 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 		}
 	}
 	expect.Equal(t, "writes", map[string]int{"config": 1, "consumers": changing, "events": events}, counts)
+}
+
+func setBaseline(t *testing.T, config *v1beta1.MCPExternalAuthConfig, baseline ...string) {
+	t.Helper()
+	testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
 }
 
 // awaitEvents waits until a namespace has at least n events of scopegate about
@@ -190,22 +193,20 @@ func TestEventsOnTransitions(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
 	config := testenv.Config(namespace, "shared", "openid")
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config)
-	setBaseline := func(scope string, want string) {
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config)
+	edit := func(scope string, want string) {
 		t.Helper()
-		patch := client.MergeFrom(config.DeepCopy())
-		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{scope}
-		expect.NoError(t, cluster.Client.Patch(t.Context(), config, patch))
+		setBaseline(t, config, scope)
 		config = testenv.Await(t, cluster.Client, config, "says "+want, func(c *v1beta1.MCPExternalAuthConfig) bool {
 			return c.Status.ObservedGeneration == c.Generation && string(testenv.Valid(c).Status) == want
 		})
 	}
 	config = testenv.AwaitValid(t, cluster, config, "NotReferenced")
-	create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
+	cluster.Create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
 	config = testenv.AwaitValid(t, cluster, config, "True")
-	setBaseline("admin", "False")
-	setBaseline("root", "False")
-	setBaseline("email", "True")
+	edit("admin", "False")
+	edit("root", "False")
+	edit("email", "True")
 
 	// The first evaluation is no transition, and a change of the message neither.
 	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}

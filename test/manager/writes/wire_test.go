@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 
 	"k8s.io/client-go/rest"
 )
@@ -89,12 +88,3 @@ func (w *wire) drain(keep func(exchange) bool) []string {
 
 // writes are the methods of all requests that change something.
 var writes = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-
-func create(t *testing.T, objects ...object) {
-	t.Helper()
-	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatalf("creating %T %s: %v", object, object.GetName(), err)
-		}
-	}
-}
