@@ -5,16 +5,13 @@ package manager_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
@@ -30,23 +27,12 @@ func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) 
 // The manager counts what its cache holds, which lags behind the API server.
 func awaitAnswer(t *testing.T, url, want string) {
 	t.Helper()
-	var body []byte
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return false, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return false, nil //nolint:nilerr // It does not listen yet.
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, err = io.ReadAll(response.Body)
-		return err == nil && response.StatusCode == http.StatusOK && strings.Contains(string(body), want), nil
-	})
-	if err != nil {
-		t.Fatalf("%s does not say %q: %v: %s", url, want, err, body)
-	}
+	var body string
+	expect.Eventually(t, url+" says "+want, func(ctx context.Context) (bool, error) {
+		status, answer, _ := testenv.Fetch(ctx, url, "") // It may not listen yet.
+		body = answer
+		return status == http.StatusOK && strings.Contains(answer, want), nil
+	}, func() string { return body })
 }
 
 func TestManagerServesAndEndsCleanly(t *testing.T) {
@@ -110,13 +96,10 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 	}
 	expect.NoError(t, cluster.Client.Update(t.Context(), crd))
 	// The API server publishes a changed schema a moment later.
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the field is gone", func(ctx context.Context) (bool, error) {
 		_, _, err := cluster.Kubectl(ctx, nil, "explain", "mcpexternalauthconfig.spec.embeddedAuthServer.scopesSupported")
 		return err != nil, nil
 	})
-	if err != nil {
-		t.Fatalf("waiting until the field is gone: %v", err)
-	}
 	command := exec.CommandContext(t.Context(), testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
 	output, err := command.CombinedOutput()
 	for _, want := range []string{"MCPExternalAuthConfig is not scopegate's own", "start without --standalone"} {

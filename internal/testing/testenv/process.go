@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // Output keeps what a process prints.
@@ -60,11 +63,17 @@ func (p *Process) Stop() error {
 func BuildManager(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "manager")
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/scopegate/scopegate/cmd/manager").CombinedOutput() //nolint:gosec // Our own package.
-	if err != nil {
-		t.Fatalf("building the manager: %v\n%s", err, output)
-	}
+	expect.NoError(t, Build(t.Context(), "github.com/scopegate/scopegate/cmd/manager", path))
 	return path
+}
+
+// Build builds a program of scopegate's.
+func Build(ctx context.Context, main, path string) error {
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, main).CombinedOutput() //nolint:gosec // Our own package.
+	if err != nil {
+		return fmt.Errorf("building %s: %w\n%s", main, err, output)
+	}
+	return nil
 }
 
 // StartProcess runs the built manager until the test ends or it is stopped.

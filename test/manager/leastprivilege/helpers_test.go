@@ -2,64 +2,40 @@ package leastprivilege_test
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// patience is how long something may take that has no event to wait for.
-const patience = 2 * time.Minute
-
-// insecure trusts the certificate that a manager makes for itself.
-var insecure = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // As a scraper without its CA has to.
-
-func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
-	t.Helper()
-	cluster.Create(t, objects...)
-}
-
-// consumers are what createAll makes besides the config.
-func consumers(namespace string) []client.Object {
-	return []client.Object{
-		testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid", "profile")),
-		testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid", "profile")),
-	}
-}
-
-// createAll makes one of each kind, whose baseline is not supported. The config
-// that all share gets its baseline last, so that the guard has nothing to refuse.
+// createAll makes one of each kind, whose baseline is not supported.
 func createAll(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	create(t, i.Cluster, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared", "admin"))
-	create(t, i.Cluster, consumers(namespace)...)
-	create(t, i.Cluster, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
+	i.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared", "admin"))
+	i.Create(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid", "profile")),
+		testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid", "profile")))
+	i.Create(t, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
 }
 
 // awaitEvaluated waits until all kinds have their condition, and an event reports it.
 func awaitEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
-	evaluated(t, i, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")})
-	evaluated(t, i, &v1beta1.MCPServer{ObjectMeta: meta("web")})
-	evaluated(t, i, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")})
-	evaluated(t, i, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")})
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")}, "False")
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: meta("web")}, "False")
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")}, "False")
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")}, "False")
 	awaitEvent(t, i, namespace, "BaselineScopeNotSupported")
 }
 
@@ -67,22 +43,15 @@ func awaitEvaluated(t *testing.T, i *installed, namespace string) {
 // evaluated: the manager that was started anew is at work.
 func reconsider(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	create(t, i.Cluster, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
-	evaluated(t, i, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}})
-}
-
-func evaluated[T status.Object](t *testing.T, i *installed, object T) {
-	t.Helper()
-	testenv.Await(t, i.Client, object, "is evaluated", func(seen T) bool {
-		return testenv.Valid(seen).Status == metav1.ConditionFalse
-	})
+	i.Create(t, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}}, "False")
 }
 
 // isNotEvaluated is of a namespace that is not watched.
 func isNotEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	server := &v1beta1.MCPServer{}
-	expect.NoError(t, i.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "web"}, server))
+	server := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
+	i.Get(t, server)
 	if len(server.Status.Conditions) > 0 {
 		t.Errorf("MCPServer %s/web, whose namespace is not watched, has %v", namespace, server.Status.Conditions)
 	}
@@ -96,7 +65,7 @@ func awaitEvent(t *testing.T, i *installed, namespace, reason string) {
 
 func awaitEvents(t *testing.T, i *installed, namespace, reason string, ok func(*eventsv1.Event) bool) {
 	t.Helper()
-	poll(t, "an event "+reason+" in "+namespace, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "there is an event "+reason+" in "+namespace, func(ctx context.Context) (bool, error) {
 		list := &eventsv1.EventList{}
 		if err := i.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return false, err
@@ -110,20 +79,13 @@ func awaitEvents(t *testing.T, i *installed, namespace, reason string, ok func(*
 	})
 }
 
-func poll(t *testing.T, what string, done wait.ConditionWithContextFunc) {
-	t.Helper()
-	if err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, patience, true, done); err != nil {
-		t.Fatalf("waiting for %s: %v", what, err)
-	}
-}
-
 // scraper makes a ServiceAccount that may read the metrics by the shipped role.
 func scraper(t *testing.T, i *installed, role string) string {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", GenerateName: "prometheus-"}}
-	create(t, i.Cluster, account)
+	i.Create(t, account)
 	if role != "" {
-		create(t, i.Cluster, &rbacv1.ClusterRoleBinding{
+		i.Create(t, &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "prometheus-"},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name}},
@@ -138,7 +100,7 @@ func scraper(t *testing.T, i *installed, role string) string {
 func scrapeMetrics(t *testing.T, i *installed, manager *process) {
 	t.Helper()
 	allowed := scraper(t, i, "scopegate-metrics-reader")
-	poll(t, "the API server to know the binding", func(context.Context) (bool, error) {
+	expect.Eventually(t, "the API server knows the binding", func(context.Context) (bool, error) {
 		return manager.scrape(t, allowed) == http.StatusOK, nil
 	})
 	if got := manager.scrape(t, scraper(t, i, "")); got != http.StatusForbidden {
@@ -154,19 +116,9 @@ func scrapeMetrics(t *testing.T, i *installed, manager *process) {
 func awaitEffective(t *testing.T, i *installed, manager *process, policy, want string) {
 	t.Helper()
 	line := fmt.Sprintf("scopegate_guard_ineffective{policy=%q} %s\n", policy, want)
-	poll(t, line, func(ctx context.Context) (bool, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+manager.metrics+"/metrics", http.NoBody)
-		if err != nil {
-			return false, err
-		}
-		request.Header.Set("Authorization", "Bearer "+i.scraper)
-		response, err := insecure.Do(request)
-		if err != nil {
-			return false, err
-		}
-		defer func() { _ = response.Body.Close() }()
-		text, err := io.ReadAll(response.Body)
-		return strings.Contains(string(text), line), err
+	expect.Eventually(t, "the manager says "+line, func(ctx context.Context) (bool, error) {
+		_, text, err := testenv.Fetch(ctx, "https://"+manager.metrics+"/metrics", i.scraper)
+		return strings.Contains(text, line), err
 	})
 }
 

@@ -6,9 +6,8 @@ package leastprivilege_test
 
 import (
 	"context"
+	"errors"
 	"flag"
-	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,28 +38,14 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	folder, err := os.MkdirTemp("", "scopegate-leastprivilege-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
-	binary, dist = filepath.Join(folder, "manager"), folder
-	if output, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary, setup.Root+"/cmd/manager").CombinedOutput(); err != nil { //nolint:gosec // Our own package.
-		return 1, fmt.Errorf("building the manager: %w\n%s", err, output)
-	}
-	if err := setup.Dist(context.Background(), dist); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if dist, err = os.MkdirTemp("", "scopegate-leastprivilege-"); err != nil {
+			return err
+		}
+		atEnd(func() error { return os.RemoveAll(dist) })
+		binary = filepath.Join(dist, "manager")
+		return errors.Join(testenv.Build(ctx, "github.com/scopegate/scopegate/cmd/manager", binary), setup.Dist(ctx, dist))
+	})
 }
 
 // auditPolicy logs every request, whoever makes it.
@@ -89,15 +74,9 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	folder := t.TempDir()
 	policy, log := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
 	expect.NoError(t, os.WriteFile(policy, []byte(auditPolicy), 0o600))
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+	cluster := testenv.StartFor(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
-	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	i := &installed{Cluster: cluster, auditLog: log}
 	if toolhive {
 		crds, err := setup.ToolHiveCRDs(t.Context())
@@ -105,7 +84,7 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 		i.apply(t, crds)
 	}
 	for _, namespace := range []string{"team-a", "team-b", "team-c"} {
-		create(t, cluster, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+		cluster.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	}
 	for _, manifest := range manifests {
 		i.apply(t, manifest)
@@ -183,13 +162,7 @@ func (p *process) stop(t *testing.T) {
 // scrape gets the metrics with a token and returns the HTTP status.
 func (p *process) scrape(t *testing.T, token string) int {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+p.metrics+"/metrics", http.NoBody)
+	status, _, err := testenv.Fetch(t.Context(), "https://"+p.metrics+"/metrics", token)
 	expect.NoError(t, err)
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := insecure.Do(request)
-	expect.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
-	return response.StatusCode
+	return status
 }

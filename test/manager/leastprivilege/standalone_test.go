@@ -13,7 +13,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -96,7 +95,5 @@ func remove(t *testing.T, i *installed, namespace string) {
 func edit(t *testing.T, i *installed, object client.Object, change func()) {
 	t.Helper()
 	i.Get(t, object)
-	before := object.DeepCopyObject().(client.Object)
-	change()
-	expect.NoError(t, i.Client.Patch(t.Context(), object, client.MergeFrom(before)))
+	testenv.Edit(t, i.Cluster, object, func(client.Object) { change() })
 }

@@ -5,19 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
-}
 
 // kubectlWait runs `kubectl wait` for the condition of an MCPServer.
 func kubectlWait(ctx context.Context, namespace, status, timeout string) (string, error) {
@@ -51,9 +43,7 @@ func TestKubectlWait(t *testing.T) {
 	expect.NoError(t, first.Stop())
 
 	// The condition is still True, but of the object as it was.
-	patch := client.MergeFrom(server.DeepCopy())
-	server.Spec.OIDCConfigRef.Scopes = []string{"email"}
-	expect.NoError(t, cluster.Client.Patch(t.Context(), server, patch))
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"email"} })
 	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
 		t.Errorf("with a condition of an older generation: got %v, want a timeout: %s", err, output)
 	}
@@ -72,12 +62,9 @@ func TestKubectlEvents(t *testing.T) {
 	testenv.AwaitValid(t, cluster, server, "False")
 	want := []string{"Warning", "BaselineScopeNotSupported", "MCPServer/web", `scope "admin" is not supported by the auth server`}
 	var output string
-	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "kubectl events shows it", func(ctx context.Context) (bool, error) {
 		stdout, stderr, err := cluster.Kubectl(ctx, nil, "events", "--namespace", namespace, "--for", "mcpserver/web")
 		output = stdout + stderr
 		return err == nil && !slices.ContainsFunc(want, func(word string) bool { return !strings.Contains(stdout, word) }), nil
-	})
-	if err != nil {
-		t.Errorf("kubectl events does not say %q: %v:\n%s", want, err, output)
-	}
+	}, func() string { return output })
 }

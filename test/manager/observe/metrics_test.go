@@ -2,8 +2,6 @@ package observe_test
 
 import (
 	"context"
-	"crypto/tls"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,35 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-// scraper trusts any certificate: the manager signs its own.
-var scraper = &http.Client{Transport: &http.Transport{
-	TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // See above; the test is about who may read.
-}}
-
-// scrape asks for the metrics with a token, or with none if it is empty.
-func scrape(ctx context.Context, address, token string) (status int, body string, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/metrics", http.NoBody)
-	if err != nil {
-		return 0, "", err
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	response, err := scraper.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	return response.StatusCode, string(text), err
-}
 
 // bind gives a service account of a namespace a cluster role.
 func bind(t *testing.T, role, namespace, account string) {
@@ -82,27 +56,23 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var status int
 			var body string
-			err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+			expect.Eventually(t, "it answers", func(ctx context.Context) (bool, error) {
 				var err error
-				status, body, err = scrape(ctx, address, tc.token)
+				status, body, err = testenv.Fetch(ctx, "https://"+address+"/metrics", tc.token)
 				// It does not listen yet, or the API server does not know the binding yet.
 				return err == nil && (status == tc.want || tc.want != http.StatusOK), nil
 			})
-			if err != nil || status != tc.want {
-				t.Fatalf("got %d (%v), want %d: %s", status, err, tc.want, body)
+			if status != tc.want {
+				t.Fatalf("got %d, want %d: %s", status, tc.want, body)
 			}
 			if shown := strings.Contains(body, "scopegate_rollouts_held"); shown != (tc.want == http.StatusOK) {
 				t.Errorf("metrics shown: %t; %s", shown, body)
 			}
 		})
 	}
-	plain := http.Client{Timeout: 5 * time.Second}
-	response, err := plain.Get("http://" + address + "/metrics")
-	if err != nil {
-		return
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode == http.StatusOK {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if status, _, _ := testenv.Fetch(ctx, "http://"+address+"/metrics", ""); status == http.StatusOK {
 		t.Error("metrics are served over plain HTTP")
 	}
 }

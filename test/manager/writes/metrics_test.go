@@ -3,29 +3,22 @@ package writes_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
-}
 
 // TestMetrics counts objects by verdict in a namespace of its own, and holds
 // the names and helps to the conventions of Prometheus.
@@ -94,12 +87,9 @@ func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	for _, kind := range []string{"Deployment", "ReplicaSet"} {
 		want, found := fmt.Sprintf("%s %s/ungated", kind, namespace), ""
 		// Its watches are others than the one above.
-		err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		expect.Eventually(t, "the recorder finds "+want, func(context.Context) (bool, error) {
 			found = strings.Join(cluster.Rollouts.Violations(), "\n")
 			return strings.Contains(found, want), nil
-		})
-		if err != nil {
-			t.Errorf("the recorder missed %s; it found:\n%s", want, found)
-		}
+		}, func() string { return found })
 	}
 }

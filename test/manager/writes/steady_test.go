@@ -6,12 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -38,13 +36,12 @@ func countReconciles(t *testing.T) reconciles {
 func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	t.Helper()
 	var now reconciles
-	err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	expect.Eventually(t, fmt.Sprintf("%d reconciles have ended", n), func(context.Context) (bool, error) {
 		now = countReconciles(t)
 		return now.ended-before.ended >= float64(n) && now.pending == idle.pending, nil
+	}, func() string {
+		return fmt.Sprintf("%v ended, %v pending", now.ended-before.ended, now.pending-idle.pending)
 	})
-	if err != nil {
-		t.Fatalf("%v of %d reconciles, %v pending: %v", now.ended-before.ended, n, now.pending-idle.pending, err)
-	}
 }
 
 // awaitSettled waits until every object of a namespace is evaluated as it is, and
@@ -52,7 +49,7 @@ func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
 	unsettled := -1
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "all objects settle", func(ctx context.Context) (bool, error) {
 		unsettled = 0
 		for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
 			if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
@@ -72,10 +69,7 @@ func awaitSettled(t *testing.T, namespace string) {
 			}
 		}
 		return unsettled == 0, nil
-	})
-	if err != nil {
-		t.Fatalf("%d objects do not settle: %v", unsettled, err)
-	}
+	}, func() string { return fmt.Sprintf("%d do not", unsettled) })
 }
 
 // settle runs a manager until the objects of a namespace are settled: the cache
@@ -173,7 +167,7 @@ func setBaseline(t *testing.T, config *v1beta1.MCPExternalAuthConfig, baseline .
 func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []eventsv1.Event {
 	t.Helper()
 	list := &eventsv1.EventList{}
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, fmt.Sprintf("there are %d events", n), func(ctx context.Context) (bool, error) {
 		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return false, err
 		}
@@ -181,10 +175,7 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 			return event.ReportingController != "scopegate" || !slices.Contains(kinds, event.Regarding.Kind)
 		})
 		return len(list.Items) >= n, nil
-	})
-	if err != nil {
-		t.Errorf("%d events, want %d: %v", len(list.Items), n, err)
-	}
+	}, func() string { return fmt.Sprintf("%d are", len(list.Items)) })
 	return list.Items
 }
 
@@ -214,5 +205,5 @@ func TestEventsOnTransitions(t *testing.T) {
 	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {
 		got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
 	}
-	expect.Equal(t, "events of the config", want, sorted(got))
+	expect.Equal(t, "events of the config", want, slices.Sorted(slices.Values(got)))
 }
