@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -133,11 +132,11 @@ func inGroup(like client.Object, group string) (*unstructured.Unstructured, erro
 // toolHiveCRDs returns the CRDs of the release of ToolHive that the auth server is built
 // from.
 func toolHiveCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	source, err := chart.Source(".")
+	folder, err := chart.CRDs(".")
 	if err != nil {
 		return nil, err
 	}
-	read := &envtest.CRDInstallOptions{Paths: []string{filepath.Join(source, "deploy", "charts", "operator-crds", "files", "crds")}}
+	read := &envtest.CRDInstallOptions{Paths: []string{folder}}
 	err = envtest.ReadCRDFiles(read)
 	return read.CRDs, err
 }

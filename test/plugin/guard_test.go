@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -31,11 +30,11 @@ import (
 // is there and with it, in a namespace of another name than the default. The ConfigMaps
 // and Deployments are as ToolHive's operator makes them.
 func TestGuard(t *testing.T) {
-	create(t, guarded, objects()...)
+	guarded.Create(t, objects()...)
 	c, d := "team-c", "team-d"
 	both := testenv.Server(d, "both", testenv.AuthServerRef("shared"))
 	both.Spec.ExternalAuthConfigRef = testenv.ExternalAuthConfigRef("outgoing").ExternalAuthConfigRef
-	create(t, guarded, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
+	guarded.Create(t, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
 		testenv.Config(c, "shared", "admin"),
 		testenv.Server(c, "fresh", testenv.AuthServerRef("shared", "admin")),
 		testenv.Server(c, "off", testenv.AuthServerRef("shared")),
@@ -87,12 +86,9 @@ func testDenied(t *testing.T, namespace, bad string) {
 	rejected := func(err error) bool {
 		return err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy 'scopegate-")
 	}
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the edit of a pair is rejected", func(ctx context.Context) (bool, error) {
 		return rejected(edit(ctx, "fresh")), nil
 	})
-	if err != nil {
-		t.Fatalf("waiting until the edit of a pair is rejected: %v", err)
-	}
 	if err := edit(t.Context(), "both"); err != nil {
 		t.Errorf("the edit of a consumer with two references: %v", err)
 	}
@@ -118,16 +114,10 @@ func findings(t *testing.T, arguments ...string) string {
 
 // TestAnotherAPIServer reads one that can't hold, and that has one of the CRDs only.
 func TestAnotherAPIServer(t *testing.T) {
-	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+	plane := testenv.StartFor(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
 		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
 	}})
-	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	reader, err := cluster.New(plane.Config, nil)
 	expect.NoError(t, err)
 	hidden := map[string]string{}
@@ -142,13 +132,10 @@ func TestAnotherAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The schema is published a moment later.
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "half of the CRDs is told as such", func(ctx context.Context) (bool, error) {
 		_, read := reader.Read(ctx, "")
 		return read != nil && strings.Contains(read.Error(), "serves no MCPExternalAuthConfig"), nil
 	})
-	if err != nil {
-		t.Errorf("waiting until half of the CRDs is told as such: %v", err)
-	}
 }
 
 // install installs the guard, which warns or denies by default and holds where
@@ -157,25 +144,18 @@ func install(t *testing.T, mode string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), guarded.KubectlPath, "apply", "--server-side", "-k", filepath.Join("testdata", "guard-"+mode)) //nolint:gosec // The pinned binary.
 	command.Env = environment(guarded)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-}
-
-func patch(t *testing.T, object client.Object, content string) {
-	t.Helper()
-	guarded.Patch(t, object, content)
+	expect.Output(t, command)
 }
 
 func label(t *testing.T, namespace, mode string) {
 	t.Helper()
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, `{"metadata":{"labels":{"scopegate.dev/guard":"`+mode+`"}}}`)
+	guarded.Patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, `{"metadata":{"labels":{"scopegate.dev/guard":"`+mode+`"}}}`)
 }
 
 // unlabel makes a ConfigMap one that somebody made by hand.
 func unlabel(t *testing.T, namespace, name string) {
 	t.Helper()
-	patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, `{"metadata":{"labels":null}}`)
+	guarded.Patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, `{"metadata":{"labels":null}}`)
 }
 
 // hold writes a run config as ToolHive's operator does, once the guard holds it.
@@ -183,15 +163,12 @@ func hold(t *testing.T, namespace, name, text string) {
 	t.Helper()
 	content, err := json.Marshal(map[string]any{"data": map[string]string{"runconfig.json": text}})
 	expect.NoError(t, err)
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the guard holds", func(ctx context.Context) (bool, error) {
 		tried := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		err := guarded.Client.Patch(ctx, tried, client.RawPatch(types.MergePatchType, content), client.DryRunAll)
 		return tried.Labels["scopegate.dev/held"] == "true", err
 	})
-	if err != nil {
-		t.Fatalf("waiting until the guard holds: %v", err)
-	}
-	patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, string(content))
+	guarded.Patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, string(content))
 }
 
 // runConfig is a run config of a proxy, as ToolHive's operator writes it.
@@ -238,7 +215,7 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 			},
 		},
 	}
-	create(t, guarded, deployment, &corev1.ConfigMap{
+	guarded.Create(t, deployment, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name + "-config", OwnerReferences: owners,
 			Labels: map[string]string{"toolhive.stacklok.io/component": component, "toolhive.stacklok.io/managed-by": "toolhive-operator"},

@@ -117,7 +117,5 @@ func git(t *testing.T, folder string, arguments ...string) {
 	command.Dir = folder
 	// Nothing of a repository around the test, and nothing of the user.
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }), "HOME="+folder)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v: %s", arguments, err, output)
-	}
+	expect.Output(t, command)
 }

@@ -16,7 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -48,10 +47,10 @@ func objects() []client.Object {
 
 // TestStandalone shows the tree before a manager ran and with one.
 func TestStandalone(t *testing.T) {
-	create(t, standalone, objects()...)
+	standalone.Create(t, objects()...)
 	outright := testenv.Config("team-b", "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
-	create(t, standalone, outright)
+	standalone.Create(t, outright)
 
 	golden(t, "standalone-not-evaluated.txt", succeed(t, standalone, "tree", "-A"))
 	standalone.StartManager(t, nil)
@@ -87,13 +86,13 @@ func TestWatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// Off, since the guard that another test installs would reject the edit.
 			ns := "watched"
-			create(t, cluster, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
+			cluster.Create(t, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
 			await, stop := watchTree(t, cluster, ns)
 			await("no config")
 			config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
-			create(t, cluster, config)
+			cluster.Create(t, config)
 			await("NotReferenced")
-			create(t, cluster, server)
+			cluster.Create(t, server)
 			await("Supported")
 			if cluster == guarded {
 				makeChildren(t, ns, "MCPServer", "web", map[string]string{"runconfig.json": runConfig("openid", "openid")}, 1)
@@ -160,23 +159,20 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 // awaitRight waits until the API server goes by a role binding of a user.
 func awaitRight(t *testing.T, namespace, user string) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, user+" may list", func(ctx context.Context) (bool, error) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "mcpservers",
 		}}}
 		err := guarded.Client.Create(ctx, review)
 		return review.Status.Allowed, err
 	})
-	if err != nil {
-		t.Fatalf("waiting until %s may list: %v", user, err)
-	}
 }
 
 // TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
 func TestWithoutRights(t *testing.T) {
 	// Off, since the guard that another test installs would reject the objects.
 	namespace := "team-off"
-	create(t, guarded, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
+	guarded.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
 		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
 			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
@@ -187,11 +183,7 @@ func TestWithoutRights(t *testing.T) {
 	)
 	awaitRight(t, namespace, "viewer")
 	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
-	for _, want := range []string{"NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`} {
-		if !strings.Contains(got, want) {
-			t.Errorf("want %q in:\n%s", want, got)
-		}
-	}
+	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`)
 	for _, arguments := range [][]string{{"tree", "-A", "--as", "viewer"}, {"guard", "check", "-n", namespace, "--as", "viewer"}} {
 		if got := kubectl(t.Context(), guarded, arguments...); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
 			t.Errorf("%v: got %+v, want exit status 3 and forbidden", arguments, got)

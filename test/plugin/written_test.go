@@ -1,7 +1,6 @@
 package plugin_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
@@ -20,18 +19,18 @@ func TestDocumentedOutput(t *testing.T) {
 	const name = "../../docs/tree.md"
 	page := expect.ReadFile(t, name)
 	blocks := 0
-	current := shown.ReplaceAllFunc(page, func(block []byte) []byte {
-		parts := shown.FindSubmatch(block)
-		output := expect.ReadFile(t, filepath.Join("../..", string(parts[1])))
+	current := shown.ReplaceAllStringFunc(page, func(block string) string {
+		parts := shown.FindStringSubmatch(block)
+		output := expect.ReadFile(t, filepath.Join("../..", parts[1]))
 		blocks++
-		return []byte("<!-- " + string(parts[1]) + " -->\n```console\n" + string(parts[2]) + output + "```")
+		return "<!-- " + parts[1] + " -->\n```console\n" + parts[2] + output + "```"
 	})
 	if blocks < 3 {
 		t.Fatalf("%s shows %d commands, want at least 3", name, blocks)
 	}
 	if *update {
-		expect.NoError(t, os.WriteFile(name, current, 0o600))
+		expect.WriteFile(t, name, current)
 		return
 	}
-	expect.Equal(t, name, string(current), page)
+	expect.Equal(t, name, current, page)
 }

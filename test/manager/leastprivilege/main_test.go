@@ -23,6 +23,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -79,7 +80,7 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	}})
 	i := &installed{Cluster: cluster, auditLog: log}
 	if toolhive {
-		crds, err := setup.ToolHiveCRDs(t.Context())
+		crds, err := chart.CRDs(setup.Root)
 		expect.NoError(t, err)
 		i.apply(t, crds)
 	}

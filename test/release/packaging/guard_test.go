@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -53,7 +54,7 @@ func stateOf(t *testing.T, cluster *testenv.Cluster, can bool) installed {
 // TestGuardInstalls installs the guard beside ToolHive's CRDs, in all of its
 // combinations, and changes none of those CRDs.
 func TestGuardInstalls(t *testing.T) {
-	cluster := startBare(t)
+	cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 	before := specs(t, cluster)
 

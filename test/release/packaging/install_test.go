@@ -13,20 +13,16 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// startBare starts an API server with nothing of scopegate's, until the test ends.
-func startBare(t *testing.T) *testenv.Cluster {
+// toolhiveCRDs is the folder of ToolHive's CRDs.
+func toolhiveCRDs(t *testing.T) string {
 	t.Helper()
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true})
+	folder, err := chart.CRDs(setup.Root)
 	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster
+	return folder
 }
 
 // kubectl must succeed.
@@ -56,13 +52,6 @@ func specs(t *testing.T, cluster *testenv.Cluster) map[string]apiextensionsv1.Cu
 	return all
 }
 
-func toolhiveCRDs(t *testing.T) string {
-	t.Helper()
-	folder, err := setup.ToolHiveCRDs(t.Context())
-	expect.NoError(t, err)
-	return folder
-}
-
 // standaloneApply is the documented command, and preflight what is run before it.
 var (
 	standaloneApply = []string{"apply", "--server-side", "--field-manager=scopegate", "-f"}
@@ -80,7 +69,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			// Each its own cluster: deleting ToolHive's CRDs takes longer.
-			cluster := startBare(t)
+			cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
 			before := specs(t, cluster)
 			// As documented: the second only if the first succeeds.
@@ -102,7 +91,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		})
 	}
 	t.Run("without the preflight", func(t *testing.T) {
-		cluster := startBare(t)
+		cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 		before := specs(t, cluster)
 		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("standalone"))
@@ -119,7 +108,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 // TestChartRefusesToolHivesOperator is of a cluster where the operator runs and
 // its CRDs are, for whatever reason, gone.
 func TestChartRefusesToolHivesOperator(t *testing.T) {
-	cluster := startBare(t)
+	cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")
 	kubectl(t, cluster, "label", "deployment", "toolhive-operator", "app.kubernetes.io/name=toolhive-operator")
 	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
@@ -178,7 +167,7 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 		}},
 	} {
 		t.Run(title, func(t *testing.T) {
-			cluster := startBare(t)
+			cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 			expect.NoError(t, tc.install(t, cluster, older(t, t.TempDir(), tc.current)))
 			if got := shortName(t, cluster); got != "olderextauth" {
 				t.Fatalf("the older release has %s", got)

@@ -5,7 +5,6 @@ package packaging_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +12,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -21,25 +22,13 @@ import (
 var dist string
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	folder, err := os.MkdirTemp("", "scopegate-dist-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
-	dist = folder
-	if err := setup.Dist(context.Background(), dist); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if dist, err = os.MkdirTemp("", "scopegate-dist-"); err != nil {
+			return err
+		}
+		atEnd(func() error { return os.RemoveAll(dist) })
+		return setup.Dist(ctx, dist)
+	})
 }
 
 // distFile is the path of a file that `make dist` writes, by mode.
@@ -74,7 +63,7 @@ func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
 func decode(t *testing.T, text []byte, err error) []*unstructured.Unstructured {
 	t.Helper()
 	expect.NoError(t, err)
-	objects, err := setup.Decode(text)
+	objects, err := config.Decode(text)
 	expect.NoError(t, err)
 	if len(objects) == 0 {
 		t.Fatal("nothing was rendered")
