@@ -51,14 +51,7 @@ func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 	if os.Getenv(controlplane.AssetsVariable) == "" {
 		t.Skipf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 	}
-	cluster, err := testenv.Start(t.Context(), options)
-	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster
+	return testenv.StartFor(t, options)
 }
 
 // compareExamples creates the examples of each file in two namespaces, of which

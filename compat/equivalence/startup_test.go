@@ -33,8 +33,7 @@ func TestStartUp(t *testing.T) {
 		count = max(2000, *cases/50)
 	}
 	random, starter := newRandom(t), newStarter(t)
-	policy, err := evaluator.NewStartUp()
-	expect.NoError(t, err)
+	policy := evaluator.NewStartUp(t)
 	refusals := refusals{admissions(t), policy}
 	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
 		t.Run(rule, func(t *testing.T) {

@@ -39,12 +39,12 @@ func TestCleanup(t *testing.T) {
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
 	held := setup.RunConfig(namespace, "web", "openid")
 	held.Labels[guard.HeldLabel] = "true"
-	create(t, config, server, proxy, virtual, held, setup.RunConfig(namespace, "not-held", "openid"))
+	cluster.Create(t, config, server, proxy, virtual, held, setup.RunConfig(namespace, "not-held", "openid"))
 	manager := cluster.StartGuard(t)
-	await(t, config, "is not supported", is("False", notSupported))
-	await(t, server, "is not supported", is("False", notSupported))
-	await(t, proxy, "is not supported", is("False", notSupported))
-	evaluated := await(t, virtual, "is not supported", is("False", notSupported))
+	testenv.AwaitValid(t, cluster, config, notSupported)
+	testenv.AwaitValid(t, cluster, server, notSupported)
+	testenv.AwaitValid(t, cluster, proxy, notSupported)
+	evaluated := testenv.AwaitValid(t, cluster, virtual, notSupported)
 	expect.NoError(t, manager.Stop())
 	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
@@ -67,22 +67,12 @@ func TestCleanup(t *testing.T) {
 			}
 		}
 	}
-	if got := testenv.Condition(get(t, virtual).Status.Conditions, "Ready"); got.Reason != "Running" {
+	cluster.Get(t, virtual)
+	if got := testenv.Condition(virtual.Status.Conditions, "Ready"); got.Reason != "Running" {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
-	for _, want := range []string{
-		"not supported\tMCPServer " + namespace + "/web: ", "will be released\tConfigMap " + namespace + "/web-runconfig\n", "1 ConfigMaps are held", "the guard's manifest can be deleted now",
-	} {
-		if !strings.Contains(output.String(), want) {
-			t.Errorf("the output does not say %q:\n%s", want, output.String())
-		}
-	}
-}
-
-func get[T client.Object](t *testing.T, object T) T {
-	t.Helper()
-	cluster.Get(t, object)
-	return object
+	expect.Contains(t, output.String(),
+		"not supported\tMCPServer "+namespace+"/web: ", "will be released\tConfigMap "+namespace+"/web-runconfig\n", "1 ConfigMaps are held", "the guard's manifest can be deleted now")
 }
 
 // TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.
@@ -93,7 +83,7 @@ func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
 			HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &metav1.MicroTime{Time: time.Now()},
 		},
 	}
-	create(t, lease)
+	cluster.Create(t, lease)
 	err := newCleanup(t, &strings.Builder{}).Run(t.Context())
 	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
 		t.Errorf("got %v, want that pod-1 runs", err)

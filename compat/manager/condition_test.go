@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -18,9 +17,7 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-const notSupported = "BaselineScopeNotSupported"
-
-const awaitTimeout = 2 * time.Minute
+const notSupported = "False BaselineScopeNotSupported"
 
 // TestConditionOfEachKind evaluates objects that were stored before the guard came,
 // and then their repair.
@@ -32,27 +29,16 @@ func TestConditionOfEachKind(t *testing.T) {
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("openid", "admin"), "openid")
 	waiting := testenv.Server(namespace, "waiting", testenv.AuthServerRef("missing"))
 	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
-	create(t, config, server, proxy, virtual, waiting, outgoing)
+	cluster.Create(t, config, server, proxy, virtual, waiting, outgoing)
 	cluster.StartGuard(t)
 
-	for name, object := range map[string]status.Object{"MCPExternalAuthConfig": config, "MCPServer": server, "MCPRemoteProxy": proxy, "VirtualMCPServer": virtual} {
-		t.Run(name, func(t *testing.T) {
-			switch object := object.(type) {
-			case *v1beta1.MCPExternalAuthConfig:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			case *v1beta1.MCPServer:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			case *v1beta1.MCPRemoteProxy:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			case *v1beta1.VirtualMCPServer:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			}
-		})
+	for _, object := range []status.Object{config, server, proxy, virtual} {
+		assertReports(t, testenv.AwaitValid(t, cluster, object, notSupported))
 	}
-	await(t, waiting, "waits for its config", is("Unknown", "ScopesNotResolved"))
+	testenv.AwaitValid(t, cluster, waiting, "Unknown ScopesNotResolved")
 
-	create(t, testenv.Config(namespace, "missing", "openid"))
-	await(t, waiting, "has its config", is("True", "BaselineScopesSupported"))
+	cluster.Create(t, testenv.Config(namespace, "missing", "openid"))
+	testenv.AwaitValid(t, cluster, waiting, "True BaselineScopesSupported")
 	for _, refs := range []*[]string{&server.Spec.OIDCConfigRef.Scopes, &proxy.Spec.OIDCConfigRef.Scopes} {
 		*refs = []string{"openid", "admin"}
 	}
@@ -61,7 +47,7 @@ func TestConditionOfEachKind(t *testing.T) {
 		object.SetManagedFields(nil)
 		expect.NoError(t, cluster.Client.Patch(t.Context(), object, client.Merge))
 	}
-	await(t, config, "is repaired", is("True", "BaselineScopesSupported"))
+	testenv.AwaitValid(t, cluster, config, "True BaselineScopesSupported")
 	cluster.Get(t, outgoing)
 	if len(outgoing.Status.Conditions) != 0 {
 		t.Errorf("a config for outgoing calls runs no auth server, but has %+v", outgoing.Status.Conditions)
@@ -98,16 +84,16 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
-	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	evaluated := await(t, config, "is not supported", is("False", notSupported))
+	cluster.Create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	evaluated := testenv.AwaitValid(t, cluster, config, notSupported)
 	old := testenv.Valid(evaluated)
 
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, valid)
-	await(t, config, "has the entry back", is("False", notSupported))
+	testenv.AwaitValid(t, cluster, config, notSupported)
 	old.Status, old.Reason, old.Message = "Unknown", "NotReferenced", "an old text"
 	writeAll(t, config, valid, old)
-	after := await(t, config, "has the true entry back", is("False", notSupported))
+	after := testenv.AwaitValid(t, cluster, config, notSupported)
 	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message || got.Status != valid.Status {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
@@ -119,8 +105,8 @@ func TestConditionKeepsItsTime(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
-	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	evaluated := await(t, config, "is not supported", is("False", notSupported))
+	cluster.Create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	evaluated := testenv.AwaitValid(t, cluster, config, notSupported)
 	entry := testenv.Valid(evaluated)
 	entry.LastTransitionTime = metav1.NewTime(entry.LastTransitionTime.Add(-time.Hour))
 	writeAll(t, config, entry)
@@ -139,8 +125,8 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
-	create(t, config)
-	evaluated := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
+	cluster.Create(t, config)
+	evaluated := testenv.AwaitValid(t, cluster, config, "Unknown NotReferenced")
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, append([]metav1.Condition{valid}, evaluated.Status.Conditions...)...)
 
@@ -157,12 +143,12 @@ func TestHeld(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
-	create(t, testenv.Config(namespace, "shared", "admin"), server)
-	before := await(t, server, "is not supported", is("False", notSupported))
+	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), server)
+	before := testenv.AwaitValid(t, cluster, server, notSupported)
 	configMap := setup.RunConfig(namespace, "web", "openid")
 	configMap.Labels[guard.HeldLabel] = "true"
 	configMap.OwnerReferences[0].UID = server.UID
-	create(t, configMap)
+	cluster.Create(t, configMap)
 	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held: ") })
 	was, is := testenv.Valid(before), testenv.Valid(held)
 	if want := "held: what runs goes on with its last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {

@@ -12,9 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
@@ -97,7 +95,7 @@ func startProcess(t *testing.T, kubeconfig string) *testenv.Process {
 // awaitLine waits for a line of the log with a message.
 func awaitLine(t *testing.T, manager *testenv.Process, message string) (found line) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, awaitTimeout, true, func(context.Context) (bool, error) {
+	expect.Eventually(t, "there is the line "+message, func(context.Context) (bool, error) {
 		for text := range strings.Lines(manager.Logs()) {
 			// What panics print is no JSON.
 			if json.Unmarshal([]byte(text), &found) == nil && found.Message == message {
@@ -105,9 +103,6 @@ func awaitLine(t *testing.T, manager *testenv.Process, message string) (found li
 			}
 		}
 		return false, nil
-	})
-	if err != nil {
-		t.Fatalf("waiting for the line %q: %v; the log:\n%s", message, err, manager.Logs())
-	}
+	}, manager.Logs)
 	return found
 }

@@ -6,7 +6,6 @@ package manager_test
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -25,37 +24,19 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if os.Getenv(controlplane.AssetsVariable) == "" {
-		fmt.Fprintf(os.Stderr, "%s is not set: `make test` sets it\n", controlplane.AssetsVariable)
-		os.Exit(1)
-	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) (code int) {
-	crds, err := pinned.CRDs(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	cluster, err = testenv.Start(context.Background(), controlplane.Options{CRDs: crds, Guard: true})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() {
-		if err := cluster.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+		if os.Getenv(controlplane.AssetsVariable) == "" {
+			return fmt.Errorf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 		}
-	}()
-	return m.Run()
-}
-
-func create(t *testing.T, objects ...client.Object) {
-	t.Helper()
-	cluster.Create(t, objects...)
+		crds, err := pinned.CRDs(ctx)
+		if err != nil {
+			return err
+		}
+		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds, Guard: true}); err == nil {
+			atEnd(cluster.Stop)
+		}
+		return err
+	})
 }
 
 // writeAll replaces all conditions of an object by a merge patch, as ToolHive's
@@ -82,10 +63,4 @@ func await[T status.Object](t *testing.T, object T, what string, ok func(metav1.
 	return testenv.Await(t, cluster.Client, object, what, func(seen T) bool {
 		return ok(testenv.Valid(seen))
 	})
-}
-
-func is(conditionStatus, reason string) func(metav1.Condition) bool {
-	return func(c metav1.Condition) bool {
-		return string(c.Status) == conditionStatus && c.Reason == reason
-	}
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"slices"
 	"testing"
-	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -19,7 +19,7 @@ import (
 // whether it stands down instead.
 func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown bool) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, awaitTimeout, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the condition is repaired or left alone", func(ctx context.Context) (bool, error) {
 		events := &eventsv1.EventList{}
 		if err := cluster.Client.List(ctx, events, client.InNamespace(config.Namespace)); err != nil {
 			return false, err
@@ -29,11 +29,8 @@ func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown
 		})
 		now := &v1beta1.MCPExternalAuthConfig{}
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(config), now)
-		return stoodDown || testenv.Valid(now).Reason == notSupported, err
+		return stoodDown || testenv.Valid(now).Reason == v1alpha1.ReasonBaselineScopeNotSupported, err
 	})
-	if err != nil {
-		t.Fatalf("waiting until the condition is repaired or left alone: %v", err)
-	}
 	return stoodDown
 }
 
@@ -52,12 +49,12 @@ func TestStandsDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			namespace := cluster.Namespace(t)
 			config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
-			create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+			cluster.Create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
 			if other.first {
 				writeAll(t, config, other.condition)
 			}
 			cluster.StartGuard(t)
-			await(t, config, "is not supported", is("False", notSupported))
+			testenv.AwaitValid(t, cluster, config, notSupported)
 			for stoodDown := false; !stoodDown; {
 				writeAll(t, config, other.condition)
 				stoodDown = awaitAnswer(t, config)
@@ -66,11 +63,11 @@ func TestStandsDown(t *testing.T) {
 			// Another object of the kind is still written, and after it nothing more came.
 			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
 			cluster.Patch(t, neighbour, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`)
-			await(t, neighbour, "is supported", is("True", "BaselineScopesSupported"))
+			testenv.AwaitValid(t, cluster, neighbour, "True BaselineScopesSupported")
 			await(t, config, "is left alone", func(c metav1.Condition) bool { return c.Message == other.condition.Message })
 
 			cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`)
-			await(t, config, "is tried again", is("False", notSupported))
+			testenv.AwaitValid(t, cluster, config, notSupported)
 		})
 	}
 }

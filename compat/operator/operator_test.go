@@ -16,11 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -77,13 +75,7 @@ func TestOperator(t *testing.T) {
 	setup.Quiet()
 	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
-	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := testenv.StartFor(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
 	s := &suite{t, cluster}
 	// Not beside the operator, which writes to the objects that this creates.
 	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
@@ -91,9 +83,9 @@ func TestOperator(t *testing.T) {
 	run(t, cluster, program)
 
 	// The policies would refuse what the condition is to tell.
-	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
+	s.Create(s, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
 	for _, object := range release.Objects(t, manifests, ".") {
-		s.create(object.Unstructured)
+		s.Create(s, object.Unstructured)
 	}
 	s.awaitRunConfigs("are there", func(*corev1.ConfigMap) bool { return true })
 	s.awaitConditions(metav1.ConditionTrue)
@@ -109,9 +101,7 @@ func build(t *testing.T, toolHive release.Release) string {
 		"-s -w -X github.com/stacklok/toolhive/pkg/versions.Version="+toolHive.Version, "-o", program, "./cmd/thv-operator")
 	command.Dir = toolHive.Folder(t)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building the operator of ToolHive %s: %v\n%s", toolHive.Version, err, output)
-	}
+	expect.Output(t, command)
 	return program
 }
 
@@ -138,9 +128,7 @@ func (s *suite) churn() {
 		}
 		s.edit(scope)
 		for _, object := range []client.Object{auth, weather, tickets, office} {
-			if err := s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}}); err != nil {
-				s.Fatal(err)
-			}
+			expect.NoError(s, s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}}))
 		}
 	}
 	s.awaitConditions(metav1.ConditionTrue)
@@ -156,9 +144,7 @@ func (s *suite) churn() {
 	case <-time.After(quiet):
 	case <-s.Context().Done():
 	}
-	if diff := cmp.Diff(before, s.entries()); diff != "" {
-		s.Errorf("the guard's entries changed while nothing was edited (-before +after):\n%s", diff)
-	}
+	expect.Equal(s, "the guard's entries while nothing was edited", before, s.entries())
 	s.awaitConditions(metav1.ConditionTrue)
 	stop()
 	s.Logf("churn: %d edits of each baseline; the operator overwrote the guard's entry %d times; every condition is right, and the entries stay for %s", rounds+2, overwritten(), quiet)
@@ -168,51 +154,35 @@ func (s *suite) churn() {
 // until the repair.
 func (s *suite) hold() {
 	can, err := setup.CanHold(s.Client)
-	if err != nil {
-		s.Fatal(err)
-	}
+	expect.NoError(s, err)
 	if !can {
 		s.Log("hold: this API server has no MutatingAdmissionPolicy")
 		return
 	}
-	all, err := policies.Load()
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny); err != nil {
-		s.Fatal(err)
-	}
+	all := policies.Load()
+	expect.NoError(s, setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny))
 	err = setup.AwaitRefusal(s.Context(), guard.VirtualMCPServersPolicy, func() error { return s.tryEdit(badScope, client.DryRunAll) })
-	if err != nil {
-		s.Fatal(err)
-	}
+	expect.NoError(s, err)
 	for _, policy := range guard.ValidatingPolicies {
 		if policy == guard.RunConfigsPolicy {
 			continue
 		}
 		for _, binding := range all.Objects(policy)[1:] {
-			if err := s.Client.Delete(s.Context(), binding); err != nil {
-				s.Fatal(err)
-			}
+			expect.NoError(s, s.Client.Delete(s.Context(), binding))
 		}
 	}
 	good := s.data()
 	// The API server follows the bindings a moment later.
-	err = wait.PollUntilContextTimeout(s.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	expect.Eventually(s, "nothing refuses the edit", func(context.Context) (bool, error) {
 		err := s.tryEdit(badScope)
 		if _, refused := setup.AsRefusal(err); refused {
 			return false, nil
 		}
 		return err == nil, err
 	})
-	if err != nil {
-		s.Fatalf("waiting until nothing refuses the edit: %v", err)
-	}
 	s.awaitRunConfigs("are held", func(c *corev1.ConfigMap) bool { return c.Labels[guard.HeldLabel] == "true" })
 	s.awaitConditions(metav1.ConditionFalse)
-	if diff := cmp.Diff(good, s.data()); diff != "" {
-		s.Errorf("what is held differs from the last good run configs (-good +held):\n%s", diff)
-	}
+	expect.Equal(s, "what is held", good, s.data())
 	s.edit("offline_access")
 	s.awaitRunConfigs("go on", func(c *corev1.ConfigMap) bool {
 		return c.Labels[guard.HeldLabel] == "" && fmt.Sprint(c.Data) != good[c.Name]
@@ -224,9 +194,7 @@ func (s *suite) hold() {
 // edit sets both baselines.
 func (s *suite) edit(scope string) {
 	s.Helper()
-	if err := s.tryEdit(scope); err != nil {
-		s.Fatal(err)
-	}
+	expect.NoError(s, s.tryEdit(scope))
 }
 
 // tryEdit edits the VirtualMCPServer first, and the config if that is not refused.
@@ -244,13 +212,6 @@ func (s *suite) patch(object client.Object, content map[string]any, options ...c
 		return err
 	}
 	return s.Client.Patch(s.Context(), object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text), options...)
-}
-
-func (s *suite) create(object client.Object) {
-	s.Helper()
-	if err := s.Client.Create(s.Context(), object); err != nil {
-		s.Fatal(err)
-	}
 }
 
 // awaitConditions waits until all conditions have a status, for the newest generation.
@@ -283,9 +244,7 @@ func (s *suite) data() map[string]string {
 	found := map[string]string{}
 	for _, name := range runConfigs {
 		configMap := &corev1.ConfigMap{}
-		if err := s.Client.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: name}, configMap); err != nil {
-			s.Fatal(err)
-		}
+		expect.NoError(s, s.Client.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: name}, configMap))
 		found[name] = fmt.Sprint(configMap.Data)
 	}
 	return found
@@ -297,9 +256,7 @@ func (s *suite) entries() []metav1.Condition {
 	var found []metav1.Condition
 	for _, object := range []status.Object{auth, weather, tickets, office} {
 		seen := object.DeepCopyObject().(status.Object)
-		if err := s.Client.Get(s.Context(), client.ObjectKeyFromObject(object), seen); err != nil {
-			s.Fatal(err)
-		}
+		expect.NoError(s, s.Client.Get(s.Context(), client.ObjectKeyFromObject(object), seen))
 		found = append(found, testenv.Valid(seen))
 	}
 	return found
@@ -312,9 +269,7 @@ func (s *suite) watchConditions(ctx context.Context) func() int {
 	var group sync.WaitGroup
 	for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
 		watcher, err := s.Client.Watch(ctx, list, client.InNamespace(namespace))
-		if err != nil {
-			s.Fatal(err)
-		}
+		expect.NoError(s, err)
 		group.Go(func() {
 			had := map[string]bool{}
 			for event := range watcher.ResultChan() {

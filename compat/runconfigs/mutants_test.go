@@ -1,10 +1,8 @@
 package runconfigs
 
 import (
-	"strings"
+	"github.com/scopegate/scopegate/test/guard/evaluator"
 	"testing"
-
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 )
 
 // TestMutants breaks each variable: the comparison finds it. What no encoder writes is
@@ -29,16 +27,7 @@ func TestMutants(t *testing.T) {
 		"what is supported is what is missing": {"missing", "!(scope in", "(scope in"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEvaluator(t, func(policy *admissionv1.ValidatingAdmissionPolicy) {
-				for i := range policy.Spec.Variables {
-					if v := &policy.Spec.Variables[i]; v.Name == m.variable {
-						if !strings.Contains(v.Expression, m.old) {
-							t.Fatalf("no %q in %s", m.old, v.Expression)
-						}
-						v.Expression = strings.ReplaceAll(v.Expression, m.old, m.new)
-					}
-				}
-			})
+			e := evaluator.Mutant(t, m.variable, m.old, m.new)
 			const count = 5000
 			if len(compare(t, e, count, 1, &tally{})) == 0 {
 				t.Errorf("not found in %d cases", count)

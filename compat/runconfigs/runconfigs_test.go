@@ -21,9 +21,7 @@ import (
 	"github.com/stacklok/toolhive/pkg/authserver/server/registration"
 	"github.com/stacklok/toolhive/pkg/runner"
 	"gopkg.in/yaml.v3"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
@@ -135,18 +133,11 @@ func parallel(count int, enough func() bool, do func(r random, number int)) {
 	group.Wait()
 }
 
-func newEvaluator(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *evaluator.Evaluator {
-	t.Helper()
-	e, err := evaluator.New(change)
-	expect.NoError(t, err)
-	return e
-}
-
 // TestEncoded compares, for texts that ToolHive's encoders write, the missing scopes
 // that the policy counts with those that ToolHive counts in the decoded text.
 func TestEncoded(t *testing.T) {
 	counts, start := &tally{}, time.Now()
-	for _, difference := range compare(t, newEvaluator(t, nil), *cases, 10, counts) {
+	for _, difference := range compare(t, evaluator.New(t, nil), *cases, 10, counts) {
 		t.Error(difference)
 	}
 	t.Logf("%d random configs, %.1f s: %s", *cases, time.Since(start).Seconds(), counts)

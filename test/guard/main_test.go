@@ -5,9 +5,6 @@ package guard_test
 
 import (
 	"context"
-	"flag"
-	"fmt"
-	"os"
 	"testing"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,37 +18,21 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	setup.Quiet()
-	ctx := context.Background()
-	crds, err := setup.LikeToolHive()
-	if err != nil {
-		return 1, err
-	}
-	if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds}); err != nil {
-		return 1, err
-	}
-	defer func() {
-		if stopped := cluster.Stop(); err == nil {
-			err = stopped
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+		setup.Quiet()
+		crds, err := setup.LikeToolHive()
+		if err != nil {
+			return err
 		}
-	}()
-	if err := setup.Install(ctx, cluster.Client); err != nil {
-		return 1, err
-	}
-	if err := setup.Settle(ctx, cluster.Client); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds}); err != nil {
+			return err
+		}
+		atEnd(cluster.Stop)
+		if err := setup.Install(ctx, cluster.Client); err != nil {
+			return err
+		}
+		return setup.Settle(ctx, cluster.Client)
+	})
 }
 
 // namespace makes a namespace in a mode that holds when it returns.

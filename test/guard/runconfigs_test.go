@@ -2,13 +2,12 @@ package guard_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
@@ -40,14 +39,11 @@ func awaitHold(t *testing.T, namespace string, held bool) {
 	if err := cluster.Client.Create(t.Context(), setup.RunConfig(namespace, "canary", "openid")); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, fmt.Sprintf("an update is held: %t", held), func(ctx context.Context) (bool, error) {
 		bad := setup.RunConfig(namespace, "canary", "admin")
 		err := cluster.Client.Update(ctx, bad, client.DryRunAll)
 		return isHeld(bad) == held, err
 	})
-	if err != nil {
-		t.Fatalf("waiting until an update is held: %t: %v", held, err)
-	}
 }
 
 func isHeld(configMap *corev1.ConfigMap) bool { return configMap.Labels[guard.HeldLabel] == "true" }

@@ -68,13 +68,13 @@ func Valid(object status.Object) metav1.Condition {
 	return Condition(object.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
 }
 
-// AwaitValid waits until the condition BaselineScopesValid of an object has a status
-// or a reason.
+// AwaitValid waits until the condition BaselineScopesValid of an object is as wanted:
+// "STATUS" or "STATUS Reason".
 func AwaitValid[T status.Object](t testing.TB, c *Cluster, object T, want string) T {
 	t.Helper()
 	return Await(t, c.Client, object, "says "+want, func(seen T) bool {
 		valid := Valid(seen)
-		return string(valid.Status) == want || valid.Reason == want
+		return string(valid.Status) == want || string(valid.Status)+" "+valid.Reason == want
 	})
 }
 

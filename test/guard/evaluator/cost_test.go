@@ -23,7 +23,7 @@ func scopeLines(format string, bytes int) string {
 // and on run configs as large as a ConfigMap can be.
 func TestCosts(t *testing.T) {
 	const typical, lists, largest = 5_000, 99_000, 900_000
-	e := newEvaluator(t, nil)
+	e := evaluator.New(t, nil)
 	jsonScopes := func(bytes int) string {
 		return replaced(jsonText, "      \"openid\"\n    ]", scopeLines("      \"scope-%d\",\n", bytes)+"      \"openid\"\n    ]")
 	}

@@ -5,20 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
-
-func newEvaluator(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *evaluator.Evaluator {
-	t.Helper()
-	e, err := evaluator.New(change)
-	expect.NoError(t, err)
-	return e
-}
 
 // Texts as ToolHive's encoders write them, but for what is not read. Each has the
 // baseline openid and admin, and supports openid.
@@ -156,7 +147,7 @@ func (l layout) compare(t *testing.T, e *evaluator.Evaluator) (differences []str
 }
 
 func TestLayouts(t *testing.T) {
-	e := newEvaluator(t, nil)
+	e := evaluator.New(t, nil)
 	for name, layout := range layouts {
 		t.Run(name, func(t *testing.T) {
 			for _, difference := range layout.compare(t, e) {
@@ -187,16 +178,7 @@ func TestMutants(t *testing.T) {
 		"only the new text has to be read":    {"whole", `variables.files.all(text,`, `variables.files.exists(text,`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := newEvaluator(t, func(policy *admissionv1.ValidatingAdmissionPolicy) {
-				for i := range policy.Spec.Variables {
-					if v := &policy.Spec.Variables[i]; v.Name == m.variable {
-						if !strings.Contains(v.Expression, m.old) {
-							t.Fatalf("no %q in %s", m.old, v.Expression)
-						}
-						v.Expression = strings.ReplaceAll(v.Expression, m.old, m.new)
-					}
-				}
-			})
+			e := evaluator.Mutant(t, m.variable, m.old, m.new)
 			for _, layout := range layouts {
 				if len(layout.compare(t, e)) > 0 {
 					return

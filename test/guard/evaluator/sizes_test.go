@@ -70,15 +70,8 @@ func expressions(all policies.Policies) map[string]string {
 	return found
 }
 
-func load(t *testing.T) policies.Policies {
-	t.Helper()
-	all, err := policies.Load()
-	expect.NoError(t, err)
-	return all
-}
-
 func TestExpressionsAreShort(t *testing.T) {
-	for name, expression := range expressions(load(t)) {
+	for name, expression := range expressions(policies.Load()) {
 		if len(expression) > maxExpression {
 			t.Errorf("%s has %d characters, want at most %d", name, len(expression), maxExpression)
 		}
@@ -99,7 +92,7 @@ func TestTwins(t *testing.T) {
 	}
 	forServers := strings.NewReplacer("MCPServer", "MCPRemoteProxy", "mcpservers", "mcpremoteproxies").Replace(text(guard.ConfigsForMCPServersPolicy))
 	expect.Equal(t, "the policies on configs differ in more than a kind", words(text(guard.ConfigsForMCPRemoteProxiesPolicy)), words(forServers))
-	all := load(t)
+	all := policies.Load()
 	var want []admissionv1.Variable
 	for _, variable := range all.Policy(guard.RunConfigsPolicy).Spec.Variables {
 		if variable.Name != "workload" {
@@ -114,7 +107,7 @@ func TestTwins(t *testing.T) {
 // TestDefaultsAreTheSame holds the defaults of every policy to the one list.
 func TestDefaultsAreTheSame(t *testing.T) {
 	want, count := "'"+strings.Join(toolhive.DefaultScopes, " ")+"'.split(' ')", 0
-	for name, expression := range expressions(load(t)) {
+	for name, expression := range expressions(policies.Load()) {
 		if strings.HasSuffix(name, " defaults") {
 			if count++; expression != want {
 				t.Errorf("%s are %s, want %s", name, expression, want)
@@ -129,7 +122,7 @@ func TestDefaultsAreTheSame(t *testing.T) {
 // TestEveryPolicyIsNamed holds the files to the list that the check works by.
 func TestEveryPolicyIsNamed(t *testing.T) {
 	var names []string
-	for _, policy := range load(t).Validating {
+	for _, policy := range policies.Load().Validating {
 		names = append(names, policy.Name)
 	}
 	expect.Equal(t, "policies", slices.Sorted(slices.Values(guard.ValidatingPolicies)), slices.Sorted(slices.Values(names)))

@@ -3,6 +3,7 @@ package evaluator
 import (
 	"context"
 	"fmt"
+	"testing"
 
 	"github.com/google/cel-go/cel"
 	corev1 "k8s.io/api/core/v1"
@@ -18,21 +19,14 @@ import (
 type StartUp struct{ validations plugincel.ConditionEvaluator }
 
 // NewStartUp compiles the policy.
-func NewStartUp() (*StartUp, error) {
-	all, err := policies.Load()
-	if err != nil {
-		return nil, err
-	}
-	compile, err := compiler(all.StartUp.Spec.Variables)
-	if err != nil {
-		return nil, err
-	}
+func NewStartUp(t testing.TB) *StartUp {
+	t.Helper()
+	policy := policies.Load().StartUp
 	var validations []plugincel.ExpressionAccessor
-	for _, validation := range all.StartUp.Spec.Validations {
+	for _, validation := range policy.Spec.Validations {
 		validations = append(validations, expression{"", validation.Expression, cel.BoolType})
 	}
-	compiled, err := compile(validations...)
-	return &StartUp{compiled}, err
+	return &StartUp{compiler(t, policy.Spec.Variables)(validations...)}
 }
 
 // Admits reports whether the policy admits the creation of an object. A validation that

@@ -7,11 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
@@ -27,8 +25,7 @@ func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	clientset, err := kubernetes.NewForConfig(cluster.Config)
 	expect.NoError(t, err)
-	all, err := policies.Load()
-	expect.NoError(t, err)
+	all := policies.Load()
 	// One that must be found fault with.
 	wrong := all.Validating[0].DeepCopy()
 	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
@@ -39,16 +36,13 @@ func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 	startTypeChecker(t, cluster.Kubeconfig)
 	for _, name := range append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy, wrong.Name) {
 		var checking *admissionv1.TypeChecking
-		err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		expect.Eventually(t, name+" has a status.typeChecking", func(ctx context.Context) (bool, error) {
 			stored, err := api.Get(ctx, name, metav1.GetOptions{})
 			if err == nil {
 				checking = stored.Status.TypeChecking
 			}
 			return checking != nil, err
 		})
-		if err != nil {
-			t.Fatalf("%s: waiting for status.typeChecking: %v", name, err)
-		}
 		if found := len(checking.ExpressionWarnings) > 0; found != (name == wrong.Name) {
 			t.Errorf("%s: %+v", name, checking.ExpressionWarnings)
 		}

@@ -192,7 +192,7 @@ func TestEventsOnTransitions(t *testing.T) {
 			return c.Status.ObservedGeneration == c.Generation && string(testenv.Valid(c).Status) == want
 		})
 	}
-	config = testenv.AwaitValid(t, cluster, config, "NotReferenced")
+	config = testenv.AwaitValid(t, cluster, config, "Unknown NotReferenced")
 	cluster.Create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
 	config = testenv.AwaitValid(t, cluster, config, "True")
 	edit("admin", "False")
