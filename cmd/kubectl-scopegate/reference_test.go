@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"flag"
-	"os"
 	"strings"
 	"testing"
 
@@ -25,11 +24,7 @@ func TestReference(t *testing.T) {
 	root := newRoot()
 	root.DisableAutoGenTag = true
 	writeReference(t, page, root)
-	if *update {
-		expect.NoError(t, os.WriteFile(name, page.Bytes(), 0o644)) //nolint:gosec // A file for everybody.
-	}
-	written := expect.ReadFile(t, name)
-	expect.Equal(t, "docs/cli.md", written, page.String())
+	expect.Golden(t, *update, name, page.String())
 }
 
 // writeReference writes a command and those below it.

@@ -32,8 +32,8 @@ func TestGuard(t *testing.T) {
 			expect.NoError(t, setup.Install(t.Context(), cluster.Client))
 			expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 			t.Run("types", func(t *testing.T) { setup.CheckTypes(t, cluster) })
-			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../../test/testdata")) })
-			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../../test/testdata")) })
+			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, "../../test/testdata") })
+			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, "../../test/testdata") })
 			t.Run("random edits", func(t *testing.T) { setup.CheckRandom(t, cluster, *namespaces, 1) })
 			t.Run("examples", func(t *testing.T) { compareExamples(t, cluster, r.Examples(t)) })
 			if r == release.Newest {

@@ -56,10 +56,8 @@ func (w *written) told() (logged, recorded []string) {
 
 func (w *written) live(object client.Object) *v1beta1.MCPServer {
 	w.t.Helper()
-	live := &v1beta1.MCPServer{}
-	if err := cluster.Client.Get(w.t.Context(), client.ObjectKeyFromObject(object), live); err != nil {
-		w.t.Fatal(err)
-	}
+	live := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	cluster.Get(w.t, live)
 	return live
 }
 

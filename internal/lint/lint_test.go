@@ -3,7 +3,6 @@ package lint_test
 import (
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -23,8 +22,7 @@ const testdata = "../../test/testdata"
 // TestCorpus lints every case of the corpus in both versions: the causes must be
 // those of the API server, to the letter, and the rule that of the folder.
 func TestCorpus(t *testing.T) {
-	cases, err := corpus.Load(os.DirFS(testdata))
-	expect.NoError(t, err)
+	cases := corpus.Cases(t, testdata)
 	for _, c := range cases {
 		text := expect.ReadFile(t, path.Join(testdata, c.Path))
 		for _, version := range []string{"v1alpha1", "v1beta1"} {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -14,20 +13,6 @@ import (
 )
 
 const namespace = "ns"
-
-// pairOf resolves a consumer against one config, which may be nil.
-func pairOf(t testing.TB, object any, config *v1beta1.MCPExternalAuthConfig) resolve.Pair {
-	t.Helper()
-	consumer, _ := resolve.ConsumerOf(object)
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		if config == nil || config.Name != name {
-			return nil, nil
-		}
-		return config, nil
-	})
-	expect.NoError(t, err)
-	return pair
-}
 
 // TestHolds covers every row of the design's table that holds a rollout.
 func TestHolds(t *testing.T) {
@@ -98,7 +83,7 @@ func TestHolds(t *testing.T) {
 		}), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = nil }), false, "RunConfigTooLarge", false, "shorten its lists of scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, hold := rollout.Check(pairOf(t, tc.object, tc.config), !tc.oidcMissing)
+			_, hold := rollout.Check(testenv.Pair(tc.object, tc.config), !tc.oidcMissing)
 			if hold == nil {
 				t.Fatal("not held")
 			}
@@ -120,11 +105,11 @@ func TestDefaultsAreNotSet(t *testing.T) {
 	config.Spec.EmbeddedAuthServer.CIMD = &v1alpha1.CIMDConfig{Enabled: false}
 	config.Spec.EmbeddedAuthServer.Storage = &v1alpha1.AuthServerStorageConfig{Type: "memory"}
 	config.Spec.EmbeddedAuthServer.DelegateClients = []v1alpha1.OpaqueObject{}
-	checked, hold := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config), true)
+	checked, hold := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config), true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
-	bare, _ := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
+	bare, _ := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
 	expect.Equal(t, "defaults change the run config", bare.RunConfig(), checked.RunConfig())
 }
 
@@ -133,7 +118,7 @@ func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
 	second := *config.UpstreamProviders[0].DeepCopy()
 	second.Name = "second"
 	config.UpstreamProviders = append(config.UpstreamProviders, second)
-	if _, hold := rollout.Check(pairOf(t, testenv.Virtual(namespace, "v", config), nil), true); hold != nil {
+	if _, hold := rollout.Check(testenv.Pair(testenv.Virtual(namespace, "v", config)), true); hold != nil {
 		t.Errorf("held for %s: %s", hold.Reason, hold.Message)
 	}
 }
@@ -142,7 +127,7 @@ func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
 func TestEveryMessageFitsIntoACondition(t *testing.T) {
 	server := testenv.Server(namespace, strings.Repeat("n", 253), testenv.AuthServerRef("shared"))
 	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)
-	pair := pairOf(t, server, testenv.Config(namespace, "shared"))
+	pair := testenv.Pair(server, testenv.Config(namespace, "shared"))
 	_, hold := rollout.Check(pair, true)
 	for _, condition := range status.Held(pair, hold.Reason, hold.Message, hold.Stalled) {
 		if len(condition.Message) > 2048 {

@@ -49,7 +49,7 @@ func TestUnsupportedFields(t *testing.T) {
 		t.Run(field, func(t *testing.T) {
 			shared := testenv.Config(namespace, "shared", "openid")
 			set(shared.Spec.EmbeddedAuthServer)
-			_, hold := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared), true)
+			_, hold := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared), true)
 			want := `spec.embeddedAuthServer of MCPExternalAuthConfig "shared" sets ` + field +
 				`, which scopegate does not render: remove it, or let ToolHive's operator run MCPServer "web"`
 			if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
@@ -64,11 +64,11 @@ func TestUnsupportedFields(t *testing.T) {
 func TestUpstreamFilterIsUnsupported(t *testing.T) {
 	server := testenv.Virtual(namespace, "office", testenv.AuthServer("openid"))
 	server.Spec.AuthServerUpstreamFilter = &v1alpha1.OpaqueObject{}
-	if _, hold := rollout.Check(pairOf(t, server, nil), true); hold != nil {
+	if _, hold := rollout.Check(testenv.Pair(server), true); hold != nil {
 		t.Errorf("an empty filter holds: %+v", hold)
 	}
 	server.Spec.AuthServerUpstreamFilter.Raw = []byte(`{"rules":[{"groups":["a"],"upstreamProviders":["b"]}]}`)
-	_, hold := rollout.Check(pairOf(t, server, nil), true)
+	_, hold := rollout.Check(testenv.Pair(server), true)
 	want := `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it`
 	if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
 		t.Errorf("got %+v, want %s", hold, want)

@@ -1,8 +1,8 @@
 package rollout
 
 import (
+	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -93,33 +93,14 @@ func TestNoRenderDrift(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checked := checked(t, config)
 			for kind, object := range map[string]any{
-				"deployment": checked.deployment("authserver:golden"), "service": checked.service(), "runconfig": indented(t, checked.RunConfig()),
+				"deployment": checked.deployment("authserver:golden"), "service": checked.service(), "runconfig": json.RawMessage(checked.RunConfig()),
 			} {
 				text, err := yaml.Marshal(object)
 				expect.NoError(t, err)
-				golden(t, filepath.Join("testdata", name+"-"+kind+".yaml"), text)
+				expect.Golden(t, *update, filepath.Join("testdata", name+"-"+kind+".yaml"), string(text))
 			}
 		})
 	}
-}
-
-func indented(t *testing.T, runConfig string) any {
-	t.Helper()
-	var content any
-	expect.NoError(t, yaml.Unmarshal([]byte(runConfig), &content))
-	return content
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		expect.NoError(t, os.WriteFile(file, got, 0o600))
-	}
-	want, err := os.ReadFile(file) //nolint:gosec // A golden file.
-	if err != nil {
-		t.Fatalf("%v; run with -update to write it", err)
-	}
-	expect.Equal(t, file, string(want), string(got))
 }
 
 // TestRestricted holds the pod to the restricted profile of the Pod Security

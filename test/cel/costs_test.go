@@ -10,6 +10,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // targetShare is the most that an expression may cost of the budget: far from
@@ -48,7 +49,7 @@ func TestCosts(t *testing.T) {
 		}
 	}
 	_ = table.Flush()
-	golden(t, "testdata/costs.golden", text.String())
+	expect.Golden(t, *update, "testdata/costs.golden", text.String())
 }
 
 // TestOldestKubernetes compiles all rules as the oldest supported kube-apiserver

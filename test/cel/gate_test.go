@@ -64,7 +64,7 @@ func TestMutations(t *testing.T) {
 			expressions[id], ids[expression], used[strings.ToLower(tested.Kind)+"/"+id] = expression, id, true
 		}
 	}
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, testdata) {
 		if !used[folder(c)] {
 			t.Errorf("%s tests no rule: nothing changes in its folder when any is replaced by true", c.Path)
 		}
@@ -91,7 +91,7 @@ func checkTested(t *testing.T, tested corpus.Tested) {
 // TestOfflineEvaluation holds the evaluator of the mutations to the same causes
 // as the API server, without which they would prove nothing.
 func TestOfflineEvaluation(t *testing.T) {
-	cases := loadCases(t)
+	cases := corpus.Cases(t, testdata)
 	for _, schema := range loadSchemas(t) {
 		evaluate := corpus.Evaluator(schema)
 		for _, c := range cases {

@@ -25,7 +25,7 @@ const (
 // their last letters only, the costliest to compare: the rules must still evaluate
 // within the limits of cost at run time.
 func TestLargestLists(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	supported := longScopes(mostScopes, 'a')
 	verdicts := map[string]struct {
 		baseline []any
@@ -68,7 +68,7 @@ func TestLargestLists(t *testing.T) {
 // TestBoundsOfScopes goes one beyond each bound of the baseline: the schema
 // rejects that before a rule runs.
 func TestBoundsOfScopes(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	const field = "spec.embeddedAuthServer.baselineClientScopes"
 	notChecked := metav1.StatusCause{
 		Type: metav1.CauseTypeFieldValueInvalid, Field: "<nil>",
@@ -112,7 +112,7 @@ func longScopes(count int, mark rune) []any {
 
 func findCase(t *testing.T, path string) corpus.Case {
 	t.Helper()
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, testdata) {
 		if c.Path == path {
 			return c
 		}

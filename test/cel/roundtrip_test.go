@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -14,11 +13,11 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
@@ -26,7 +25,7 @@ import (
 // TestNothingIsLost stores objects that set every field, and reads them back as
 // they were: through the API server in both versions, and through the Go types.
 func TestNothingIsLost(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	objects := richObjects(t)
 	for _, kind := range loadSchemas(t) {
 		for _, object := range objects[kind.Kind] {
@@ -116,16 +115,9 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	objects := map[string][]*unstructured.Unstructured{}
 	for _, file := range files {
 		text := expect.ReadFile(t, file)
-		decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(text), 4096)
-		for {
-			object := &unstructured.Unstructured{}
-			err := decoder.Decode(object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
+		decoded, err := config.Decode([]byte(text))
+		expect.NoError(t, err)
+		for _, object := range decoded {
 			objects[object.GetKind()] = append(objects[object.GetKind()], object)
 		}
 	}

@@ -70,13 +70,13 @@ func mergePatch(from, to *unstructured.Unstructured) ([]byte, error) {
 // TestRules sends every case of the corpus to the API server in every way and
 // version, and compares the causes of rejections to the letter.
 func TestRules(t *testing.T) {
-	cases, bases := loadCases(t), map[string]corpus.Case{}
+	cases, bases := corpus.Cases(t, testdata), map[string]corpus.Case{}
 	for _, c := range cases {
 		if c.Accept && bases[folder(c)].Object == nil {
 			bases[folder(c)] = c
 		}
 	}
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	for i, c := range cases {
 		base, ok := bases[folder(c)]
 		if !ok {

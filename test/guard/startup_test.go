@@ -2,7 +2,6 @@ package guard_test
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -18,13 +17,13 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../testdata")) }
+func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, "../testdata") }
 
 // TestStartUpRatchets stores what the policy refuses while it is off: what was wrong
 // before stays editable, and what was not can't become so.
 func TestStartUpRatchets(t *testing.T) {
 	ns := namespace(t, guard.ModeOff)
-	accepts, rejects := setup.StartUpCases(t, os.DirFS("../testdata"))
+	accepts, rejects := setup.StartUpCases(t, "../testdata")
 	first := map[string]corpus.Case{}
 	for _, c := range accepts {
 		if _, ok := first[path.Dir(c.Path)]; !ok {

@@ -2,7 +2,6 @@ package guard_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-func TestCorpus(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../testdata")) }
+func TestCorpus(t *testing.T) { setup.CheckCorpus(t, cluster, "../testdata") }
 
 func TestTypes(t *testing.T) { setup.CheckTypes(t, cluster) }
 

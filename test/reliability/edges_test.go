@@ -55,13 +55,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 	if full() == 0 {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
-	plane, err := testenv.Start(t.Context(), controlplane.Options{GarbageCollector: true})
-	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	plane := testenv.StartFor(t, controlplane.Options{GarbageCollector: true})
 	manager := plane.StartManager(t, nil)
 	namespace := plane.Namespace(t)
 	fill := func(baseline, reason string) {
@@ -113,9 +107,7 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 	if ready := testenv.Condition(server.Status.Conditions, v1alpha1.ConditionReady); !strings.Contains(ready.Message, "being terminated") {
 		t.Errorf("Ready says %q", ready.Message)
 	}
-	if err := kept.end(); err != nil {
-		t.Error(err)
-	}
+	expect.NoError(t, kept.end())
 }
 
 // TestDeletedWhileHeld deletes a consumer whose run config the guard holds: the
@@ -134,9 +126,7 @@ func TestDeletedWhileHeld(t *testing.T) {
 	expect.NoError(t, w.do(t.Context(), toggle("api"), true))
 	testenv.AwaitGone(t, w.Client, heldMap)
 	awaitRight(t, w)
-	if err := kept.end(); err != nil {
-		t.Error(err)
-	}
+	expect.NoError(t, kept.end())
 }
 
 // TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
@@ -157,9 +147,7 @@ func TestClockOfAnHourAhead(t *testing.T) {
 		t.Errorf("the transition is of %s, which is in the future", condition.LastTransitionTime)
 	}
 	awaitRight(t, w)
-	if err := kept.end(); err != nil {
-		t.Error(err)
-	}
+	expect.NoError(t, kept.end())
 }
 
 // settledWorld returns a world with a manager that has done all that there is to do.

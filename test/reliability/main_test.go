@@ -5,13 +5,11 @@ package reliability_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,58 +52,36 @@ type plane struct {
 var standalone, guarded *plane
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	started := func(p *plane, options controlplane.Options) (*plane, error) {
-		if p.Cluster, err = testenv.Start(ctx, options); err != nil {
-			return nil, err
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+		start := func(p *plane, options controlplane.Options) (err error) {
+			if p.Cluster, err = testenv.Start(ctx, options); err != nil {
+				return err
+			}
+			atEnd(p.Stop)
+			p.seen, err = newMirror(ctx, p.Config)
+			return err
 		}
-		p.seen, err = newMirror(ctx, p.Config)
-		return p, err
-	}
-	stop := func(p *plane) {
-		cancel()
-		if p != nil && p.Cluster != nil {
-			err = errors.Join(err, p.Stop())
+		standalone = &plane{
+			manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
+			edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
 		}
-	}
-	standalone, err = started(&plane{
-		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
-		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
-	}, controlplane.Options{GarbageCollector: true})
-	defer func() { stop(standalone) }()
-	if err != nil {
-		return 1, err
-	}
-	crds, err := setup.LikeToolHive()
-	if err != nil {
-		return 1, err
-	}
-	guarded, err = started(&plane{
-		manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
-	}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
-	defer func() { stop(guarded) }()
-	if err != nil {
-		return 1, err
-	}
-	if !testing.Verbose() || full() > 0 {
-		ctrl.SetLogger(logr.Discard())
-	}
-	code = m.Run()
-	if violations := standalone.Rollouts.Stop(); len(violations) > 0 {
-		return 1, fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
-	}
-	return code, nil
+		if err := start(standalone, controlplane.Options{GarbageCollector: true}); err != nil {
+			return err
+		}
+		atEnd(standalone.Refused)
+		crds, err := setup.LikeToolHive()
+		if err != nil {
+			return err
+		}
+		guarded = &plane{manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry}
+		if err := start(guarded, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds}); err != nil {
+			return err
+		}
+		if !testing.Verbose() || full() > 0 {
+			ctrl.SetLogger(logr.Discard())
+		}
+		return nil
+	})
 }
 
 // full is how many random schedules are asked for, 0 for the few of `make test`.

@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,18 +52,9 @@ func TestFormats(t *testing.T) {
 		"github":     {"github", report.Options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, filepath.Join("testdata", name+".golden"), write(t, c.format, found, c.options))
+			expect.Golden(t, *update, filepath.Join("testdata", name+".golden"), write(t, c.format, found, c.options))
 		})
 	}
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		expect.NoError(t, os.WriteFile(file, []byte(got), 0o644)) //nolint:gosec // A file of the repository.
-	}
-	want := expect.ReadFile(t, file)
-	expect.Equal(t, file+" differs; run with -update if that is meant", strings.Split(want, "\n"), strings.Split(got, "\n"))
 }
 
 // TestSARIF validates against the schema of SARIF 2.1.0, which the library has.

@@ -18,22 +18,6 @@ import (
 
 const namespace = "ns"
 
-// pair resolves a consumer against configs.
-func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
-	t.Helper()
-	consumer, _ := resolve.ConsumerOf(object)
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		for _, config := range configs {
-			if config.Name == name {
-				return config, nil
-			}
-		}
-		return nil, nil
-	})
-	expect.NoError(t, err)
-	return pair
-}
-
 type want struct {
 	Status  metav1.ConditionStatus
 	Reason  string
@@ -58,33 +42,33 @@ func TestForConsumer(t *testing.T) {
 		pair resolve.Pair
 		want want
 	}{
-		"no auth server": {pair(t, testenv.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
+		"no auth server": {testenv.Pair(testenv.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
 		"empty baseline": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("empty")), empty),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("empty")), empty),
 			want{"True", "BaselineScopesSupported", `baselineClientScopes is empty: every auth server supports it`},
 		},
 		"supported by own scopes": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("valid", "openid")), valid),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("valid", "openid")), valid),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "valid" is among the effective scopes (from its spec.oidcConfigRef.scopes)`},
 		},
 		"supported by scopesSupported": {
-			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("outright")), outright),
+			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("outright")), outright),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "outright" is among the effective scopes (from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig "outright")`},
 		},
 		"near miss of the defaults": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared),
 			want{"False", "BaselineScopeNotSupported", `scope "offline-access" is not supported by the auth server of MCPServer "web", whose effective scopes are "openid", "profile", "email", "offline_access" (the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "offline_access"?`},
 		},
 		"two of own scopes": {
-			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
+			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
 			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; by "openid" did you mean "OpenID"?`},
 		},
 		"virtual": {
-			pair(t, testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
+			testenv.Pair(testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
 			want{"False", "BaselineScopeNotSupported", `scope "admin" is not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add it there, or remove it from spec.authServerConfig.baselineClientScopes`},
 		},
 		"unresolved": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("gone"))),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("gone"))),
 			want{"Unknown", "ScopesNotResolved", `spec.authServerRef of MCPServer "web" names MCPExternalAuthConfig "gone", which does not exist in namespace "ns": create it, or name another`},
 		},
 	} {
@@ -97,12 +81,12 @@ func TestForConsumer(t *testing.T) {
 func TestForConfig(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid", "admin")
 	server := func(name string, scopes ...string) resolve.Pair {
-		return pair(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)), config)
+		return testenv.Pair(testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)), config)
 	}
 	unresolved := func(name string) resolve.Pair {
 		object := testenv.Server(namespace, name, testenv.AuthServerRef("shared"))
 		object.Spec.OIDCConfigRef = nil
-		return pair(t, object, config)
+		return testenv.Pair(object, config)
 	}
 	outright := func(supported ...string) *v1beta1.MCPExternalAuthConfig {
 		config := config.DeepCopy()
@@ -159,7 +143,7 @@ func TestMessagesAreBounded(t *testing.T) {
 			config := testenv.Config(namespace, longName, tc.baseline...)
 			var pairs []resolve.Pair
 			for _, consumer := range tc.consumers {
-				pairs = append(pairs, pair(t, testenv.Server(namespace, consumer, testenv.AuthServerRef(longName, tc.effective...)), config))
+				pairs = append(pairs, testenv.Pair(testenv.Server(namespace, consumer, testenv.AuthServerRef(longName, tc.effective...)), config))
 			}
 			text := message.ForConfig(config, pairs).Message
 			if len(text) > 2048 {

@@ -1,7 +1,6 @@
 package corpus_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -51,8 +50,7 @@ func TestCausesAreKept(t *testing.T) {
 // TestCasesAreNamedApart keeps an object's name that of its file, so that the
 // cases can be applied side by side.
 func TestCasesAreNamedApart(t *testing.T) {
-	cases, err := corpus.Load(os.DirFS("../../../test/testdata"))
-	expect.NoError(t, err)
+	cases := corpus.Cases(t, "../../../test/testdata")
 	for _, c := range cases {
 		if !strings.HasSuffix(c.Path, "/"+c.Object.GetName()+".yaml") || c.Object.GetNamespace() != "" || c.Object.GetAPIVersion() != "toolhive.stacklok.dev/v1beta1" {
 			t.Errorf("%s: want a v1beta1 object of the file's name without a namespace, got %s %s/%s",

@@ -78,12 +78,12 @@ func AwaitValid[T status.Object](t testing.TB, c *Cluster, object T, want string
 	})
 }
 
-// Pair resolves a consumer against configs.
+// Pair resolves a consumer against configs, of which some may be nil.
 func Pair(object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
 	consumer, _ := resolve.ConsumerOf(object)
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		for _, config := range configs {
-			if config.Name == name {
+			if config != nil && config.Name == name {
 				return config, nil
 			}
 		}

@@ -87,9 +87,7 @@ func StartCommand(t testing.TB, command *exec.Cmd) *Process {
 	t.Helper()
 	process := &Process{command: command, ended: make(chan error, 1)}
 	process.command.Stdout, process.command.Stderr = &process.output, &process.output
-	if err := process.command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, process.command.Start())
 	go func() { process.ended <- process.command.Wait() }()
 	t.Cleanup(func() {
 		_ = process.command.Process.Kill()

@@ -97,12 +97,15 @@ func startRecorded(ctx context.Context, cluster **Cluster, options controlplane.
 		return err
 	}
 	atEnd((*cluster).Stop)
-	atEnd(func() error {
-		if violations := (*cluster).Rollouts.Stop(); len(violations) > 0 {
-			return fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
-		}
-		return nil
-	})
+	atEnd((*cluster).Refused)
+	return nil
+}
+
+// Refused ends the recorder and returns what it found as an error.
+func (c *Cluster) Refused() error {
+	if violations := c.Rollouts.Stop(); len(violations) > 0 {
+		return fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
+	}
 	return nil
 }
 

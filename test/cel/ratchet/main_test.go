@@ -8,19 +8,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -39,18 +36,7 @@ type suite struct {
 
 func newSuite(t *testing.T) suite {
 	t.Helper()
-	cfg := rest.CopyConfig(cluster.Config)
-	cfg.WarningHandlerWithContext = rest.NoWarnings{}
-	quiet, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
-	expect.NoError(t, err)
-	return suite{Client: quiet, namespace: cluster.Namespace(t)}
-}
-
-func loadCases(t *testing.T) []corpus.Case {
-	t.Helper()
-	cases, err := corpus.Load(os.DirFS("../../testdata"))
-	expect.NoError(t, err)
-	return cases
+	return suite{Client: cluster.Quiet(t), namespace: cluster.Namespace(t)}
 }
 
 // withoutRules runs store while the CRDs have no rules, and returns when the API

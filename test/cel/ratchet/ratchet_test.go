@@ -106,7 +106,7 @@ var edits = map[string]map[string][]step{
 
 // TestRatcheting stores what the rules forbid and edits it.
 func TestRatcheting(t *testing.T) {
-	s, cases := newSuite(t), loadCases(t)
+	s, cases := newSuite(t), corpus.Cases(t, "../../testdata")
 	byPath, rejects := map[string]corpus.Case{}, []corpus.Case{}
 	for _, c := range cases {
 		byPath[c.Path] = c
@@ -219,7 +219,7 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 func TestNothingBecomesInvalid(t *testing.T) {
 	s := newSuite(t)
 	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, "../../testdata") {
 		by := rejects
 		if c.Accept {
 			by = accepts
@@ -260,7 +260,7 @@ func addOpaqueContent(t *testing.T, object *unstructured.Unstructured) {
 // TestEveryRuleIsStored keeps TestRatcheting from passing over a rule.
 func TestEveryRuleIsStored(t *testing.T) {
 	accepts, rejects := map[string]bool{}, map[string]bool{}
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, "../../testdata") {
 		if c.Accept {
 			accepts[path.Dir(c.Path)] = true
 		} else {

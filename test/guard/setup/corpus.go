@@ -2,7 +2,6 @@ package setup
 
 import (
 	"fmt"
-	"io/fs"
 	"strings"
 	"testing"
 
@@ -20,15 +19,13 @@ const staticRule = "virtualmcpserver/baseline-in-advertised-scopes/"
 
 // CheckCorpus gives the policy on VirtualMCPServers the cases of the rule of the CRD
 // that says the same: same verdicts, same scopes, in both versions.
-func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
+func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
-	cases, err := corpus.Load(root)
-	expect.NoError(t, err)
+	cases := corpus.Cases(t, root)
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
-	// It does not print the warnings of v1alpha1.
-	quiet, _ := Client(t, cluster)
+	quiet := cluster.Quiet(t)
 	counts := map[bool]int{}
 	for _, c := range cases {
 		if !strings.HasPrefix(c.Path, staticRule) || hasScopesSupported(c) {

@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -23,10 +22,9 @@ var startUpRules = []string{
 }
 
 // StartUpCases are the cases of these rules, and all that the rules accept.
-func StartUpCases(t *testing.T, root fs.FS) (accepts, rejects []corpus.Case) {
+func StartUpCases(t *testing.T, root string) (accepts, rejects []corpus.Case) {
 	t.Helper()
-	cases, err := corpus.Load(root)
-	expect.NoError(t, err)
+	cases := corpus.Cases(t, root)
 	for _, c := range cases {
 		kind := path.Dir(path.Dir(c.Path))
 		switch {
@@ -50,13 +48,12 @@ func StartUpCases(t *testing.T, root fs.FS) (accepts, rejects []corpus.Case) {
 
 // CheckStartUp gives the policy on refusals at start the cases of the rules that say the
 // same: same verdicts, in both versions.
-func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root fs.FS) {
+func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
-	// It does not print the warnings of v1alpha1.
-	quiet, _ := Client(t, cluster)
+	quiet := cluster.Quiet(t)
 	accepts, rejects := StartUpCases(t, root)
 	for _, c := range slices.Concat(accepts, rejects) {
 		for _, version := range []string{"v1beta1", "v1alpha1"} {

@@ -43,8 +43,7 @@ func TestParity(t *testing.T) {
 			t.Fatalf("%s: %v", casesVariable, err)
 		}
 	}
-	cases, err := corpus.Load(os.DirFS("../../testdata"))
-	expect.NoError(t, err)
+	cases := corpus.Cases(t, "../../testdata")
 	g := generator{Rand: rand.New(rand.NewPCG(1, 2)), schemas: schemas(t)} //nolint:gosec // Reproducible on purpose.
 	namespace := cluster.Namespace(t)
 	stored := store(t, g, namespace, cases)

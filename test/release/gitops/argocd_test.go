@@ -2,6 +2,7 @@ package gitops_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -95,7 +96,7 @@ func script(t *testing.T) string {
 func unhealthy(t *testing.T, script string) []string {
 	t.Helper()
 	var names []string
-	for _, row := range all(t) {
+	for _, row := range fixtures.All() {
 		got, err := run(script, row.Object.Object)
 		if err != nil || got.Status != string(row.Health) {
 			names = append(names, fmt.Sprintf("%s: got %+v (%v), want %s", row.Name, got, err, row.Health))
@@ -161,7 +162,7 @@ func TestArgoCDBetweenWrites(t *testing.T) {
 // the one script and to the rows.
 func TestArgoCDLayout(t *testing.T) {
 	byKind := map[string][]fixtures.Row{}
-	for _, row := range all(t) {
+	for _, row := range fixtures.All() {
 		byKind[row.Object.GetKind()] = append(byKind[row.Object.GetKind()], row)
 	}
 	data := map[string]string{}
@@ -185,7 +186,7 @@ func TestArgoCDLayout(t *testing.T) {
 func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 	t.Helper()
 	if *update {
-		expect.NoError(t, errorsOf(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)))
+		expect.NoError(t, errors.Join(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)))
 	}
 	golden(t, filepath.Join(target, "health.lua"), []byte(script(t)))
 	type test struct {
@@ -244,13 +245,4 @@ func shorten(object map[string]any) {
 	for _, condition := range conditions {
 		condition.(map[string]any)["lastTransitionTime"] = "2026-01-01T00:00:00Z"
 	}
-}
-
-func errorsOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

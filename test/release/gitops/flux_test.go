@@ -43,7 +43,7 @@ func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 func wrong(t *testing.T, checks map[string]kustomize.CustomHealthCheck) []string {
 	t.Helper()
 	var names []string
-	for _, row := range all(t) {
+	for _, row := range fixtures.All() {
 		check, ok := checks[row.Object.GetKind()]
 		if !ok {
 			continue

@@ -8,24 +8,15 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
 var update = flag.Bool("update", false, "write the files that follow from others anew")
 
 const folder = "../../../config/gitops"
 
-func all(t *testing.T) []fixtures.Row {
-	t.Helper()
-	all, err := fixtures.All()
-	expect.NoError(t, err)
-	return all
-}
-
 func read(t *testing.T, path string) []byte {
 	t.Helper()
-	text := expect.ReadFile(t, path)
-	return text
+	return []byte(expect.ReadFile(t, path))
 }
 
 // golden compares a file with what it has to be, or writes it.

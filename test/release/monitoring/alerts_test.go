@@ -51,9 +51,7 @@ func TestAlerts(t *testing.T) {
 	groups := groups(t)
 	work := filepath.Join(t.TempDir(), "rules.yaml")
 	writeRules(t, work, groups)
-	if output, err := exec.CommandContext(t.Context(), tool(t, "promtool"), "check", "rules", "--lint=all", "--lint-fatal", work).CombinedOutput(); err != nil { //nolint:gosec // The pinned binary.
-		t.Fatalf("promtool check rules: %v\n%s", err, output)
-	}
+	expect.Output(t, exec.CommandContext(t.Context(), tool(t, "promtool"), "check", "rules", "--lint=all", "--lint-fatal", work)) //nolint:gosec // The pinned binary.
 	mutants := map[string]func(*rule){
 		"never": func(r *rule) { r.Expr = "(" + r.Expr + ") unless on() vector(0)" },
 		"always": func(r *rule) {

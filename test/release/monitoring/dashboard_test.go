@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
@@ -109,7 +107,7 @@ func (s *server) checkAlerts(t *testing.T) {
 		}
 	}
 	want["ScopegateBaselineInvalid"] = "pending"
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the alerts are as they have to be", func(ctx context.Context) (bool, error) {
 		if err := s.get(ctx, "/api/v1/rules", &answer); err != nil {
 			return false, err
 		}
@@ -126,10 +124,7 @@ func (s *server) checkAlerts(t *testing.T) {
 		}
 		// A scrape that came late makes others pending for a moment.
 		return cmp.Equal(pending, want), nil
-	})
-	if err != nil {
-		t.Errorf("%v; the alerts (-want +got):\n%s", err, cmp.Diff(want, pending))
-	}
+	}, func() string { return cmp.Diff(want, pending) })
 }
 
 // writeConfig writes Prometheus's configuration and returns its path.

@@ -4,7 +4,6 @@
 package monitoring_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,19 +63,13 @@ func groups(t *testing.T) []group {
 // read decodes a file and refuses fields that it does not expect.
 func read(t *testing.T, path string, into any) {
 	t.Helper()
-	text := expect.ReadFile(t, path)
-	if err := yaml.UnmarshalStrict(text, into); err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", path, err))
-	}
+	expect.NoError(t, yaml.UnmarshalStrict([]byte(expect.ReadFile(t, path)), into))
 }
 
 // readLoosely decodes a part of a file.
 func readLoosely(t *testing.T, path string, into any) {
 	t.Helper()
-	text := expect.ReadFile(t, path)
-	if err := yaml.Unmarshal(text, into); err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", path, err))
-	}
+	expect.NoError(t, yaml.Unmarshal([]byte(expect.ReadFile(t, path)), into))
 }
 
 // writeRules writes a rule file.

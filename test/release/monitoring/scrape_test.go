@@ -1,45 +1,33 @@
 package monitoring_test
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // rendered returns the objects of a kind that a kustomization makes.
-func rendered(t *testing.T, path, kind string) []unstructured.Unstructured {
+func rendered(t *testing.T, path, kind string) []*unstructured.Unstructured {
 	t.Helper()
 	kubectl := filepath.Join(os.Getenv(controlplane.AssetsVariable), "kubectl")
 	text, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join("../../../config", path)).Output() //nolint:gosec // The pinned binary.
 	if err != nil {
 		t.Fatalf("kubectl kustomize config/%s: %v", path, err)
 	}
-	var found []unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-	for {
-		object := unstructured.Unstructured{}
-		if err := decoder.Decode(&object.Object); errors.Is(err, io.EOF) {
-			return found
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if object.GetKind() == kind {
-			found = append(found, object)
-		}
-	}
+	objects, err := config.Decode(text)
+	expect.NoError(t, err)
+	return slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool { return object.GetKind() != kind })
 }
 
 // TestServiceMonitorFindsTheManagers compares what is selected with the Services

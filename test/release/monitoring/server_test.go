@@ -5,13 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os/exec"
 	"testing"
-	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -23,31 +19,16 @@ type server struct{ address string }
 // start runs a binary until the test ends, and shows what it printed if it fails.
 func start(t *testing.T, name string, arguments ...string) {
 	t.Helper()
-	command := exec.Command(tool(t, name), arguments...) //nolint:gosec // The pinned binary.
-	output := &testenv.Output{}
-	command.Stdout, command.Stderr = output, output
-	expect.NoError(t, command.Start())
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("the output of %s:\n%s", name, output)
-		}
-	})
+	testenv.StartCommand(t, exec.Command(tool(t, name), arguments...)) //nolint:gosec // The pinned binary.
 }
 
 // get decodes an answer of Prometheus.
 func (s *server) get(ctx context.Context, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+path, http.NoBody)
+	_, text, err := testenv.Fetch(ctx, "http://"+s.address+path, "")
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	return json.NewDecoder(response.Body).Decode(into)
+	return json.Unmarshal([]byte(text), into)
 }
 
 // query returns how many series an expression has now.
@@ -70,14 +51,11 @@ func (s *server) query(ctx context.Context, expression string) (int, error) {
 func (s *server) awaitAnswers(t *testing.T, expression string, needed bool) int {
 	t.Helper()
 	count := 0
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, expression+" has an answer", func(ctx context.Context) (bool, error) {
 		var err error
 		count, err = s.query(ctx, expression)
 		return err == nil && (count > 0 || !needed), err
 	})
-	if err != nil {
-		t.Errorf("no answer to %s: %v", expression, err)
-	}
 	return count
 }
 
@@ -85,7 +63,7 @@ func (s *server) awaitAnswers(t *testing.T, expression string, needed bool) int 
 func (s *server) awaitTargets(t *testing.T, targets int) {
 	t.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "Prometheus scrapes all targets", func(ctx context.Context) (bool, error) {
 		var answer struct {
 			Data struct {
 				ActiveTargets []struct{ ScrapePool, Health, LastError string }
@@ -103,8 +81,5 @@ func (s *server) awaitTargets(t *testing.T, targets int) {
 			}
 		}
 		return up == targets, nil
-	})
-	if err != nil {
-		t.Fatalf("Prometheus does not scrape all targets: %v: %v", err, last)
-	}
+	}, func() string { return fmt.Sprint(last) })
 }

@@ -1,12 +1,8 @@
 package monitoring_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,17 +12,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 const prometheusConfig = `
@@ -52,13 +47,9 @@ scrape_configs:
 func startEverything(t *testing.T) *server {
 	t.Helper()
 	tool(t, "prometheus")
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{Guard: true, CRDs: withoutScopesSupported(t)})
+	crds, err := setup.LikeToolHive()
 	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := testenv.StartFor(t, controlplane.Options{Guard: true, CRDs: crds})
 	manager := testenv.FreeAddress(t)
 	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
 		"--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
@@ -86,32 +77,10 @@ func startEverything(t *testing.T) *server {
 	return prometheus
 }
 
-// withoutScopesSupported returns CRDs that the guard takes for ToolHive's.
-func withoutScopesSupported(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
-	t.Helper()
-	crds, err := config.CRDs()
-	expect.NoError(t, err)
-	for _, crd := range crds {
-		for i := range crd.Spec.Versions {
-			spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
-			spec.XValidations = nil
-			for _, field := range []string{"embeddedAuthServer", "authServerConfig"} {
-				if server, ok := spec.Properties[field]; ok {
-					server.XValidations = nil
-					delete(server.Properties, "scopesSupported")
-					spec.Properties[field] = server
-				}
-			}
-			crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"] = spec
-		}
-	}
-	return crds
-}
-
 // account makes a service account with a cluster role.
 func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 	t.Helper()
-	create(t, cluster,
+	cluster.Create(t,
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: name}},
 		&rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -120,24 +89,17 @@ func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 		})
 }
 
-func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
-	t.Helper()
-	cluster.Create(t, objects...)
-}
-
 // startKubeStateMetrics runs kube-state-metrics with the shipped configuration
 // and rights, and returns its address.
 func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
 	t.Helper()
 	role := &rbacv1.ClusterRole{}
 	read(t, filepath.Join(folder, "kube-state-metrics/role.yaml"), role)
-	create(t, cluster, role)
+	cluster.Create(t, role)
 	account(t, cluster, "kube-state-metrics", role.Name)
 	address, telemetry := testenv.FreeAddress(t), testenv.FreeAddress(t)
-	host, port, err := net.SplitHostPort(address)
-	expect.NoError(t, err)
-	_, telemetryPort, err := net.SplitHostPort(telemetry)
-	expect.NoError(t, err)
+	host, port, _ := strings.Cut(address, ":")
+	_, telemetryPort, _ := strings.Cut(telemetry, ":")
 	start(t, "kube-state-metrics", "--kubeconfig="+cluster.KubeconfigOf(t, controlplane.Namespace, "kube-state-metrics"),
 		"--host="+host, "--port="+port, "--telemetry-host="+host, "--telemetry-port="+telemetryPort,
 		"--custom-resource-state-only=true", "--custom-resource-state-config-file="+filepath.Join(folder, "kube-state-metrics/config.yaml"))
@@ -151,7 +113,7 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	namespace := cluster.Namespace(t)
 	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
 	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
-	create(t, cluster, testenv.Config(namespace, "shared", "admin"), good, bad,
+	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), good, bad,
 		testenv.Proxy(namespace, "later", testenv.AuthServerRef("not-yet")),
 		testenv.Virtual(namespace, "own", testenv.AuthServer("openid"), "openid"))
 	testenv.AwaitValid(t, cluster, bad, "False")
@@ -165,7 +127,7 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{guard.ModeLabel: "deny"}}}
-	create(t, cluster, namespace)
+	cluster.Create(t, namespace)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -184,18 +146,12 @@ func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 // lint holds scopegate's own metrics to the conventions of Prometheus.
 func lint(t *testing.T, address, token string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/metrics", http.NoBody)
+	_, text, err := testenv.Fetch(t.Context(), "https://"+address+"/metrics", token)
 	expect.NoError(t, err)
-	request.Header.Set("Authorization", "Bearer "+token)
-	// The manager signs its own certificate.
-	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // See above.
-	response, err := insecure.Do(request)
-	expect.NoError(t, err)
-	defer func() { _ = response.Body.Close() }()
 	var own strings.Builder
-	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
-		if strings.Contains(scanner.Text(), "scopegate_") {
-			own.WriteString(scanner.Text() + "\n")
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "scopegate_") {
+			own.WriteString(line)
 		}
 	}
 	for _, name := range []string{"scopegate_baseline_scopes_valid", "scopegate_rollouts_held", "scopegate_guard_ineffective", "scopegate_guard_stood_down"} {

@@ -19,9 +19,7 @@ func newRepository(t *testing.T) repository {
 	r := repository{t.TempDir()}
 	command := exec.CommandContext(t.Context(), "cp", "--parents", "-r", "hack/crdify.sh", "hack/crdify.yaml", "tools/release", "config/crd", "go.mod", "go.sum", r.folder) //nolint:gosec // Our own files.
 	command.Dir = setup.Root
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
+	expect.Output(t, command)
 	r.git(t, "init", "--quiet")
 	r.git(t, "add", ".")
 	r.git(t, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message=all")
@@ -32,9 +30,7 @@ func (r repository) git(t *testing.T, arguments ...string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "git", arguments...)
 	command.Dir = r.folder
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v: %s", arguments, err, output)
-	}
+	expect.Output(t, command)
 }
 
 // servers is the CRD that is changed.
@@ -45,10 +41,8 @@ func (r repository) replace(t *testing.T, before, after string) {
 	t.Helper()
 	path := filepath.Join(r.folder, servers)
 	text := expect.ReadFile(t, path)
-	if !strings.Contains(text, before) {
-		t.Fatalf("%s has no %q", servers, before)
-	}
-	expect.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, before, after)), 0o600))
+	expect.Contains(t, text, before)
+	expect.WriteFile(t, path, strings.ReplaceAll(text, before, after))
 }
 
 func (r repository) crdify(t *testing.T) (string, error) {
@@ -86,9 +80,7 @@ func TestCrdify(t *testing.T) {
 			t.Cleanup(func() {
 				command := exec.Command("git", "checkout", "--quiet", ".")
 				command.Dir = r.folder
-				if output, err := command.CombinedOutput(); err != nil {
-					t.Errorf("%v: %s", err, output)
-				}
+				expect.Output(t, command)
 			})
 			tc.change(t)
 			output, err := r.crdify(t)
