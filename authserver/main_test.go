@@ -139,11 +139,7 @@ func refused(t *testing.T, want []string, arguments ...string) {
 	if strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
 		t.Errorf("stderr is not one line:\n%s", stderr)
 	}
-	for _, part := range want {
-		if !strings.Contains(stderr, part) {
-			t.Errorf("stderr does not have %q:\n%s", part, stderr)
-		}
-	}
+	expect.Contains(t, stderr, want...)
 }
 
 func TestCommandLine(t *testing.T) {

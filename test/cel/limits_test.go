@@ -50,7 +50,7 @@ func TestLargestLists(t *testing.T) {
 		for verdict, want := range verdicts {
 			t.Run(rule+"/"+verdict, func(t *testing.T) {
 				t.Parallel()
-				object := as(findCase(t, place.base).Object, "v1beta1", namespace, verdict)
+				object := corpus.As(findCase(t, place.base).Object, "v1beta1", namespace, verdict)
 				set(t, object, place.list, supported)
 				set(t, object, place.baseline, want.baseline)
 				got := corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll))
@@ -91,7 +91,7 @@ func TestBoundsOfScopes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			object := as(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
+			object := corpus.As(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
 			unstructured.RemoveNestedField(object.Object, "spec", "embeddedAuthServer", "scopesSupported")
 			set(t, object, field, c.baseline)
 			expect.Equal(t, "causes", c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll)), corpus.SameCause)

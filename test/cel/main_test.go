@@ -7,9 +7,6 @@ import (
 	"flag"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -33,13 +30,4 @@ func loadSchemas(t *testing.T) []corpus.Schema {
 	schemas, err := corpus.Schemas()
 	expect.NoError(t, err)
 	return schemas
-}
-
-// as returns a copy of an object in another version, under a name of its own.
-func as(object *unstructured.Unstructured, version, namespace, name string) *unstructured.Unstructured {
-	object = object.DeepCopy()
-	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "toolhive.stacklok.dev", Version: version, Kind: object.GetKind()})
-	object.SetNamespace(namespace)
-	object.SetName(name)
-	return object
 }

@@ -34,9 +34,9 @@ func TestNothingIsLost(t *testing.T) {
 			for i, stored := range versions {
 				t.Run(fmt.Sprintf("%s/%s/%s", kind.Kind, object.GetName(), stored), func(t *testing.T) {
 					t.Parallel()
-					sent := as(object, stored, namespace, object.GetName()+"-"+stored)
+					sent := corpus.As(object, stored, namespace, object.GetName()+"-"+stored)
 					expect.NoError(t, quiet.Create(t.Context(), sent, client.FieldValidation("Strict")))
-					got := as(object, versions[1-i], namespace, sent.GetName())
+					got := corpus.As(object, versions[1-i], namespace, sent.GetName())
 					expect.NoError(t, quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got))
 					expect.Equal(t, fmt.Sprintf("stored as %s, read as %s", stored, versions[1-i]), want.Object["spec"], got.Object["spec"])
 					typed := throughGoTypes(t, got)

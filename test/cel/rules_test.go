@@ -86,7 +86,7 @@ func TestRules(t *testing.T) {
 		for _, version := range versions {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
 				t.Parallel()
-				checkWrites(t, quiet, as(c.Object, version, namespace, fmt.Sprintf("case-%d-%s", i, version)), base.Object, c)
+				checkWrites(t, quiet, corpus.As(c.Object, version, namespace, fmt.Sprintf("case-%d-%s", i, version)), base.Object, c)
 			})
 		}
 	}
@@ -98,11 +98,11 @@ func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.U
 	version := object.GroupVersionKind().Version
 	var stored *unstructured.Unstructured
 	for write, how := range writes {
-		object := as(object, version, object.GetNamespace(), object.GetName()+"-"+write)
+		object := corpus.As(object, version, object.GetNamespace(), object.GetName()+"-"+write)
 		if how.base {
 			// A rejected write leaves the base as it was, for the next.
 			if stored == nil || c.Accept {
-				stored = as(base, version, object.GetNamespace(), object.GetName())
+				stored = corpus.As(base, version, object.GetNamespace(), object.GetName())
 				if err := quiet.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(stored), owner); err != nil {
 					t.Fatalf("%s: the first accept case of the folder is rejected: %v", write, err)
 				}

@@ -30,7 +30,7 @@ func TestStrictFieldNames(t *testing.T) {
 					t.Parallel()
 					object := &unstructured.Unstructured{Object: objectWith(path, names)}
 					object.SetKind(kind.Kind)
-					object = as(object, version, namespace, "misspelt")
+					object = corpus.As(object, version, namespace, "misspelt")
 					err := quiet.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict"))
 					if !apierrors.IsBadRequest(err) {
 						t.Fatalf("want a strict decoding error, got: %v", err)

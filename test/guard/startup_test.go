@@ -32,12 +32,8 @@ func TestStartUpRatchets(t *testing.T) {
 	}
 	create := func(c corpus.Case, name string) *unstructured.Unstructured {
 		t.Helper()
-		object := c.Object.DeepCopy()
-		object.SetNamespace(ns)
-		object.SetName(name)
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatalf("%s: %v", c.Path, err)
-		}
+		object := corpus.As(c.Object, "v1beta1", ns, name)
+		cluster.Create(t, object)
 		return object
 	}
 	bad, good := map[string]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}

@@ -28,9 +28,7 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := corpus.Load(fstest.MapFS{c.file: {Data: []byte(c.text)}})
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("want an error with %q, got %v", c.want, err)
-			}
+			expect.Error(t, err, c.want)
 		})
 	}
 }

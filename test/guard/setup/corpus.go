@@ -34,9 +34,7 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 		counts[c.Accept]++
 		for _, version := range []string{"v1beta1", "v1alpha1"} {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
-				object := c.Object.DeepCopy()
-				object.SetNamespace(namespace)
-				object.SetAPIVersion("toolhive.stacklok.dev/" + version)
+				object := corpus.As(c.Object, version, namespace, c.Object.GetName())
 				err := quiet.Create(t.Context(), object, client.DryRunAll)
 				refusal, refused := AsRefusal(err)
 				if err != nil && !refused {

@@ -58,9 +58,7 @@ func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	for _, c := range slices.Concat(accepts, rejects) {
 		for _, version := range []string{"v1beta1", "v1alpha1"} {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
-				object := c.Object.DeepCopy()
-				object.SetNamespace(namespace)
-				object.SetAPIVersion("toolhive.stacklok.dev/" + version)
+				object := corpus.As(c.Object, version, namespace, c.Object.GetName())
 				CheckRefusedAtStart(t, quiet.Create(t.Context(), object, client.DryRunAll), object, c.Accept)
 			})
 		}

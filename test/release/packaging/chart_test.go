@@ -1,9 +1,9 @@
 package packaging_test
 
 import (
-	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -31,9 +31,7 @@ func TestChartRefusesValues(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			_, err := setup.Tool(t.Context(), "helm", "template", "charts/scopegate", "--set", tc.value)
-			if err == nil || !strings.Contains(err.Error(), "values don't meet the specifications of the schema") || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got %v, want the schema to refuse %s", err, tc.want)
-			}
+			expect.Error(t, err, "values don't meet the specifications of the schema", tc.want)
 		})
 	}
 }

@@ -81,9 +81,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 				t.Errorf("the preflight has made something: %s", namespaces)
 			}
 			err = helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
-			if err == nil || !strings.Contains(err.Error(), "this cluster has ToolHive's CRDs") {
-				t.Errorf("the chart says %v", err)
-			}
+			expect.Error(t, err, "this cluster has ToolHive's CRDs")
 			if namespaces := kubectl(t, cluster, "get", "namespaces", "-o", "name"); strings.Contains(namespaces, "scopegate") {
 				t.Errorf("the chart has made something: %s", namespaces)
 			}
@@ -112,9 +110,7 @@ func TestChartRefusesToolHivesOperator(t *testing.T) {
 	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")
 	kubectl(t, cluster, "label", "deployment", "toolhive-operator", "app.kubernetes.io/name=toolhive-operator")
 	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
-	if err == nil || !strings.Contains(err.Error(), "ToolHive's operator runs in this cluster (Deployment default/toolhive-operator)") {
-		t.Errorf("the chart says %v", err)
-	}
+	expect.Error(t, err, "ToolHive's operator runs in this cluster (Deployment default/toolhive-operator)")
 }
 
 // TestStandaloneUpgradesCRDs installs standalone mode from an older release, and upgrades
@@ -123,9 +119,7 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 	older := func(t *testing.T, folder, from string) string {
 		t.Helper()
 		path := filepath.Join(folder, "older")
-		if output, err := exec.CommandContext(t.Context(), "cp", "-rL", from, path).CombinedOutput(); err != nil { //nolint:gosec // Our own files.
-			t.Fatalf("%v: %s", err, output)
-		}
+		expect.Output(t, exec.CommandContext(t.Context(), "cp", "-rL", from, path)) //nolint:gosec // Our own files.
 		changed := 0
 		err := filepath.WalkDir(path, func(file string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
