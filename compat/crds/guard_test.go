@@ -2,6 +2,7 @@ package crds
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -98,4 +100,93 @@ func create(t *testing.T, cluster *testenv.Cluster, example release.Object, name
 		return strings.ReplaceAll(err.Error(), namespace, path.Base(example.File))
 	}
 	return ""
+}
+
+// TestExamplesApply creates ToolHive's example manifests on a real API server
+// with scopegate's CRDs, with strict field validation, and reads them back: every
+// value of the manifest is in the stored object. So it does with objects that set the
+// fields which are newer than that; TestGuard does the same on ToolHive's CRDs.
+func TestExamplesApply(t *testing.T) {
+	cluster := start(t, controlplane.Options{})
+	own := map[string]bool{}
+	crds, err := config.CRDs()
+	expect.NoError(t, err)
+	for _, crd := range crds {
+		own[crd.Spec.Names.Kind] = true
+	}
+	for _, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			kinds := map[string]int{}
+			for _, example := range r.Examples(t) {
+				if !own[example.GetKind()] {
+					continue
+				}
+				t.Run(example.String(), func(t *testing.T) { apply(t, cluster, example) })
+				kinds[example.GetKind()]++
+			}
+			t.Logf("examples of ToolHive %s on a real API server: %v", r.Version, kinds)
+			if len(kinds) != len(own) {
+				t.Errorf("examples of %d kinds, want %d: %v", len(kinds), len(own), kinds)
+			}
+		})
+	}
+	for _, object := range newFields(t) {
+		t.Run(object.String(), func(t *testing.T) { apply(t, cluster, object) })
+	}
+}
+
+// newFields are objects that set every field that ToolHive has got since v0.47.0.
+func newFields(t *testing.T) []release.Object {
+	t.Helper()
+	return release.Objects(t, os.DirFS("testdata"), "new-fields.yaml")
+}
+
+// apply creates an example and reads it back.
+func apply(t *testing.T, cluster *testenv.Cluster, example release.Object) {
+	manifest := example.DeepCopy()
+	manifest.SetNamespace(cluster.Namespace(t))
+	stored := manifest.DeepCopy()
+	if err := client.WithFieldValidation(cluster.Client, "Strict").Create(t.Context(), stored); err != nil {
+		t.Fatalf("it does not apply: %v", err)
+	}
+	// Reads what etcd has, not what the create answered.
+	cluster.Get(t, stored)
+	if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
+		t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
+	}
+}
+
+// lostValues names what is in the manifest and not, or not the same, in the
+// stored object. Lists must be equal in length.
+func lostValues(path string, manifest, stored any) []string {
+	switch manifest := manifest.(type) {
+	case map[string]any:
+		storedObject, ok := stored.(map[string]any)
+		if !ok {
+			return []string{path + " is lost"}
+		}
+		var lost []string
+		for name, value := range manifest {
+			lost = append(lost, lostValues(path+"."+name, value, storedObject[name])...)
+		}
+		return lost
+	case []any:
+		storedList, ok := stored.([]any)
+		if !ok || len(storedList) != len(manifest) {
+			return []string{fmt.Sprintf("%s has %d entries, stored are %v", path, len(manifest), stored)}
+		}
+		var lost []string
+		for i, value := range manifest {
+			lost = append(lost, lostValues(fmt.Sprintf("%s[%d]", path, i), value, storedList[i])...)
+		}
+		return lost
+	case nil:
+		// A null is a field that is not set.
+		return nil
+	default:
+		if diff := cmp.Diff(manifest, stored); diff != "" {
+			return []string{path + " differs (-manifest +stored):\n" + diff}
+		}
+		return nil
+	}
 }

@@ -4,13 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/operator"
@@ -91,4 +98,92 @@ func (f *fleet) fill(ctx context.Context) error {
 		})
 	}
 	return group.Wait()
+}
+
+// replay sends patches as a plain client does.
+func (f *fleet) replay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	plain, err := f.plain()
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range clients {
+		group.Go(func() error {
+			for i := next.Add(1) - 1; int(i) < len(patches); i = next.Add(1) - 1 {
+				patch := patches[i]
+				if err := plain.Patch(types.MergePatchType).AbsPath(patch.path).Body(patch.body).Do(ctx).Error(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return time.Since(begin), err
+}
+
+// watchAndReplay is replay by a client that lists the objects first and then
+// watches them, as every controller must. It does nothing with what it sees.
+func (f *fleet) watchAndReplay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+	begin := time.Now()
+	stop, err := f.watch(ctx)
+	if err != nil {
+		return 0, err
+	}
+	_, err = f.replay(ctx, patches)
+	took := time.Since(begin)
+	return took, errors.Join(err, stop())
+}
+
+// watch lists the objects, and then watches them until stop is called.
+func (f *fleet) watch(ctx context.Context) (stop func() error, err error) {
+	cfg := f.plane.ManagerConfig()
+	cfg.QPS = -1
+	watched, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme, DefaultTransform: cache.TransformStripManagedFields()})
+	if err != nil {
+		return nil, err
+	}
+	for _, object := range []client.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}} {
+		if _, err := watched.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return nil, err
+		}
+	}
+	running, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- watched.Start(running) }()
+	stop = func() error {
+		cancel()
+		return <-done
+	}
+	if !watched.WaitForCacheSync(running) {
+		return nil, errors.Join(errors.New("the cache does not sync"), stop())
+	}
+	return stop, nil
+}
+
+func (f *fleet) plain() (rest.Interface, error) {
+	cfg := f.plane.ManagerConfig()
+	cfg.QPS = -1
+	client, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	gvk, err := apiutil.GVKForObject(&v1beta1.MCPServer{}, operator.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	return apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client)
+}
+
+// reset takes every status back to what it was before the first evaluation.
+func (f *fleet) reset(ctx context.Context, patches []statusPatch) error {
+	progress("resetting %d statuses", len(patches))
+	undo := make([]statusPatch, len(patches))
+	for i, patch := range patches {
+		undo[i] = statusPatch{path: patch.path, body: []byte(`{"status":{"conditions":null,"observedGeneration":-1}}`)}
+	}
+	_, err := f.replay(ctx, undo)
+	return err
 }

@@ -3,15 +3,20 @@ package testenv
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
@@ -114,4 +119,45 @@ func FreeAddress(t testing.TB) string {
 	}
 	t.Fatalf("finding a port: %v", err)
 	return ""
+}
+
+// trusting trusts any certificate: managers sign their own.
+var trusting = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // See above.
+
+// Fetch gets a URL, with a token unless that is empty.
+func Fetch(ctx context.Context, url, token string) (status int, body string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, "", err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := trusting.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// Reconciles returns how many reconciles have ended in this process, and how
+// many objects are queued or being reconciled.
+func Reconciles() (ended, pending float64, err error) {
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the metrics of this process: %w", err)
+	}
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			switch family.GetName() {
+			case "controller_runtime_reconcile_total":
+				ended += metric.GetCounter().GetValue()
+			case "workqueue_depth", "controller_runtime_active_workers":
+				pending += metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return ended, pending, nil
 }
