@@ -16,7 +16,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// binary is the path of the built command.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -40,7 +39,6 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// execute runs the binary until it ends by itself.
 func execute(t *testing.T, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

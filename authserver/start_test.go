@@ -36,7 +36,6 @@ const (
 	mounts = "/etc/toolhive/authserver"
 )
 
-// authServer is the running binary and the provider at which its users log in.
 type authServer struct {
 	issuer   string
 	resource string
@@ -85,7 +84,6 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 	return server
 }
 
-// render returns the run config that the operator puts into the pod.
 func (s *authServer) render(t *testing.T, manifests, kind, name string) string {
 	t.Helper()
 	consumer, configs := load(t, manifests, kind, name)
@@ -106,7 +104,6 @@ func (s *authServer) render(t *testing.T, manifests, kind, name string) string {
 	return checked.RunConfig()
 }
 
-// load returns a consumer of some manifests, and their configs by name.
 func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[string]*v1beta1.MCPExternalAuthConfig) {
 	t.Helper()
 	files, err := filepath.Glob(manifests)
@@ -132,7 +129,6 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 	return consumer, configs
 }
 
-// decode returns an object of scopegate's kinds, or nil for another.
 func decode(t *testing.T, document string) any {
 	t.Helper()
 	var meta metav1.TypeMeta
@@ -193,7 +189,6 @@ func (s *authServer) await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// wait returns what the process ended with.
 func (s *authServer) wait() error {
 	select {
 	case err := <-s.ended:
@@ -209,7 +204,6 @@ func (s *authServer) context(t *testing.T) context.Context {
 	return context.WithValue(t.Context(), oauth2.HTTPClient, s.provider.Client())
 }
 
-// lockedBuffer is written by the process and read by the test.
 type lockedBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer

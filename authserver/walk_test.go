@@ -38,9 +38,8 @@ const appCallback = "http://127.0.0.1:33418/callback"
 func TestWalk(t *testing.T) {
 	const samples = "../config/samples/*.yaml"
 	cases := map[string]struct {
-		manifests, kind, name string
-		effective, baseline   []string
-		// notRegistered is effective, and neither asked for nor in the baseline.
+		manifests, kind, name       string
+		effective, baseline         []string
 		notRegistered, notEffective string
 	}{
 		"keys that outlive a restart": {
@@ -163,12 +162,10 @@ func postRegistration(t *testing.T, issuer, scope string) (status int, body []by
 	return response.StatusCode, body
 }
 
-// audience is the parameter that names the resource (RFC 8707).
 func (s *authServer) audience() oauth2.AuthCodeOption {
 	return oauth2.SetAuthURLParam("resource", s.resource)
 }
 
-// login gets a token by the authorization code grant with PKCE.
 func login(t *testing.T, server *authServer, app *oauth2.Config) *oauth2.Token {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()

@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	// runMain makes the test binary be the command.
 	runMain = "DEVCLUSTER_TEST_MAIN"
 	samples = "../../config/samples"
 )
@@ -103,7 +102,6 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// processesIn returns the processes whose arguments name a folder.
 func processesIn(t *testing.T, folder string) []string {
 	t.Helper()
 	if _, err := exec.LookPath("ps"); err != nil {

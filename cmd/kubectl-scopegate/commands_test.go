@@ -32,7 +32,6 @@ func TestHelp(t *testing.T) {
 // all kinds of Kubernetes, or are for those who write.
 var heavy = regexp.MustCompile(`(?m)^(sigs\.k8s\.io/(controller-runtime|kustomize)|k8s\.io/(cli-runtime|client-go/(kubernetes|informers))|github\.com/scopegate/scopegate/internal/(operator|controller|rollout|status))(/pkg/.*)?$`)
 
-// ofPlugin are the packages of the plugin alone.
 var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal/(cluster|lint)(/.*)?$`)
 
 // TestDependencies holds the plugin to what it needs, and the manager to nothing of the

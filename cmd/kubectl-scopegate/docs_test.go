@@ -9,7 +9,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// consoles are the blocks with a command and its output.
 var consoles = regexp.MustCompile("(?m)^```console\n\\$ kubectl scopegate (.*)\n((?s:.*?))```$")
 
 // TestDocumentedOutput runs the commands of the pages on lint: their output must be

@@ -26,13 +26,11 @@ spec:
 	warning = clean + "  authServerRef: {name: elsewhere}\n"
 )
 
-// brokenPipe fails as a reader and as a writer.
 type brokenPipe struct{}
 
 func (brokenPipe) Read([]byte) (int, error)  { return 0, errors.New("broken pipe") }
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// TestExitStatus runs the command as a user does.
 func TestExitStatus(t *testing.T) {
 	sample := expect.ReadFile(t, "../../config/samples/60-virtual-mcp-server.yaml")
 	// Its auth server is told no scopes, so it has the defaults.
@@ -107,7 +105,6 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// TestBrokenOutput tells that a report could not be written.
 func TestBrokenOutput(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitNotValidated || !strings.Contains(stderr.String(), "broken pipe") {

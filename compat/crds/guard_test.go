@@ -47,7 +47,6 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// start starts a control plane for the test.
 func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 	t.Helper()
 	if os.Getenv(controlplane.AssetsVariable) == "" {
@@ -141,7 +140,6 @@ func newFields(t *testing.T) []release.Object {
 	return release.Objects(t, os.DirFS("testdata"), "new-fields.yaml")
 }
 
-// apply creates an example and reads it back.
 func apply(t *testing.T, cluster *testenv.Cluster, example release.Object) {
 	manifest := example.DeepCopy()
 	manifest.SetNamespace(cluster.Namespace(t))

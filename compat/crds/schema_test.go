@@ -16,7 +16,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// difference is one that is meant.
 type difference struct {
 	// path is how the path of the field ends.
 	path, keyword, reason string
@@ -115,8 +114,7 @@ func normal(t *testing.T, from any) object {
 }
 
 type schemaComparison struct {
-	t *testing.T
-	// number of the release, from the oldest.
+	t                     *testing.T
 	number                int
 	fields, meant, opaque int
 	used                  map[int]int
@@ -153,7 +151,6 @@ func specOf(version object) object {
 	return schema["properties"].(object)["spec"].(object)
 }
 
-// schema compares one level, and those below it unless it is opaque.
 func (c *schemaComparison) schema(path string, theirs, ours object) {
 	c.fields++
 	opaque := ours["x-kubernetes-preserve-unknown-fields"] == true
@@ -226,7 +223,6 @@ func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
 	c.t.Errorf("%s: %s differs: ToolHive %v, scopegate %v", path, keyword, theirs, ours)
 }
 
-// subset reports whether all names of one list are in the other.
 func subset(names, of any) bool {
 	list, _ := names.([]any)
 	all, _ := of.([]any)

@@ -29,10 +29,8 @@ import (
 // through starts auth servers.
 var configCases = flag.Int("configs", 0, "how many generated configs to check; 0 for a tenth of -cases")
 
-// pair is a consumer and its config, as objects that the API server admitted.
 type pair struct {
 	resolve.Pair
-	// config is the embedded config as it is stored.
 	config object
 }
 
@@ -150,7 +148,6 @@ func resolvePair(t *testing.T, consumer, config object) pair {
 	return pair{Pair: resolved, config: consumer["spec"].(object)[field].(object)}
 }
 
-// decode reads a run config as the auth server does.
 func decode(t *testing.T, text string) *authserver.RunConfig {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -162,7 +159,6 @@ func decode(t *testing.T, text string) *authserver.RunConfig {
 	return run
 }
 
-// buildTheirs lets ToolHive's operator render the same pair.
 func buildTheirs(t *testing.T, pair pair) *authserver.RunConfig {
 	t.Helper()
 	consumer := pair.Consumer

@@ -26,7 +26,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// mounts is where a pod has its keys, secrets and CA bundles.
 const mounts = "/etc/toolhive/authserver"
 
 // starter starts auth servers from run configs, with the files and variables

@@ -74,7 +74,6 @@ func TestStartUp(t *testing.T) {
 // evaluated on it, and admits it.
 const noDuration = "type conversion error"
 
-// refusals are those of the rules and of the policy.
 type refusals struct {
 	byKind map[string]*admission
 	policy *evaluator.StartUp
@@ -199,7 +198,6 @@ func (r random) provider(fields object) object {
 	return pick(r, oidcProvider, oauth2Provider)(fields)
 }
 
-// insecure sets the flag that permits http, now and then.
 func (r random) insecure(config object) object {
 	maybe(r, config, 6, "insecureAllowHTTP", r.one(2))
 	return config
@@ -230,7 +228,6 @@ func (r random) startURL(schemes ...string) (url string, common bool) {
 	return url, true
 }
 
-// host returns a common host: a name or an address.
 func (r random) host() string {
 	octet := func() int { return pick(r, 0, 1, 2, 254, 255) }
 	switch r.IntN(10) {
@@ -247,7 +244,6 @@ func (r random) host() string {
 	}
 }
 
-// mutated changes some characters.
 func (r random) mutated(text string) string {
 	const alphabet = ":/?#@[]%.0127-_ localhstpLOCALHST\\\"é\t"
 	letters := []rune(alphabet)
@@ -266,7 +262,6 @@ func (r random) mutated(text string) string {
 	return string(runes)
 }
 
-// around returns a duration near a bound, below it or above.
 func (r random) around(bound time.Duration) string {
 	step := pick(r, time.Nanosecond, time.Millisecond, time.Second, time.Minute, time.Hour)
 	near := max(1, bound+time.Duration(r.IntN(7)-3)*step)

@@ -69,7 +69,6 @@ func canHold(t *testing.T) bool {
 	return can
 }
 
-// TestCheck takes each policy away, in each way that there is, and puts it back.
 func TestCheck(t *testing.T) {
 	checker := newChecker(t)
 	for _, name := range allPolicies(t) {

@@ -21,7 +21,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// line is a line of the manager's log.
 type line struct {
 	Message    string `json:"msg"`
 	Kubernetes string
@@ -92,7 +91,6 @@ func startProcess(t *testing.T, kubeconfig string) *testenv.Process {
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 }
 
-// awaitLine waits for a line of the log with a message.
 func awaitLine(t *testing.T, manager *testenv.Process, message string) (found line) {
 	t.Helper()
 	expect.Eventually(t, "there is the line "+message, func(context.Context) (bool, error) {

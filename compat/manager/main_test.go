@@ -49,7 +49,6 @@ func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition
 	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator")))
 }
 
-// condition returns a condition that is True, as ToolHive's operator may write one.
 func condition(conditionType, reason string) metav1.Condition {
 	return metav1.Condition{
 		Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: "by ToolHive", LastTransitionTime: metav1.Now(),

@@ -32,7 +32,6 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// releaseVariable is the release whose operator is built and run.
 const releaseVariable = "SCOPEGATE_TOOLHIVE_OPERATOR"
 
 const (
@@ -47,7 +46,6 @@ const (
 
 var manifests = os.DirFS("../../test/e2e/testdata/toolhive")
 
-// The objects of the manifests that have the condition, and the run configs.
 var (
 	auth    = &v1beta1.MCPExternalAuthConfig{ObjectMeta: named("auth")}
 	weather = &v1beta1.MCPServer{ObjectMeta: named("weather")}
@@ -61,7 +59,6 @@ func named(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
 }
 
-// suite is a control plane with the guard's manager and ToolHive's operator.
 type suite struct {
 	*testing.T
 	*testenv.Cluster
@@ -93,7 +90,6 @@ func TestOperator(t *testing.T) {
 	s.hold()
 }
 
-// build builds the operator as its own releases are: in its own module.
 func build(t *testing.T, toolHive release.Release) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "thv-operator")
@@ -105,7 +101,6 @@ func build(t *testing.T, toolHive release.Release) string {
 	return program
 }
 
-// run runs the operator until the test ends, with the environment that its chart gives it.
 func run(t *testing.T, cluster *testenv.Cluster, program string) {
 	t.Helper()
 	command := exec.Command(program, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
@@ -191,13 +186,11 @@ func (s *suite) hold() {
 	s.Logf("hold: %d run configs were held, and went on after the repair", len(runConfigs))
 }
 
-// edit sets both baselines.
 func (s *suite) edit(scope string) {
 	s.Helper()
 	expect.NoError(s, s.tryEdit(scope))
 }
 
-// tryEdit edits the VirtualMCPServer first, and the config if that is not refused.
 func (s *suite) tryEdit(scope string, options ...client.PatchOption) error {
 	config := map[string]any{"baselineClientScopes": []string{"openid", scope}}
 	if err := s.patch(office, map[string]any{"spec": map[string]any{"authServerConfig": config}}, options...); err != nil {
@@ -214,7 +207,6 @@ func (s *suite) patch(object client.Object, content map[string]any, options ...c
 	return s.Client.Patch(s.Context(), object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text), options...)
 }
 
-// awaitConditions waits until all conditions have a status, for the newest generation.
 func (s *suite) awaitConditions(want metav1.ConditionStatus) {
 	s.Helper()
 	awaitCondition(s, auth, want)
@@ -238,7 +230,6 @@ func (s *suite) awaitRunConfigs(what string, ok func(*corev1.ConfigMap) bool) {
 	}
 }
 
-// data is that of the run configs.
 func (s *suite) data() map[string]string {
 	s.Helper()
 	found := map[string]string{}
@@ -250,7 +241,6 @@ func (s *suite) data() map[string]string {
 	return found
 }
 
-// entries are the conditions of the guard.
 func (s *suite) entries() []metav1.Condition {
 	s.Helper()
 	var found []metav1.Condition

@@ -96,7 +96,6 @@ func (r Release) Folder(t testing.TB) string {
 	return r.download(t).Dir
 }
 
-// module is a downloaded module.
 type module struct{ Zip, Dir, Error string }
 
 func (r Release) download(t testing.TB) module {
@@ -174,7 +173,6 @@ func (r Release) CRDs(t testing.TB) (crds []*apiextensionsv1.CustomResourceDefin
 	return crds
 }
 
-// objects returns every object of the YAML files below a folder of the release.
 func (r Release) objects(t testing.TB, folder string) []Object {
 	t.Helper()
 	files, err := fs.Sub(r.Files(t), folder)

@@ -95,7 +95,6 @@ func decode(f file) (missing int64, err error) {
 	return missing, nil
 }
 
-// tally counts outcomes of cases that run at the same time.
 type tally struct {
 	mu sync.Mutex
 	of map[string]int
@@ -203,7 +202,6 @@ func (r random) decodable(counts *tally) (file, int64, bool) {
 	return f, missing, err == nil
 }
 
-// differences of cases that run at the same time.
 type differences struct {
 	mu   sync.Mutex
 	all  []string

@@ -127,7 +127,6 @@ func TestPlacesEdits(t *testing.T) {
 	}
 }
 
-// load reads the Go files of a release that are compared.
 func load(t *testing.T, r release.Release) fstest.MapFS {
 	t.Helper()
 	files, loaded := r.Files(t), fstest.MapFS{}

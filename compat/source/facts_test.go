@@ -38,7 +38,6 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// compare returns what is not as scopegate knows it.
 func compare(files fs.FS) (differences []string) {
 	for _, fact := range facts {
 		f, err := parse(files, fact.file)
@@ -75,7 +74,6 @@ func (c fact) compare(f *file) string {
 		f.path, line, c.name, strings.Join(source, "; "), strings.Join(c.want, "\nor as\n"))
 }
 
-// firstDifference returns the line of the first word that is not the wanted one.
 func firstDifference(got, want []word) (line int, differs bool) {
 	for i := range got {
 		if i == len(want) || got[i].text != want[i].text {
@@ -85,10 +83,8 @@ func firstDifference(got, want []word) (line int, differs bool) {
 	return got[len(got)-1].line, len(got) < len(want)
 }
 
-// fact is something that scopegate knows of ToolHive's source.
 type fact struct {
 	name string
-	// file and what to find in it.
 	file string
 	find find
 	// want is the Go source that has to be found there; one of several, where
@@ -96,7 +92,6 @@ type fact struct {
 	want []string
 }
 
-// The files of ToolHive that hold the facts.
 const (
 	proxyConfig      = "pkg/runner/config.go"
 	authServerConfig = "pkg/authserver/config.go"
@@ -207,7 +202,6 @@ var facts = []fact{
 	}`}},
 }
 
-// tag is the tag of a field with one name in JSON and YAML.
 func tag(name string) string {
 	return fmt.Sprintf("`json:\"%[1]s,omitempty\" yaml:\"%[1]s,omitempty\"`", name)
 }
@@ -220,7 +214,6 @@ func quoted(texts ...string) []string {
 	return wants
 }
 
-// goList is a list of strings as Go writes it.
 func goList(texts []string) string {
 	return "[]string{" + strings.Join(quoted(texts...), ", ") + "}"
 }

@@ -41,10 +41,8 @@ var counterparts = map[string]struct{ file, name string }{
 	"redisTLS":             {storageConfig, "RedisTLSRunConfig"},
 }
 
-// ownField is a field that standalone mode renders.
 type ownField struct{ structure, json, kind string }
 
-// ownFields returns them in the order in which they are declared.
 func ownFields(t *testing.T) (own []ownField) {
 	t.Helper()
 	f, err := parse(os.DirFS("../.."), rendered)
@@ -67,7 +65,6 @@ func ownFields(t *testing.T) (own []ownField) {
 	return own
 }
 
-// name is what a field is called in JSON or YAML.
 func name(field *ast.Field, encoding string) string {
 	if field.Tag == nil {
 		return ""

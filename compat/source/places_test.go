@@ -85,7 +85,6 @@ func comparePlaces(files fs.FS) (differences []string, err error) {
 	return differences, nil
 }
 
-// walk visits the Go files under a folder, without tests.
 func walk(files fs.FS, folder string, visit func(file string, text []byte) error) error {
 	return fs.WalkDir(files, folder, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {

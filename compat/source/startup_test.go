@@ -51,7 +51,6 @@ func wasRead(name, version string) bool {
 	return false
 }
 
-// startUpFinds are a function and the constants that it reads.
 func startUpFinds(function string) map[string]find {
 	finds := map[string]find{function: body(function)}
 	if function == "validateTokenLifespans" {
@@ -97,7 +96,6 @@ func compareStartUp(compiled, files fs.FS, version string) (differences []string
 	return differences
 }
 
-// startUpText is what a find finds, in words.
 func startUpText(f *file, find find) string {
 	var text []string
 	for _, node := range find.nodes(f) {

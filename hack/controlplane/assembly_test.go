@@ -17,11 +17,9 @@ import (
 
 var discarded = log.New(io.Discard, "", 0)
 
-// fakeBuilder writes what it would build.
 type fakeBuilder struct {
 	planned, built []string
-	// fails is the binary that it can't build.
-	fails string
+	fails          string
 }
 
 func (f *fakeBuilder) plan(_ context.Context, binaries []binary) error {
@@ -39,7 +37,6 @@ func (f *fakeBuilder) build(_ context.Context, b binary, path string) error {
 	return os.WriteFile(path, []byte(b.name+" as built"), 0o600)
 }
 
-// contents are the files of a folder.
 func contents(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)

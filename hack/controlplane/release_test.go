@@ -31,7 +31,6 @@ var (
 	etcdBinary    = binary{name: "etcd", version: "v3.7.3"}
 )
 
-// published is what a server has, by path. It answers other paths with 404.
 type published map[string][]byte
 
 func (p published) ServeHTTP(w http.ResponseWriter, request *http.Request) {
@@ -48,7 +47,6 @@ func sumOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// archive is a .tar.gz with a file and others around it.
 func archive(t *testing.T, name, content string) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
@@ -77,7 +75,6 @@ func release(t *testing.T) published {
 	}
 }
 
-// serve starts a server with a certificate, and returns releases that take from it.
 func serve(t *testing.T, handler http.Handler) *releases {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -101,8 +98,7 @@ func TestDownload(t *testing.T) {
 		platform string
 		// want is the content, or part of the error.
 		want, wantErr string
-		// from is part of where it says that it is from.
-		from string
+		from          string
 	}{
 		"a binary": {
 			binary: kubectlBinary, want: "kubectl as released",
@@ -198,9 +194,8 @@ func TestConnection(t *testing.T) {
 	t.Parallel()
 	silent := func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
 	tests := map[string]struct {
-		serve   http.HandlerFunc
-		wantErr string
-		// requests is how many the server gets for two binaries.
+		serve    http.HandlerFunc
+		wantErr  string
 		requests int
 	}{
 		"it is cut": {func(w http.ResponseWriter, request *http.Request) {

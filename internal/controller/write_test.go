@@ -22,7 +22,6 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// written is one object, and what was reported of it.
 type written struct {
 	t        *testing.T
 	write    controller.Write
@@ -40,7 +39,6 @@ func (w *written) as(object *v1beta1.MCPServer, status metav1.ConditionStatus, r
 	}
 }
 
-// told returns the reasons of the log's lines and of the events.
 func (w *written) told() (logged, recorded []string) {
 	for _, line := range w.lines {
 		_, reason, _ := strings.Cut(line, `"reason"=`)

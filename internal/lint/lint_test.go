@@ -140,7 +140,6 @@ func serverText(refs string) string {
 	return "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata: {name: web}\nspec:\n  image: a\n" + refs + "---\n"
 }
 
-// TestAcrossObjects compares what several objects say together.
 func TestAcrossObjects(t *testing.T) {
 	supportedText := strings.Replace(configText, "issuer:", "scopesSupported: [openid, admin]\n    issuer:", 1)
 	const (
@@ -194,7 +193,6 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestOld validates edits of objects that were stored before the rules.
 func TestOld(t *testing.T) {
 	virtual := `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: VirtualMCPServer

@@ -29,7 +29,6 @@ func item(text string) string {
 	return "- " + strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\n  "), "  ")
 }
 
-// lintText returns the places and rules of the findings of a text.
 func lintText(t *testing.T, text string) []string {
 	t.Helper()
 	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, lint.Options{})
@@ -45,7 +44,6 @@ func places(found lint.Report) []string {
 	return places
 }
 
-// TestInputForms gives the same object in every form that people have.
 func TestInputForms(t *testing.T) {
 	unknown := func(line, column int) string { return fmt.Sprintf("f:%d:%d schema/unknown-field", line, column) }
 	for name, c := range map[string]struct {
@@ -132,7 +130,6 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-// tree writes files and links, whose text starts with ->, into a new folder.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -16,7 +16,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// api is an API server for events, which fails where two are sent at the same time.
 type api struct {
 	turn   chan struct{}
 	stored chan string

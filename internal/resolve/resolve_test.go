@@ -27,7 +27,6 @@ func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.Configs {
 	}
 }
 
-// shape is what the tests compare of a pair.
 type shape struct {
 	State   resolve.State
 	Config  string

@@ -28,7 +28,6 @@ func coldStartBench(ctx context.Context, o options) (err error) {
 	return (&coldStart{fleet: fleet}).measure(ctx, o.rounds)
 }
 
-// result is what one start of the manager was like.
 type result struct {
 	patches  []statusPatch
 	others   int

@@ -110,7 +110,6 @@ func creates(ctx context.Context, c client.Client, like client.Object, count int
 	return took, nil
 }
 
-// inGroup returns an object to create, of a kind in another group.
 func inGroup(like client.Object, group string) (*unstructured.Unstructured, error) {
 	gvk, err := apiutil.GVKForObject(like, operator.Scheme)
 	if err != nil {
@@ -120,7 +119,6 @@ func inGroup(like client.Object, group string) (*unstructured.Unstructured, erro
 	if err != nil {
 		return nil, err
 	}
-	// As users write it: the converter adds what is empty.
 	delete(body, "status")
 	object := &unstructured.Unstructured{Object: body}
 	gvk.Group = group
@@ -159,7 +157,6 @@ func regroup(crd *apiextensionsv1.CustomResourceDefinition, group string) *apiex
 	return changed
 }
 
-// ruleCount returns how many CEL rules the newest version of a CRD has.
 func ruleCount(crd *apiextensionsv1.CustomResourceDefinition) (count int) {
 	version := crd.Spec.Versions[len(crd.Spec.Versions)-1]
 	config.EachSchema(version.Schema.OpenAPIV3Schema.DeepCopy(), func(schema *apiextensionsv1.JSONSchemaProps) {

@@ -23,7 +23,6 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// editsOfRound is how often each object is edited in a round.
 const editsOfRound = 70
 
 // edits are how long the edits took, by the mode of the namespace, in milliseconds.
@@ -64,7 +63,6 @@ func editBench(ctx context.Context, o options) (err error) {
 	return errors.Join(result.print(), plotted.write("edit"), others.print())
 }
 
-// profiledFor is how long the API server is profiled.
 const profiledFor = 20 * time.Second
 
 // profileEdits writes a CPU profile of the API server, while a config with 1,000

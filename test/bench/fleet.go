@@ -33,7 +33,6 @@ const (
 	oneBadIn = 100
 )
 
-// fleet is a control plane with configs and their consumers.
 type fleet struct {
 	plane              *controlplane.ControlPlane
 	admin              client.Client
@@ -177,7 +176,6 @@ func (f *fleet) plain() (rest.Interface, error) {
 	return apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client)
 }
 
-// reset takes every status back to what it was before the first evaluation.
 func (f *fleet) reset(ctx context.Context, patches []statusPatch) error {
 	progress("resetting %d statuses", len(patches))
 	undo := make([]statusPatch, len(patches))

@@ -17,13 +17,11 @@ const (
 	runsPerRound = 5
 )
 
-// lintTools are the programs that are compared.
 type lintTools struct {
 	ours, validate, conform, conftest string
 	meter                             meter
 }
 
-// part is one comparison: it measures so many runs of each program and adds rows.
 type part func(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error
 
 // lintBench makes a benchmark of a comparison of kubectl scopegate lint with

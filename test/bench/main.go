@@ -19,7 +19,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// options are how much is measured.
 type options struct {
 	configs, consumers, rounds int
 	rest                       time.Duration
@@ -78,5 +77,4 @@ func run(ctx context.Context, names []string, o options) error {
 	return nil
 }
 
-// progress prints to standard error what takes long.
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }

@@ -18,10 +18,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// quiet is how long no patch must follow for the manager to have ended.
 const quiet = 3 * time.Second
 
-// managed is a manager that runs over a fleet.
 type managed struct {
 	wire   *wire
 	begin  time.Time
@@ -29,7 +27,6 @@ type managed struct {
 	done   chan error
 }
 
-// manage starts a manager, which must be stopped.
 func (f *fleet) manage(ctx context.Context) (*managed, error) {
 	cfg := f.plane.ManagerConfig()
 	wire := newWire(cfg)

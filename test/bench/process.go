@@ -15,7 +15,6 @@ import (
 	"time"
 )
 
-// program is one side of a comparison: a command line.
 type program struct {
 	name string
 	line []string

@@ -30,8 +30,7 @@ import (
 const (
 	// restObjects is how many objects there are, half of them configs.
 	restObjects = 1000
-	// settled is how long no status must be written for the manager to be at rest.
-	settled = 30 * time.Second
+	settled     = 30 * time.Second
 
 	auditPolicy = `{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"Metadata"}]}`
 	metricsAt   = "127.0.0.1:18080"
@@ -138,7 +137,6 @@ func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder 
 	return func() error { return errors.Join(manager.Process.Signal(syscall.SIGTERM), manager.Wait()) }, nil
 }
 
-// scrape returns the manager's metrics that have no labels.
 func scrape(ctx context.Context) (map[string]float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+metricsAt+"/metrics", nil)
 	if err != nil {

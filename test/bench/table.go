@@ -35,7 +35,6 @@ func (t *table) print() error {
 	return out.Flush()
 }
 
-// spread shows the median of figures and their ends.
 func spread(values []float64) string {
 	return fmt.Sprintf("%.2f (median of %d, %.2f to %.2f)", median(values), len(values), slices.Min(values), slices.Max(values))
 }

@@ -39,7 +39,6 @@ const (
 	withWebhook = "with-webhook.bench.scopegate.dev"
 )
 
-// load is a config to create.
 type load struct {
 	name                string
 	baseline, supported int
@@ -123,7 +122,6 @@ func onBaseline(rule apiextensionsv1.ValidationRule) bool {
 	return strings.HasPrefix(rule.Message, subsetRule)
 }
 
-// checkBaseline is what the webhook does.
 type checkBaseline struct{ decoder admission.Decoder }
 
 func (c checkBaseline) Handle(_ context.Context, request admission.Request) admission.Response {

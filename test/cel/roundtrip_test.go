@@ -84,7 +84,6 @@ func TestRichObjectsSetEveryField(t *testing.T) {
 	}
 }
 
-// collect notes the path of every field that a value sets.
 func collect(value any, s *schema.Structural, path string, set map[string]bool) {
 	set[path] = true
 	switch value := value.(type) {
@@ -105,7 +104,6 @@ func collect(value any, s *schema.Structural, path string, set map[string]bool) 
 	}
 }
 
-// richObjects reads the objects of test/testdata/roundtrip, by kind.
 func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(testdata, "roundtrip", "*.yaml"))

@@ -79,7 +79,6 @@ var writes = map[string]struct {
 	}},
 }
 
-// mergePatch turns the spec of one object into that of the other.
 func mergePatch(from, to *unstructured.Unstructured) ([]byte, error) {
 	before, err := json.Marshal(map[string]any{"spec": from.Object["spec"]})
 	if err != nil {
@@ -117,7 +116,6 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// checkWrites stores an object in every way.
 func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.Unstructured, c corpus.Case) {
 	t.Helper()
 	version := object.GroupVersionKind().Version

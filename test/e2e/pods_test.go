@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// pods returns the pods of a Deployment that are not ending.
 func (s *scenario) pods(namespace, instance string) []corev1.Pod {
 	s.Helper()
 	var list corev1.PodList
@@ -64,7 +63,6 @@ func (s *scenario) awaitNewPod(namespace, instance string, old []string) {
 	})
 }
 
-// awaitNoneEnding waits until what is ending has answered its last requests.
 func (s *scenario) awaitNoneEnding(namespace string) {
 	s.Helper()
 	s.await("no pod is ending", func() error {

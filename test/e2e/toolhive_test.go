@@ -122,7 +122,6 @@ func (s *scenario) crashLoops() {
 	}
 }
 
-// names accepts a run config that names badScope, or one that does not.
 func names(scope bool) func(workload, corev1.ConfigMap) bool {
 	return func(_ workload, config corev1.ConfigMap) bool {
 		return strings.Contains(fmt.Sprint(config.Data), badScope) == scope

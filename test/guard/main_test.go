@@ -55,7 +55,6 @@ func settle(t *testing.T) {
 	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 }
 
-// store creates objects while no policy is asked in their namespace.
 func store(t *testing.T, namespace, mode string, objects ...client.Object) {
 	t.Helper()
 	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, "off"))

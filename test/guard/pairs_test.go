@@ -25,14 +25,12 @@ func dryUpdate(t *testing.T, object client.Object) error {
 	return cluster.Client.Update(t.Context(), object, client.DryRunAll)
 }
 
-// edited returns a copy of an object with a change.
 func edited[T client.Object](object T, change func(T)) T {
 	object = object.DeepCopyObject().(T)
 	change(object)
 	return object
 }
 
-// refusalOf returns what a policy said, empty where the edit was admitted.
 func refusalOf(t *testing.T, err error) setup.Refusal {
 	t.Helper()
 	refusal, refused := setup.AsRefusal(err)

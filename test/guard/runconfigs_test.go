@@ -22,7 +22,6 @@ var runConfigs = map[string]func(namespace, server string, baseline ...string) *
 	"MCPServer": setup.RunConfig, "VirtualMCPServer": setup.AuthServerConfig,
 }
 
-// holding makes a namespace that denies, and waits until the hold is effective there.
 func holding(t *testing.T) string {
 	t.Helper()
 	if can, err := setup.CanHold(cluster.Client); err != nil || !can {

@@ -91,7 +91,6 @@ func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 	}
 }
 
-// files are what users apply.
 const files = "../../config/guard/policies"
 
 // kubectl runs kubectl, which must neither fail nor warn, on every policy and

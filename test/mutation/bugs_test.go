@@ -69,7 +69,6 @@ func decode(text string) error {
 // packages are the files with what each package exports, by import path.
 type packages map[string]string
 
-// exports asks the go command for the packages that the code imports.
 func exports(t *testing.T) packages {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Export", "./internal/...")
@@ -89,7 +88,6 @@ func exports(t *testing.T) packages {
 	}
 }
 
-// check compiles the package of a file that has another text, as far as its types.
 func (p packages) check(path, text string) error {
 	folder, name := filepath.Split(path)
 	all, err := filepath.Glob(filepath.Join(folder, "*.go"))

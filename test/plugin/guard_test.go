@@ -171,7 +171,6 @@ func hold(t *testing.T, namespace, name, text string) {
 	guarded.Patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, string(content))
 }
 
-// runConfig is a run config of a proxy, as ToolHive's operator writes it.
 func runConfig(baseline, supported string) string {
 	return `{
   "schema_version": "v0.1.0",

@@ -33,8 +33,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var (
 	// standalone has scopegate's CRDs and its manager, guarded ToolHive's CRDs.
 	standalone, guarded *testenv.Cluster
-	// plugin is the path of the built plugin.
-	plugin string
+	plugin              string
 )
 
 func TestMain(m *testing.M) {
@@ -70,7 +69,6 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// answer is what a command came to.
 type answer struct {
 	stdout, stderr string
 	code           int
@@ -95,7 +93,6 @@ func environment(cluster *testenv.Cluster) []string {
 	return append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "PATH="+filepath.Dir(plugin)+":"+os.Getenv("PATH"), "KUBECTL_KUBERC=false")
 }
 
-// succeed runs the plugin and returns what it prints.
 func succeed(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
 	t.Helper()
 	got := kubectl(t.Context(), cluster, arguments...)

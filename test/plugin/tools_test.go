@@ -84,7 +84,6 @@ func krew(t *testing.T, arguments ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), "go", append([]string{"tool", "-modfile=../../tools/release/go.mod"}, arguments...)...) //nolint:gosec // A pinned tool.
 }
 
-// pack makes an archive of the plugin as a release has it.
 func pack(t *testing.T) []byte {
 	t.Helper()
 	program := expect.ReadFile(t, plugin)
@@ -100,7 +99,6 @@ func pack(t *testing.T) []byte {
 	return archive.Bytes()
 }
 
-// hook is what pre-commit reads of .pre-commit-hooks.yaml.
 type hook struct {
 	ID, Name, Description, Language, Entry, Files string
 

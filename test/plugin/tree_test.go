@@ -66,7 +66,6 @@ func TestStandalone(t *testing.T) {
 	}
 }
 
-// awaitEvaluated returns when the manager has written every status.
 func awaitEvaluated(t *testing.T) {
 	t.Helper()
 	for _, object := range objects() {

@@ -129,7 +129,6 @@ func TestDeletedWhileHeld(t *testing.T) {
 	expect.NoError(t, kept.end())
 }
 
-// TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
 func TestClockOfAnHourAhead(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "clock")
 	expect.NoError(t, kept.end())
@@ -161,13 +160,11 @@ func settledWorld(t *testing.T, p *plane, namespace string) (*world, *supervisor
 	return w, kept
 }
 
-// awaitRight waits until everything in a world is as the model says.
 func awaitRight(t *testing.T, w *world) {
 	t.Helper()
 	expect.NoError(t, w.seen.await(t.Context(), w.namespace, w.wrong))
 }
 
-// awaitReason waits until the condition BaselineScopesValid of an object has a reason.
 func awaitReason(t *testing.T, c client.WithWatch, object client.Object, reason string) metav1.Condition {
 	t.Helper()
 	var condition metav1.Condition

@@ -39,11 +39,9 @@ type plane struct {
 	*testenv.Cluster
 	seen *mirror
 	// manager are the options of the managers that run on it.
-	manager operator.Options
-	// resources are those that a manager watches.
+	manager   operator.Options
 	resources []string
-	// edit is a random edit.
-	edit func(*rand.Rand) edit
+	edit      func(*rand.Rand) edit
 	// wrong names the first thing that is not yet as it has to be, or "".
 	wrong func(*world) string
 }
@@ -123,7 +121,6 @@ func each(t *testing.T, n int, play func(i int) error) {
 	workers.Wait()
 }
 
-// tally sums up outcomes.
 type tally struct {
 	mu                               sync.Mutex
 	schedules, writes, lives, failed int

@@ -135,7 +135,6 @@ func snapshot(ctx context.Context, w *world) (string, error) {
 	return heldSince.ReplaceAllString(strings.ReplaceAll(strings.Join(lines, "\n"), w.namespace, "NAMESPACE"), "held since TIME"), nil
 }
 
-// content is what is compared of an object.
 func content(object client.Object) any {
 	switch object := object.(type) {
 	case *appsv1.Deployment:

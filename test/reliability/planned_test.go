@@ -71,7 +71,6 @@ func plan(p *plane, name string, edits []edit, each func(i int, s *step)) schedu
 	return s
 }
 
-// undisturbed plays edits without a fault: what the others have to end as.
 func undisturbed(t *testing.T, p *plane, name string, edits []edit) outcome {
 	t.Helper()
 	o, err := play(t.Context(), plan(p, name, edits, nil))

@@ -22,7 +22,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// world is what the user has made in a namespace.
 type world struct {
 	*plane
 	namespace string
@@ -87,7 +86,6 @@ func (w *world) create(ctx context.Context, key string) error {
 	return nil
 }
 
-// remove deletes an object, and garbage collection what it owns.
 func (w *world) remove(ctx context.Context, key string) error {
 	if err := w.Client.Delete(ctx, w.objects[key]); err != nil {
 		return fmt.Errorf("deleting %s: %w", key, err)
@@ -179,7 +177,6 @@ func edits(random *rand.Rand) []weighted {
 	}
 }
 
-// anEdit is a random one.
 func anEdit(random *rand.Rand) edit {
 	return oneOf(random, append(edits(random), weighted{1, func() edit {
 		return replaceChild(pick(random, consumerKeys), random.Intn(2) == 0, random.Intn(2) == 0)

@@ -87,7 +87,6 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// TestLocal builds for this machine alone.
 func TestLocal(t *testing.T) {
 	manifest, err := testBuild(t, true).IndexManifest()
 	if err != nil {

@@ -19,7 +19,6 @@ import (
 
 const ns = "ns"
 
-// selectors are those of a binding for namespaces.
 func selectors(t *testing.T, selector string) cluster.Selectors {
 	t.Helper()
 	parsed, err := labels.Parse(selector)

@@ -22,7 +22,6 @@ import (
 
 const ns = "ns"
 
-// snapshot has one config and one server, whose scopes support it or not.
 func snapshot(mode cluster.Mode, supported bool, conditions ...metav1.Condition) *cluster.Snapshot {
 	scopes := []string{"openid"}
 	if !supported {

@@ -100,7 +100,6 @@ func TestStandDown(t *testing.T) {
 	}
 }
 
-// always answers each write with a condition.
 func always(m manager, answer string) bool {
 	for version := 1; version < 4*maxRepeats; version += 2 {
 		m.writes(version, "own")

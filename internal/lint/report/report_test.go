@@ -19,7 +19,6 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// found is the report on testdata/input.
 func found(t *testing.T) lint.Report {
 	t.Helper()
 	sources, err := lint.Read([]string{"testdata/input"}, false, nil)

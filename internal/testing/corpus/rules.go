@@ -61,7 +61,6 @@ type places *uint64
 
 func bounded(count uint64) places { return &count }
 
-// below multiplies by the most entries that a list or a map may have.
 func below(p places, most *int64) places {
 	if p == nil || most == nil {
 		return nil
@@ -125,7 +124,6 @@ func (c *compiler) compile(s *schema.Structural, path string, at places) error {
 	return nil
 }
 
-// multiply returns the product, or the largest number if that is smaller.
 func multiply(a, b uint64) uint64 {
 	if a != 0 && math.MaxUint64/a < b {
 		return math.MaxUint64
@@ -192,7 +190,6 @@ func evaluator(s *schema.Structural) func(Case) []metav1.StatusCause {
 	}
 }
 
-// with returns the schema with one rule's expression replaced.
 func (s Schema) with(rule Rule, expression string) *schema.Structural {
 	mutated := s.Structural.DeepCopy()
 	Walk(mutated, func(path string, at *schema.Structural) {

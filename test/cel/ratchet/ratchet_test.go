@@ -56,7 +56,6 @@ func (s suite) withoutRules(t *testing.T, cases []corpus.Case, store func()) {
 	corpus.ReplaceCRDs(t, s, s.namespace, original, cases, true)
 }
 
-// object returns a copy in a version, under a name of its own.
 func (s suite) object(object *unstructured.Unstructured, version, name string) *unstructured.Unstructured {
 	return corpus.As(object, version, s.namespace, name)
 }
@@ -148,7 +147,6 @@ var edits = map[string]map[string][]step{
 	},
 }
 
-// TestRatcheting stores what the rules forbid and edits it.
 func TestRatcheting(t *testing.T) {
 	s, cases := newSuite(t), corpus.Cases(t, "../../testdata")
 	byPath, rejects := map[string]corpus.Case{}, []corpus.Case{}

@@ -42,7 +42,6 @@ func (c *Cluster) within(run func() error) error {
 	return <-done
 }
 
-// dial connects to a Service, NAME.NAMESPACE:PORT.
 func (c *Cluster) dial(ctx context.Context, network, address string) (connection net.Conn, err error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -49,7 +49,6 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// expressions are those of all policies, by policy and name.
 func expressions(all policies.Policies) map[string]string {
 	found := map[string]string{}
 	for _, policy := range append(slices.Clone(all.Validating), all.StartUp) {
@@ -104,7 +103,6 @@ func TestTwins(t *testing.T) {
 	expect.Equal(t, "the policies on run configs select different objects", all.Policy(guard.RunConfigsPolicy).Spec.MatchConstraints.ObjectSelector, all.Hold.Spec.MatchConstraints.ObjectSelector)
 }
 
-// TestDefaultsAreTheSame holds the defaults of every policy to the one list.
 func TestDefaultsAreTheSame(t *testing.T) {
 	want, count := "'"+strings.Join(toolhive.DefaultScopes, " ")+"'.split(' ')", 0
 	for name, expression := range expressions(policies.Load()) {

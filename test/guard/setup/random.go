@@ -25,9 +25,8 @@ import (
 const (
 	// batch is how many namespaces are stored before it is waited once until the
 	// policies see them.
-	batch   = 50
-	workers = 4
-	// editsEach is how many edits are tried in each namespace.
+	batch     = 50
+	workers   = 4
 	editsEach = 4
 )
 
@@ -203,7 +202,6 @@ func concerns(edit client.Object, pair resolve.Pair) bool {
 	return edit.GetName() == pair.ConfigName
 }
 
-// tally counts outcomes of edits that run at the same time.
 type tally struct {
 	mu sync.Mutex
 	of map[string]int

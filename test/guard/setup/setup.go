@@ -280,7 +280,6 @@ func strip(schema *apiextensionsv1.JSONSchemaProps) {
 	}
 }
 
-// authServerConfig is what the policies read of the config of an auth server.
 type authServerConfig struct {
 	SchemaVersion        string   `json:"schema_version" yaml:"schema_version"`
 	ScopesSupported      []string `json:"scopes_supported" yaml:"scopes_supported"`

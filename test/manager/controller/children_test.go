@@ -126,7 +126,6 @@ func TestAdditionsAreRemoved(t *testing.T) {
 	}
 }
 
-// rolledOut returns the children of a new server.
 func rolledOut(t *testing.T) (*appsv1.Deployment, *corev1.Service) {
 	t.Helper()
 	server := rollingServer(t)
@@ -225,7 +224,6 @@ func (r readerAfter) Get(ctx context.Context, key client.ObjectKey, object clien
 	return r.Reader.Get(ctx, key, object, options...)
 }
 
-// TestAnUncheckedPairCanNotBeApplied holds that the zero value is no way round.
 func TestAnUncheckedPairCanNotBeApplied(t *testing.T) {
 	t.Parallel()
 	server := testenv.Server(cluster.Namespace(t), "web", v1alpha1.AuthReferences{})

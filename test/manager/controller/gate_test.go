@@ -21,7 +21,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// baselineOf reads the baseline out of the run config of a pod template.
 func baselineOf(t testing.TB, template corev1.PodTemplateSpec) []string {
 	t.Helper()
 	var config struct {

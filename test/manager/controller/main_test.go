@@ -94,7 +94,6 @@ func serviceOf(object client.Object) *corev1.Service {
 	return &corev1.Service{ObjectMeta: childKey(object)}
 }
 
-// noChildren fails if the consumer has a Deployment, a Service or a ReplicaSet.
 func noChildren(t testing.TB, object client.Object) {
 	t.Helper()
 	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &corev1.ServiceList{}, &appsv1.ReplicaSetList{}} {

@@ -19,7 +19,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// requests returns what a user asked the API server for, each request once.
 func requests(t *testing.T, path, user string) []auditv1.Event {
 	t.Helper()
 	file, err := os.Open(path) //nolint:gosec // The test's own file.
@@ -48,7 +47,6 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 	return events
 }
 
-// grant is one right: one verb on one resource, perhaps on one name.
 type grant struct {
 	role                        string
 	group, resource, name, verb string

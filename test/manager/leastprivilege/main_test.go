@@ -57,7 +57,6 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// auditPolicy logs every request, whoever makes it.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -65,12 +64,10 @@ rules:
   - level: Metadata
 `
 
-// installed is a cluster on which a manifest was applied.
 type installed struct {
 	*testenv.Cluster
-	auditLog string
-	objects  []*unstructured.Unstructured
-	// deployment is that of the manager, in the manifest.
+	auditLog   string
+	objects    []*unstructured.Unstructured
 	deployment *appsv1.Deployment
 	kubeconfig string
 	// scraper is the token of who may read the metrics.
@@ -121,7 +118,6 @@ func (i *installed) apply(t *testing.T, path string) {
 // account is the ServiceAccount of the manager's pods.
 func (i *installed) account() string { return i.deployment.Spec.Template.Spec.ServiceAccountName }
 
-// process is a running manager.
 type process struct {
 	*testenv.Process
 	metrics string
@@ -162,13 +158,11 @@ func (i *installed) command(arguments ...string) *exec.Cmd {
 // answer a list by a watch.
 const listing = "KUBE_FEATURE_WatchListClient=false"
 
-// stop ends a manager as the kubelet does.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	expect.NoError(t, p.Stop())
 }
 
-// scrape gets the metrics with a token and returns the HTTP status.
 func (p *process) scrape(t *testing.T, token string) int {
 	t.Helper()
 	status, _, err := testenv.Fetch(t.Context(), "https://"+p.metrics+"/metrics", token)
@@ -214,7 +208,6 @@ func isNotEvaluated(t *testing.T, i *installed, namespace string) {
 	}
 }
 
-// awaitEvent waits for an event with a reason.
 func awaitEvent(t *testing.T, i *installed, namespace, reason string) {
 	t.Helper()
 	awaitEvents(t, i, namespace, reason, func(*eventsv1.Event) bool { return true })

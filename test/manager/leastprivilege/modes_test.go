@@ -34,7 +34,6 @@ func TestGuardInNamespaces(t *testing.T) {
 	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard"), filepath.Join(dist, "guard-hold.yaml")))
 }
 
-// rendered is a file with an example of config/examples.
 func rendered(t *testing.T, example string) string {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), "kustomize", "build", "config/examples/"+example)
@@ -142,7 +141,6 @@ func rollOut(t *testing.T, i *installed, namespace string) {
 	remove(t, i, namespace)
 }
 
-// remove does the same with the other two kinds.
 func remove(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	proxy := &v1beta1.MCPRemoteProxy{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "remote"}}
@@ -160,7 +158,6 @@ func remove(t *testing.T, i *installed, namespace string) {
 	}
 }
 
-// edit changes an object as it is stored.
 func edit(t *testing.T, i *installed, object client.Object, change func()) {
 	t.Helper()
 	i.Get(t, object)

@@ -83,7 +83,6 @@ func TestKubectlEvents(t *testing.T) {
 	}, func() string { return output })
 }
 
-// bind gives a service account of a namespace a cluster role.
 func bind(t *testing.T, role, namespace, account string) {
 	t.Helper()
 	cluster.Create(t, &rbacv1.ClusterRoleBinding{

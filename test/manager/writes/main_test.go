@@ -96,7 +96,6 @@ func (w *wire) takeWritten() []string {
 	})
 }
 
-// drain returns the requests since the last call that keep accepts.
 func (w *wire) drain(keep func(exchange) bool) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -143,7 +143,6 @@ func TestAWrongStatusHeals(t *testing.T) {
 	})
 }
 
-// checkedWith returns a checked pair of an MCPServer.
 func checkedWith(t *testing.T, server *v1beta1.MCPServer, baseline ...string) rollout.Checked {
 	t.Helper()
 	checked, hold := rollout.Check(testenv.Pair(server, testenv.Config(server.Namespace, "shared", baseline...)), true)

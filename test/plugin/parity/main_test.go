@@ -54,9 +54,7 @@ func weakCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 
 var bounds = []string{"x-kubernetes-validations", "enum", "pattern", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "minimum", "maximum"}
 
-// answer is what the API server says.
 type answer struct {
-	// refused is the text of a refusal that has no causes.
 	refused string
 	causes  []string
 }
@@ -73,7 +71,6 @@ var restClient = sync.OnceValues(func() (*rest.RESTClient, error) {
 	return rest.UnversionedRESTClientFor(cfg)
 })
 
-// send dry-runs a manifest: a create, or the update of a stored object.
 func send(ctx context.Context, namespace string, m manifest, fieldValidation string) (answer, error) {
 	c, err := restClient()
 	if err != nil {

@@ -30,7 +30,6 @@ const casesVariable = "SCOPEGATE_PARITY_CASES"
 
 const defaultCases = 300
 
-// workers send requests at the same time.
 const workers = 4
 
 // TestParity compares the verdicts of the linter and of the API server on
@@ -112,7 +111,6 @@ func store(t *testing.T, g generator, namespace string, cases []corpus.Case) map
 	return stored
 }
 
-// manifest makes the i-th manifest.
 func (g generator) manifest(i int, cases []corpus.Case, stored map[string][]*unstructured.Unstructured) manifest {
 	c := cases[g.IntN(len(cases))]
 	for !c.Accept {

@@ -32,7 +32,6 @@ var (
 	makeWord   = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 )
 
-// pages returns the text of every Markdown file by its path from the root.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -81,7 +80,6 @@ func prose(page string) (text, blocks []string) {
 	return text, blocks
 }
 
-// anchors returns what can follow # in a link to a page, as GitHub makes it.
 func anchors(page string) map[string]bool {
 	found := map[string]bool{}
 	text, _ := prose(page)
@@ -105,7 +103,6 @@ func anchors(page string) map[string]bool {
 	return found
 }
 
-// broken returns the links of a page that lead nowhere.
 func broken(pages map[string]string, name string) []string {
 	var problems []string
 	text, _ := prose(pages[name])
@@ -147,7 +144,6 @@ func follow(pages map[string]string, from, to string) string {
 	return ""
 }
 
-// TestLinks follows every link of every page.
 func TestLinks(t *testing.T) {
 	pages := pages(t)
 	if len(pages) < 10 {
@@ -199,7 +195,6 @@ func makeTargets(page string) []string {
 	return targets
 }
 
-// makefile returns the targets of the Makefile.
 func makefile(t *testing.T) map[string]bool {
 	t.Helper()
 	text := expect.ReadFile(t, filepath.Join(root, "Makefile"))

@@ -21,13 +21,11 @@ import (
 
 const group = "toolhive.stacklok.dev"
 
-// health is what a check returns.
 type health struct {
 	Status  string `json:"status"`
 	Message string `json:"message,omitempty"`
 }
 
-// table is a value of JSON in Lua.
 func table(state *lua.LState, value any) lua.LValue {
 	switch value := value.(type) {
 	case map[string]any:
@@ -55,7 +53,6 @@ func table(state *lua.LState, value any) lua.LValue {
 	}
 }
 
-// run runs a health check with the few libraries that Argo CD gives it.
 func run(script string, object map[string]any) (health, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()

@@ -20,7 +20,6 @@ var kstatus = map[fixtures.Health]status.Status{
 	fixtures.Progressing: status.InProgressStatus, fixtures.Degraded: status.FailedStatus,
 }
 
-// checks returns the expressions of the example by kind.
 func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 	t.Helper()
 	var manifest struct {

@@ -30,7 +30,6 @@ func promtool(t *testing.T, alert string, groups []group) (string, error) {
 	return string(output), err
 }
 
-// with returns the groups with one alert changed.
 func with(original []group, alert string, change func(*rule)) []group {
 	var changed []group
 	for _, g := range original {
@@ -103,7 +102,6 @@ func firesAndNot(t *testing.T, alert string) {
 	}
 }
 
-// TestRunbooks finds the page of each alert where its annotation says.
 func TestRunbooks(t *testing.T) {
 	const base = "https://github.com/scopegate/scopegate/blob/main/"
 	pages, err := filepath.Glob("../../../docs/runbooks/*.md")

@@ -17,7 +17,6 @@ import (
 // all is well.
 const emptyUnless = "Empty unless "
 
-// panel is what is read of a panel of the dashboard.
 type panel struct {
 	Title       string `json:"title"`
 	Type        string `json:"type"`
@@ -127,7 +126,6 @@ func (s *server) checkAlerts(t *testing.T) {
 	}, func() string { return cmp.Diff(want, pending) })
 }
 
-// writeConfig writes Prometheus's configuration and returns its path.
 func writeConfig(t *testing.T, config string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "prometheus.yaml")

@@ -28,7 +28,6 @@ const assetsVariable = "SCOPEGATE_MONITORING"
 // folder holds what is tested.
 const folder = "../../../config/monitoring"
 
-// tool returns the path of a binary.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	assets := os.Getenv(assetsVariable)
@@ -38,7 +37,6 @@ func tool(t *testing.T, name string) string {
 	return filepath.Join(assets, name)
 }
 
-// rule is an alert of the PrometheusRule.
 type rule struct {
 	Alert       string            `json:"alert"`
 	Expr        string            `json:"expr"`
@@ -68,19 +66,16 @@ func groups(t *testing.T) []group {
 	return manifest.Spec.Groups
 }
 
-// read decodes a file and refuses fields that it does not expect.
 func read(t *testing.T, path string, into any) {
 	t.Helper()
 	expect.NoError(t, yaml.UnmarshalStrict([]byte(expect.ReadFile(t, path)), into))
 }
 
-// readLoosely decodes a part of a file.
 func readLoosely(t *testing.T, path string, into any) {
 	t.Helper()
 	expect.NoError(t, yaml.Unmarshal([]byte(expect.ReadFile(t, path)), into))
 }
 
-// writeRules writes a rule file.
 func writeRules(t *testing.T, path string, groups []group) {
 	t.Helper()
 	text, err := yaml.Marshal(map[string]any{"groups": groups})
@@ -88,7 +83,6 @@ func writeRules(t *testing.T, path string, groups []group) {
 	expect.NoError(t, os.WriteFile(path, text, 0o600))
 }
 
-// rendered returns the objects of a kind that a kustomization makes.
 func rendered(t *testing.T, path, kind string) []*unstructured.Unstructured {
 	t.Helper()
 	kubectl := filepath.Join(os.Getenv(controlplane.AssetsVariable), "kubectl")

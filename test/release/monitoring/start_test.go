@@ -81,7 +81,6 @@ func startEverything(t *testing.T) *server {
 	return prometheus
 }
 
-// account makes a service account with a cluster role.
 func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 	t.Helper()
 	cluster.Create(t,
@@ -169,7 +168,6 @@ func lint(t *testing.T, address, token string) {
 	}
 }
 
-// server is a running Prometheus.
 type server struct{ address string }
 
 // start runs a binary until the test ends, and shows what it printed if it fails.
@@ -178,7 +176,6 @@ func start(t *testing.T, name string, arguments ...string) {
 	testenv.StartCommand(t, exec.Command(tool(t, name), arguments...)) //nolint:gosec // The pinned binary.
 }
 
-// get decodes an answer of Prometheus.
 func (s *server) get(ctx context.Context, path string, into any) error {
 	_, text, err := testenv.Fetch(ctx, "http://"+s.address+path, "")
 	if err != nil {
@@ -215,7 +212,6 @@ func (s *server) awaitAnswers(t *testing.T, expression string, needed bool) int 
 	return count
 }
 
-// awaitTargets waits until all targets are scraped.
 func (s *server) awaitTargets(t *testing.T, targets int) {
 	t.Helper()
 	var last error

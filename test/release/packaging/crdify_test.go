@@ -36,7 +36,6 @@ func (r repository) git(t *testing.T, arguments ...string) {
 // servers is the CRD that is changed.
 const servers = "config/crd/toolhive.stacklok.dev_mcpservers.yaml"
 
-// replace edits the CRD, which has to have the text.
 func (r repository) replace(t *testing.T, before, after string) {
 	t.Helper()
 	path := filepath.Join(r.folder, servers)

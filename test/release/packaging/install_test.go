@@ -25,7 +25,6 @@ func toolhiveCRDs(t *testing.T) string {
 	return folder
 }
 
-// kubectl must succeed.
 func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
 	t.Helper()
 	output, err := setup.Kubectl(t.Context(), cluster.ControlPlane, arguments...)
@@ -33,7 +32,6 @@ func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) string
 	return output
 }
 
-// helm runs helm as a user of the cluster.
 func helm(t *testing.T, cluster *testenv.Cluster, arguments ...string) error {
 	t.Helper()
 	_, err := setup.Tool(t.Context(), append([]string{"helm", "--kubeconfig", cluster.Kubeconfig, "--namespace", "scopegate-system"}, arguments...)...)

@@ -18,7 +18,6 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// dist is a folder with guard.yaml and standalone.yaml.
 var dist string
 
 func TestMain(m *testing.M) {
@@ -43,7 +42,6 @@ func objectsOfDist(t *testing.T, mode string) []*unstructured.Unstructured {
 	return objects
 }
 
-// kustomize renders a folder.
 func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), "kustomize", "build", folder)
@@ -53,7 +51,6 @@ func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 // images are the values of the chart that give the images of dist.
 var images = []string{"--set", "image.registry=" + setup.Registry, "--set", "image.tag=" + setup.Version, "--set", "authServer.image.tag=" + setup.Version}
 
-// chart renders the Helm chart.
 func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), append([]string{"helm", "template", "scopegate", "charts/scopegate", "--namespace", "scopegate-system"}, arguments...)...)
@@ -71,7 +68,6 @@ func decode(t *testing.T, text []byte, err error) []*unstructured.Unstructured {
 	return objects
 }
 
-// name tells one object from another.
 func name(object *unstructured.Unstructured) string {
 	return strings.Join([]string{object.GetAPIVersion(), object.GetKind(), object.GetNamespace(), object.GetName()}, " ")
 }

@@ -137,7 +137,6 @@ func TestChartInAnotherNamespace(t *testing.T) {
 	}
 }
 
-// byName tells that no object is there twice.
 func byName(objects []*unstructured.Unstructured) map[string]*unstructured.Unstructured {
 	named := map[string]*unstructured.Unstructured{}
 	for _, object := range objects {
@@ -181,7 +180,6 @@ func plain(object *unstructured.Unstructured) map[string]any {
 	return object.Object
 }
 
-// walk visits every string of an object.
 func walk(value any, visit func(string)) {
 	switch value := value.(type) {
 	case string:

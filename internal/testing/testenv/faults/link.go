@@ -61,7 +61,6 @@ type Link struct {
 	streams map[*stream]bool
 }
 
-// moment is a write by its number, 0 for never.
 type moment struct {
 	at   int
 	sent bool

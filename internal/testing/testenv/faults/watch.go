@@ -96,7 +96,6 @@ func at(r *http.Request, version string) *http.Request {
 	})
 }
 
-// with returns a request with another query.
 func with(r *http.Request, change func(url.Values)) *http.Request {
 	changed := r.Clone(r.Context())
 	query := changed.URL.Query()
@@ -298,7 +297,6 @@ func (s *stream) Close() error {
 	return s.out.Close()
 }
 
-// release lets go of what the API server sends.
 func (s *stream) release() {
 	s.link.mu.Lock()
 	first := s.link.streams[s]
