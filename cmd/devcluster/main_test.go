@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -12,7 +15,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -149,5 +155,131 @@ func TestParse(t *testing.T) {
 				t.Errorf("the help does not name the flags:\n%s", &help)
 			}
 		})
+	}
+}
+
+var (
+	weatherHeld = row{"MCPServer", "a/weather", "False", "False", "BaselineScopeNotSupported"}
+	weatherRuns = row{"MCPServer", "a/weather", "True", "True", "RolledOut"}
+	authConfig  = row{"MCPExternalAuthConfig", "a/auth", "-", "True", "BaselineScopesSupported"}
+)
+
+func TestAppendLines(t *testing.T) {
+	var out strings.Builder
+	show := appendLines(console{&out})
+	for _, rows := range [][]row{{authConfig, weatherHeld}, {authConfig, weatherHeld}, {authConfig, weatherRuns}, {weatherRuns}} {
+		show(rows)
+	}
+	want := `MCPExternalAuthConfig a/auth Ready=- BaselineScopesValid=True BaselineScopesSupported
+MCPServer a/weather Ready=False BaselineScopesValid=False BaselineScopeNotSupported
+MCPServer a/weather Ready=True BaselineScopesValid=True RolledOut
+MCPExternalAuthConfig a/auth deleted
+`
+	expect.Equal(t, "lines", want, out.String())
+}
+
+// TestRedraw shows that a table is drawn over the one before, and cut to what
+// the terminal can hold.
+func TestRedraw(t *testing.T) {
+	var out strings.Builder
+	height := 24
+	show := redraw(console{&out}, func() (int, int) { return 40, height })
+	show([]row{authConfig, weatherHeld})
+	height = 4
+	show([]row{authConfig, weatherRuns})
+	want := "\x1b[2KKIND                    NAMESPACE/NAME\n" +
+		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
+		"\x1b[2KMCPServer               a/weather\n\x1b[J" +
+		"\x1b[3A" +
+		"\x1b[2KKIND                    NAMESPACE/NAME\n" +
+		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
+		"\x1b[2Kand 1 more\n\x1b[J"
+	expect.Equal(t, "drawn", want, out.String())
+}
+
+func TestRowOf(t *testing.T) {
+	condition := func(conditionType, status, reason string) metav1.Condition {
+		return metav1.Condition{Type: conditionType, Status: metav1.ConditionStatus(status), Reason: reason}
+	}
+	tests := map[string]struct {
+		conditions         []metav1.Condition
+		ready, valid, want string
+	}{
+		"none":         {nil, "-", "-", "-"},
+		"config":       {[]metav1.Condition{condition("BaselineScopesValid", "Unknown", "NotReferenced")}, "-", "Unknown", "NotReferenced"},
+		"baseline":     {[]metav1.Condition{condition("Ready", "False", "BaselineScopeNotSupported"), condition("BaselineScopesValid", "False", "BaselineScopeNotSupported")}, "False", "False", "BaselineScopeNotSupported"},
+		"other cause":  {[]metav1.Condition{condition("Ready", "False", "OIDCConfigNotFound"), condition("BaselineScopesValid", "True", "BaselineScopesSupported")}, "False", "True", "OIDCConfigNotFound"},
+		"all in order": {[]metav1.Condition{condition("Ready", "True", "RolledOut"), condition("BaselineScopesValid", "True", "BaselineScopesSupported")}, "True", "True", "RolledOut"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := &v1beta1.MCPServer{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "weather"},
+				Status:     v1alpha1.Status{Conditions: test.conditions},
+			}
+			want := row{"MCPServer", "a/weather", test.ready, test.valid, test.want}
+			if got := rowOf("MCPServer", server); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// TestStepsFail shows that a walk ends at the first step that does not do what
+// it says, with what was seen.
+func TestStepsFail(t *testing.T) {
+	refusal := &exec.ExitError{}
+	tests := map[string]struct {
+		command command
+		stdout  string
+		stderr  string
+		err     error
+		want    string
+	}{
+		"as it says":         {command: command{says: []string{"created", "warned"}}, stdout: "created", stderr: "warned"},
+		"refused as it says": {command: command{refused: true, says: []string{"invalid"}}, stderr: "invalid", err: refusal},
+		"refused": {stderr: "no such host", err: refusal,
+			want: `step 1 (test): kubectl apply -f 'a b': <nil>, but it should work; it said: no such host`},
+		"not refused": {command: command{refused: true}, stdout: "created",
+			want: `step 1 (test): kubectl apply -f 'a b': it was accepted, but it should be refused; it said: created`},
+		"another text": {command: command{says: []string{"created"}}, stdout: "unchanged",
+			want: `step 1 (test): kubectl apply -f 'a b': it should say "created", but it said: unchanged`},
+		"no kubectl": {err: exec.ErrNotFound,
+			want: `step 1 (test): kubectl apply -f 'a b': executable file not found in $PATH`},
+		"a check": {command: command{check: func(context.Context, *walk) (string, error) { return "", errors.New("a pod crashes") }},
+			want: `step 1 (test): kubectl apply -f 'a b': a pod crashes`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			walk := &walk{out: console{io.Discard}, kubectl: func(context.Context, io.Reader, ...string) (string, string, error) {
+				calls++
+				return test.stdout, test.stderr, test.err
+			}}
+			test.command.args = []string{"apply", "-f", "a b"}
+			err := walk.run(t.Context(), []step{{name: "test", commands: []command{test.command}}})
+			message := ""
+			if err != nil {
+				message = err.Error()
+			}
+			// The process state of an exit error can't be made by hand.
+			expect.Equal(t, "error", test.want, strings.Replace(message, refusal.Error(), "<nil>", 1))
+			if calls != 1 {
+				t.Errorf("%d calls, want 1", calls)
+			}
+		})
+	}
+}
+
+// TestInterruptedStep shows that an interruption is not told as a false step.
+func TestInterruptedStep(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the manager ended")
+	walk := &walk{out: console{io.Discard}, kubectl: func(context.Context, io.Reader, ...string) (string, string, error) {
+		cancel(cause)
+		return "", "", &exec.ExitError{}
+	}}
+	if err := walk.run(ctx, steps("")); !errors.Is(err, cause) {
+		t.Errorf("got %v, want %v", err, cause)
 	}
 }
