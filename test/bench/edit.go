@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -182,11 +181,7 @@ func editOthers(ctx context.Context, c client.Client, count int, result *table) 
 			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "other"}}
 		}},
 		{"a Deployment", func(namespace string) client.Object {
-			labels := map[string]string{"app": "web"}
-			return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "updated"}, Spec: appsv1.DeploymentSpec{
-				Selector: &metav1.LabelSelector{MatchLabels: labels},
-				Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}}},
-			}}
+			return testenv.Deployment(namespace, "updated", map[string]string{"app": "web"})
 		}},
 		{"a Service", func(namespace string) client.Object {
 			return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "updated"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 8080}}}}

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -203,17 +202,8 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 	gvk, err := apiutil.GVKForObject(owner, operator.Scheme)
 	expect.NoError(t, err)
 	owners := []metav1.OwnerReference{*metav1.NewControllerRef(owner, gvk)}
-	labels := map[string]string{"app": strings.ToLower(kind) + "-" + name}
-	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, OwnerReferences: owners},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "proxy", Image: "example.com/proxy:1"}}},
-			},
-		},
-	}
+	deployment := testenv.Deployment(namespace, name, map[string]string{"app": strings.ToLower(kind) + "-" + name})
+	deployment.OwnerReferences = owners
 	guarded.Create(t, deployment, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name + "-config", OwnerReferences: owners,

@@ -7,11 +7,10 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // TestVersion prints the versions of a cluster with an operator of ToolHive that is
@@ -65,14 +64,5 @@ func TestVersion(t *testing.T) {
 // deployment is that of ToolHive's operator, as its chart labels it.
 func deployment(version string) *appsv1.Deployment {
 	labels := map[string]string{"app.kubernetes.io/name": "toolhive-operator", "app.kubernetes.io/version": version}
-	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "toolhive-system", Name: "toolhive-operator", Labels: labels},
-		Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "manager", Image: "toolhive"}}},
-			},
-		},
-	}
+	return testenv.Deployment("toolhive-system", "toolhive-operator", labels)
 }

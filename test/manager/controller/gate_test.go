@@ -198,13 +198,8 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			}}
 		},
 		"Deployment": func(consumer client.Object) client.Object {
-			return &appsv1.Deployment{ObjectMeta: childKey(consumer), Spec: appsv1.DeploymentSpec{
-				Selector: &metav1.LabelSelector{MatchLabels: labels},
-				Template: corev1.PodTemplateSpec{
-					ObjectMeta: metav1.ObjectMeta{Labels: labels},
-					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "theirs"}}},
-				},
-			}}
+			child := childKey(consumer)
+			return testenv.Deployment(child.Namespace, child.Name, labels)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

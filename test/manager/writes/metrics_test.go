@@ -8,8 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -66,16 +64,9 @@ scopegate_rollouts_held{kind="VirtualMCPServer"} 0
 // hold: the recorder of every suite must find the Deployment and its ReplicaSet.
 func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	labels := map[string]string{"app": "ungated"}
-	template := corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{
-			rollout.RunConfigAnnotation: `{"scopes_supported":["openid"],"baseline_client_scopes":["openid","admin"]}`,
-		}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "c"}}},
-	}
-	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ungated"},
-		Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template},
+	deployment := testenv.Deployment(namespace, "ungated", map[string]string{"app": "ungated"})
+	deployment.Spec.Template.Annotations = map[string]string{
+		rollout.RunConfigAnnotation: `{"scopes_supported":["openid"],"baseline_client_scopes":["openid","admin"]}`,
 	}
 	if before := cluster.Rollouts.Violations(); len(before) != 0 {
 		t.Fatalf("found already: %v", before)
