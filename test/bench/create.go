@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -51,40 +50,23 @@ const (
 
 // createBench is P1: the create of each kind on scopegate's CRDs, against the create
 // on ToolHive's own, which a user has otherwise.
-func createBench(ctx context.Context, o options) (err error) {
-	plane, admin, err := startPlane(ctx, controlplane.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
-	crds, err := config.CRDs()
-	if err != nil {
-		return err
-	}
-	theirs, err := toolHiveCRDs()
-	if err != nil {
-		return err
-	}
+func createBench(ctx context.Context, o options) {
+	plane, admin := startPlane(ctx, controlplane.Options{})
+	defer stop(plane.Stop)
+	crds := must(config.CRDs())
+	theirs := toolHiveCRDs()
 	result := newTable("P1: create on scopegate's CRDs / on ToolHive's", "measured", "target")
 	for _, object := range []client.Object{
 		testenv.Config(namespace, "", "openid", "profile"),
 		testenv.Virtual(namespace, "", testenv.AuthServer("openid", "profile"), "openid", "profile", "email"),
 		testenv.Server(namespace, "", testenv.AuthServerRef("auth", "openid", "profile")),
 	} {
-		gvk, err := apiutil.GVKForObject(object, operator.Scheme)
-		if err != nil {
-			return err
-		}
+		gvk := must(apiutil.GVKForObject(object, operator.Scheme))
 		own, other := ofKind(crds, gvk.Kind), regroup(ofKind(theirs, gvk.Kind), toolHives)
-		if _, err := envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{other}}); err != nil {
-			return err
-		}
+		must(envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{other}}))
 		count := createsPerRound * o.rounds
 		progress("%s: creating %d objects in each group", gvk.Kind, count)
-		took, err := creates(ctx, admin, object, count, ours, toolHives)
-		if err != nil {
-			return err
-		}
+		took := creates(ctx, admin, object, count, ours, toolHives)
 		of := fmt.Sprintf("%s, %d rules / %d", gvk.Kind, ruleCount(own), ruleCount(other))
 		for _, share := range []struct {
 			name   string
@@ -95,60 +77,45 @@ func createBench(ctx context.Context, o options) (err error) {
 			result.row(of+", "+share.name, fmt.Sprintf("%.3f (%.2f / %.2f ms)", a/b, a, b), share.target)
 		}
 	}
-	return result.print()
+	result.print()
 }
 
 // creates makes so many objects in each group, in turn, and returns how long
 // each took, in milliseconds.
-func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) (map[string][]float64, error) {
+func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) map[string][]float64 {
 	took := map[string][]float64{}
 	for i := range count + warmUps {
 		// Who comes first has to wait for the processor more often.
 		for turn := range groups {
 			group := groups[(i+turn)%len(groups)]
-			object, err := inGroup(like, group)
-			if err != nil {
-				return nil, err
-			}
+			object := inGroup(like, group)
 			begin := time.Now()
-			if err := c.Create(ctx, object); err != nil {
-				return nil, fmt.Errorf("creating in group %s: %w", group, err)
-			}
+			check(c.Create(ctx, object))
 			if i >= warmUps {
 				took[group] = append(took[group], time.Since(begin).Seconds()*1000)
 			}
 		}
 	}
-	return took, nil
+	return took
 }
 
-func inGroup(like client.Object, group string) (*unstructured.Unstructured, error) {
-	gvk, err := apiutil.GVKForObject(like, operator.Scheme)
-	if err != nil {
-		return nil, err
-	}
-	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(like)
-	if err != nil {
-		return nil, err
-	}
+func inGroup(like client.Object, group string) *unstructured.Unstructured {
+	gvk := must(apiutil.GVKForObject(like, operator.Scheme))
+	body := must(runtime.DefaultUnstructuredConverter.ToUnstructured(like))
 	delete(body, "status")
 	object := &unstructured.Unstructured{Object: body}
 	gvk.Group = group
 	object.SetGroupVersionKind(gvk)
 	object.SetGenerateName("bench-")
-	return object, nil
+	return object
 }
 
 // toolHiveCRDs returns the CRDs of the release of ToolHive that the auth server is built
 // from.
-func toolHiveCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	folder, err := chart.CRDs(".")
-	if err != nil {
-		return nil, err
-	}
-	read := &envtest.CRDInstallOptions{Paths: []string{folder}}
-	err = envtest.ReadCRDFiles(read)
-	return read.CRDs, err
+func toolHiveCRDs() []*apiextensionsv1.CustomResourceDefinition {
+	read := &envtest.CRDInstallOptions{Paths: []string{must(chart.CRDs("."))}}
+	check(envtest.ReadCRDFiles(read))
+	return read.CRDs
 }
 
 func ofKind(crds []*apiextensionsv1.CustomResourceDefinition, kind string) *apiextensionsv1.CustomResourceDefinition {
@@ -215,35 +182,21 @@ func (l load) object() client.Object {
 
 // webhookBench is P2: what the rules add to the create of an object, against what a
 // webhook with the same check adds. The creates are dry runs, which leave out etcd.
-func webhookBench(ctx context.Context, o options) (err error) {
-	plane, admin, err := startPlane(ctx, controlplane.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
-	crds, err := config.CRDs()
-	if err != nil {
-		return err
-	}
+func webhookBench(ctx context.Context, o options) {
+	plane, admin := startPlane(ctx, controlplane.Options{})
+	defer stop(plane.Stop)
+	crds := must(config.CRDs())
 	crd := ofKind(crds, "MCPExternalAuthConfig")
-	if _, err := envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{
+	must(envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{
 		withRulesOf(crd, withoutRules, noRule), withRulesOf(crd, withOneRule, onBaseline), withRulesOf(crd, withWebhook, noRule),
-	}}); err != nil {
-		return err
-	}
-	stop, err := serveWebhook(ctx, admin)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
+	}}))
+	server := serveWebhook(ctx, admin)
+	defer stop(server.Close)
 	result := newTable("P2: what a check adds to the create of an MCPExternalAuthConfig", "measured", "target")
 	for _, load := range loads {
 		count := createsPerRound * o.rounds
 		progress("%s: creating %d objects in each group, by dry runs", load.name, count)
-		took, err := creates(ctx, client.NewDryRunClient(admin), load.object(), count, ours, withoutRules, withOneRule, withWebhook)
-		if err != nil {
-			return err
-		}
+		took := creates(ctx, client.NewDryRunClient(admin), load.object(), count, ours, withoutRules, withOneRule, withWebhook)
 		added := func(group string) float64 { return percentile(took[group], 0.5) - percentile(took[withoutRules], 0.5) }
 		against := func(group string) string {
 			return fmt.Sprintf("%.2f (%.3f / %.3f ms)", added(group)/added(withWebhook), added(group), added(withWebhook))
@@ -251,7 +204,7 @@ func webhookBench(ctx context.Context, o options) (err error) {
 		result.row(load.name+", the rule on the baseline / a webhook with the same check", against(withOneRule), load.target)
 		result.row(fmt.Sprintf("%s, all %d rules of the kind / the webhook", load.name, ruleCount(crd)), against(ours), "")
 	}
-	return result.print()
+	result.print()
 }
 
 // subsetRule is how the message of the rule on the baseline begins.
@@ -291,22 +244,14 @@ func (c checkBaseline) Handle(_ context.Context, request admission.Request) admi
 
 // serveWebhook serves the webhook by TLS on the loopback, as controller-runtime
 // does, and registers it with the API server.
-func serveWebhook(ctx context.Context, admin client.Client) (stop func() error, err error) {
+func serveWebhook(ctx context.Context, admin client.Client) *http.Server {
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(schema.GroupVersion{Group: withWebhook, Version: v1beta1.GroupVersion.Version}, &v1beta1.MCPExternalAuthConfig{})
 	handler := &admission.Webhook{Handler: checkBaseline{admission.NewDecoder(scheme)}}
 	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(certificate, key)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12})
-	if err != nil {
-		return nil, err
-	}
+	check(err)
+	pair := must(tls.X509KeyPair(certificate, key))
+	listener := must(tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12}))
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 	registered := &admissionregistrationv1.ValidatingWebhookConfiguration{
@@ -322,5 +267,6 @@ func serveWebhook(ctx context.Context, admin client.Client) (stop func() error, 
 			}},
 		}},
 	}
-	return server.Close, admin.Create(ctx, registered)
+	check(admin.Create(ctx, registered))
+	return server
 }

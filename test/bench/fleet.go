@@ -47,25 +47,19 @@ type fleet struct {
 
 // startFleet starts a control plane and creates the objects. Its plane must be
 // stopped.
-func startFleet(ctx context.Context, configs, consumers int) (*fleet, error) {
-	plane, admin, err := startPlane(ctx, controlplane.Options{})
-	if err != nil {
-		return nil, err
-	}
+func startFleet(ctx context.Context, configs, consumers int) *fleet {
+	plane, admin := startPlane(ctx, controlplane.Options{})
 	f := &fleet{plane: plane, admin: admin, configs: configs, consumers: consumers}
-	if err := f.fill(ctx); err != nil {
-		return nil, errors.Join(err, plane.Stop())
+	if err := attempt(func() { f.fill(ctx) }); err != nil {
+		check(errors.Join(err, plane.Stop()))
 	}
-	return f, nil
+	return f
 }
 
 // startPlane starts a control plane with a namespace in which the guard is off, to be
 // stopped, and returns an administrator's client of it, without a limit of its own.
-func startPlane(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, client.Client, error) {
-	plane, err := controlplane.Start(ctx, options)
-	if err != nil {
-		return nil, nil, err
-	}
+func startPlane(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, client.Client) {
+	plane := must(controlplane.Start(ctx, options))
 	cfg := rest.CopyConfig(plane.Config)
 	cfg.QPS = -1
 	admin, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
@@ -74,16 +68,16 @@ func startPlane(ctx context.Context, options controlplane.Options) (*controlplan
 		err = admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: labels}})
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, plane.Stop())
+		check(errors.Join(err, plane.Stop()))
 	}
-	return plane, admin, nil
+	return plane, admin
 }
 
 func (f *fleet) objects() int { return f.configs + f.consumers }
 
 // fill creates the objects. There is no MCPOIDCConfig, so that nothing rolls
 // out and every write is one of a status.
-func (f *fleet) fill(ctx context.Context) error {
+func (f *fleet) fill(ctx context.Context) {
 	progress("creating %d configs and %d consumers", f.configs, f.consumers)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(clients)
@@ -102,15 +96,12 @@ func (f *fleet) fill(ctx context.Context) error {
 			return f.admin.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef(config)))
 		})
 	}
-	return group.Wait()
+	check(group.Wait())
 }
 
 // replay sends patches as a plain client does.
-func (f *fleet) replay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
-	plain, err := f.plain()
-	if err != nil {
-		return 0, err
-	}
+func (f *fleet) replay(ctx context.Context, patches []statusPatch) time.Duration {
+	plain := f.plain()
 	begin := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -125,35 +116,28 @@ func (f *fleet) replay(ctx context.Context, patches []statusPatch) (time.Duratio
 			return nil
 		})
 	}
-	err = group.Wait()
-	return time.Since(begin), err
+	check(group.Wait())
+	return time.Since(begin)
 }
 
 // watchAndReplay is replay by a client that lists the objects first and then
 // watches them, as every controller must. It does nothing with what it sees.
-func (f *fleet) watchAndReplay(ctx context.Context, patches []statusPatch) (time.Duration, error) {
+func (f *fleet) watchAndReplay(ctx context.Context, patches []statusPatch) time.Duration {
 	begin := time.Now()
-	stop, err := f.watch(ctx)
-	if err != nil {
-		return 0, err
-	}
-	_, err = f.replay(ctx, patches)
+	stop := f.watch(ctx)
+	f.replay(ctx, patches)
 	took := time.Since(begin)
-	return took, errors.Join(err, stop())
+	check(stop())
+	return took
 }
 
 // watch lists the objects, and then watches them until stop is called.
-func (f *fleet) watch(ctx context.Context) (stop func() error, err error) {
+func (f *fleet) watch(ctx context.Context) (stop func() error) {
 	cfg := f.plane.ManagerConfig()
 	cfg.QPS = -1
-	watched, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme, DefaultTransform: cache.TransformStripManagedFields()})
-	if err != nil {
-		return nil, err
-	}
+	watched := must(cache.New(cfg, cache.Options{Scheme: operator.Scheme, DefaultTransform: cache.TransformStripManagedFields()}))
 	for _, object := range []client.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}} {
-		if _, err := watched.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
-			return nil, err
-		}
+		must(watched.GetInformer(ctx, object, cache.BlockUntilSynced(false)))
 	}
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -163,33 +147,26 @@ func (f *fleet) watch(ctx context.Context) (stop func() error, err error) {
 		return <-done
 	}
 	if !watched.WaitForCacheSync(running) {
-		return nil, errors.Join(errors.New("the cache does not sync"), stop())
+		check(errors.Join(errors.New("the cache does not sync"), stop()))
 	}
-	return stop, nil
+	return stop
 }
 
-func (f *fleet) plain() (rest.Interface, error) {
+func (f *fleet) plain() rest.Interface {
 	cfg := f.plane.ManagerConfig()
 	cfg.QPS = -1
-	client, err := rest.HTTPClientFor(cfg)
-	if err != nil {
-		return nil, err
-	}
-	gvk, err := apiutil.GVKForObject(&v1beta1.MCPServer{}, operator.Scheme)
-	if err != nil {
-		return nil, err
-	}
-	return apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client)
+	client := must(rest.HTTPClientFor(cfg))
+	gvk := must(apiutil.GVKForObject(&v1beta1.MCPServer{}, operator.Scheme))
+	return must(apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client))
 }
 
-func (f *fleet) reset(ctx context.Context, patches []statusPatch) error {
+func (f *fleet) reset(ctx context.Context, patches []statusPatch) {
 	progress("resetting %d statuses", len(patches))
 	undo := make([]statusPatch, len(patches))
 	for i, patch := range patches {
 		undo[i] = statusPatch{path: patch.path, body: []byte(`{"status":{"conditions":null,"observedGeneration":-1}}`)}
 	}
-	_, err := f.replay(ctx, undo)
-	return err
+	f.replay(ctx, undo)
 }
 
 const quiet = 3 * time.Second
@@ -201,37 +178,34 @@ type managed struct {
 	done   chan error
 }
 
-func (f *fleet) manage(ctx context.Context) (*managed, error) {
+func (f *fleet) manage(ctx context.Context) *managed {
 	cfg := f.plane.ManagerConfig()
 	wire := newWire(cfg)
-	mgr, err := operator.New(ctx, cfg, operator.Options{
+	mgr := must(operator.New(ctx, cfg, operator.Options{
 		Standalone:         true,
 		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: testenv.AuthServerImage, Embedded: true,
-	})
-	if err != nil {
-		return nil, err
-	}
+	}))
 	running, cancel := context.WithCancel(ctx)
 	m := &managed{wire: wire, begin: time.Now(), cancel: cancel, done: make(chan error, 1)}
 	go func() { m.done <- mgr.Start(running) }()
 	if !mgr.GetCache().WaitForCacheSync(running) {
-		return nil, errors.Join(errors.New("the cache does not sync"), m.stop())
+		check(errors.Join(errors.New("the cache does not sync"), m.stop()))
 	}
-	return m, nil
+	return m
 }
 
 // settle waits until the manager has written at least so many statuses and then
 // nothing for a while.
-func (m *managed) settle(want int) error {
+func (m *managed) settle(want int) {
 	for {
 		select {
 		case <-m.wire.changed:
 		case <-time.After(quiet):
 			if patches, _, _ := m.wire.count(); patches >= want {
-				return nil
+				return
 			}
 		case err := <-m.done:
-			return fmt.Errorf("the manager ended: %w", err)
+			check(fmt.Errorf("the manager ended: %w", err))
 		}
 	}
 }
@@ -243,15 +217,12 @@ func (m *managed) stop() error {
 
 // written returns the status patches of a manager that is stopped, for others to
 // send again.
-func (m *managed) written() ([]statusPatch, error) {
+func (m *managed) written() []statusPatch {
 	patches := make([]statusPatch, len(m.wire.patches))
 	for i, patch := range m.wire.patches {
-		var err error
-		if patches[i], err = patch.replayable(); err != nil {
-			return nil, err
-		}
+		patches[i] = patch.replayable()
 	}
-	return patches, nil
+	return patches
 }
 
 // statusPatch is a write of a status, as the manager sent it.
@@ -261,14 +232,11 @@ type statusPatch struct {
 }
 
 // replayable is the patch without the version that it is for.
-func (p statusPatch) replayable() (statusPatch, error) {
+func (p statusPatch) replayable() statusPatch {
 	body := map[string]json.RawMessage{}
-	if err := json.Unmarshal(p.body, &body); err != nil {
-		return statusPatch{}, err
-	}
+	check(json.Unmarshal(p.body, &body))
 	delete(body, "metadata")
-	text, err := json.Marshal(body)
-	return statusPatch{path: p.path, body: text}, err
+	return statusPatch{path: p.path, body: must(json.Marshal(body))}
 }
 
 // wire counts the writes that go through it and keeps the status patches that

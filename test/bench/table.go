@@ -25,14 +25,12 @@ func newTable(columns ...string) *table {
 
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
 
-func (t *table) print() error {
+func (t *table) print() {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	for _, cells := range t.rows {
-		if _, err := fmt.Fprintf(out, "| %s\t|\n", strings.Join(cells, "\t| ")); err != nil {
-			return err
-		}
+		must(fmt.Fprintf(out, "| %s\t|\n", strings.Join(cells, "\t| ")))
 	}
-	return out.Flush()
+	check(out.Flush())
 }
 
 func spread(values []float64) string {
@@ -55,20 +53,13 @@ func (f *figures) add(values ...float64) {
 }
 
 // write writes docs/dev/figures/NAME.csv, and draws NAME.svg beside it.
-func (f *figures) write(name string) error {
+func (f *figures) write(name string) {
 	var text bytes.Buffer
-	if err := csv.NewWriter(&text).WriteAll(f.rows); err != nil {
-		return err
-	}
+	check(csv.NewWriter(&text).WriteAll(f.rows))
 	path := filepath.Join("docs", "dev", "figures", name+".csv")
-	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil { //nolint:gosec // A page of the documentation.
-		return err
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
+	check(os.WriteFile(path, text.Bytes(), 0o644)) //nolint:gosec // A page of the documentation.
+	absolute := must(filepath.Abs(path))
 	command := exec.Command("go", "run", "./plot", absolute) //nolint:gosec // Our own program.
 	command.Dir, command.Stderr = "tools", os.Stderr
-	return command.Run()
+	check(command.Run())
 }
