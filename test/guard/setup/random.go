@@ -112,7 +112,7 @@ var outcomes = []string{admitted, refused, ratcheted, unseen}
 // compare sends an edit and returns what it should come to, and what is wrong
 // with the answer.
 func (g generator) compare(ctx context.Context, c client.Client, before world, after client.Object) (what, diff string) {
-	what, offenders := expect(before, after)
+	what, offenders := expected(before, after)
 	sent, err := g.sent(after)
 	if err != nil {
 		return what, err.Error()
@@ -142,11 +142,11 @@ func names(refusal Refusal, pair resolve.Pair) bool {
 		(pair.ConfigName == "" || strings.Contains(refusal.Message, fmt.Sprintf("MCPExternalAuthConfig %q", pair.ConfigName)))
 }
 
-// expect says by internal/resolve alone what an edit must come to: it is refused
+// expected says by internal/resolve alone what an edit must come to: it is refused
 // if it makes a pair NotSupported that was not so by the same inputs before.
 // The policies leave out a consumer with both references, and take the removal of
 // one for a change of the reference.
-func expect(before world, edit client.Object) (string, []resolve.Pair) {
+func expected(before world, edit client.Object) (string, []resolve.Pair) {
 	after := maps.Clone(before)
 	after[key(edit)] = edit
 	what, offenders := admitted, []resolve.Pair(nil)

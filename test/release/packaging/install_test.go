@@ -13,14 +13,14 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/test/e2e/chart"
+	toolhive "github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
 // toolhiveCRDs is the folder of ToolHive's CRDs.
 func toolhiveCRDs(t *testing.T) string {
 	t.Helper()
-	folder, err := chart.CRDs(setup.Root)
+	folder, err := toolhive.CRDs(setup.Root)
 	expect.NoError(t, err)
 	return folder
 }
