@@ -33,7 +33,7 @@ func FuzzLint(f *testing.F) {
 	for i, file := range files {
 		text := expect.ReadFile(f, file)
 		if i%10 == 0 {
-			f.Add(text)
+			f.Add([]byte(text))
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -96,7 +96,7 @@ func bind(t *testing.T, role, namespace, account string) {
 // asks for its metrics in the three ways in which that can end.
 func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	create(t,
+	cluster.Create(t,
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "prometheus"}},
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nobody"}})
 	bind(t, "scopegate-metrics-reader", namespace, "prometheus")
