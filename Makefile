@@ -1,16 +1,16 @@
-# Everything that a developer does. `make help` lists the targets.
+# All tasks of a developer. `make help` lists the targets.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
 
 TOOL := go tool -modfile=tools/go.mod
-# The control plane's binaries, provided at the first use (see the target). An
-# assignment by itself fails if the build does; within export it would not.
+# The control plane's binaries; the first use provides them (see the target). A plain
+# assignment fails if the build fails; within export it would not.
 ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"; export KUBEBUILDER_ASSETS
 # Flags for go test, for instance TESTFLAGS='-run Ratchet -v'.
 TESTFLAGS ?=
-# A test that needs the source of a ToolHive release fails without it.
+# With required, a test that needs the source of a ToolHive release fails without it.
 export SCOPEGATE_TOOLHIVE_SOURCES ?= required
 
 .PHONY: help
@@ -22,35 +22,35 @@ build: ## Build bin/manager and bin/kubectl-scopegate.
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager ./cmd/kubectl-scopegate
 
 .PHONY: authserver
-authserver: ## Build bin/authserver, ToolHive's auth server that pods run. The first time takes minutes.
+authserver: ## Build bin/authserver, ToolHive's auth server, which pods run. The first build takes minutes.
 	cd authserver
 	CGO_ENABLED=0 go build -trimpath -o ../bin/authserver .
 
 .PHONY: run
-run: ## Show the main job on a real control plane, then stay up. ARGS=--exit ends after the walk.
+run: ## Show the main job on a real control plane, then keep it running. ARGS=--exit exits after the last step.
 	@$(ASSETS)
-	# With the flags of the control plane, so that what both use is compiled once.
+	# The flags are those of the control plane, so shared packages are compiled once.
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/devcluster
-	# Not by go run, which passes on neither SIGTERM nor the exit code.
+	# go run would forward neither SIGTERM nor the exit code.
 	exec bin/devcluster $(ARGS)
 
 .PHONY: test
-test: ## Run all tests against a real control plane. TESTFLAGS are for go test.
+test: ## Run all tests against a real control plane. TESTFLAGS are passed to go test.
 	@$(ASSETS)
 	go test -p 2 -timeout=30m $(TESTFLAGS) ./...
 	for module in authserver compat test/release/gitops tools/image; do (cd $$module && go test -p 2 -timeout=30m $(TESTFLAGS) ./...); done
 
 .PHONY: monitoring
-monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first time builds it, in minutes.
+monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first run builds it, in minutes.
 	@$(ASSETS)
 	SCOPEGATE_MONITORING="$$(tools/monitoring/build.sh)"; export SCOPEGATE_MONITORING
 	go test $(TESTFLAGS) ./test/release/monitoring
 
-# The end-to-end tests, on a cluster that KUBECONFIG or CONTEXT names, which has
-# the images already, or on one of one node that they start.
+# Runs the end-to-end tests on the cluster of KUBECONFIG or CONTEXT, which must already
+# have the images. If neither is set, the tests start a cluster of one node.
 define E2E
 if [[ -z "$${KUBECONFIG:-}$${CONTEXT:-}" ]]; then
-  # For this machine: the cluster is here.
+  # The cluster is on this machine, so the images are for its platform only.
   $(MAKE) --no-print-directory image IMAGEFLAGS=--local
   $(ASSETS)
   SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
@@ -59,11 +59,11 @@ exec go test -tags=e2e -count=1 -timeout=3h -failfast -v
 endef
 
 .PHONY: e2e
-e2e: dist ## Run scopegate on a real kubelet, beside ToolHive's operator too, in minutes. Linux and root, or CONTEXT for a cluster that is there; TESTFLAGS='-run Guard' chooses.
+e2e: dist ## Run the end-to-end tests on a real kubelet, in minutes. Needs Linux and root, or an existing cluster in CONTEXT. TESTFLAGS='-run Guard' chooses tests.
 	@$(E2E) ./test/e2e $(TESTFLAGS)
 
 .PHONY: e2e-up
-e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive installs ToolHive's operator. KIND=v1.35.1 starts a kind cluster of that version, with the images.
+e2e-up: ## Start a real cluster of one node, and keep it running. ARGS=--toolhive installs ToolHive's operator. KIND=v1.35.1 starts a kind cluster of that version instead, with the images.
 	@if [[ -n "$(KIND)" ]]; then
 	  $(MAKE) --no-print-directory dist
 	  $(MAKE) --no-print-directory image IMAGEFLAGS=--local
@@ -71,16 +71,16 @@ e2e-up: ## Start a real cluster of one node, and stay up. ARGS=--toolhive instal
 	fi
 	$(ASSETS)
 	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
-	# Not by go run, which passes on no signals.
+	# go run would not forward signals.
 	go build -o bin/ ./test/e2e/cluster
 	exec bin/cluster $(ARGS)
 
 .PHONY: matrix
-matrix: ## Run on Kubernetes 1.33 to 1.37 what depends on the API server, and print the table of docs/compatibility.md. KUBERNETES=1.35 for one, 5 minutes each when it is built.
+matrix: ## Run the tests that depend on the API server on Kubernetes 1.33 to 1.37, and print the table of docs/compatibility.md. Each minor takes 5 minutes once it is built; KUBERNETES=1.35 chooses one.
 	@hack/matrix.sh
 
 .PHONY: prove
-prove: ## Run a long experiment, of minutes or hours. SUITE= chooses: verdict, policies, runconfigs, operator, reliability, mutation or beside; CASES sets how many cases, TOOLHIVE a release.
+prove: ## Run a long experiment, of minutes or hours. SUITE= chooses verdict, policies, runconfigs, operator, reliability, mutation or beside. CASES sets the number of cases, TOOLHIVE a release.
 	@$(ASSETS)
 	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" TOOLHIVE="$(TOOLHIVE)" hack/prove.sh "$(SUITE)"
 
@@ -96,12 +96,12 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: bench
-bench: ## Measure, and print the tables of docs/dev/benchmarks.md, each in minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit or rest.
+bench: ## Run the benchmarks, and print the tables of docs/dev/benchmarks.md. Each takes minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit or rest.
 	@$(ASSETS)
 	go run ./test/bench $(BENCH)
 
 .PHONY: controlplane
-controlplane: ## Provide kube-apiserver, kube-controller-manager, etcd and kubectl once, and print their folder. KUBERNETES=1.35 chooses.
+controlplane: ## Provide kube-apiserver, kube-controller-manager, etcd and kubectl, and print their folder. KUBERNETES=1.35 chooses a minor.
 	@tools/controlplane/build.sh
 
 .PHONY: generate
@@ -110,7 +110,7 @@ generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter'
 	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
-	# With the flags of the other programs, so that verify's copy compiles nothing anew.
+	# The flags are those of the other programs, so verify's copy compiles nothing again.
 	CGO_ENABLED=0 go run -trimpath ./hack/docs
 	CGO_ENABLED=0 go test -trimpath -vet=off ./cmd/kubectl-scopegate -run TestReference -update
 
@@ -128,17 +128,17 @@ lint: ## Check the code, the API types against the conventions of Kubernetes, an
 	done
 
 .PHONY: verify
-verify: lint ## Check that generated files are up to date, and lint and format.
+verify: lint ## Lint, and check generated files, the format, go.mod and the compatibility of the CRDs.
 	hack/verify.sh
 	hack/crdify.sh
 
 .PHONY: clean
-clean: ## Remove what was built here. The control plane's cache stays.
+clean: ## Remove bin. The control plane's cache stays.
 	rm -rf bin
 
 # Packaging and releases.
 .PHONY: dist
-dist: ## Write the manifests that users install into dist. VERSION is the tag of the images, REGISTRY stands before their names.
+dist: ## Write the manifests that users install into dist. VERSION is the tag of the images, REGISTRY the prefix of their names.
 	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" hack/dist.sh
 
 .PHONY: release

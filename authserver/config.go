@@ -11,11 +11,11 @@ import (
 	"github.com/stacklok/toolhive/pkg/authserver"
 )
 
-// maxConfigBytes is well above what fits into a pod's annotations.
+// maxConfigBytes is well above the size that fits into a pod's annotations.
 const maxConfigBytes = 1 << 20
 
-// readRunConfig reads the run config that is the whole content of file. A field
-// that ToolHive does not know is an error: it would be a setting without effect.
+// readRunConfig reads the run config from file. A field that ToolHive does not
+// know is an error: it would be a setting without effect.
 func readRunConfig(file string) (*authserver.RunConfig, error) {
 	opened, err := os.Open(file) //nolint:gosec // The file is the operator's choice.
 	if err != nil {
@@ -65,8 +65,8 @@ func decodeError(err error, offset int64) error {
 	case errors.As(err, &field):
 		return fmt.Errorf("the run config has a field of the wrong type at byte %d: %w", field.Offset, err)
 	default:
-		// An unknown field (which encoding/json gives no type), or what a type's own
-		// decoder says.
+		// Either an unknown field, for which encoding/json has no error type, or
+		// an error from a type's own decoder.
 		return fmt.Errorf("the run config, before byte %d: %w", offset, err)
 	}
 }

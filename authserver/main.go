@@ -1,7 +1,6 @@
-// Command authserver runs ToolHive's embedded auth server as a process of its
-// own, from the run config that scopegate puts into the pod. It is the backstop
-// of the gate: whatever rolled it out, a run config that ToolHive refuses ends
-// it at once.
+// Command authserver runs ToolHive's embedded auth server as a separate process,
+// from the run config that scopegate puts into the pod. It is the last check: it
+// exits at once on a run config that ToolHive rejects, whoever rolled it out.
 package main
 
 import (
@@ -31,7 +30,7 @@ const (
 	exitUsage   = 2
 )
 
-// options are what the command line says.
+// options are the values of the command line flags.
 type options struct {
 	config, listen string
 	delay, grace   time.Duration
@@ -50,8 +49,8 @@ func main() {
 	err = run(ctx, options)
 	stop()
 	if err != nil {
-		// One line, whatever the error holds: it is what `kubectl logs` shows of a
-		// pod that does not start.
+		// Always a single line, since `kubectl logs` shows it for a pod that does
+		// not start.
 		fmt.Fprintf(os.Stderr, "authserver: %s\n", strings.Join(strings.Fields(err.Error()), " "))
 		os.Exit(exitFailure)
 	}
@@ -64,8 +63,8 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&parsed.config, "config", "", "the run config, a JSON `file` (required)")
 	flags.StringVar(&parsed.listen, "listen", ":8080", "the `address` to serve on")
 	flags.DurationVar(&parsed.delay, "shutdown-delay", 3*time.Second,
-		"how long requests are still accepted after SIGTERM, while clients learn of it")
-	flags.DurationVar(&parsed.grace, "shutdown-grace", 20*time.Second, "how long requests in flight may take after that")
+		"how long to accept requests after SIGTERM, until clients notice the shutdown")
+	flags.DurationVar(&parsed.grace, "shutdown-grace", 20*time.Second, "how long to wait after that for requests in flight")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
@@ -94,8 +93,8 @@ func run(ctx context.Context, options options) error {
 	return serve(ctx, auth, options, slog.Default())
 }
 
-// start builds the auth server. What ToolHive logs meanwhile is shown once it
-// has started: a refusal is one line, its error.
+// start builds the auth server. It prints ToolHive's log only after a successful
+// start, so that a failed start prints a single line, its error.
 func start(ctx context.Context, config *authserver.RunConfig) (*runner.EmbeddedAuthServer, error) {
 	var held bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&held, nil)))
@@ -104,13 +103,14 @@ func start(ctx context.Context, config *authserver.RunConfig) (*runner.EmbeddedA
 	if err != nil {
 		return nil, err
 	}
-	// A background task may hold on to the silent logger, but not to this buffer.
+	// A background task may keep the silenced logger, but it must not keep the
+	// buffer.
 	_, _ = held.WriteTo(os.Stderr)
 	return auth, nil
 }
 
-// newEmbeddedAuthServer makes an error of a panic: some URLs that are none end
-// ToolHive in one, and a stack trace would hide the cause.
+// newEmbeddedAuthServer turns a panic into an error: ToolHive panics on some
+// invalid URLs, and a stack trace would hide the cause.
 func newEmbeddedAuthServer(ctx context.Context, config *authserver.RunConfig) (auth *runner.EmbeddedAuthServer, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

@@ -52,7 +52,7 @@ func execute(t *testing.T, arguments ...string) (stdout, stderr string, status i
 		t.Fatalf("running %s: %v", binary, err)
 	}
 	if ctx.Err() != nil {
-		t.Fatalf("authserver %v did not end by itself; stderr:\n%s", arguments, errs.String())
+		t.Fatalf("authserver %v did not exit by itself; stderr:\n%s", arguments, errs.String())
 	}
 	return out.String(), errs.String(), command.ProcessState.ExitCode()
 }
@@ -127,7 +127,8 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// refused expects exit status 1 and one line on stderr that has all of want.
+// refused expects exit status 1 and a single line on stderr that contains all of
+// want.
 func refused(t *testing.T, want []string, arguments ...string) {
 	t.Helper()
 	stdout, stderr, status := execute(t, arguments...)

@@ -13,7 +13,7 @@ import (
 	"github.com/stacklok/toolhive/pkg/authserver/runner"
 )
 
-// Bounds of one connection. A token request waits for the upstream provider, so
+// Limits of a connection. A token request waits for the upstream provider, so
 // writing may take longer than reading.
 const (
 	readHeaderTimeout = 10 * time.Second
@@ -23,7 +23,8 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// serve answers requests until ctx ends, then lets those in flight finish.
+// serve answers requests until ctx is done, then waits for those in flight, for
+// options.grace at most.
 func serve(ctx context.Context, auth *runner.EmbeddedAuthServer, options options, log *slog.Logger) (err error) {
 	defer func() {
 		if closeErr := auth.Close(); closeErr != nil {
@@ -56,13 +57,13 @@ func serve(ctx context.Context, auth *runner.EmbeddedAuthServer, options options
 	}
 	ready.Store(false)
 	log.Info("shutting down", "delay", options.delay.String(), "grace", options.grace.String())
-	// A pod gets its signal before everybody knows that it goes.
+	// A pod gets its signal before all clients know that it is going away.
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving on %s: %w", options.listen, err)
 	case <-time.After(options.delay):
 	}
-	// Without the values of ctx there is nothing to inherit: it has ended.
+	// ctx is done, so the shutdown needs a new one.
 	bounded, cancel := context.WithTimeout(context.Background(), options.grace)
 	defer cancel()
 	if err := server.Shutdown(bounded); err != nil {
@@ -72,7 +73,8 @@ func serve(ctx context.Context, auth *runner.EmbeddedAuthServer, options options
 	return nil
 }
 
-// handler serves ToolHive's endpoints and the two that the pod's probes ask.
+// handler serves ToolHive's endpoints, and /healthz and /readyz for the pod's
+// probes.
 func handler(auth *runner.EmbeddedAuthServer, ready *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	auth.RegisterHandlers(mux)

@@ -32,7 +32,7 @@ import (
 
 const (
 	upstreamSecret = "a-secret-of-a-test" //nolint:gosec // It protects nothing.
-	// mounts is where a pod has its keys, secrets and CA bundles.
+	// mounts is the folder of the keys, secrets and CA bundles in a pod.
 	mounts = "/etc/toolhive/authserver"
 )
 
@@ -45,9 +45,9 @@ type authServer struct {
 	ended    chan error
 }
 
-// startAuthServer renders the run config of a consumer as the operator does, and
-// starts the binary with it and with the files and variables that the pod would
-// have.
+// startAuthServer renders the run config of a consumer as the operator does. It
+// starts the binary with that run config and with the files and variables of the
+// pod.
 func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 	t.Helper()
 	address := testenv.FreeAddress(t)
@@ -60,7 +60,8 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 	for name, content := range map[string][]byte{
 		"keys/key-0.pem": newKey(t), "keys/key-1.pem": newKey(t),
 		"hmac/hmac-0": bytes.Repeat([]byte{7}, 32), "upstream-ca/0/ca.crt": ca,
-		// The paths in the run config are those of the pod: here they are elsewhere.
+		// The run config has the pod's paths; in this test the files are
+		// elsewhere.
 		"run.json": []byte(strings.ReplaceAll(runConfig, mounts, folder)),
 	} {
 		file := filepath.Join(folder, name)
@@ -77,7 +78,7 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 			_ = server.process.Process.Kill()
 		}
 		if t.Failed() {
-			t.Logf("the log of the auth server:\n%s", server.log.String())
+			t.Logf("log of the auth server:\n%s", server.log.String())
 		}
 	})
 	server.awaitReady(t)
@@ -89,8 +90,8 @@ func (s *authServer) render(t *testing.T, manifests, kind, name string) string {
 	consumer, configs := load(t, manifests, kind, name)
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) { return configs[name], nil })
 	expect.NoError(t, err)
-	// The addresses of this test, and a provider on a loopback host with a CA of
-	// its own.
+	// Use the addresses of this test, and a provider on a loopback host with its
+	// own CA.
 	pair.Config.Issuer = s.issuer
 	upstream := pair.Config.UpstreamProviders[0].OIDCConfig
 	upstream.IssuerURL, upstream.RedirectURI, upstream.AllowPrivateIPs = s.provider.URL, s.issuer+"/oauth/callback", true
@@ -171,8 +172,7 @@ func (s *authServer) awaitReady(t *testing.T) {
 	})
 }
 
-// await asks until the server is as it should be: a process has no event for
-// that.
+// await polls until ok returns true: a process has no event to wait for.
 func (s *authServer) await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(2 * time.Minute)
@@ -194,11 +194,11 @@ func (s *authServer) wait() error {
 	case err := <-s.ended:
 		return err
 	case <-time.After(2 * time.Minute):
-		return fmt.Errorf("it does not end")
+		return fmt.Errorf("it does not exit")
 	}
 }
 
-// context lets oauth2 use a client that trusts the provider too.
+// context makes oauth2 use a client that trusts the provider.
 func (s *authServer) context(t *testing.T) context.Context {
 	t.Helper()
 	return context.WithValue(t.Context(), oauth2.HTTPClient, s.provider.Client())

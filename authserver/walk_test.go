@@ -29,12 +29,13 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// appCallback is where the client of the walk wants its code. Nothing listens
-// there: the walk stops when it is sent there.
+// appCallback is the redirect URI of the client. Nothing listens there: the walk
+// ends when the browser is sent there.
 const appCallback = "http://127.0.0.1:33418/callback"
 
-// TestWalk goes the whole way of a client: discovery, registration, login at a
-// real OpenID provider, token. Run config, secrets and CA are as in a pod.
+// TestWalk does what a client does: discovery, registration, login at a real
+// OpenID provider, token. The run config, secrets and CA are the same as in a
+// pod.
 func TestWalk(t *testing.T) {
 	const samples = "../config/samples/*.yaml"
 	cases := map[string]struct {
@@ -93,16 +94,16 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// checkLogin expects a token with exactly the scopes, and one that lasts if
-// offline_access is among them.
+// checkLogin expects a token with exactly the given scopes. With offline_access
+// it also expects a refresh token that works.
 func checkLogin(t *testing.T, server *authServer, app *oauth2.Config, jwksURI string, scopes []string) {
 	t.Helper()
 	asking := *app
 	asking.Scopes = scopes
 	token := login(t, server, &asking)
-	expect.Equal(t, "the access token has not the scopes that were asked for", scopes, scopesOf(t, server, token, jwksURI))
+	expect.Equal(t, "the access token does not have the requested scopes", scopes, scopesOf(t, server, token, jwksURI))
 	if lasts := slices.Contains(scopes, "offline_access"); lasts != (token.RefreshToken != "") {
-		t.Fatalf("offline_access asked for: %v; a refresh token given: %v", lasts, token.RefreshToken != "")
+		t.Fatalf("offline_access requested: %v; refresh token issued: %v", lasts, token.RefreshToken != "")
 	}
 	if token.RefreshToken == "" {
 		return
@@ -114,7 +115,7 @@ func checkLogin(t *testing.T, server *authServer, app *oauth2.Config, jwksURI st
 	expect.Equal(t, "the refreshed token has other scopes", scopes, scopesOf(t, server, refreshed, jwksURI))
 }
 
-// checkRefused expects that a client which asks for scope too is sent back
+// checkRefused expects that a client that also requests scope is sent back
 // without a code.
 func checkRefused(t *testing.T, server *authServer, app *oauth2.Config, scope string) {
 	t.Helper()
@@ -131,7 +132,8 @@ type registration struct {
 	Scope    string `json:"scope"`
 }
 
-// register is RFC 7591: there is no client library for it that is well kept.
+// register registers a client (RFC 7591). There is no well-maintained client
+// library for that.
 func register(t *testing.T, issuer, scope string) registration {
 	t.Helper()
 	status, body := postRegistration(t, issuer, scope)
@@ -180,8 +182,8 @@ func login(t *testing.T, server *authServer, app *oauth2.Config) *oauth2.Token {
 	return token
 }
 
-// follow acts as the user's browser until the client gets its answer: it follows
-// redirects, and logs in at the provider.
+// follow acts as the user's browser: it follows redirects and logs in at the
+// provider until the client gets its response.
 func follow(t *testing.T, server *authServer, address string) url.Values {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -221,8 +223,8 @@ func follow(t *testing.T, server *authServer, address string) url.Values {
 	return answer.Query()
 }
 
-// scopesOf verifies an access token with the published keys, and its audience
-// and issuer, and returns its scopes.
+// scopesOf verifies an access token by the published keys, its audience and its
+// issuer, and returns its scopes.
 func scopesOf(t *testing.T, server *authServer, token *oauth2.Token, jwksURI string) []string {
 	t.Helper()
 	response, err := http.Get(jwksURI) //nolint:gosec,noctx // The server under test.
@@ -236,7 +238,7 @@ func scopesOf(t *testing.T, server *authServer, token *oauth2.Token, jwksURI str
 	}
 	parsed, err := jwt.ParseSigned(token.AccessToken, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
-		t.Fatalf("the access token is no JWT: %v", err)
+		t.Fatalf("the access token is not a JWT: %v", err)
 	}
 	var standard jwt.Claims
 	var own struct {
@@ -252,8 +254,9 @@ func scopesOf(t *testing.T, server *authServer, token *oauth2.Token, jwksURI str
 	return own.Scopes
 }
 
-// checkShutdown asks the probes, and ends the server by SIGTERM while a request
-// is in flight: it is no longer ready, but alive, and the request is answered.
+// checkShutdown queries the probes and sends SIGTERM while a request is in
+// flight. The server must then be alive but not ready, and must answer the
+// request.
 func checkShutdown(t *testing.T, server *authServer) {
 	t.Helper()
 	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusNotFound} {
@@ -293,15 +296,15 @@ func checkShutdown(t *testing.T, server *authServer) {
 		t.Errorf("the request in flight is answered %s", answer.Status)
 	}
 	if err := server.wait(); err != nil {
-		t.Errorf("after SIGTERM it ends with: %v", err)
+		t.Errorf("after SIGTERM it exits with: %v", err)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(server.log.String()), "\n") {
 		if !json.Valid([]byte(line)) {
-			t.Errorf("a line of the log is no JSON: %s", line)
+			t.Errorf("a line of the log is not JSON: %s", line)
 		}
 	}
 	if !strings.Contains(server.log.String(), `"msg":"stopped"`) {
-		t.Errorf("the log does not tell the end:\n%s", server.log.String())
+		t.Errorf("the log does not report the end:\n%s", server.log.String())
 	}
 }
 

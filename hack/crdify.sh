@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compares the CRDs of the last release, the last commit that is tagged as one,
-# with those of config/crd, and fails where stored objects or clients would break.
+# Compares the CRDs of the last release (the last tagged commit) with those of
+# config/crd. Fails if a change would break stored objects or clients.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,8 +19,8 @@ for file in $(git ls-tree --name-only "$release" config/crd/ | grep '\.yaml$'); 
     continue
   fi
   git show "$release:$file" >"$old/crd.yaml"
-  # A file has no status, where crdify looks for the versions that have to stay:
-  # here all of them, since clients name them.
+  # crdify reads the versions that must stay from the status, which a file does not
+  # have. All versions must stay, because clients use them.
   versions=$(sed -n 's/^    name: \(v[0-9].*\)$/\1/p' "$old/crd.yaml" | paste -sd,)
   echo "status: {storedVersions: [$versions]}" >>"$old/crd.yaml"
   if ! report=$(go tool -modfile=tools/release/go.mod crdify --config hack/crdify.yaml "file://$old/crd.yaml" "file://$PWD/$file" 2>&1); then
@@ -32,4 +32,4 @@ done
 if [[ -n "$failed" ]]; then
   exit 1
 fi
-echo "crdify: the CRDs take what $release stores and serves"
+echo "crdify: the CRDs are compatible with those of $release"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Writes what users install into dist, with the images of a version:
+# Writes the manifests that users install into dist, with the images of a version:
 #   guard.yaml, guard-deny.yaml            config/guard, without and with config/guard/deny
 #   guard-hold.yaml, guard-hold-deny.yaml  config/guard/hold and hold-deny
 #   guard-start-up.yaml                    config/guard/start-up
 #   guard-cleanup.yaml                     config/guard/cleanup
 #   standalone.yaml                        config/default
 #
-# VERSION is the tag of the images, by default that of this commit. REGISTRY, if
-# set, stands before their names. OUT is the folder instead of dist.
+# VERSION is the tag of the images, by default that of this commit. REGISTRY is the
+# prefix of their names. OUT replaces dist.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${VERSION:-$(git describe --tags --always --dirty)}
@@ -23,7 +23,7 @@ build() {
   cat >"$overlay/kustomization.yaml" <<EOF
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
-# The order that they are listed in is that of the file: what others need, first.
+# Sorts the objects so that each comes after those that it needs.
 sortOptions: {order: legacy}
 resources: [../../config/$1]
 images:

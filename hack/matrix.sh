@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs on several Kubernetes minors what depends on the API server, and prints a row
-# for each. KUBERNETES=1.35 chooses one. Logs are in bin/matrix.
+# Runs the tests that depend on the API server on several Kubernetes minors, and prints
+# a row for each minor. KUBERNETES=1.35 chooses one. Logs are in bin/matrix.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 logs=$PWD/bin/matrix
 mkdir -p "$logs"
 
-# The columns: a name, the folder of the module, and what go test runs there.
+# The columns: a name, the folder of the module, and the arguments of go test.
 columns=(
   "rules and ratcheting|.|./test/cel/..."
   "policies and hold|.|./test/guard"
@@ -18,7 +18,7 @@ echo "| Kubernetes | rules and ratcheting | policies | hold | install | conditio
 echo "| --- | --- | --- | --- | --- | --- |"
 failed=0
 for minor in ${KUBERNETES:-1.33 1.34 1.35 1.36 1.37}; do
-  # Each minor brings its own kubectl.
+  # Each minor has its own kubectl.
   assets=$(env -u KUBEBUILDER_ASSETS KUBERNETES="$minor" tools/controlplane/build.sh)
   version=$("$assets/kube-apiserver" --version | cut -d' ' -f2)
   row="| $version |"

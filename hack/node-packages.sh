@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the packages that `make e2e` needs, where it may: as root on Debian or
-# Ubuntu. Elsewhere it changes nothing, and says so.
+# Installs the packages that `make e2e` needs, if it runs as root on Debian or Ubuntu.
+# Otherwise it changes nothing, and says so.
 set -euo pipefail
 
 packages=(containerd runc containernetworking-plugins iptables iproute2 util-linux)

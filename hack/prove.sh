@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Runs one of the long experiments, by name. They show what the documents claim, and
-# take from minutes to hours. CASES sets how many random cases, TESTFLAGS are for go
-# test, and TOOLHIVE is a release of ToolHive instead of the one in compat/go.mod, for the
-# suites that say so. KUBEBUILDER_ASSETS is set by `make prove`.
+# Runs one of the long experiments, by name. They give the evidence for the documents,
+# and take from minutes to hours. CASES sets the number of random cases. TESTFLAGS are
+# passed to go test. TOOLHIVE replaces the ToolHive release of compat/go.mod, in the
+# suites that say so. `make prove` sets KUBEBUILDER_ASSETS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# quietly drops what go test and client-go say besides the results.
+# quietly drops the output of go test and client-go, except for the results.
 quietly() { grep --line-buffered -vE '^(=== |[EWI][0-9]{4} | +--- PASS)'; }
 test() { go test -count=1 -timeout=6h -v "$@" ${TESTFLAGS:-} | quietly; }
 
-# ofToolHive makes go test take the release of TOOLHIVE. It drops the indirect
-# requirements, which go adds again: those of one release need not compile with another.
+# ofToolHive makes go test use the release of TOOLHIVE. It drops the indirect
+# requirements, because those of one release may not compile with another. go adds them
+# again.
 ofToolHive() {
   if [[ -z "${TOOLHIVE:-}" ]]; then return; fi
   local folder=$PWD/../bin/toolhive
@@ -52,13 +53,13 @@ beside)
 *)
   cat >&2 <<'USAGE'
 make prove SUITE=NAME, where NAME is
-  verdict      a million verdicts, and the rules on start-up, equal ToolHive's and the API server's; 15 minutes
-  policies     the guard's policies equal the verdict in 10,000 random namespaces; 15 minutes
-  runconfigs   the policies on run configs equal ToolHive's decoders on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 for that release
-  operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 for that release
+  verdict      a million verdicts, and the rules on start-up, against ToolHive and the API server; 15 minutes
+  policies     the guard's policies against the verdict, in 10,000 random namespaces; 15 minutes
+  runconfigs   the policies on run configs against ToolHive's decoders, on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 tests that release
+  operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 tests that release
   reliability  5,000 random schedules of faults, and all planned ones; hours
-  mutation     each of more than 70 seeded bugs is found by some suite; hours
-  beside       the guard and ToolHive's operator do not disturb each other, on a real node; half an hour
+  mutation     whether some suite finds each of more than 70 seeded bugs; hours
+  beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2
   exit 2

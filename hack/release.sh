@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds a release into dist: binaries, images, SBOMs, manifests, chart, krew
-# manifest and checksums. It takes what is committed and nothing else of this
-# machine, so that two runs give the same checksums.
+# manifest and checksums. It uses only committed files, so two runs give the same
+# checksums on any machine.
 #
-# VERSION is by default the tag of this commit, REGISTRY stands before the names
-# of the images, URL is where the files will be, OUT the folder instead of dist.
+# VERSION is by default the tag of this commit. REGISTRY is the prefix of the names of
+# the images. URL is the future address of the files. OUT replaces dist.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -20,7 +20,7 @@ rm -rf "${out:?}"/*
 
 say() { echo "release: $*" >&2; }
 
-# archive FILE FOLDER NAME... packs files so that only their content matters.
+# archive FILE FOLDER NAME... packs files reproducibly.
 archive() {
   local file=$1 folder=$2
   shift 2
@@ -30,7 +30,7 @@ archive() {
 for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
   name=${platform/\//_}
   say "binaries for $platform"
-  # Go takes the version that they tell from the commit and its tag.
+  # Go sets the version of the binaries from the commit and its tag.
   CGO_ENABLED=0 GOFLAGS= GOOS=${platform%/*} GOARCH=${platform#*/} \
     go build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" -o "$work/$name/" ./cmd/manager ./cmd/kubectl-scopegate
   cp LICENSE "$work/$name/"
@@ -47,7 +47,7 @@ say "manifests"
 hack/dist.sh
 
 say "chart"
-# A version of a chart is a semantic one, without the v.
+# The version of a chart is a semantic version, without the v.
 chart=${version#v}
 [[ "$chart" =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || chart="0.0.0-$chart"
 cp -rL charts/scopegate "$work/scopegate"
@@ -55,7 +55,7 @@ find "$work/scopegate" -name Kustomization -delete
 sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
 if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: $REGISTRY#" "$work/scopegate/values.yaml"; fi
 go tool -modfile=tools/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
-# Not by helm package, which writes the time of packing into the archive.
+# helm package would write the current time into the archive.
 archive "$out/scopegate-$chart.tgz" "$work" scopegate
 
 checksums() { (cd "$out" && find . -type f ! -name checksums.txt -printf '%P\n' | sort | xargs sha256sum) >"$work/checksums"; }

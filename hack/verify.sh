@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Fails if a generated file is not what `make generate` makes of the sources, a
-# file is not formatted, or go.mod is not tidy. It works on a copy, so that it
-# changes nothing here, and sees untracked files too.
+# Fails if a generated file is not up to date, a file is not formatted, or a go.mod is
+# not tidy. It works on a copy, untracked files included, so it changes nothing here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,8 +13,8 @@ cp -a "$copy" "$copy.before"
 trap 'rm -rf "$copy" "$copy.before"' EXIT
 
 make --no-print-directory --directory="$copy" generate format
-# Not tools: tidy would read the tests of the tools, whose dependencies nobody here
-# needs.
+# tools is left out: tidy would read the tests of the tools, and would need their
+# dependencies.
 for module in . authserver compat test/release/gitops tools/controlplane tools/image; do
   (cd "$copy/$module" && go mod tidy)
 done

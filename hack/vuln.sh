@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs govulncheck on both modules, and says so where its database can't be
-# reached: that is no result.
+# Runs govulncheck on both modules. Fails if it can't reach the database, because nothing
+# was checked then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

@@ -1,13 +1,13 @@
-// Package v1alpha1 defines the API of the group toolhive.stacklok.dev: every
-// spec and status type, the rules that the API server enforces on one object
-// (CEL markers beside the fields that they read), and the root types of the
+// Package v1alpha1 defines the API of the group toolhive.stacklok.dev: all spec
+// and status types, the CEL rules that the API server enforces on a single object
+// (markers beside the fields that they read), and the root types of the
 // deprecated version v1alpha1. Package v1beta1 wraps these types in the root
-// types of the version that is stored and that every client uses; the two
-// versions have the very same schema.
+// types of the storage version, which every client uses. The two versions have
+// identical schemas.
 //
-// The types accept every manifest of ToolHive v0.47.0 and of v0.63.0. What
-// scopegate reads is typed; what only ToolHive reads is opaque: the name of the
-// field is known, its content is kept as it is.
+// The types accept every manifest of ToolHive v0.47.0 and v0.63.0. Fields that
+// scopegate reads are typed. Fields that only ToolHive reads are opaque: the
+// field name is known, and its content is stored unchanged.
 //
 // +kubebuilder:object:generate=true
 // +groupName=toolhive.stacklok.dev

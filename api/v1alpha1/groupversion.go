@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	// GroupVersion is the API group with its deprecated version.
+	// GroupVersion is the API group and the deprecated version v1alpha1.
 	GroupVersion = schema.GroupVersion{Group: "toolhive.stacklok.dev", Version: "v1alpha1"}
 
 	schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)

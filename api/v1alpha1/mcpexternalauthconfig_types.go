@@ -5,16 +5,17 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ExternalAuthType selects which field of an MCPExternalAuthConfig applies.
 type ExternalAuthType string
 
-// ExternalAuthTypeEmbeddedAuthServer is the type whose consumers run an
-// embedded auth server: the one that scopegate evaluates.
+// ExternalAuthTypeEmbeddedAuthServer is the type whose consumers run an embedded
+// auth server. It is the only type that scopegate evaluates.
 const ExternalAuthTypeEmbeddedAuthServer ExternalAuthType = "embeddedAuthServer"
 
-// The field that has the name of the type is set, and no other of these. One rule for
-// each, so that each can name its field.
+// Only the field with the name of the type is set. Each field has its own rule,
+// so that the rule can name it.
 //
-// Rules beside opaque fields ratchet by hand, here and on the other kinds: the API server
-// never takes an object with opaque content for unchanged. By its own ratcheting an object
-// that was stored before a rule could not even lose a finalizer.
+// Here and on the other kinds, rules on types with opaque fields ratchet by hand:
+// the API server never treats an object with opaque content as unchanged. With
+// native ratcheting alone, an object that was stored before a rule existed could
+// not even lose a finalizer.
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'embeddedAuthServer') == has(self.embeddedAuthServer) || (oldSelf.?type.orValue("") == self.type && oldSelf.?embeddedAuthServer.hasValue() == has(self.embeddedAuthServer))`,message=`embeddedAuthServer must be set if and only if type is embeddedAuthServer`,messageExpression=`has(self.embeddedAuthServer) ? 'embeddedAuthServer is set, but type is ' + self.type + ': remove it, or set type to embeddedAuthServer' : 'type is embeddedAuthServer, but embeddedAuthServer is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.embeddedAuthServer`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'tokenExchange') == has(self.tokenExchange) || (oldSelf.?type.orValue("") == self.type && oldSelf.?tokenExchange.hasValue() == has(self.tokenExchange))`,message=`tokenExchange must be set if and only if type is tokenExchange`,messageExpression=`has(self.tokenExchange) ? 'tokenExchange is set, but type is ' + self.type + ': remove it, or set type to tokenExchange' : 'type is tokenExchange, but tokenExchange is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.tokenExchange`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'headerInjection') == has(self.headerInjection) || (oldSelf.?type.orValue("") == self.type && oldSelf.?headerInjection.hasValue() == has(self.headerInjection))`,message=`headerInjection must be set if and only if type is headerInjection`,messageExpression=`has(self.headerInjection) ? 'headerInjection is set, but type is ' + self.type + ': remove it, or set type to headerInjection' : 'type is headerInjection, but headerInjection is not set: set it, or choose another type'`,reason=FieldValueInvalid,fieldPath=`.headerInjection`,optionalOldSelf=true
@@ -26,47 +27,48 @@ const ExternalAuthTypeEmbeddedAuthServer ExternalAuthType = "embeddedAuthServer"
 
 // MCPExternalAuthConfigSpec is the desired state of an MCPExternalAuthConfig.
 type MCPExternalAuthConfigSpec struct {
-	// type selects which field applies: the field of the same name must be set,
-	// and no other. Type unauthenticated has no field.
+	// type selects the field that applies: the field with the name of the type
+	// must be set, and the others must not. The type unauthenticated has no
+	// field.
 	// +kubebuilder:validation:Enum=tokenExchange;headerInjection;bearerToken;unauthenticated;embeddedAuthServer;awsSts;upstreamInject;obo;xaa
 	// +required
 	Type ExternalAuthType `json:"type"`
 
-	// tokenExchange configures an exchange of incoming tokens (RFC 8693). Read by
-	// ToolHive alone.
+	// tokenExchange configures the exchange of incoming tokens (RFC 8693). Only
+	// ToolHive reads it.
 	// +optional
 	TokenExchange *OpaqueObject `json:"tokenExchange,omitempty"`
 
-	// headerInjection configures a header that is added to outgoing requests.
-	// Read by ToolHive alone.
+	// headerInjection configures a header for outgoing requests. Only ToolHive
+	// reads it.
 	// +optional
 	HeaderInjection *OpaqueObject `json:"headerInjection,omitempty"`
 
-	// bearerToken configures a bearer token for outgoing requests. Read by
-	// ToolHive alone.
+	// bearerToken configures a bearer token for outgoing requests. Only ToolHive
+	// reads it.
 	// +optional
 	BearerToken *OpaqueObject `json:"bearerToken,omitempty"`
 
-	// embeddedAuthServer configures the OAuth authorization server that every
-	// MCPServer and MCPRemoteProxy which references this object runs.
+	// embeddedAuthServer configures the OAuth authorization server of every
+	// MCPServer and MCPRemoteProxy that references this object.
 	// +optional
 	EmbeddedAuthServer *EmbeddedAuthServerConfig `json:"embeddedAuthServer,omitempty"`
 
-	// awsSts configures AWS STS credentials for outgoing requests. Read by
-	// ToolHive alone.
+	// awsSts configures AWS STS credentials for outgoing requests. Only ToolHive
+	// reads it.
 	// +optional
 	AWSSts *OpaqueObject `json:"awsSts,omitempty"`
 
-	// upstreamInject configures the upstream token for outgoing requests. Read by
-	// ToolHive alone.
+	// upstreamInject configures the upstream token for outgoing requests. Only
+	// ToolHive reads it.
 	// +optional
 	UpstreamInject *OpaqueObject `json:"upstreamInject,omitempty"`
 
-	// obo configures an on-behalf-of flow. Read by ToolHive alone.
+	// obo configures an on-behalf-of flow. Only ToolHive reads it.
 	// +optional
 	OBO *OpaqueObject `json:"obo,omitempty"`
 
-	// xaa configures cross-application access. Read by ToolHive alone.
+	// xaa configures cross-application access. Only ToolHive reads it.
 	// +optional
 	XAA *OpaqueObject `json:"xaa,omitempty"`
 }
@@ -81,8 +83,8 @@ type MCPExternalAuthConfigSpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
-// MCPExternalAuthConfig is an authentication that workloads of its namespace
-// share by reference.
+// MCPExternalAuthConfig configures an authentication that workloads of its
+// namespace share by reference.
 type MCPExternalAuthConfig struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata names the object.

@@ -2,25 +2,27 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// The field that has the name of the type is set, and no other of these. Stored objects stay
-// editable while neither the type nor what is set changes.
+// Only the field with the name of the type is set. A stored object that breaks
+// this rule stays editable while neither the type nor the presence of the field
+// changes.
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount) || (oldSelf.?type.orValue("") == self.type && oldSelf.?kubernetesServiceAccount.hasValue() == has(self.kubernetesServiceAccount))`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,reason=FieldValueInvalid,fieldPath=`.kubernetesServiceAccount`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline) || (oldSelf.?type.orValue("") == self.type && oldSelf.?inline.hasValue() == has(self.inline))`,message=`inline must be set if and only if type is inline`,reason=FieldValueInvalid,fieldPath=`.inline`,optionalOldSelf=true
 
 // MCPOIDCConfigSpec is the desired state of an MCPOIDCConfig.
 type MCPOIDCConfigSpec struct {
-	// type selects which field applies: the field of the same name must be set,
-	// and no other.
+	// type selects the field that applies: the field with the name of the type
+	// must be set, and the other must not.
 	// +kubebuilder:validation:Enum=kubernetesServiceAccount;inline
 	// +required
 	Type string `json:"type"`
 
-	// kubernetesServiceAccount validates tokens of service accounts. Read by
-	// ToolHive alone.
+	// kubernetesServiceAccount configures the validation of service account
+	// tokens. Only ToolHive reads it.
 	// +optional
 	KubernetesServiceAccount *OpaqueObject `json:"kubernetesServiceAccount,omitempty"`
 
-	// inline validates tokens of an issuer. Read by ToolHive alone.
+	// inline configures the validation of an issuer's tokens. Only ToolHive reads
+	// it.
 	// +optional
 	Inline *OpaqueObject `json:"inline,omitempty"`
 }
@@ -32,18 +34,18 @@ type MCPOIDCConfigSpec struct {
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// MCPOIDCConfig is how incoming tokens are validated, shared by the workloads
-// of its namespace.
+// MCPOIDCConfig configures the validation of incoming tokens, which the workloads
+// of its namespace share.
 type MCPOIDCConfig struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is the validation of tokens.
+	// spec configures the validation of tokens.
 	// +optional
 	Spec MCPOIDCConfigSpec `json:"spec,omitempty"`
-	// status is for ToolHive; scopegate does not write it.
+	// status belongs to ToolHive; scopegate does not write it.
 	// +optional
 	Status Status `json:"status,omitempty"`
 }

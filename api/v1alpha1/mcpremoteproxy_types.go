@@ -2,42 +2,44 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// There is one configuration of authorization at most. A stored object with both stays
-// editable while it has both.
+// A workload has at most one authorization configuration. A stored object with
+// both stays editable while it has both.
 // +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
 
 // MCPRemoteProxySpec is the desired state of an MCPRemoteProxy.
 type MCPRemoteProxySpec struct {
 	AuthReferences `json:",inline"`
 
-	// remoteUrl of the MCP server.
+	// remoteUrl is the URL of the remote MCP server.
 	// +kubebuilder:validation:Pattern=`^https?://`
 	// +required
 	RemoteURL string `json:"remoteUrl"`
 
-	// allowPrivateEndpoint permits a remoteUrl on a private address.
+	// allowPrivateEndpoint allows a remoteUrl on a private address.
 	// +kubebuilder:default=false
 	// +optional
 	AllowPrivateEndpoint bool `json:"allowPrivateEndpoint,omitempty"`
 
-	// proxyPort on which the proxy listens; it is in the default resource URL.
+	// proxyPort is the port that the proxy listens on. The default resource URL
+	// contains it.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +kubebuilder:default=8080
 	// +optional
 	ProxyPort int32 `json:"proxyPort,omitempty"`
 
-	// transport of the remote MCP server.
+	// transport is the transport of the remote MCP server.
 	// +kubebuilder:validation:Enum=sse;streamable-http
 	// +kubebuilder:default=streamable-http
 	// +optional
 	Transport string `json:"transport,omitempty"`
 
-	// headerForward adds headers to the requests to the remote MCP server.
+	// headerForward adds headers to the requests that go to the remote MCP
+	// server.
 	// +optional
 	HeaderForward *OpaqueObject `json:"headerForward,omitempty"`
 
-	// authzConfig is the authorization policy, inline or in a ConfigMap.
+	// authzConfig is the authorization policy, inline or from a ConfigMap.
 	// +optional
 	AuthzConfig *OpaqueObject `json:"authzConfig,omitempty"`
 
@@ -49,32 +51,33 @@ type MCPRemoteProxySpec struct {
 	// +optional
 	Audit *OpaqueObject `json:"audit,omitempty"`
 
-	// toolConfigRef names the tools that are offered.
+	// toolConfigRef names the tool configuration, which selects the tools that
+	// clients see.
 	// +optional
 	ToolConfigRef *OpaqueObject `json:"toolConfigRef,omitempty"`
 
-	// telemetryConfigRef names the telemetry.
+	// telemetryConfigRef names the telemetry configuration.
 	// +optional
 	TelemetryConfigRef *OpaqueObject `json:"telemetryConfigRef,omitempty"`
 
-	// resources of the proxy's container.
+	// resources are the resource requirements of the proxy's container.
 	// +optional
 	Resources *OpaqueObject `json:"resources,omitempty"`
 
-	// serviceAccount of the proxy.
+	// serviceAccount is the service account of the proxy.
 	// +optional
 	ServiceAccount *string `json:"serviceAccount,omitempty"`
 
-	// trustProxyHeaders reports whether X-Forwarded headers are believed.
+	// trustProxyHeaders makes the proxy trust X-Forwarded headers.
 	// +kubebuilder:default=false
 	// +optional
 	TrustProxyHeaders bool `json:"trustProxyHeaders,omitempty"`
 
-	// endpointPrefix of the URLs that the proxy hands out.
+	// endpointPrefix is the prefix of the URLs that the proxy returns to clients.
 	// +optional
 	EndpointPrefix string `json:"endpointPrefix,omitempty"`
 
-	// resourceOverrides of the objects that ToolHive makes.
+	// resourceOverrides change the objects that ToolHive creates.
 	// +optional
 	ResourceOverrides *OpaqueObject `json:"resourceOverrides,omitempty"`
 
@@ -86,18 +89,18 @@ type MCPRemoteProxySpec struct {
 	// +optional
 	GroupRef *OpaqueObject `json:"groupRef,omitempty"`
 
-	// sessionAffinity of the Service.
+	// sessionAffinity is the session affinity of the Service.
 	// +kubebuilder:validation:Enum=ClientIP;None
 	// +kubebuilder:default=ClientIP
 	// +optional
 	SessionAffinity string `json:"sessionAffinity,omitempty"`
 
-	// replicas of the proxy.
+	// replicas is the number of replicas of the proxy.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// sessionStorage of the proxy.
+	// sessionStorage configures where the proxy stores sessions.
 	// +optional
 	SessionStorage *OpaqueObject `json:"sessionStorage,omitempty"`
 }
@@ -112,8 +115,8 @@ type MCPRemoteProxySpec struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
-// MCPRemoteProxy is a proxy in front of an MCP server elsewhere. It runs an
-// embedded auth server if one of its references names one.
+// MCPRemoteProxy is a proxy in front of a remote MCP server. It runs an embedded
+// auth server if one of its references names one.
 type MCPRemoteProxy struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata names the object.
@@ -123,7 +126,8 @@ type MCPRemoteProxy struct {
 	// spec is the proxy to run.
 	// +optional
 	Spec MCPRemoteProxySpec `json:"spec,omitempty"`
-	// status is the verdict on the baseline of its auth server, and its rollout.
+	// status is the verdict on the baseline of the auth server, and the state of
+	// its rollout.
 	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status Status `json:"status,omitempty"`

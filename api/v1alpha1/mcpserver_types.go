@@ -2,87 +2,88 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// There is one configuration of authorization at most. A stored object with both stays
-// editable while it has both.
+// A workload has at most one authorization configuration. A stored object with
+// both stays editable while it has both.
 // +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
 
 // MCPServerSpec is the desired state of an MCPServer.
 type MCPServerSpec struct {
 	AuthReferences `json:",inline"`
 
-	// image of the MCP server.
+	// image is the container image of the MCP server.
 	// +required
 	Image string `json:"image"`
 
-	// transport between the proxy and the MCP server.
+	// transport is the transport between the proxy and the MCP server.
 	// +kubebuilder:validation:Enum=stdio;streamable-http;sse
 	// +kubebuilder:default=stdio
 	// +optional
 	Transport string `json:"transport,omitempty"`
 
-	// proxyMode is the transport that clients see where transport is stdio.
+	// proxyMode is the transport that clients use when transport is stdio.
 	// +kubebuilder:validation:Enum=sse;streamable-http
 	// +kubebuilder:default=streamable-http
 	// +optional
 	ProxyMode string `json:"proxyMode,omitempty"`
 
-	// proxyPort on which the proxy listens; it is in the default resource URL.
+	// proxyPort is the port that the proxy listens on. The default resource URL
+	// contains it.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +kubebuilder:default=8080
 	// +optional
 	ProxyPort int32 `json:"proxyPort,omitempty"`
 
-	// mcpPort on which the MCP server listens.
+	// mcpPort is the port that the MCP server listens on.
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	// +optional
 	MCPPort int32 `json:"mcpPort,omitempty"`
 
-	// maxRequestBodySize of requests to the proxy, in bytes.
+	// maxRequestBodySize is the maximum size of a request body, in bytes.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	MaxRequestBodySize *int64 `json:"maxRequestBodySize,omitempty"`
 
-	// proxyReadTimeout of a whole request to the proxy, a Go duration. If empty:
-	// 30s.
+	// proxyReadTimeout is the maximum time in which the proxy reads a whole
+	// request, as a Go duration. If empty: 30s.
 	// +kubebuilder:validation:Format=duration
 	// +optional
 	ProxyReadTimeout string `json:"proxyReadTimeout,omitempty"`
 
-	// args of the MCP server's container.
+	// args are the arguments of the MCP server's container.
 	// +listType=atomic
 	// +optional
 	Args []string `json:"args,omitempty"`
 
-	// env of the MCP server's container.
+	// env are the environment variables of the MCP server's container.
 	// +listType=map
 	// +listMapKey=name
 	// +optional
 	Env []NamedOpaqueObject `json:"env,omitempty"`
 
-	// volumes of the MCP server.
+	// volumes are the volumes of the MCP server's pod.
 	// +listType=map
 	// +listMapKey=name
 	// +optional
 	Volumes []NamedOpaqueObject `json:"volumes,omitempty"`
 
-	// resources of the MCP server's container.
+	// resources are the resource requirements of the MCP server's container.
 	// +optional
 	Resources *OpaqueObject `json:"resources,omitempty"`
 
-	// secrets that are mounted into the MCP server.
+	// secrets are the Secrets that are passed to the MCP server.
 	// +listType=map
 	// +listMapKey=name
 	// +listMapKey=key
 	// +optional
 	Secrets []KeyedOpaqueObject `json:"secrets,omitempty"`
 
-	// serviceAccount of the MCP server.
+	// serviceAccount is the service account of the MCP server.
 	// +optional
 	ServiceAccount *string `json:"serviceAccount,omitempty"`
 
-	// permissionProfile of the MCP server.
+	// permissionProfile limits what the MCP server may access.
 	// +optional
 	PermissionProfile *OpaqueObject `json:"permissionProfile,omitempty"`
 
@@ -90,11 +91,11 @@ type MCPServerSpec struct {
 	// +optional
 	PodTemplateSpec *OpaqueObject `json:"podTemplateSpec,omitempty"`
 
-	// resourceOverrides of the objects that ToolHive makes.
+	// resourceOverrides change the objects that ToolHive creates.
 	// +optional
 	ResourceOverrides *OpaqueObject `json:"resourceOverrides,omitempty"`
 
-	// authzConfig is the authorization policy, inline or in a ConfigMap.
+	// authzConfig is the authorization policy, inline or from a ConfigMap.
 	// +optional
 	AuthzConfig *OpaqueObject `json:"authzConfig,omitempty"`
 
@@ -106,24 +107,25 @@ type MCPServerSpec struct {
 	// +optional
 	Audit *OpaqueObject `json:"audit,omitempty"`
 
-	// toolConfigRef names the tools that are offered.
+	// toolConfigRef names the tool configuration, which selects the tools that
+	// clients see.
 	// +optional
 	ToolConfigRef *OpaqueObject `json:"toolConfigRef,omitempty"`
 
-	// webhookConfigRef names the webhooks that are called.
+	// webhookConfigRef names the webhook configuration.
 	// +optional
 	WebhookConfigRef *OpaqueObject `json:"webhookConfigRef,omitempty"`
 
-	// telemetryConfigRef names the telemetry.
+	// telemetryConfigRef names the telemetry configuration.
 	// +optional
 	TelemetryConfigRef *OpaqueObject `json:"telemetryConfigRef,omitempty"`
 
-	// trustProxyHeaders reports whether X-Forwarded headers are believed.
+	// trustProxyHeaders makes the proxy trust X-Forwarded headers.
 	// +kubebuilder:default=false
 	// +optional
 	TrustProxyHeaders bool `json:"trustProxyHeaders,omitempty"`
 
-	// endpointPrefix of the URLs that the proxy hands out.
+	// endpointPrefix is the prefix of the URLs that the proxy returns to clients.
 	// +optional
 	EndpointPrefix string `json:"endpointPrefix,omitempty"`
 
@@ -131,27 +133,27 @@ type MCPServerSpec struct {
 	// +optional
 	GroupRef *OpaqueObject `json:"groupRef,omitempty"`
 
-	// sessionAffinity of the Service.
+	// sessionAffinity is the session affinity of the Service.
 	// +kubebuilder:validation:Enum=ClientIP;None
 	// +kubebuilder:default=ClientIP
 	// +optional
 	SessionAffinity string `json:"sessionAffinity,omitempty"`
 
-	// replicas of the proxy.
+	// replicas is the number of replicas of the proxy.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// backendReplicas of the MCP server.
+	// backendReplicas is the number of replicas of the MCP server.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	BackendReplicas *int32 `json:"backendReplicas,omitempty"`
 
-	// sessionStorage of the proxy.
+	// sessionStorage configures where the proxy stores sessions.
 	// +optional
 	SessionStorage *OpaqueObject `json:"sessionStorage,omitempty"`
 
-	// rateLimiting of requests.
+	// rateLimiting limits the rate of requests.
 	// +optional
 	RateLimiting *OpaqueObject `json:"rateLimiting,omitempty"`
 }
@@ -177,7 +179,8 @@ type MCPServer struct {
 	// spec is the MCP server to run.
 	// +optional
 	Spec MCPServerSpec `json:"spec,omitempty"`
-	// status is the verdict on the baseline of its auth server, and its rollout.
+	// status is the verdict on the baseline of the auth server, and the state of
+	// its rollout.
 	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status Status `json:"status,omitempty"`

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// OpaqueObject is a JSON object that only ToolHive reads: it is stored and
-// returned as it came.
+// OpaqueObject is a JSON object that only ToolHive reads. It is stored and
+// returned unchanged.
 //
 // +kubebuilder:validation:Type=object
 // +kubebuilder:pruning:PreserveUnknownFields
@@ -16,37 +16,37 @@ type OpaqueObject struct {
 	Raw json.RawMessage `json:"-"`
 }
 
-// NamedOpaqueObject is an opaque entry of a list whose entries are told apart
-// by name.
+// NamedOpaqueObject is an opaque entry of a list whose entries are identified by
+// name.
 //
 // +kubebuilder:pruning:PreserveUnknownFields
 type NamedOpaqueObject struct {
-	// name tells the entry apart from the others of its list.
+	// name identifies the entry in its list.
 	// +required
 	Name string `json:"name"`
 
-	// Raw is the entry's whole JSON text, name included.
+	// Raw is the entry's whole JSON text, including name.
 	Raw json.RawMessage `json:"-"`
 }
 
-// KeyedOpaqueObject is an opaque entry of a list whose entries are told apart by
+// KeyedOpaqueObject is an opaque entry of a list whose entries are identified by
 // name and key.
 //
 // +kubebuilder:pruning:PreserveUnknownFields
 type KeyedOpaqueObject struct {
-	// name tells the entry apart from the others of its list, together with key.
+	// name identifies the entry in its list, together with key.
 	// +required
 	Name string `json:"name"`
 
-	// key tells the entry apart from the others of its name.
+	// key identifies the entry among those with the same name.
 	// +required
 	Key string `json:"key"`
 
-	// Raw is the entry's whole JSON text, name and key included.
+	// Raw is the entry's whole JSON text, including name and key.
 	Raw json.RawMessage `json:"-"`
 }
 
-// IsEmpty reports whether the object has no content, which says no more than its
+// IsEmpty reports whether the object has no content, which means the same as its
 // absence.
 func (o *OpaqueObject) IsEmpty() bool {
 	if o == nil {
@@ -56,7 +56,7 @@ func (o *OpaqueObject) IsEmpty() bool {
 	return len(compact) == 0 || bytes.Equal(compact, []byte("{}")) || bytes.Equal(compact, []byte("null"))
 }
 
-// MarshalJSON returns the object's text, or {} when there is none.
+// MarshalJSON returns the object's text, or {} if there is none.
 func (o OpaqueObject) MarshalJSON() ([]byte, error) {
 	if len(o.Raw) == 0 {
 		return []byte("{}"), nil
@@ -70,8 +70,7 @@ func (o *OpaqueObject) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON returns the entry's text, or its name alone when there is no
-// text.
+// MarshalJSON returns the entry's text, or only its name if there is no text.
 func (o NamedOpaqueObject) MarshalJSON() ([]byte, error) {
 	if len(o.Raw) == 0 {
 		return json.Marshal(map[string]string{"name": o.Name})
@@ -91,8 +90,8 @@ func (o *NamedOpaqueObject) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON returns the entry's text, or its name and key alone when there is
-// no text.
+// MarshalJSON returns the entry's text, or only its name and key if there is no
+// text.
 func (o KeyedOpaqueObject) MarshalJSON() ([]byte, error) {
 	if len(o.Raw) == 0 {
 		return json.Marshal(map[string]string{"name": o.Name, "key": o.Key})

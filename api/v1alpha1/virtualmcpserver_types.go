@@ -2,34 +2,35 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// IncomingAuthType is how a VirtualMCPServer authenticates its clients.
+// IncomingAuthType selects how a VirtualMCPServer authenticates its clients.
 type IncomingAuthType string
 
-// How a VirtualMCPServer authenticates its clients.
+// The types of incoming authentication.
 const (
-	// IncomingAuthTypeAnonymous lets every client in.
+	// IncomingAuthTypeAnonymous accepts every client.
 	IncomingAuthTypeAnonymous IncomingAuthType = "anonymous"
 	// IncomingAuthTypeOIDC validates tokens against an MCPOIDCConfig.
 	IncomingAuthTypeOIDC IncomingAuthType = "oidc"
 )
 
-// Where clients bring tokens and the config has no scopesSupported, every scope of the
-// baseline is in incomingAuth.oidcConfigRef.scopes, if that is not empty. An empty one
-// stands for the auth server's defaults, which are the manager's to know.
+// If incomingAuth.type is oidc and the config has no scopesSupported, then
+// incomingAuth.oidcConfigRef.scopes contains every scope of the baseline. An
+// empty list means the auth server's defaults, which only the manager knows.
 //
-// The API server does not ratchet a rule that reads oldSelf, so the rule does it: an
-// object that was stored before it stays editable until one of the values that it reads
-// changes. The message is made as that of EmbeddedAuthServerConfig.
+// The API server does not ratchet a rule that reads oldSelf, so the rule ratchets
+// by hand: an object that was stored before the rule existed stays editable until
+// a value that the rule reads changes. The message has the same form as in
+// EmbeddedAuthServerConfig.
 // +kubebuilder:validation:XValidation:rule=`self.incomingAuth.type != 'oidc' || !has(self.authServerConfig) || !has(self.authServerConfig.baselineClientScopes) || (has(self.authServerConfig.scopesSupported) && size(self.authServerConfig.scopesSupported) > 0) || !has(self.incomingAuth.oidcConfigRef) || !has(self.incomingAuth.oidcConfigRef.scopes) || size(self.incomingAuth.oidcConfigRef.scopes) == 0 || sets.contains(self.incomingAuth.oidcConfigRef.scopes, self.authServerConfig.baselineClientScopes) || (oldSelf.hasValue() && oldSelf.value().incomingAuth.type == 'oidc' && has(oldSelf.value().authServerConfig) && has(oldSelf.value().authServerConfig.baselineClientScopes) && !(has(oldSelf.value().authServerConfig.scopesSupported) && size(oldSelf.value().authServerConfig.scopesSupported) > 0) && has(oldSelf.value().incomingAuth.oidcConfigRef) && has(oldSelf.value().incomingAuth.oidcConfigRef.scopes) && oldSelf.value().authServerConfig.baselineClientScopes == self.authServerConfig.baselineClientScopes && oldSelf.value().incomingAuth.oidcConfigRef.scopes == self.incomingAuth.oidcConfigRef.scopes)`,message=`every scope of authServerConfig.baselineClientScopes must be in incomingAuth.oidcConfigRef.scopes: add it there, or remove it from the baseline`,messageExpression=`[self.authServerConfig.baselineClientScopes.filter(s, !(s in self.incomingAuth.oidcConfigRef.scopes))].map(missing, 'scope "' + self.authServerConfig.baselineClientScopes.filter(s, s == missing[0])[0] + '"' + ["", " (and 1 more)", " (and 2 more)", " (and 3 more)", " (and 4 more)", " (and 5 more)", " (and 6 more)", " (and 7 more)", " (and 8 more)", " (and 9 more)"][missing.size() - 1] + ' is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes')[0]`,reason=FieldValueInvalid,fieldPath=`.authServerConfig.baselineClientScopes`,optionalOldSelf=true
 
 // VirtualMCPServerSpec is the desired state of a VirtualMCPServer.
 type VirtualMCPServerSpec struct {
-	// incomingAuth is how clients are authenticated.
+	// incomingAuth configures how clients are authenticated.
 	// +required
 	IncomingAuth IncomingAuthConfig `json:"incomingAuth"`
 
-	// outgoingAuth is how the MCP servers behind are called. It runs no auth
-	// server. Read by ToolHive alone.
+	// outgoingAuth configures the authentication at the MCP servers behind this
+	// workload. It does not run an auth server. Only ToolHive reads it.
 	// +optional
 	OutgoingAuth *OpaqueObject `json:"outgoingAuth,omitempty"`
 
@@ -38,33 +39,35 @@ type VirtualMCPServerSpec struct {
 	// +optional
 	AuthServerConfig *EmbeddedAuthServerConfig `json:"authServerConfig,omitempty"`
 
-	// authServerUpstreamFilter chooses the upstream providers of a request by who
-	// the user is. Read by ToolHive alone, from v0.56.0 on.
+	// authServerUpstreamFilter selects the upstream providers of a request by the
+	// user's identity. Only ToolHive reads it, from v0.56.0 on.
 	// +optional
 	AuthServerUpstreamFilter *OpaqueObject `json:"authServerUpstreamFilter,omitempty"`
 
-	// groupRef names the group of MCP servers that are offered.
+	// groupRef names the group of MCP servers that this workload offers.
 	// +required
 	GroupRef OpaqueObject `json:"groupRef"`
 
-	// config of the virtual MCP server. Read by ToolHive alone.
+	// config configures the virtual MCP server. Only ToolHive reads it.
 	// +optional
 	Config *OpaqueObject `json:"config,omitempty"`
 
-	// embeddingServerRef names the server that embeds tool descriptions.
+	// embeddingServerRef names the server that computes embeddings of tool
+	// descriptions.
 	// +optional
 	EmbeddingServerRef *OpaqueObject `json:"embeddingServerRef,omitempty"`
 
-	// telemetryConfigRef names the telemetry.
+	// telemetryConfigRef names the telemetry configuration.
 	// +optional
 	TelemetryConfigRef *OpaqueObject `json:"telemetryConfigRef,omitempty"`
 
-	// passthroughHeaders of clients reach the MCP servers.
+	// passthroughHeaders are the client headers that are forwarded to the MCP
+	// servers.
 	// +listType=atomic
 	// +optional
 	PassthroughHeaders []string `json:"passthroughHeaders,omitempty"`
 
-	// imagePullSecrets of the workload's pods.
+	// imagePullSecrets are the image pull secrets of the workload's pods.
 	// +listType=atomic
 	// +optional
 	ImagePullSecrets []OpaqueObject `json:"imagePullSecrets,omitempty"`
@@ -73,51 +76,52 @@ type VirtualMCPServerSpec struct {
 	// +optional
 	PodTemplateSpec *OpaqueObject `json:"podTemplateSpec,omitempty"`
 
-	// serviceAccount of the workload.
+	// serviceAccount is the service account of the workload.
 	// +optional
 	ServiceAccount *string `json:"serviceAccount,omitempty"`
 
-	// serviceType of the Service.
+	// serviceType is the type of the Service.
 	// +kubebuilder:validation:Enum=ClusterIP;NodePort;LoadBalancer
 	// +kubebuilder:default=ClusterIP
 	// +optional
 	ServiceType string `json:"serviceType,omitempty"`
 
-	// sessionAffinity of the Service.
+	// sessionAffinity is the session affinity of the Service.
 	// +kubebuilder:validation:Enum=ClientIP;None
 	// +kubebuilder:default=ClientIP
 	// +optional
 	SessionAffinity string `json:"sessionAffinity,omitempty"`
 
-	// replicas of the workload.
+	// replicas is the number of replicas of the workload.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// sessionStorage of the workload.
+	// sessionStorage configures where the workload stores sessions.
 	// +optional
 	SessionStorage *OpaqueObject `json:"sessionStorage,omitempty"`
 }
 
-// Type oidc needs a reference, and there is one configuration of authorization at most.
-// Stored objects stay editable while that does not change.
+// The type oidc needs a reference, and there is at most one authorization
+// configuration. A stored object that breaks one of these rules stays editable
+// while it breaks it in the same way.
 // +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || (oldSelf.?type.orValue("") == 'oidc' && !oldSelf.?oidcConfigRef.hasValue())`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
 // +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
 
-// IncomingAuthConfig is how a VirtualMCPServer authenticates its clients.
+// IncomingAuthConfig configures how a VirtualMCPServer authenticates its clients.
 type IncomingAuthConfig struct {
-	// type of the authentication.
+	// type is the type of authentication.
 	// +kubebuilder:validation:Enum=anonymous;oidc
 	// +required
 	Type IncomingAuthType `json:"type"`
 
-	// oidcConfigRef names the MCPOIDCConfig against which incoming tokens are
-	// validated, where type is oidc. Its scopes are the effective scopes of the
-	// auth server, unless authServerConfig has scopesSupported.
+	// oidcConfigRef names the MCPOIDCConfig that validates incoming tokens if
+	// type is oidc. Its scopes are the effective scopes of the auth server,
+	// unless authServerConfig has scopesSupported.
 	// +optional
 	OIDCConfigRef *MCPOIDCConfigReference `json:"oidcConfigRef,omitempty"`
 
-	// authzConfig is the authorization policy, inline or in a ConfigMap.
+	// authzConfig is the authorization policy, inline or from a ConfigMap.
 	// +optional
 	AuthzConfig *OpaqueObject `json:"authzConfig,omitempty"`
 
@@ -148,7 +152,8 @@ type VirtualMCPServer struct {
 	// spec is the virtual MCP server to run.
 	// +optional
 	Spec VirtualMCPServerSpec `json:"spec,omitempty"`
-	// status is the verdict on the baseline of its auth server, and its rollout.
+	// status is the verdict on the baseline of the auth server, and the state of
+	// its rollout.
 	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status Status `json:"status,omitempty"`

@@ -1,6 +1,6 @@
-// Package v1beta1 holds the root types of the stored version of the group
+// Package v1beta1 defines the root types of the storage version of the group
 // toolhive.stacklok.dev, which every client and every owner reference uses. The
-// specs, the statuses and the rules are those of package v1alpha1.
+// specs, the statuses and the rules are in package v1alpha1.
 //
 // +kubebuilder:object:generate=true
 // +groupName=toolhive.stacklok.dev

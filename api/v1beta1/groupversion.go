@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	// GroupVersion is the API group with the version that is stored.
+	// GroupVersion is the API group and the storage version.
 	GroupVersion = schema.GroupVersion{Group: "toolhive.stacklok.dev", Version: "v1beta1"}
 
 	schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)

@@ -16,8 +16,8 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
-// MCPExternalAuthConfig is an authentication that workloads of its namespace
-// share by reference.
+// MCPExternalAuthConfig configures an authentication that workloads of its
+// namespace share by reference.
 type MCPExternalAuthConfig struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata names the object.

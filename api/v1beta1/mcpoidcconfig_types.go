@@ -13,18 +13,18 @@ import (
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// MCPOIDCConfig is how incoming tokens are validated, shared by the workloads
-// of its namespace.
+// MCPOIDCConfig configures the validation of incoming tokens, which the workloads
+// of its namespace share.
 type MCPOIDCConfig struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata names the object.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is the validation of tokens.
+	// spec configures the validation of tokens.
 	// +optional
 	Spec v1alpha1.MCPOIDCConfigSpec `json:"spec,omitempty"`
-	// status is for ToolHive; scopegate does not write it.
+	// status belongs to ToolHive; scopegate does not write it.
 	// +optional
 	Status v1alpha1.Status `json:"status,omitempty"`
 }

@@ -16,8 +16,8 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="BaselineScopesValid")].message`
 
-// MCPRemoteProxy is a proxy in front of an MCP server elsewhere. It runs an
-// embedded auth server if one of its references names one.
+// MCPRemoteProxy is a proxy in front of a remote MCP server. It runs an embedded
+// auth server if one of its references names one.
 type MCPRemoteProxy struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata names the object.
@@ -27,7 +27,8 @@ type MCPRemoteProxy struct {
 	// spec is the proxy to run.
 	// +optional
 	Spec v1alpha1.MCPRemoteProxySpec `json:"spec,omitempty"`
-	// status is the verdict on the baseline of its auth server, and its rollout.
+	// status is the verdict on the baseline of the auth server, and the state of
+	// its rollout.
 	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status v1alpha1.Status `json:"status,omitempty"`

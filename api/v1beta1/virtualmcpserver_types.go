@@ -28,7 +28,8 @@ type VirtualMCPServer struct {
 	// spec is the virtual MCP server to run.
 	// +optional
 	Spec v1alpha1.VirtualMCPServerSpec `json:"spec,omitempty"`
-	// status is the verdict on the baseline of its auth server, and its rollout.
+	// status is the verdict on the baseline of the auth server, and the state of
+	// its rollout.
 	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status v1alpha1.Status `json:"status,omitempty"`

@@ -17,35 +17,35 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// rollouts are the Deployment and the ReplicaSets of the MCPServer of the walk.
+// rollouts are the Deployment and the ReplicaSets of the walk's MCPServer.
 type rollouts struct {
 	deployment  appsv1.Deployment
 	replicaSets []appsv1.ReplicaSet
 }
 
-// weather names the children of the walk's MCPServer.
+// weather is the name of the children of the walk's MCPServer.
 var weather = rollout.ChildName(resolve.Consumer{Kind: resolve.KindMCPServer, Namespace: namespace, Name: "weather"})
 
-// scopesOf are the lists of a run config that matter here.
+// scopesOf holds the scope lists of a run config.
 type scopesOf struct {
 	Supported []string `json:"scopes_supported"`
 	Baseline  []string `json:"baseline_client_scopes"`
 }
 
-// nothingMade checks that there is no child of any kind.
+// nothingMade checks that no child of any kind exists.
 func nothingMade(ctx context.Context, w *walk) (string, error) {
 	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{}, &corev1.ServiceList{}} {
 		if err := w.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return "", fmt.Errorf("listing: %w", err)
 		}
 		if n := meta.LenList(list); n > 0 {
-			return "", fmt.Errorf("nothing should be made, but a %T has %d objects", list, n)
+			return "", fmt.Errorf("want no children, but a %T has %d objects", list, n)
 		}
 	}
-	return "Nothing was made, so nothing can crash-loop.", nil
+	return "Nothing was created, so nothing can crash-loop.", nil
 }
 
-// firstRollout keeps what was rolled out first.
+// firstRollout records the first rollout.
 func firstRollout(ctx context.Context, w *walk) (string, error) {
 	seen, err := w.replicaSets(ctx, 1)
 	if err != nil {
@@ -60,10 +60,10 @@ func firstRollout(ctx context.Context, w *walk) (string, error) {
 		return "", fmt.Errorf("the run config should have the baseline of the repaired config, but has %q", got)
 	}
 	return fmt.Sprintf("The run config in the pod template: scopes_supported %q, baseline_client_scopes %q.\n"+
-		"   There is no kubelet here: pods are made but stay Pending, so no Deployment gets ready.", scopes.Supported, scopes.Baseline), nil
+		"   There is no kubelet here: pods are created but stay Pending, so no Deployment becomes ready.", scopes.Supported, scopes.Baseline), nil
 }
 
-// nothingChanged checks that what was rolled out first is as it was.
+// nothingChanged checks that the first rollout is unchanged.
 func nothingChanged(ctx context.Context, w *walk) (string, error) {
 	seen, err := w.replicaSets(ctx, 1)
 	if err != nil {
@@ -79,12 +79,12 @@ func nothingChanged(ctx context.Context, w *walk) (string, error) {
 		return "", fmt.Errorf("the ReplicaSet changed from %s, resourceVersion %s to %s, %s",
 			old.Name, old.ResourceVersion, now.Name, now.ResourceVersion)
 	}
-	return fmt.Sprintf("The Deployment is untouched: generation %d, resourceVersion %s; so is its ReplicaSet, with the old run config.",
+	return fmt.Sprintf("The Deployment is unchanged: generation %d, resourceVersion %s. So is its ReplicaSet, with the old run config.",
 		is.Generation, is.ResourceVersion), nil
 }
 
-// secondRollout checks that a second ReplicaSet has the new run config, and the
-// first one its own.
+// secondRollout checks that the second ReplicaSet has the new run config, and
+// that the first one keeps its own.
 func secondRollout(ctx context.Context, w *walk) (string, error) {
 	seen, err := w.replicaSets(ctx, 2)
 	if err != nil {
@@ -109,12 +109,12 @@ func secondRollout(ctx context.Context, w *walk) (string, error) {
 	return "Each ReplicaSet carries its own run config: three scopes in the old one, four in the new one.", nil
 }
 
-// backToFirst checks that the Deployment asks for what it did first, and that
-// this made no third ReplicaSet.
+// backToFirst checks that the Deployment has its first run config again, and that
+// there is no third ReplicaSet.
 func backToFirst(ctx context.Context, w *walk) (string, error) {
 	old := w.rolledOut.deployment.Spec.Template.Annotations[rollout.RunConfigAnnotation]
 	deployments := &appsv1.DeploymentList{}
-	err := w.await(ctx, deployments, "the Deployment is as it was first", func() bool {
+	err := w.await(ctx, deployments, "the Deployment has its first run config", func() bool {
 		deployment := find(deployments.Items)
 		return deployment != nil && deployment.Spec.Template.Annotations[rollout.RunConfigAnnotation] == old &&
 			deployment.Status.ObservedGeneration == deployment.Generation
@@ -125,11 +125,11 @@ func backToFirst(ctx context.Context, w *walk) (string, error) {
 	if _, err := w.replicaSets(ctx, 2); err != nil {
 		return "", err
 	}
-	return "Every baseline is supported. Ready stays False, RollingOut, as long as no kubelet starts the pods.", nil
+	return "Every baseline is supported. Ready stays False (RollingOut), because no kubelet starts the pods.", nil
 }
 
-// replicaSets waits until the Deployment has so many ReplicaSets, and has seen
-// what it asks for.
+// replicaSets waits until the Deployment has n ReplicaSets, and returns all of
+// them.
 func (w *walk) replicaSets(ctx context.Context, n int) (rollouts, error) {
 	var seen rollouts
 	list := &appsv1.ReplicaSetList{}

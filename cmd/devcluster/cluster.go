@@ -21,12 +21,11 @@ import (
 	"github.com/scopegate/scopegate/internal/operator"
 )
 
-// errInterrupted is what run returns when it was interrupted before the walk
-// was done.
+// errInterrupted means that run was interrupted before the walk was done.
 var errInterrupted = errors.New("interrupted")
 
-// run starts the control plane and the manager, walks, and stays up until ctx
-// is done, unless opts say to exit.
+// run starts the control plane and the manager and walks through the steps. It
+// then stays up until ctx is done, unless opts.exit is set.
 func run(ctx context.Context, out console, opts options) (err error) {
 	if err := checkFree(opts.metricsAddr); err != nil {
 		return err
@@ -38,7 +37,7 @@ func run(ctx context.Context, out console, opts options) (err error) {
 	defer func() { err = errors.Join(err, logs.remove()) }()
 
 	out.printf("Starting kube-apiserver, etcd and kube-controller-manager ...\n")
-	ended := context.AfterFunc(ctx, func() { out.printf("\nEnding; this takes a few seconds.\n") })
+	ended := context.AfterFunc(ctx, func() { out.printf("\nStopping; this takes a few seconds.\n") })
 	defer ended()
 	plane, err := controlplane.Start(ctx, controlplane.Options{
 		ControllerManager: true, Output: logs.controlPlane,
@@ -50,8 +49,7 @@ func run(ctx context.Context, out console, opts options) (err error) {
 	return inCluster(ctx, out, opts, plane, logs)
 }
 
-// inCluster runs the manager in a control plane that is up, and the walk beside
-// it.
+// inCluster runs the manager and the walk in a running control plane.
 func inCluster(ctx context.Context, out console, opts options, plane *controlplane.ControlPlane, logs *logs) error {
 	admin, err := client.NewWithWatch(plane.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
@@ -64,8 +62,8 @@ func inCluster(ctx context.Context, out console, opts options, plane *controlpla
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	// The manager ends before the control plane does, and a manager that ends by
-	// itself ends the rest.
+	// The manager stops before the control plane does. If the manager stops by
+	// itself, the rest stops too.
 	running, stop := context.WithCancelCause(ctx)
 	done := make(chan error, 1)
 	go func() {
@@ -95,18 +93,18 @@ func inCluster(ctx context.Context, out console, opts options, plane *controlpla
 	return err
 }
 
-// stays is said before the live table.
+// stays is printed before the live table.
 const stays = `
 The control plane stays up. To use it from another terminal:
 
   export KUBECONFIG=%s
   alias kubectl=%s
 
-Logs are in %s. Ctrl-C ends it all.
+Logs are in %s. Ctrl-C stops everything.
 
 `
 
-// interruptedOr returns err, unless that is what an interruption led to.
+// interruptedOr returns errInterrupted instead of err if ctx is done.
 func interruptedOr(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errInterrupted
@@ -114,7 +112,7 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// checkFree reports early that an address can't be listened on.
+// checkFree returns an error early if address can't be listened on.
 func checkFree(address string) error {
 	if address == "" || address == "0" {
 		return nil
@@ -126,7 +124,7 @@ func checkFree(address string) error {
 	return listener.Close()
 }
 
-// logs are files for what would make the walk unreadable.
+// logs are the files for output that would clutter the walk.
 type logs struct {
 	folder                string
 	controlPlane, manager *os.File
@@ -135,7 +133,7 @@ type logs struct {
 func openLogs() (*logs, error) {
 	folder, err := os.MkdirTemp("", "scopegate-logs-")
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for logs: %w; set TMPDIR to a folder that you can write to", err)
+		return nil, fmt.Errorf("creating a folder for logs: %w; set TMPDIR to a writable folder", err)
 	}
 	opened := &logs{folder: folder}
 	for name, file := range map[string]**os.File{
@@ -143,7 +141,7 @@ func openLogs() (*logs, error) {
 		"manager.log":                 &opened.manager,
 	} {
 		if *file, err = os.Create(filepath.Join(folder, name)); err != nil { //nolint:gosec // The name is a constant.
-			return nil, errors.Join(fmt.Errorf("making a log file: %w", err), os.RemoveAll(folder))
+			return nil, errors.Join(fmt.Errorf("creating a log file: %w", err), os.RemoveAll(folder))
 		}
 	}
 	logger := zap.New(zap.WriteTo(opened.manager))
@@ -152,11 +150,11 @@ func openLogs() (*logs, error) {
 	return opened, nil
 }
 
-// shownErrors is how many of the manager's errors are worth showing.
+// shownErrors is the maximum number of the manager's errors to show.
 const shownErrors = 5
 
-// managerErrors returns the last errors that the manager logged, each once: they
-// may be why a step failed. It returns nil where there are none.
+// managerErrors returns the last errors in the manager's log, without duplicates,
+// as they may explain why a step failed. It returns nil if there are none.
 func (l *logs) managerErrors() error {
 	text, err := os.ReadFile(l.manager.Name())
 	if err != nil {
@@ -168,8 +166,8 @@ func (l *logs) managerErrors() error {
 		if json.Unmarshal(line, &entry) != nil || entry.Level != "error" {
 			continue
 		}
-		if told := entry.Msg + ": " + entry.Error; !slices.Contains(found, told) {
-			found = append(found, told)
+		if message := entry.Msg + ": " + entry.Error; !slices.Contains(found, message) {
+			found = append(found, message)
 		}
 	}
 	if len(found) == 0 {

@@ -1,7 +1,7 @@
-// Command devcluster shows scopegate at work: it starts a real control plane on
+// Command devcluster shows scopegate at work. It starts a real control plane on
 // this machine, runs the manager in it, and walks through the manifests of
-// config/samples with kubectl. Each step is checked. Then it stays up, with a
-// table of all objects that changes as they do.
+// config/samples with kubectl, checking each step. Then it stays up and shows a
+// live table of all objects.
 package main
 
 import (
@@ -24,32 +24,32 @@ const (
 )
 
 const usage = `devcluster starts kube-apiserver, etcd and kube-controller-manager on this machine,
-runs scopegate's manager in it, and shows with kubectl what it does. It then stays
-up until Ctrl-C, with a live table of all objects.
+runs scopegate's manager in it, and shows with kubectl how it works. It then stays
+up until Ctrl-C and shows a live table of all objects.
 
-Usage: devcluster [flags], in the folder of the repository
+Usage, in the root folder of the repository: devcluster [flags]
 
 `
 
 const exits = `
-Exit codes: 0 all steps did what they say, 1 a step or the control plane failed,
-2 wrong usage, 130 interrupted before the walk was done.
+Exit codes: 0 all steps succeeded, 1 a step or the control plane failed,
+2 wrong usage, 130 interrupted before the last step was done.
 `
 
-// options are what the command line decides.
+// options are the values of the command line flags.
 type options struct {
 	exit        bool
 	samples     string
 	metricsAddr string
 }
 
-// console is where a user reads. That it can't be written to is no error: a
-// closed pipe ends the command by SIGPIPE.
+// console is the output that the user reads. It ignores write errors, since
+// SIGPIPE ends the command if the pipe is closed.
 type console struct{ io.Writer }
 
 func (c console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c, format, args...) }
 
-// errHelp says that the help was asked for and given.
+// errHelp means that the help was requested and printed.
 var errHelp = errors.New("help")
 
 func main() {
@@ -61,13 +61,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "devcluster:", err)
 		os.Exit(exitUsage)
 	}
-	// SIGPIPE, or `devcluster | head` would leave the control plane behind.
+	// Without SIGPIPE here, `devcluster | head` would leave the control plane
+	// running.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	err = run(ctx, console{os.Stdout}, opts)
 	cancel()
 	switch {
 	case errors.Is(err, errInterrupted):
-		fmt.Fprintln(os.Stderr, "devcluster: interrupted before the walk was done")
+		fmt.Fprintln(os.Stderr, "devcluster: interrupted before the last step was done")
 		os.Exit(exitInterrupted)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "devcluster:", err)
@@ -75,14 +76,14 @@ func main() {
 	}
 }
 
-// parse reads the command line. It prints the help to out if that is asked for.
+// parse parses the command line. It prints the help to out on request.
 func parse(arguments []string, out console) (options, error) {
 	var opts options
 	flags := flag.NewFlagSet("devcluster", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.BoolVar(&opts.exit, "exit", false, "End after the last step.")
-	flags.StringVar(&opts.samples, "samples", "config/samples", "`Folder` of the manifests.")
-	flags.StringVar(&opts.metricsAddr, "metrics-bind-address", "0", "`Address` where the manager serves metrics, for instance 127.0.0.1:8080; 0 for nowhere.")
+	flags.BoolVar(&opts.exit, "exit", false, "Exit after the last step.")
+	flags.StringVar(&opts.samples, "samples", "config/samples", "`Folder` with the sample manifests.")
+	flags.StringVar(&opts.metricsAddr, "metrics-bind-address", "0", "`Address` on which the manager serves metrics, for example 127.0.0.1:8080; 0 disables them.")
 	err := flags.Parse(arguments)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -97,7 +98,7 @@ func parse(arguments []string, out console) (options, error) {
 		return opts, fmt.Errorf("unexpected argument %q; see --help for the flags", flags.Arg(0))
 	}
 	if _, err := os.Stat(filepath.Join(opts.samples, mistakes)); err != nil {
-		return opts, fmt.Errorf("no samples to walk through: %w; run this in the folder of the repository, or name theirs by --samples", err)
+		return opts, fmt.Errorf("no sample manifests: %w; run this in the root folder of the repository, or set --samples", err)
 	}
 	return opts, nil
 }

@@ -35,28 +35,28 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestInterrupted runs the command itself, on a real control plane, and ends it
-// by a signal.
+// TestInterrupted runs the command on a real control plane and stops it with a
+// signal.
 func TestInterrupted(t *testing.T) {
 	tests := map[string]struct {
-		// until is the line of the output at which signal is sent.
+		// until is the prefix of the output line after which signal is sent.
 		until  string
 		signal os.Signal
 		want   int
-		// says has to be in the output, in this order.
+		// says are texts that the output must contain, in this order.
 		says []string
 	}{
 		"live": {
 			until: "VirtualMCPServer mcp-demo/office Ready=False BaselineScopesValid=True RollingOut", signal: os.Interrupt, want: 0,
 			says: []string{
-				"is not in scopesSupported", `did you mean "offline_access"?`, "=> Nothing was made", "=> The run config",
-				"=> The Deployment is untouched", "=> Each ReplicaSet", "=> Every baseline is supported", "All 8 steps did what they say.",
+				"is not in scopesSupported", `did you mean "offline_access"?`, "=> Nothing was created", "=> The run config",
+				"=> The Deployment is unchanged", "=> Each ReplicaSet", "=> Every baseline is supported", "All 8 steps succeeded.",
 				"export KUBECONFIG=",
 			},
 		},
 		"while it starts": {
 			until: "Starting", signal: syscall.SIGTERM, want: exitInterrupted,
-			says: []string{"Starting", "Ending", "interrupted before the walk was done"},
+			says: []string{"Starting", "Stopping", "interrupted before the last step was done"},
 		},
 	}
 	for name, test := range tests {
@@ -69,7 +69,7 @@ func TestInterrupted(t *testing.T) {
 			pipe, err := command.StdoutPipe()
 			expect.NoError(t, err)
 			expect.NoError(t, command.Start())
-			// A hang fails the test and not the whole run.
+			// A hang fails this test instead of the whole test run.
 			timer := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 			defer timer.Stop()
 
@@ -91,7 +91,7 @@ func TestInterrupted(t *testing.T) {
 			for _, text := range test.says {
 				_, after, found := strings.Cut(rest, text)
 				if !found {
-					t.Errorf("no %q in the output, in its place", text)
+					t.Errorf("the output does not contain %q in its place", text)
 				}
 				rest = after
 			}
@@ -111,7 +111,7 @@ func TestInterrupted(t *testing.T) {
 func processesIn(t *testing.T, folder string) []string {
 	t.Helper()
 	if _, err := exec.LookPath("ps"); err != nil {
-		t.Log("no ps here, so processes that are left are not looked for")
+		t.Log("ps is not installed, so the test does not look for leftover processes")
 		return nil
 	}
 	list, err := exec.CommandContext(t.Context(), "ps", "-eo", "pid,args").Output()
@@ -133,8 +133,8 @@ func TestParse(t *testing.T) {
 		},
 		"unknown flag": {args: []string{"--exot"}, err: "flag provided but not defined: -exot; see --help for the flags"},
 		"argument":     {args: []string{"--samples=" + samples, "now"}, err: `unexpected argument "now"; see --help for the flags`},
-		"elsewhere": {err: "no samples to walk through: stat config/samples/mistakes: no such file or directory; " +
-			"run this in the folder of the repository, or name theirs by --samples"},
+		"elsewhere": {err: "no sample manifests: stat config/samples/mistakes: no such file or directory; " +
+			"run this in the root folder of the repository, or set --samples"},
 		"help": {args: []string{"--help"}, err: "help"},
 	}
 	for name, test := range tests {
@@ -178,8 +178,8 @@ MCPExternalAuthConfig a/auth deleted
 	expect.Equal(t, "lines", want, out.String())
 }
 
-// TestRedraw shows that a table is drawn over the one before, and cut to what
-// the terminal can hold.
+// TestRedraw checks that a table replaces the previous one and is cut to the size
+// of the terminal.
 func TestRedraw(t *testing.T) {
 	var out strings.Builder
 	height := 24
@@ -225,8 +225,8 @@ func TestRowOf(t *testing.T) {
 	}
 }
 
-// TestStepsFail shows that a walk ends at the first step that does not do what
-// it says, with what was seen.
+// TestStepsFail checks that a walk ends at the first step that fails, with the
+// output in the error.
 func TestStepsFail(t *testing.T) {
 	refusal := &exec.ExitError{}
 	tests := map[string]struct {
@@ -236,14 +236,14 @@ func TestStepsFail(t *testing.T) {
 		err     error
 		want    string
 	}{
-		"as it says":         {command: command{says: []string{"created", "warned"}}, stdout: "created", stderr: "warned"},
-		"refused as it says": {command: command{refused: true, says: []string{"invalid"}}, stderr: "invalid", err: refusal},
+		"expected":         {command: command{says: []string{"created", "warned"}}, stdout: "created", stderr: "warned"},
+		"expected failure": {command: command{refused: true, says: []string{"invalid"}}, stderr: "invalid", err: refusal},
 		"refused": {stderr: "no such host", err: refusal,
-			want: `step 1 (test): kubectl apply -f 'a b': <nil>, but it should work; it said: no such host`},
+			want: `step 1 (test): kubectl apply -f 'a b': <nil>, want success; output: no such host`},
 		"not refused": {command: command{refused: true}, stdout: "created",
-			want: `step 1 (test): kubectl apply -f 'a b': it was accepted, but it should be refused; it said: created`},
+			want: `step 1 (test): kubectl apply -f 'a b': want failure, but it succeeded; output: created`},
 		"another text": {command: command{says: []string{"created"}}, stdout: "unchanged",
-			want: `step 1 (test): kubectl apply -f 'a b': it should say "created", but it said: unchanged`},
+			want: `step 1 (test): kubectl apply -f 'a b': want "created" in the output; output: unchanged`},
 		"no kubectl": {err: exec.ErrNotFound,
 			want: `step 1 (test): kubectl apply -f 'a b': executable file not found in $PATH`},
 		"a check": {command: command{check: func(context.Context, *walk) (string, error) { return "", errors.New("a pod crashes") }},
@@ -262,7 +262,7 @@ func TestStepsFail(t *testing.T) {
 			if err != nil {
 				message = err.Error()
 			}
-			// The process state of an exit error can't be made by hand.
+			// An exit error's process state can't be constructed by hand.
 			expect.Equal(t, "error", test.want, strings.Replace(message, refusal.Error(), "<nil>", 1))
 			if calls != 1 {
 				t.Errorf("%d calls, want 1", calls)
@@ -271,7 +271,8 @@ func TestStepsFail(t *testing.T) {
 	}
 }
 
-// TestInterruptedStep shows that an interruption is not told as a false step.
+// TestInterruptedStep checks that an interruption is not reported as a failed
+// step.
 func TestInterruptedStep(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("the manager ended")

@@ -10,13 +10,13 @@ import (
 const (
 	// namespace of the samples.
 	namespace = "mcp-demo"
-	// mistakes is the folder of the samples that are wrong on purpose.
+	// mistakes is the folder of the samples that contain deliberate mistakes.
 	mistakes = "mistakes"
 
 	managedBy = "app.kubernetes.io/managed-by=scopegate"
 )
 
-// steps are the walk through the manifests in the folder samples.
+// steps returns the steps that walk through the manifests in the folder samples.
 func steps(samples string) []step {
 	apply := func(files ...string) []string {
 		args := []string{"apply"}
@@ -27,14 +27,14 @@ func steps(samples string) []step {
 	}
 	return []step{{
 		name:  "what the servers share",
-		shows: "A namespace, a secret of the company's identity provider, and how tokens are validated. No auth server yet.",
+		shows: "A namespace, a Secret for the company's identity provider, and the validation of tokens. There is no auth server yet.",
 		commands: []command{
 			{args: apply("00-namespace.yaml", "10-upstream-secret.yaml", "20-oidc-config.yaml"), says: []string{"mcpoidcconfig.toolhive.stacklok.dev/tokens created"}},
 			{args: words("config set-context --current --namespace " + namespace)},
 		},
 	}, {
 		name:  "a static mistake in a shared config",
-		shows: "One object holds both lists and they disagree, so the API server itself rejects it. It needs no webhook, and no manager.",
+		shows: "One object has both lists and they disagree, so the API server itself rejects it, without a webhook or a manager.",
 		commands: []command{{
 			args:    apply(mistakes + "/baseline-not-in-scopes-supported.yaml"),
 			refused: true,
@@ -42,7 +42,7 @@ func steps(samples string) []step {
 		}},
 	}, {
 		name:  "a static mistake in a VirtualMCPServer",
-		shows: "Its auth server's config is inline, so its own oidcConfigRef.scopes are known too, and the API server rejects it as well.",
+		shows: "The auth server's config is inline, next to oidcConfigRef.scopes, so the API server rejects this one as well.",
 		commands: []command{{
 			args:    apply(mistakes + "/baseline-not-in-own-oidc-scopes.yaml"),
 			refused: true,
@@ -50,9 +50,9 @@ func steps(samples string) []step {
 				`scope "calendar.read" is not in spec.incomingAuth.oidcConfigRef.scopes`},
 		}},
 	}, {
-		name: "a derived mistake",
-		shows: "The config says offline-access, its consumer lists offline_access. Neither object is wrong by itself, so both are accepted;\n" +
-			"the condition BaselineScopesValid tells of it, and no Deployment is made: there is no pod to crash.",
+		name: "a mistake across two objects",
+		shows: "The config says offline-access, its consumer lists offline_access. Neither object is wrong by itself, so both are accepted.\n" +
+			"The condition BaselineScopesValid reports the mistake, and no Deployment is created: there is no pod to crash.",
 		commands: []command{
 			{args: apply(mistakes+"/baseline-scope-misspelt.yaml", "40-mcp-server.yaml"), says: []string{"mcpexternalauthconfig.toolhive.stacklok.dev/auth created", "mcpserver.toolhive.stacklok.dev/weather created"}},
 			{args: waitFor("BaselineScopesValid=False", "mcpexternalauthconfig/auth", "mcpserver/weather")},
@@ -62,7 +62,7 @@ func steps(samples string) []step {
 		},
 	}, {
 		name:  "the repair rolls out",
-		shows: "The config is corrected, and nothing else is touched: its consumer rolls out at once.",
+		shows: "The config is corrected and nothing else changes: its consumer rolls out at once.",
 		commands: []command{
 			{args: apply("30-auth-config.yaml"), says: []string{"mcpexternalauthconfig.toolhive.stacklok.dev/auth configured"}},
 			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather")},
@@ -72,8 +72,8 @@ func steps(samples string) []step {
 		},
 	}, {
 		name: "a bad edit is held",
-		shows: "The consumer drops a scope that the baseline needs. The condition says so, and what is rolled out stays as it is,\n" +
-			"to the resourceVersion: an auth server that runs keeps running.",
+		shows: "The consumer drops a scope that the baseline needs. The condition reports it, and the rollout stays unchanged,\n" +
+			"down to the resourceVersion: a running auth server keeps running.",
 		commands: []command{
 			{args: apply(mistakes + "/consumer-drops-a-baseline-scope.yaml"), says: []string{"mcpserver.toolhive.stacklok.dev/weather configured"}},
 			{args: waitFor("BaselineScopesValid=False", "mcpexternalauthconfig/auth", "mcpserver/weather")},
@@ -82,8 +82,8 @@ func steps(samples string) []step {
 			{args: words("get deployments,replicasets"), check: nothingChanged},
 		},
 	}, {
-		name: "the edit is repaired, and more is asked for",
-		shows: "The consumer lists the scope again, and one more. A new ReplicaSet carries the new run config; the old one keeps its own,\n" +
+		name: "the edit is repaired, with one more scope",
+		shows: "The consumer lists the scope again, and one more. A new ReplicaSet carries the new run config. The old one keeps its own,\n" +
 			"and its pod stays until the new one is ready.",
 		commands: []command{
 			{args: words("patch mcpserver weather --type=merge --patch", `{"spec":{"oidcConfigRef":{"scopes":["openid","profile","email","offline_access"]}}}`), says: []string{"weather patched"}},
@@ -93,7 +93,7 @@ func steps(samples string) []step {
 		},
 	}, {
 		name:  "all samples",
-		shows: "Every kind of consumer, each with another source of its effective scopes. weather goes back to its file, and so to its first ReplicaSet.",
+		shows: "Every kind of consumer, each with a different source of effective scopes. weather gets its original manifest, and so its first ReplicaSet.",
 		commands: []command{
 			{args: apply(""), says: []string{"mcpremoteproxy.toolhive.stacklok.dev/tickets created", "virtualmcpserver.toolhive.stacklok.dev/office created"}},
 			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather", "mcpremoteproxy/tickets", "virtualmcpserver/office")},
@@ -102,12 +102,12 @@ func steps(samples string) []step {
 	}}
 }
 
-// waitFor waits for a condition of each of several objects.
+// waitFor returns the kubectl arguments that wait for a condition of each object.
 func waitFor(condition string, objects ...string) []string {
 	return append(append(words("wait --timeout=30s"), objects...), "--for=condition="+condition)
 }
 
-// words splits its first argument at spaces and leaves the others whole.
+// words splits first at spaces and appends whole unchanged.
 func words(first string, whole ...string) []string {
 	return append(strings.Fields(first), whole...)
 }

@@ -37,19 +37,19 @@ var evaluated = []struct {
 	{"VirtualMCPServer", &v1beta1.VirtualMCPServer{}, &v1beta1.VirtualMCPServerList{}},
 }
 
-// row is an object in the table.
+// row is a line of the table, for one object.
 type row struct{ kind, name, ready, valid, reason string }
 
 var heading = row{"KIND", "NAMESPACE/NAME", "READY", "BASELINESCOPESVALID", "REASON"}
 
-// watchTable shows all objects and what changes, until ctx is done. It returns
-// why that was.
+// watchTable shows all objects and their changes until ctx is done, and returns
+// the cause.
 func watchTable(ctx context.Context, cfg *rest.Config, out console) error {
 	objects, err := cache.New(cfg, cache.Options{Scheme: operator.Scheme})
 	if err != nil {
 		return fmt.Errorf("watching: %w", err)
 	}
-	// One place is enough: a table is always drawn from the newest state.
+	// A buffer of one is enough: the table always shows the newest state.
 	changed := make(chan struct{}, 1)
 	notify := func() {
 		select {
@@ -84,7 +84,7 @@ func watchTable(ctx context.Context, cfg *rest.Config, out console) error {
 	}
 }
 
-// readRows returns a row for each object, ordered by kind and name.
+// readRows returns a row for each object, sorted by kind and name.
 func readRows(ctx context.Context, objects client.Reader) ([]row, error) {
 	var rows []row
 	for _, kind := range evaluated {
@@ -111,7 +111,7 @@ func rowOf(kind string, object status.Object) row {
 	}
 	if ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady); ready != nil {
 		made.ready = string(ready.Status)
-		// Where the baseline is in order, what matters is what else is in the way.
+		// If the baseline is valid, the reason of Ready matters.
 		if made.valid == string(metav1.ConditionTrue) || made.valid == "-" {
 			made.reason = ready.Reason
 		}
@@ -119,8 +119,8 @@ func rowOf(kind string, object status.Object) row {
 	return made
 }
 
-// newView returns how rows are shown: on a terminal a table that is drawn again
-// in its place, elsewhere a line for each change.
+// newView returns the function that shows rows: on a terminal it redraws a table
+// in place, elsewhere it prints a line for each change.
 func newView(out console) func([]row) {
 	if file, ok := out.Writer.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return redraw(out, func() (int, int) {
@@ -134,8 +134,8 @@ func newView(out console) func([]row) {
 	return appendLines(out)
 }
 
-// redraw draws a table over the one before. What does not fit is cut, since a
-// line that wraps or scrolls away can't be drawn over.
+// redraw draws a table over the previous one. It cuts off what does not fit,
+// since a line that wraps or scrolls away can't be drawn over.
 func redraw(out console, size func() (width, height int)) func([]row) {
 	drawn := 0
 	return func(rows []row) {
@@ -157,7 +157,7 @@ func redraw(out console, size func() (width, height int)) func([]row) {
 	}
 }
 
-// appendLines prints a line for each row that is new, different or gone.
+// appendLines prints a line for each row that was added, changed or deleted.
 func appendLines(out console) func([]row) {
 	var shown []row
 	return func(rows []row) {

@@ -12,34 +12,34 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// step is one thing that the walk shows, and how.
+// step is one part of the walk.
 type step struct {
-	// name tells the step apart, and shows says in a sentence what it is for.
+	// name is the heading of the step, and shows explains what it demonstrates.
 	name, shows string
 	commands    []command
 }
 
-// command is a call of kubectl and what has to come of it.
+// command is a call of kubectl with its expected result.
 type command struct {
 	args []string
-	// refused means that kubectl has to fail.
+	// refused means that kubectl must fail.
 	refused bool
-	// says are texts that the output has to have.
+	// says are texts that the output must contain.
 	says []string
-	// check looks at the objects afterwards, and says what it found.
+	// check inspects the objects afterwards and returns a sentence about them.
 	check func(context.Context, *walk) (string, error)
 }
 
-// walk goes through steps.
+// walk runs steps.
 type walk struct {
 	kubectl func(ctx context.Context, stdin io.Reader, args ...string) (stdout, stderr string, err error)
 	client  client.WithWatch
 	out     console
-	// rolledOut is what the first rollout made.
+	// rolledOut is the result of the first rollout.
 	rolledOut rollouts
 }
 
-// run goes through steps and ends at the first that does not do what it says.
+// run runs steps until the first that fails.
 func (w *walk) run(ctx context.Context, steps []step) error {
 	for i, step := range steps {
 		w.out.printf("\n%d. %s\n%s\n\n", i+1, strings.ToUpper(step.name), step.shows)
@@ -49,11 +49,11 @@ func (w *walk) run(ctx context.Context, steps []step) error {
 			}
 		}
 	}
-	w.out.printf("\nAll %d steps did what they say.\n", len(steps))
+	w.out.printf("\nAll %d steps succeeded.\n", len(steps))
 	return nil
 }
 
-// do runs a command, shows it as a terminal would, and checks what came of it.
+// do runs a command, prints it as in a terminal, and checks its result.
 func (w *walk) do(ctx context.Context, command command) error {
 	w.out.printf("$ kubectl %s\n", quoteAll(command.args))
 	stdout, stderr, err := w.kubectl(ctx, nil, command.args...)
@@ -69,13 +69,13 @@ func (w *walk) do(ctx context.Context, command command) error {
 	case err != nil && !errors.As(err, &exit):
 		return err
 	case err != nil && !command.refused:
-		return fmt.Errorf("%w, but it should work; it said: %s", err, seen)
+		return fmt.Errorf("%w, want success; output: %s", err, seen)
 	case err == nil && command.refused:
-		return fmt.Errorf("it was accepted, but it should be refused; it said: %s", seen)
+		return fmt.Errorf("want failure, but it succeeded; output: %s", seen)
 	}
 	for _, text := range command.says {
 		if !strings.Contains(seen, text) {
-			return fmt.Errorf("it should say %q, but it said: %s", text, seen)
+			return fmt.Errorf("want %q in the output; output: %s", text, seen)
 		}
 	}
 	if command.check != nil {
@@ -89,11 +89,11 @@ func (w *walk) do(ctx context.Context, command command) error {
 	return nil
 }
 
-// awaitTimeout bounds the wait for something that takes well under a second.
+// awaitTimeout limits waits that take well under a second.
 const awaitTimeout = 30 * time.Second
 
-// await watches the objects of a kind in the namespace of the samples until ok
-// accepts them. It lists into list.
+// await watches the objects of list's kind in the namespace of the samples until
+// ok returns true. It lists them into list before each call of ok.
 func (w *walk) await(ctx context.Context, list client.ObjectList, what string, ok func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
 	defer cancel()
@@ -102,7 +102,7 @@ func (w *walk) await(ctx context.Context, list client.ObjectList, what string, o
 		return fmt.Errorf("watching: %w", err)
 	}
 	defer events.Stop()
-	// The watch is older than the list, so no change is missed in between.
+	// The watch starts before the list, so no change is missed in between.
 	for {
 		if err := w.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return fmt.Errorf("waiting until %s: %w", what, err)
@@ -111,12 +111,12 @@ func (w *walk) await(ctx context.Context, list client.ObjectList, what string, o
 			return nil
 		}
 		if _, open := <-events.ResultChan(); !open {
-			return fmt.Errorf("waited in vain until %s", what)
+			return fmt.Errorf("timed out waiting until %s", what)
 		}
 	}
 }
 
-// quoteAll writes arguments as they would be typed in a shell.
+// quoteAll quotes arguments as in a shell.
 func quoteAll(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {

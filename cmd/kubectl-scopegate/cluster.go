@@ -12,15 +12,15 @@ import (
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
-// clusterFlags are those of the commands that read a cluster: kubectl's own for
-// the way to it, and how much of it. They are made by client-go, as kubectl's
-// are; the package of kubectl that wraps them would make lint, which has no
-// cluster, start with twice the memory.
+// clusterFlags are the flags of the commands that read a cluster: kubectl's flags
+// for the connection, and --all-namespaces. They come from client-go, as
+// kubectl's do. The kubectl package that wraps them would double the memory in
+// which lint starts, although lint needs no cluster.
 type clusterFlags struct {
 	loading       *clientcmd.ClientConfigLoadingRules
 	overrides     clientcmd.ConfigOverrides
 	allNamespaces bool
-	// defaults are of the root command.
+	// defaults is the --default-scopes flag of the root command.
 	defaults *scopeList
 }
 
@@ -36,7 +36,8 @@ func newClusterFlags(command *cobra.Command, defaults *scopeList) *clusterFlags 
 	return flags
 }
 
-// connect returns the way to the cluster and the namespace to read, "" for all.
+// connect returns a client for the cluster and the namespace to read, or "" for
+// all namespaces.
 func (f *clusterFlags) connect() (*cluster.Cluster, string, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.loading, &f.overrides)
 	cfg, err := loader.ClientConfig()
@@ -79,7 +80,7 @@ func (f *clusterFlags) completeNamespace(command *cobra.Command, _ []string, beg
 	return fitting, cobra.ShellCompDirectiveNoFileComp
 }
 
-// must is for what can only fail by a mistake in this program.
+// must panics on an error that only a mistake in this program can cause.
 func must(err error) {
 	if err != nil {
 		panic(err)

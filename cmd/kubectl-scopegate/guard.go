@@ -11,30 +11,31 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/check"
 )
 
-const checkLong = `Take stock of a cluster that ToolHive's operator runs, before and after it adopts the guard.
+const checkLong = `Check a cluster that runs ToolHive's operator, before and after you install the guard.
 
-It finds the pairs of a config and a consumer that are bad already, the run configs in ToolHive's ConfigMaps that an auth server would refuse, what the
-guard holds, the namespaces where it is off, what it would reject and hold if it denied, and what ToolHive's operator would roll out if the guard were
-removed. It also says which versions the cluster has, and warns of those that scopegate is not tested with. Nothing is written.
+It reports the pairs of a config and a consumer that are not supported, the run configs in ToolHive's ConfigMaps that an auth server would refuse, the
+run configs that the guard holds, and the namespaces where the guard is off. It also reports what the guard would reject or hold in mode deny, and what
+ToolHive's operator would roll out without the guard. It prints the versions of the cluster and warns about versions that scopegate is not tested with.
+It writes nothing to the cluster.
 
 Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not check. Warnings and notes alone are clean, unless --strict.`
 
-const checkExample = `  # Before the guard is installed: what is bad already?
+const checkExample = `  # Before you install the guard: what is wrong already?
   kubectl scopegate guard check -A
 
-  # Before it denies: which edits would it reject?
+  # Before you switch it to deny: which edits would it reject?
   kubectl scopegate guard check -A -o json | jq '.findings[] | select(.deny[]? == "edit-rejected").object'
 
-  # Before it is removed: what would be released?
+  # Before you remove it: what would be released?
   kubectl scopegate guard check -A -o json | jq '.findings[] | select(.rule == "guard/released").object'
 
-  # One namespace, as a check that fails for warnings too
+  # One namespace, with warnings as failures
   kubectl scopegate guard check -n team-a --strict`
 
 func newGuard(defaults *scopeList) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "guard",
-		Short:   "Look after the guard beside ToolHive's operator",
+		Short:   "Check the guard beside ToolHive's operator",
 		Example: "  kubectl scopegate guard check -A",
 		Args:    cobra.NoArgs,
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
@@ -48,20 +49,20 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 	var strict bool
 	command := &cobra.Command{
 		Use:     "check [-n NAMESPACE | -A] [-o text|json]",
-		Short:   "Find what is bad already, held, rejected with deny, and released without the guard",
+		Short:   "Report what is wrong already, held, rejected in mode deny, or released without the guard",
 		Long:    checkLong,
 		Example: checkExample,
 		Args:    cobra.NoArgs,
 	}
 	flags := newClusterFlags(command, defaults)
-	command.Flags().StringVarP(&format, "output", "o", "text", "how to write findings: text or json")
-	command.Flags().BoolVar(&strict, "strict", false, "fail for warnings too")
+	command.Flags().StringVarP(&format, "output", "o", "text", "output format: text or json")
+	command.Flags().BoolVar(&strict, "strict", false, "fail on warnings too")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if format != "text" && format != "json" {
 			return errors.New("-o must be text or json")
 		}
-		report, err := flags.takeStock(command)
+		report, err := flags.check(command)
 		if err != nil {
 			return &exitError{exitNotValidated, err}
 		}
@@ -83,7 +84,7 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 	return command
 }
 
-func (f *clusterFlags) takeStock(command *cobra.Command) (check.Report, error) {
+func (f *clusterFlags) check(command *cobra.Command) (check.Report, error) {
 	reader, namespace, err := f.connect()
 	if err != nil {
 		return check.Report{}, err
@@ -93,7 +94,7 @@ func (f *clusterFlags) takeStock(command *cobra.Command) (check.Report, error) {
 		return check.Report{}, err
 	}
 	if snapshot.Mode != cluster.Guard {
-		return check.Report{}, errors.New("the cluster has scopegate's own CRDs: there is no guard in standalone mode, see kubectl scopegate tree")
+		return check.Report{}, errors.New("the cluster has scopegate's own CRDs, and standalone mode has no guard: use kubectl scopegate tree")
 	}
 	if why, hidden := snapshot.Hidden["configmaps"]; hidden {
 		return check.Report{}, errors.New("the stored run configs can't be checked: " + why)
@@ -106,5 +107,5 @@ func (f *clusterFlags) takeStock(command *cobra.Command) (check.Report, error) {
 	if err != nil {
 		return check.Report{}, err
 	}
-	return check.Take(snapshot, installed), nil
+	return check.Run(snapshot, installed), nil
 }

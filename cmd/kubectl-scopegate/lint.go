@@ -16,20 +16,21 @@ import (
 
 const lintLong = `Validate manifests as the API server and scopegate's controllers would, without a cluster.
 
-Each object is checked by the schema and the rules of its kind, as the API server does under strict field validation. Then the auth server configs and
-their consumers are put together: a scope of baselineClientScopes that an auth server would not support is found at its line. Other kinds are skipped.
+It validates each object against the schema and the rules of its kind, as the API server does with strict field validation. Then it matches the auth
+server configs with their consumers, and reports each scope of baselineClientScopes that an auth server would not support, with its line. It skips other
+kinds.
 
-Nothing is sent anywhere. Templates must be rendered first: pipe the output of kustomize build or helm template into it.
+It sends nothing anywhere. Render templates first: pipe the output of kustomize build or helm template into it.
 
 Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not validate. Warnings alone are clean, unless --strict.`
 
-const lintExample = `  # A folder with all below it
+const lintExample = `  # A folder and its subfolders
   kubectl scopegate lint -R -f deploy/
 
-  # What kustomize or helm render
+  # The output of kustomize or helm
   kustomize build overlays/prod | kubectl scopegate lint -f -
 
-  # An edit of objects that exist: rules on transitions apply, and what was stored before a rule may stay
+  # An edit of existing objects: transition rules apply, and values that were stored before a rule may stay
   kubectl get -o yaml mcpserver,mcpexternalauthconfig > stored.yaml
   kubectl scopegate lint -f deploy/ --old stored.yaml
 
@@ -44,7 +45,7 @@ type lintFlags struct {
 	guard      bool
 	namespace  string
 	format     string
-	// defaults are of the root command.
+	// defaults is the --default-scopes flag of the root command.
 	defaults *scopeList
 }
 
@@ -57,13 +58,13 @@ func newLint(defaults *scopeList) *cobra.Command {
 		Example: lintExample,
 		RunE:    flags.run,
 	}
-	command.Flags().StringArrayVarP(&flags.paths, "filename", "f", nil, "a file, a folder, or - for standard input; can be repeated, and be given without -f")
-	command.Flags().BoolVarP(&flags.recursive, "recursive", "R", false, "read folders with all below them")
+	command.Flags().StringArrayVarP(&flags.paths, "filename", "f", nil, "a file, a folder, or - for standard input; can be repeated, and -f can be omitted")
+	command.Flags().BoolVarP(&flags.recursive, "recursive", "R", false, "read subfolders too")
 	command.Flags().StringArrayVar(&flags.old, "old", nil, "a file, a folder or - with the stored versions of the objects; can be repeated")
-	command.Flags().BoolVar(&flags.strict, "strict", false, "treat warnings as errors, for instance a reference that the input does not hold")
-	command.Flags().BoolVar(&flags.guard, "guard", false, "validate for a cluster that the guard is in, with ToolHive's CRDs: they have no scopesSupported")
-	command.Flags().StringVarP(&flags.namespace, "namespace", "n", "default", "the namespace of objects that name none")
-	command.Flags().StringVarP(&flags.format, "output", "o", report.Text, "how to write findings: text, json, sarif, junit or github")
+	command.Flags().BoolVar(&flags.strict, "strict", false, "treat warnings as errors, for example a reference to an object that is not in the input")
+	command.Flags().BoolVar(&flags.guard, "guard", false, "validate for a cluster with the guard and ToolHive's CRDs, which have no scopesSupported")
+	command.Flags().StringVarP(&flags.namespace, "namespace", "n", "default", "the namespace of objects without a namespace")
+	command.Flags().StringVarP(&flags.format, "output", "o", report.Text, "output format: text, json, sarif, junit or github")
 	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // The flag is two lines above.
 	}
@@ -77,9 +78,9 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	case err != nil:
 		return err
 	case len(paths) == 0:
-		return errors.New("nothing to validate: name files or folders by -f, or - for standard input")
+		return errors.New("nothing to validate: name files or folders with -f, or - for standard input")
 	case twice(lint.Stdin, slices.Concat(paths, f.old)):
-		return errors.New("standard input can be read once only: give - once")
+		return errors.New("standard input can be read only once: name - once")
 	}
 	sources, err := lint.Read(paths, f.recursive, command.InOrStdin())
 	if err != nil {
@@ -90,15 +91,15 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 		return &exitError{exitNotValidated, err}
 	}
 	if len(sources) == 0 {
-		return &exitError{exitNotValidated, errors.New("there are no manifests: folders are read for .yaml, .yml and .json files, with -R also below")}
+		return &exitError{exitNotValidated, errors.New("there are no manifests: only .yaml, .yml and .json files are read, and subfolders only with -R")}
 	}
 	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old, DefaultScopes: *f.defaults})
 	if err != nil {
 		return &exitError{exitNotValidated, err}
 	}
 	if slices.Contains(paths, lint.Stdin) && len(found.Objects)+found.Skipped+len(found.Findings) == 0 {
-		// A pipe hides the failure of the command that was to print manifests.
-		return &exitError{exitNotValidated, errors.New("there is no object in standard input: the command that prints it may have failed")}
+		// A pipe hides the failure of the command that should print manifests.
+		return &exitError{exitNotValidated, errors.New("standard input has no objects: the command that prints it may have failed")}
 	}
 	out := command.OutOrStdout()
 	if err := write(out, found, report.Options{Color: colors(out), Version: versions.Own()}); err != nil {
@@ -110,6 +111,7 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	return nil
 }
 
+// twice reports whether values contain wanted more than once.
 func twice(wanted string, values []string) bool {
 	count := 0
 	for _, value := range values {
@@ -120,7 +122,7 @@ func twice(wanted string, values []string) bool {
 	return count > 1
 }
 
-// colors reports whether out is a terminal whose user wants colours
+// colors reports whether out is a terminal whose user wants colors
 // (no-color.org).
 func colors(out io.Writer) bool {
 	file, ok := out.(*os.File)

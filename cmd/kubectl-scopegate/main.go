@@ -26,12 +26,12 @@ const (
 )
 
 func main() {
-	// Signals end the process as they do by default: lint has nothing to put in
-	// order, and a read of standard input would not heed a context.
+	// The default signal handlers are enough: lint has nothing to clean up, and a
+	// read of standard input ignores a context.
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the command without the process around it.
+// run runs the command and returns its exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -49,13 +49,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		return exit.code
 	default:
-		// What is not an exitError comes from the parser of the command line.
+		// All other errors come from the command line parser.
 		command.PrintErrf("%s: %v\nSee '%s --help'.\n", command.CommandPath(), err, command.CommandPath())
 		return exitUsage
 	}
 }
 
-// encoded is a report in JSON, on several lines if it is indented.
+// encoded returns a report as JSON, on several lines if indented.
 func encoded(report any, indented bool) (string, error) {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
@@ -67,7 +67,7 @@ func encoded(report any, indented bool) (string, error) {
 	return text.String(), err
 }
 
-// exitError ends the process with a status; without an error, quietly.
+// exitError ends the process with a status, and prints err unless it is nil.
 type exitError struct {
 	code int
 	err  error
@@ -85,9 +85,9 @@ func (e *exitError) Unwrap() error { return e.err }
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-scopegate",
-		Short: "Report whether the baseline scopes of auth servers hold, before the cluster does",
-		Long: "Report whether the baseline scopes of embedded auth servers are among the scopes that the auth servers support.\n" +
-			"As a plugin it runs as: kubectl scopegate",
+		Short: "Check the baseline scopes of auth servers before the cluster does",
+		Long: "Check that embedded auth servers support their baseline scopes.\n" +
+			"As a plugin, run it as: kubectl scopegate",
 		Example: "  kubectl scopegate lint -R -f deploy/\n" +
 			"  kubectl scopegate tree -A\n" +
 			"  kubectl scopegate guard check -A",
@@ -98,7 +98,7 @@ func newRoot() *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl scopegate"},
 	}
 	defaults := scopeList(slices.Clone(toolhive.DefaultScopes))
-	root.PersistentFlags().Var(&defaults, "default-scopes", "what ToolHive's auth server supports when it is told no scopes, with spaces or commas between")
+	root.PersistentFlags().Var(&defaults, "default-scopes", "the scopes that ToolHive's auth server supports if none are configured, separated by spaces or commas")
 	root.AddCommand(newLint(&defaults), newTree(&defaults), newGuard(&defaults), newVersion(&defaults))
 	return root
 }

@@ -33,7 +33,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 
 func TestExitStatus(t *testing.T) {
 	sample := expect.ReadFile(t, "../../config/samples/60-virtual-mcp-server.yaml")
-	// Its auth server is told no scopes, so it has the defaults.
+	// Without scopes, the auth server has the defaults.
 	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(sample, "")
 	folder := t.TempDir()
 	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": ""} {
@@ -58,8 +58,8 @@ func TestExitStatus(t *testing.T) {
 		"unknown command":    {args: []string{"lnt"}, code: exitUsage, stderr: `unknown command "lnt"`},
 		"unknown flag":       {args: []string{"lint", "--fast"}, code: exitUsage, stderr: "unknown flag: --fast"},
 		"unknown format":     {args: []string{"lint", "-o", "xml", "clean.yaml"}, code: exitUsage, stderr: "must be one of github, json, junit, sarif, text"},
-		"no input named":     {args: []string{"lint"}, code: exitUsage, stderr: "name files or folders by -f"},
-		"input twice":        {args: []string{"lint", "-", "-f", "-"}, code: exitUsage, stderr: "read once only"},
+		"no input named":     {args: []string{"lint"}, code: exitUsage, stderr: "name files or folders with -f"},
+		"input twice":        {args: []string{"lint", "-", "-f", "-"}, code: exitUsage, stderr: "read only once"},
 		"clean":              {args: []string{"lint", "-f", "clean.yaml"}, stdout: "0 errors, 0 warnings in 1 object of 1 file\n"},
 		"without -f":         {args: []string{"lint", "clean.yaml"}, stdout: "0 errors, 0 warnings in 1 object of 1 file\n"},
 		"findings":           {args: []string{"lint", "-f", "wrong.yaml"}, code: exitFindings, stdout: "wrong.yaml:7:3: error: MCPServer default/a: unknown field"},
@@ -68,7 +68,7 @@ func TestExitStatus(t *testing.T) {
 		"strict":             {args: []string{"lint", "--strict", "warning.yaml"}, code: exitFindings, stdout: "1 error, 0 warnings"},
 		"namespace":          {args: []string{"lint", "-n", "team", "-o", "json", "warning.yaml"}, stdout: `"namespace": "team"`},
 		"standard input":     {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader(wrong), code: exitFindings, stdout: "<stdin>:7:3: error:"},
-		"empty input":        {args: []string{"lint", "-f", "-"}, code: exitNotValidated, stderr: "no object in standard input"},
+		"empty input":        {args: []string{"lint", "-f", "-"}, code: exitNotValidated, stderr: "standard input has no objects"},
 		"other kinds alone":  {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader("kind: Pod\napiVersion: v1\n"), stdout: "0 errors, 0 warnings in 0 objects of 1 file; 1 object of other kinds skipped\n"},
 		"a folder":           {args: []string{"lint", "below"}, code: exitFindings, stdout: "in 1 object of 1 file"},
 		"folders below":      {args: []string{"lint", "-R", "."}, code: exitFindings, stdout: "of 4 files"},
@@ -99,7 +99,7 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("want %q in stderr, got:\n%s", c.stderr, &stderr)
 			}
 			if strings.Contains(stdout.String(), "\x1b") {
-				t.Error("colours, but stdout is no terminal")
+				t.Error("colors, but stdout is not a terminal")
 			}
 		})
 	}

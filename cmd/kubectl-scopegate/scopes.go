@@ -6,12 +6,12 @@ import (
 	"unicode"
 )
 
-// scopeList is a flag whose value is a list of scopes, with spaces or commas between.
+// scopeList is a flag value: a list of scopes, separated by spaces or commas.
 type scopeList []string
 
 func (s *scopeList) String() string { return strings.Join(*s, " ") }
 
-// Type is what help calls the value.
+// Type is the name of the value in the help.
 func (*scopeList) Type() string { return "scopes" }
 
 // Set implements pflag.Value.

@@ -16,22 +16,21 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/tree"
 )
 
-const treeLong = `Show the auth server configs of a cluster with their consumers: each one's verdict, its effective scopes and where they come from, and how far its
-rollout is.
+const treeLong = `Show the auth server configs of a cluster with their consumers: the verdict, the effective scopes and their source, and the state of the rollout.
 
-The verdicts are computed from the objects as they are now; the condition BaselineScopesValid is shown beside them by -o wide. It works with scopegate's
-own CRDs and on ToolHive's, with the guard and without. It needs the right to list the kinds of ToolHive's group; on ToolHive's CRDs it also lists
-ConfigMaps and Deployments to tell the state of a rollout, and says so where it may not.
+It computes the verdicts from the current objects; -o wide also shows the condition BaselineScopesValid. It works with scopegate's own CRDs and with
+ToolHive's, with or without the guard. It needs permission to list the kinds of ToolHive's group. With ToolHive's CRDs it also lists ConfigMaps and
+Deployments to determine the state of a rollout, and prints a note if it may not.
 
 Exit status: 0 the tree was shown, whatever the verdicts are, 2 wrong usage, 3 the cluster could not be read.`
 
 const treeExample = `  # The namespace of the context
   kubectl scopegate tree
 
-  # All namespaces, with whole lists, conditions and messages
+  # All namespaces, with complete lists, conditions and messages
   kubectl scopegate tree -A -o wide
 
-  # What an edit of a shared config does, while it is made
+  # The effect of an edit of a shared config, while you make it
   kubectl scopegate tree -n team-a --watch
 
   # The consumers whose auth servers would not start
@@ -48,8 +47,8 @@ func newTree(defaults *scopeList) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	flags := newClusterFlags(command, defaults)
-	command.Flags().StringVarP(&format, "output", "o", "", "how to write the tree: wide or json; a table if not set")
-	command.Flags().BoolVarP(&watch, "watch", "w", false, "show the tree again whenever it changes, until interrupted")
+	command.Flags().StringVarP(&format, "output", "o", "", "output format: wide or json; a table if not set")
+	command.Flags().BoolVarP(&watch, "watch", "w", false, "show the tree again after each change, until interrupted")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"wide", "json"}, cobra.ShellCompDirectiveNoFileComp)))
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if format != "" && format != "wide" && format != "json" {
@@ -75,12 +74,12 @@ func newTree(defaults *scopeList) *cobra.Command {
 	return command
 }
 
-// settle is how long changes are gathered: an edit of a config is followed by many of
-// statuses.
+// settle is how long to wait for further changes: many status writes follow an
+// edit of a config.
 const settle = 500 * time.Millisecond
 
-// follow shows the tree again whenever something has changed, until it is interrupted.
-// While the API server is away it shows nothing.
+// follow shows the tree again after each change, until it is interrupted. While
+// the API server is unavailable it shows nothing.
 func (v *treeView) follow(ctx context.Context, reader *cluster.Cluster, namespace string, snapshot *cluster.Snapshot) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -103,9 +102,9 @@ func (v *treeView) follow(ctx context.Context, reader *cluster.Cluster, namespac
 	return err
 }
 
-// treeView shows a tree, and with again each that differs from the one before:
-// on a terminal in its place, else after a line of three dashes, and in JSON on
-// a line of its own.
+// treeView shows a tree. With again it also shows each later tree that differs
+// from the previous one: in place on a terminal, on a single line in JSON,
+// otherwise after a line of three dashes.
 type treeView struct {
 	out               io.Writer
 	format            string
@@ -113,7 +112,7 @@ type treeView struct {
 	last              string
 }
 
-// clearScreen moves to the upper left corner and clears what is below.
+// clearScreen moves the cursor to the top left and clears the screen.
 const clearScreen = "\x1b[H\x1b[2J"
 
 func (v *treeView) show(snapshot *cluster.Snapshot) error {

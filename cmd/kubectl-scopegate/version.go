@@ -13,21 +13,21 @@ import (
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
-const versionLong = `Print the version of the plugin and, where a cluster is configured, those of Kubernetes and of ToolHive's operator, and what is installed of the guard.
+const versionLong = `Print the version of the plugin. If a cluster is configured, also print the versions of Kubernetes and of ToolHive's operator, and the installed parts of the guard.
 
-It warns of versions that scopegate is not tested with. The version of ToolHive's operator is that of its Deployment's labels; it is unknown where they
-do not say it or can't be read.
+It warns about versions that scopegate is not tested with. It reads the version of ToolHive's operator from a label of its Deployment; the version is
+unknown if the label is missing or can't be read.
 
 Exit status: 0 the versions were printed, 2 wrong usage, 3 the cluster could not be read.`
 
 const versionExample = `  # The plugin, and the cluster of the context
   kubectl scopegate version
 
-  # The plugin alone
+  # The plugin only
   kubectl scopegate version --client`
 
-// versionReport is the report in JSON: fields may be added to it, and a change that
-// could break a reader changes its apiVersion.
+// versionReport is the report in JSON. New fields may be added; a breaking change
+// gets a new apiVersion.
 type versionReport struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -35,7 +35,7 @@ type versionReport struct {
 	Client string `json:"client"`
 	// Server is absent without a cluster.
 	Server *serverVersions `json:"server,omitempty"`
-	// Notes say what could not be read, and which versions are not tested.
+	// Notes list what could not be read, and the versions that are not tested.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -55,8 +55,8 @@ func newVersion(defaults *scopeList) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	flags := newClusterFlags(command, defaults)
-	command.Flags().BoolVar(&clientOnly, "client", false, "print the version of the plugin alone, and reach no cluster")
-	command.Flags().StringVarP(&format, "output", "o", "", "how to write the versions: json; text if not set")
+	command.Flags().BoolVar(&clientOnly, "client", false, "print only the version of the plugin, without contacting a cluster")
+	command.Flags().StringVarP(&format, "output", "o", "", "output format: json; text if not set")
 	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp)))
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		if format != "" && format != "json" {
@@ -67,7 +67,7 @@ func newVersion(defaults *scopeList) *cobra.Command {
 		if !clientOnly {
 			failed = flags.askServer(command.Context(), &report)
 		}
-		// As kubectl does, the client's is printed also where the server's can't be had.
+		// Like kubectl, print the client's version even if the server's is not available.
 		text := report.text()
 		var err error
 		if format == "json" {
@@ -84,7 +84,7 @@ func newVersion(defaults *scopeList) *cobra.Command {
 	return command
 }
 
-// askServer adds what the cluster says, if one is configured.
+// askServer adds the versions of the cluster, if one is configured.
 func (f *clusterFlags) askServer(ctx context.Context, report *versionReport) error {
 	reader, _, err := f.connect()
 	if errors.Is(err, errNoCluster) {

@@ -1,7 +1,7 @@
-// Command manager is the operator. Beside ToolHive's operator it writes one
-// condition (guard mode, the default). In standalone mode (--standalone) it writes
-// the statuses of ToolHive's kinds and rolls out the auth servers whose baseline is
-// valid.
+// Command manager is the operator. In guard mode, the default, it runs beside
+// ToolHive's operator and writes one condition. In standalone mode (--standalone)
+// it writes the statuses of ToolHive's kinds and rolls out the auth servers whose
+// baseline is valid.
 package main
 
 import (
@@ -35,19 +35,19 @@ func run() error {
 	var namespaces, defaults string
 	var clean bool
 	// controller-runtime adds --kubeconfig.
-	flag.BoolVar(&options.Standalone, "standalone", false, "Replace ToolHive's operator, on scopegate's own CRDs: write all of the status, and run the auth servers. By default the manager works beside ToolHive's operator.")
-	flag.BoolVar(&clean, "cleanup", false, "Remove the condition from every object, and end: before the guard's manifest is deleted.")
-	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, with commas between them; all if empty.")
-	flag.StringVar(&defaults, "default-scopes", "", "What the auth server supports when it is told no scopes, with spaces between; by default "+strings.Join(toolhive.DefaultScopes, " ")+". Not in standalone mode.")
-	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "Where the manager is installed, by default $POD_NAMESPACE. The guard tries its policies there, by dry run.")
-	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "Where metrics are served, or 0 for nowhere.")
-	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, to those alone whom the API server lets get /metrics.")
-	flag.StringVar(&options.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served, or 0 for nowhere.")
-	flag.StringVar(&options.PprofBindAddress, "pprof-bind-address", "0", "Where net/http/pprof is served, or 0 for nowhere.")
-	flag.BoolVar(&options.LeaderElect, "leader-elect", false, "Let one of several managers work, and the others wait.")
-	flag.StringVar(&options.LeaderElectionNamespace, "leader-election-namespace", "", "Where the lease is; by default the manager's own namespace.")
+	flag.BoolVar(&options.Standalone, "standalone", false, "Replace ToolHive's operator, on scopegate's own CRDs: write the whole status and run the auth servers. By default the manager works beside ToolHive's operator.")
+	flag.BoolVar(&clean, "cleanup", false, "Remove the condition from every object and exit. Run this before you delete the guard's manifest.")
+	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, separated by commas; all if empty.")
+	flag.StringVar(&defaults, "default-scopes", "", "The scopes that the auth server supports if none are configured, separated by spaces; by default "+strings.Join(toolhive.DefaultScopes, " ")+". Not in standalone mode.")
+	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "The namespace of the manager, by default $POD_NAMESPACE. The guard tries its policies there by dry run.")
+	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "The address that serves metrics; 0 disables it.")
+	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, only to clients that the API server authorizes to get /metrics.")
+	flag.StringVar(&options.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "The address that serves /healthz and /readyz; 0 disables it.")
+	flag.StringVar(&options.PprofBindAddress, "pprof-bind-address", "0", "The address that serves net/http/pprof; 0 disables it.")
+	flag.BoolVar(&options.LeaderElect, "leader-elect", false, "Elect a leader among several managers; the others wait.")
+	flag.StringVar(&options.LeaderElectionNamespace, "leader-election-namespace", "", "The namespace of the lease; by default the manager's own.")
 	flag.StringVar(&options.AuthServerImage, "auth-server-image", "scopegate-authserver:latest", "The image of auth servers in standalone mode.")
-	flag.IntVar(&options.Concurrency, "concurrency", operator.DefaultConcurrency, "How many objects of each kind are reconciled at a time.")
+	flag.IntVar(&options.Concurrency, "concurrency", operator.DefaultConcurrency, "The number of objects of each kind that are reconciled concurrently.")
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
@@ -60,7 +60,7 @@ func run() error {
 	}
 	logger := zap.New(zap.UseFlagOptions(&logging))
 	ctrl.SetLogger(logger)
-	// By klog the client libraries log, and by default in a form of their own.
+	// The client libraries log through klog, which has its own format by default.
 	klog.SetLogger(logger)
 
 	ctx := ctrl.SetupSignalHandler()
@@ -83,9 +83,9 @@ func check(options operator.Options, clean bool) error {
 	case flag.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; see --help for the flags", flag.Arg(0))
 	case clean && options.Standalone:
-		return fmt.Errorf("--cleanup is for the guard: standalone mode leaves nothing that its CRDs do not take along; remove one of the two flags")
+		return fmt.Errorf("--cleanup is for the guard: in standalone mode everything is deleted with the CRDs; remove one of the two flags")
 	case len(options.DefaultScopes) > 0 && options.Standalone:
-		return fmt.Errorf("--default-scopes is for the guard: standalone mode tells its auth servers which scopes they support; remove one of the two flags")
+		return fmt.Errorf("--default-scopes is for the guard: standalone mode configures the scopes of its auth servers; remove one of the two flags")
 	case clean && options.OwnNamespace == "":
 		return fmt.Errorf("--namespace is empty: name the namespace that the guard is installed in")
 	case options.Standalone && options.AuthServerImage == "":
@@ -93,7 +93,7 @@ func check(options operator.Options, clean bool) error {
 	}
 	for _, namespace := range options.Namespaces {
 		if strings.TrimSpace(namespace) != namespace || namespace == "" {
-			return fmt.Errorf("--watch-namespaces has %q: write names with commas, and no spaces, between them", namespace)
+			return fmt.Errorf("--watch-namespaces has %q: separate the names by commas, without spaces", namespace)
 		}
 	}
 	return nil

@@ -140,7 +140,7 @@ func TestCheck(t *testing.T) {
 			admits.Spec.Validations[i].Expression = "true"
 		}
 		expect.NoError(t, cluster.Client.Update(t.Context(), admits))
-		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it has to reject: an MCPExternalAuthConfig"))
+		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it must reject: an MCPExternalAuthConfig"))
 		cluster.Delete(t, objects...)
 		awaitCheck(t, checker, name, "is not reported any more", unreported)
 	})

@@ -156,7 +156,7 @@ func TestHeld(t *testing.T) {
 	cluster.Create(t, configMap)
 	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held: ") })
 	was, is := testenv.Valid(before), testenv.Valid(held)
-	if want := "held: what runs goes on with its last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
+	if want := "held: pods keep running with the last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
 		t.Errorf("got %+v, want the time of before and the message %q", is, want)
 	}
 	cluster.Delete(t, configMap)

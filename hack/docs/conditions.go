@@ -11,7 +11,7 @@ import (
 
 const conditionsHead = `# Conditions
 
-The conditions that scopegate writes into ` + "`status.conditions`" + `. Types and reasons are API.
+The conditions that scopegate writes into ` + "`status.conditions`" + `. Their types and reasons are API.
 
 `
 
@@ -51,8 +51,8 @@ func conditionsPage() (string, error) {
 	return strings.TrimRight(page.String(), "\n") + "\n", nil
 }
 
-// constantsOf reads the constants of a declaration. Their comments speak of them
-// by their Go names; readers of the page know the values.
+// constantsOf reads the constants of a declaration. Their comments use the Go
+// names, but readers of the page know the values.
 func constantsOf(group *ast.GenDecl) ([]constant, error) {
 	var found []constant
 	for _, spec := range group.Specs {
@@ -74,7 +74,7 @@ func constantsOf(group *ast.GenDecl) ([]constant, error) {
 	return found, nil
 }
 
-// oneLine is a comment's text, with values in place of the constants' Go names.
+// oneLine returns a comment's text, with values in place of the constants' Go names.
 func oneLine(comment *ast.CommentGroup) string {
 	words := strings.Fields(comment.Text())
 	for i, word := range words {

@@ -19,35 +19,35 @@ import (
 
 const metricsHead = `# Metrics
 
-The metrics that scopegate serves. [Monitoring](how-to/monitoring.md) says how to scrape them, and has the alerts and the dashboard.
+The metrics that scopegate serves. [Monitoring](how-to/monitoring.md) explains how to scrape them, and has the alerts and the dashboard.
 
 ## Scopegate's own
 
-Names and labels are API. All are gauges. The manager counts the first two from its cache when it is scraped. Every manager reports the same; ` + "`max by`" + ` merges them.
+Names and labels are API. All metrics are gauges. At each scrape, the manager counts the first two from its cache. All managers report the same values; merge them with ` + "`max by`" + `.
 
 `
 
 const standardHead = `
 ## What every manager serves
 
-Of the metrics of controller-runtime and of Go, those that the [alerts](../config/monitoring/prometheusrule.yaml) and the
-[dashboard](../config/monitoring/grafana/scopegate.json) use.
+The [alerts](../config/monitoring/prometheusrule.yaml) and the [dashboard](../config/monitoring/grafana/scopegate.json) use these metrics of
+controller-runtime and of Go.
 
 `
 
 const apiServerHead = `
 ## The API server's own
 
-The API server counts what the guard's policies decide, with ` + "`scopegate-…`" + ` in the label ` + "`policy`" + `. It does not count an edit that a policy admits.
+The API server counts the decisions of the guard's policies, with ` + "`scopegate-…`" + ` in the label ` + "`policy`" + `. It does not count an edit that a policy admits.
 
 | metric | labels |
 | --- | --- |
 `
 
 const objectsHead = `
-## One series an object
+## One series for each object
 
-From kube-state-metrics with [this configuration](../config/monitoring/kube-state-metrics/config.yaml). The value is the time of the last transition.
+kube-state-metrics serves these metrics with [this configuration](../config/monitoring/kube-state-metrics/config.yaml). The value is the time of the last transition.
 
 | metric | kinds | labels |
 | --- | --- | --- |
@@ -64,7 +64,7 @@ type described struct {
 	labels     []string
 }
 
-// descriptionParts finds the parts of a description, which has no other access.
+// descriptionParts finds the parts of a description, which has no accessors.
 var descriptionParts = regexp.MustCompile(`^Desc\{fqName: "(.*?)", help: "(.*?)"(?:, unit: ".*?")?, constLabels: \{.*?\}, variableLabels: \{(.*?)\}(?:, .*)?\}$`)
 
 func describe(collector prometheus.Collector) ([]described, error) {
@@ -77,7 +77,7 @@ func describe(collector prometheus.Collector) ([]described, error) {
 	for description := range descriptions {
 		parts := descriptionParts.FindStringSubmatch(description.String())
 		if parts == nil {
-			return nil, fmt.Errorf("a description in another form: %s", description)
+			return nil, fmt.Errorf("unexpected form of a description: %s", description)
 		}
 		metric := described{name: parts[1], help: strings.ReplaceAll(parts[2], `\"`, `"`)}
 		for label := range strings.SplitSeq(parts[3], ",") {
@@ -127,7 +127,7 @@ func metricsPage() (string, error) {
 		if strings.HasPrefix(name, "apiserver_") {
 			fmt.Fprintf(&page, "| `%s` | %s |\n", name, apiServerLabels)
 		} else if !strings.HasPrefix(name, "scopegate_") {
-			return "", fmt.Errorf("an alert or the dashboard asks for %s, which nobody here serves", name)
+			return "", fmt.Errorf("an alert or the dashboard uses %s, which no collector here serves", name)
 		}
 	}
 	page.WriteString(objectsHead)
@@ -137,10 +137,10 @@ func metricsPage() (string, error) {
 	return page.String(), nil
 }
 
-// selector finds the name of a metric in a query, where every one has a matcher.
+// selector finds the name of a metric in a query. All queries have a matcher.
 var selector = regexp.MustCompile(`([a-z_]+)\{`)
 
-// askedFor returns the metrics that the alerts and the dashboard ask for.
+// askedFor returns the metrics that the alerts and the dashboard use.
 func askedFor() (map[string]bool, error) {
 	asked := map[string]bool{}
 	for _, path := range []string{"config/monitoring/prometheusrule.yaml", "config/monitoring/grafana/scopegate.json"} {

@@ -16,18 +16,18 @@ import (
 
 const rulesHead = `# Static rules
 
-The CEL rules of scopegate's CRDs, in both versions. The API server itself evaluates them, whether scopegate's manager runs or not. ToolHive's CRDs have other rules; there the [guard](guard.md)'s policies do the job, for [other refusals at start](guard.md#other-refusals-at-start) one that is optional.
+The CEL rules of scopegate's CRDs, in both versions. The API server evaluates them, even if scopegate's manager does not run. ToolHive's CRDs have other rules. On ToolHive's CRDs, the policies of the [guard](guard.md) replace these rules; the policy for [other refusals at start](guard.md#other-refusals-at-start) is optional.
 
-Each rule has an id. It is the name of the rule's folder of examples, ` + "`test/testdata/<kind>/<id>`" + `, which has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
+Each rule has an id. It is the name of the folder with the rule's examples, ` + "`test/testdata/<kind>/<id>`" + `. The folder has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
 
-A rule does not lock an object that was stored before it: the object can be edited until a value that the rule reads changes (ratcheting). The API server ratchets most rules: they admit an edit that does not change
+Rules ratchet: an object that was stored before a rule stays editable until a value that the rule reads changes. The API server ratchets most rules itself: they admit an edit that does not change
 ` + "`self`" + `, the object that has the rule. Native ratcheting does not work on schemaless content, so rules on such objects ratchet by hand, with ` + "`oldSelf`" + `.
 
-The cost is the API server's estimate for the worst case, and its share of the 10,000,000 that an expression may cost. In a list it is for the most entries that the list may have.
+The cost is the API server's estimate for the worst case. The share is of the 10,000,000 that an expression may cost. For a rule within a list, the estimate assumes that the list has its maximum number of entries.
 
 `
 
-// rule is a rule with all of its places.
+// rule is a rule with all places in the CRDs that have it.
 type rule struct {
 	id     string
 	places []corpus.Tested
@@ -54,14 +54,14 @@ package lint
 var staticRules = map[string]string{
 `
 
-// ruleIDs is the source of the linter's table of rules.
+// ruleIDs returns the Go source of the linter's table of rules.
 func ruleIDs(rules []rule) (string, error) {
 	var source strings.Builder
 	source.WriteString(ruleIDsHead)
 	for _, rule := range rules {
 		for _, place := range rule.places {
 			if place.Message != rule.places[0].Message {
-				return "", fmt.Errorf("%s has the messages %q and %q: it needs one", rule.id, rule.places[0].Message, place.Message)
+				return "", fmt.Errorf("%s has two messages, %q and %q: it may have only one", rule.id, rule.places[0].Message, place.Message)
 			}
 		}
 		fmt.Fprintf(&source, "%q: %q,\n", rule.id, rule.places[0].Message)
@@ -71,7 +71,7 @@ func ruleIDs(rules []rule) (string, error) {
 	return string(text), err
 }
 
-// allRules returns the rules in the order of their ids, as the cases name them.
+// allRules returns the rules, sorted by id. The folders of the cases give the ids.
 func allRules() ([]rule, error) {
 	cases, err := corpus.Load(os.DirFS("test/testdata"))
 	if err != nil {
@@ -91,7 +91,7 @@ func allRules() ([]rule, error) {
 		for _, tested := range corpus.Mutate(schema, rules, cases) {
 			ids := tested.IDs()
 			if len(ids) != 1 {
-				return nil, fmt.Errorf("%s has the ids %v: it needs reject cases in one folder of test/testdata", tested, ids)
+				return nil, fmt.Errorf("%s has the ids %v: put its reject cases into one folder of test/testdata", tested, ids)
 			}
 			if byID[ids[0]] == nil {
 				byID[ids[0]] = &rule{id: ids[0]}
@@ -139,7 +139,7 @@ func (r rule) write(page *strings.Builder) {
 	page.WriteString("```\n")
 }
 
-// causeText is a cause as kubectl prints it.
+// causeText formats a cause as kubectl prints it.
 func causeText(cause metav1.StatusCause) string { return cause.Field + ": " + cause.Message }
 
 func cost(cost uint64) string {

@@ -18,55 +18,57 @@ import (
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
-// Installation is what is installed of the guard, and for which namespaces.
+// Installation describes which parts of the guard are installed, and for which
+// namespaces.
 type Installation struct {
 	versions.Found
 	Installed
-	// Denies select the namespaces in which a policy denies, Holds those of the hold.
+	// Denies select the namespaces in which a policy denies, Holds those in which
+	// the hold applies.
 	Denies, Holds Selectors
-	// Namespaces are their labels.
+	// Namespaces has the labels of each namespace, by name.
 	Namespaces map[string]labels.Set
 }
 
-// Installed is what is installed of the guard, as reports have it.
+// Installed lists the installed parts of the guard, in the form of the reports.
 type Installed struct {
-	// Policies are the names of the validating policies that are bound, in order.
+	// Policies are the names of the validating policies with a binding, sorted.
 	Policies []string `json:"policies"`
-	// Mode of namespaces without the label, absent without policies.
+	// Mode is the mode of namespaces without the label, absent without policies.
 	Mode string `json:"mode,omitempty"`
-	// Hold is installed, absent, or not-available where the API server has no
-	// MutatingAdmissionPolicy; "" where it can't be told.
+	// Hold is installed, absent, or not-available if the API server has no
+	// MutatingAdmissionPolicy; "" if unknown.
 	Hold string `json:"hold,omitempty"`
-	// StartUp reports whether the policy on other refusals at start is bound.
+	// StartUp is true if the start-up policy has a binding.
 	StartUp bool `json:"startUp,omitempty"`
 }
 
-// String is the line for people.
+// String returns a line for people.
 func (i Installed) String() string {
 	startUp := map[bool]string{true: ", start-up: installed"}[i.StartUp]
 	return fmt.Sprintf("guard: %d of %d policies, default mode: %s, hold: %s%s", len(i.Policies), len(guard.ValidatingPolicies),
 		cmp.Or(i.Mode, "none"), cmp.Or(i.Hold, "unknown"), startUp)
 }
 
-// Selectors select what one of them selects.
+// Selectors match labels that at least one of them matches.
 type Selectors []labels.Selector
 
 func (s *Selectors) add(match *admissionv1.MatchResources) {
 	if match == nil || match.NamespaceSelector == nil {
 		*s = append(*s, labels.Everything())
 	} else if selector, err := metav1.LabelSelectorAsSelector(match.NamespaceSelector); err == nil {
-		// The API server stores no other.
+		// The API server rejects invalid selectors.
 		*s = append(*s, selector)
 	}
 }
 
-// Match reports whether they select what has labels.
+// Match reports whether a selector matches the labels in set.
 func (s Selectors) Match(set labels.Set) bool {
 	return slices.ContainsFunc(s, func(selector labels.Selector) bool { return selector.Matches(set) })
 }
 
-// Installation returns what is installed of the guard. It adds to hidden what could not
-// be read.
+// Installation returns the installed parts of the guard. It adds to hidden what
+// could not be read.
 func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (Installation, error) {
 	installed := Installation{}
 	var err error
@@ -111,8 +113,8 @@ func bindings(kind string) schema.GroupVersionResource {
 	return admissionv1.SchemeGroupVersion.WithResource(kind + "admissionpolicybindings")
 }
 
-// Namespaces returns the labels of a namespace; an empty one stands for all. It adds to
-// hidden what could not be read.
+// Namespaces returns the labels of a namespace, or of all namespaces if namespace
+// is empty. It adds to hidden what could not be read.
 func (c *Cluster) Namespaces(ctx context.Context, namespace string, hidden map[string]string) (map[string]labels.Set, error) {
 	found := map[string]labels.Set{}
 	resource := corev1.SchemeGroupVersion.WithResource("namespaces")
@@ -127,8 +129,8 @@ func (c *Cluster) Namespaces(ctx context.Context, namespace string, hidden map[s
 	return found, hide(hidden, "labels of namespaces", err)
 }
 
-// versions returns those of Kubernetes and, by the labels of its operator's Deployment,
-// of ToolHive.
+// versions returns the version of Kubernetes, and of ToolHive by a label of its
+// operator's Deployment.
 func (c *Cluster) versions(ctx context.Context, hidden map[string]string) (versions.Found, error) {
 	kubernetes, err := discovery.NewDiscoveryClient(c.raw).ServerVersionWithContext(ctx)
 	if err != nil {

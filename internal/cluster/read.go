@@ -1,7 +1,7 @@
-// Package cluster reads of a cluster what its pairs of configs and consumers are
-// validated by, in standalone mode and on ToolHive's CRDs. It needs no more than the
-// right to list the objects. What a user may not read is noted rather than refused.
-// The packages tree and check are views of what it reads.
+// Package cluster reads from a cluster the objects that determine its pairs of
+// configs and consumers, in standalone mode and with ToolHive's CRDs. It needs
+// only permission to list them. It notes what the user may not read, and does not
+// fail. The packages tree and check present the result.
 package cluster
 
 import (
@@ -29,18 +29,18 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-// Cluster is a way to a cluster.
+// Cluster is a client for a cluster.
 type Cluster struct {
 	client   dynamic.Interface
 	metadata metadata.Interface
 	raw      *rest.RESTClient
 	defaults []string
-	// mode is found out by the first read.
+	// mode is determined by the first Read.
 	mode Mode
 }
 
-// New returns the way to the cluster that cfg names. defaultScopes are what an auth
-// server supports that is told no scopes.
+// New returns a client for the cluster of cfg. defaultScopes are the scopes that
+// an auth server supports if none are configured.
 func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
 	cfg = rest.CopyConfig(cfg)
 	// API Priority and Fairness is the limit.
@@ -57,7 +57,8 @@ func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
 	return &Cluster{client: client, metadata: changes, raw: raw, defaults: defaultScopes}, err
 }
 
-// Read returns what the cluster holds; an empty namespace stands for all.
+// Read returns the content of a namespace, or of the whole cluster if namespace
+// is empty.
 func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error) {
 	if c.mode == "" {
 		own, err := crds.Own(openapi.NewClient(c.raw))
@@ -124,7 +125,8 @@ func resource(name string) schema.GroupVersionResource {
 	return v1beta1.GroupVersion.WithResource(name)
 }
 
-// hide adds to hidden what the user may not read. What is not there is no error either.
+// hide adds to hidden what the user may not read. A missing resource is not an
+// error either.
 func hide(hidden map[string]string, what string, err error) error {
 	switch {
 	case apierrors.IsForbidden(err):
@@ -136,8 +138,8 @@ func hide(hidden map[string]string, what string, err error) error {
 	return err
 }
 
-// each passes on the objects of a resource, in the order of namespaces and names; an
-// empty namespace stands for all.
+// each calls do for the objects of a resource, ordered by namespace and name. An
+// empty namespace means all.
 func each[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource, namespace string, do func(*T)) error {
 	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return c.client.Resource(resource).Namespace(namespace).List(ctx, options)

@@ -14,50 +14,54 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// Mode is who runs the workloads.
+// Mode tells which operator runs the workloads.
 type Mode string
 
 // The modes, as reports name them.
 const (
-	// Standalone is a cluster with scopegate's own CRDs.
+	// Standalone means that the cluster has scopegate's own CRDs.
 	Standalone Mode = "standalone"
-	// Guard is a cluster with ToolHive's CRDs, whether the guard is there or not.
+	// Guard means that the cluster has ToolHive's CRDs, with or without the
+	// guard.
 	Guard Mode = "guard"
 )
 
-// Snapshot is what a cluster, or a namespace of it, holds, by kinds, namespaces and names.
+// Snapshot has the objects of a cluster or a namespace, ordered by kind,
+// namespace and name.
 type Snapshot struct {
 	Mode      Mode
 	Configs   []*v1beta1.MCPExternalAuthConfig
 	Consumers []*Consumer
-	// Hidden says of what could not be read why that is.
+	// Hidden maps what could not be read to the reason.
 	Hidden map[string]string
 }
 
-// Consumer is a consumer as the cluster holds it.
+// Consumer is a consumer with its stored state.
 type Consumer struct {
 	resolve.Consumer
 	Generation int64
 	Status     *v1alpha1.Status
-	// RunConfigs and Deployments are those that it owns, on ToolHive's CRDs.
+	// RunConfigs and Deployments are owned by the consumer. Only with ToolHive's
+	// CRDs.
 	RunConfigs  []RunConfig
 	Deployments []*appsv1.Deployment
 }
 
 // RunConfig is a ConfigMap into which ToolHive's operator writes a run config.
 type RunConfig struct {
-	// Name of the ConfigMap.
+	// Name is the name of the ConfigMap.
 	Name string
-	// Servers are the auth servers in it: none where its consumer runs none.
+	// Servers are the auth servers in the ConfigMap; empty if its consumer runs
+	// none.
 	Servers []toolhive.AuthServer
-	// Err is why it can't be decoded.
+	// Err is the decoding error, if any.
 	Err error
-	// Held reports that the guard keeps its last good config.
+	// Held is true if the guard keeps the last good run config.
 	Held bool
 }
 
-// RunConfigOf decodes a ConfigMap, and reports whether it is one for run configs: by
-// its keys or, where it has none yet, by ToolHive's label.
+// RunConfigOf decodes a ConfigMap, and reports whether it is one for run configs:
+// by its keys, or by ToolHive's label if it has no keys yet.
 func RunConfigOf(configMap *corev1.ConfigMap, defaultScopes []string) (RunConfig, bool) {
 	_, isJSON := configMap.Data[toolhive.RunConfigKey]
 	_, isYAML := configMap.Data[toolhive.AuthServerConfigKey]
@@ -73,7 +77,8 @@ type Pair struct {
 	Consumer *Consumer
 }
 
-// Pairs resolves every consumer that runs an auth server, or would.
+// Pairs returns the pair of every consumer that runs an auth server, or would run
+// one.
 func (s *Snapshot) Pairs() []Pair {
 	configs := map[types.NamespacedName]*v1beta1.MCPExternalAuthConfig{}
 	for _, config := range s.Configs {
@@ -81,7 +86,7 @@ func (s *Snapshot) Pairs() []Pair {
 	}
 	var pairs []Pair
 	for _, consumer := range s.Consumers {
-		// The function finds in memory and never fails.
+		// The lookup is in memory and never fails.
 		pair, _ := resolve.Resolve(consumer.Consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 			return configs[types.NamespacedName{Namespace: consumer.Namespace, Name: name}], nil
 		})
@@ -92,7 +97,7 @@ func (s *Snapshot) Pairs() []Pair {
 	return pairs
 }
 
-// Notes say what could not be read and why, in order.
+// Notes returns what could not be read and why, sorted.
 func (s *Snapshot) Notes() []string {
 	var notes []string
 	for what, why := range s.Hidden {

@@ -10,8 +10,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Changes returns a channel that has an item whenever something has changed of what was
-// read, until ctx is done.
+// Changes returns a channel that receives an item after changes of the objects
+// that Read returned, until ctx is done.
 func (c *Cluster) Changes(ctx context.Context, namespace string, read *Snapshot) (<-chan struct{}, error) {
 	changed := make(chan struct{}, 1)
 	notify := func() {
@@ -28,8 +28,8 @@ func (c *Cluster) Changes(ctx context.Context, namespace string, read *Snapshot)
 		}
 	}
 	for _, resource := range resources {
-		// The package of client-go that makes such informers would make every command
-		// start with a third more memory.
+		// The client-go package with such informers would increase the memory of
+		// every command by a third.
 		client := c.metadata.Resource(resource).Namespace(namespace)
 		informer := cache.NewSharedInformer(&cache.ListWatch{
 			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return client.List(ctx, o) },

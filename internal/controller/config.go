@@ -29,7 +29,7 @@ func (r *configReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile evaluates a config for all of its consumers.
+// Reconcile writes the verdict on a config and all of its consumers.
 func (r *configReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	config := &v1beta1.MCPExternalAuthConfig{}
 	if found, err := r.get(ctx, request.Namespace, request.Name, config); err != nil || !found {

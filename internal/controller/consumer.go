@@ -22,8 +22,8 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// consumerReconciler writes the status of every object of one kind of
-// consumers, and rolls out their auth servers.
+// consumerReconciler writes the status of every consumer of one kind, and rolls
+// out their auth servers.
 type consumerReconciler struct {
 	lookup
 	writer
@@ -42,7 +42,8 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile evaluates a consumer, and rolls out its auth server or holds it.
+// Reconcile writes the verdict on a consumer, and rolls out its auth server or
+// holds the rollout.
 func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
@@ -60,8 +61,8 @@ func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Re
 	return reconcile.Result{}, errors.Join(rolloutErr, r.write(ctx, object, conditions))
 }
 
-// rollOut does what the verdict allows and returns Ready and Stalled. An error
-// is for a retry, and the conditions report it.
+// rollOut rolls out if the verdict allows it, and returns Ready and Stalled. It
+// returns errors for a retry; the conditions report them as well.
 func (r *consumerReconciler) rollOut(ctx context.Context, object status.Object, pair resolve.Pair) ([]metav1.Condition, error) {
 	if pair.Verdict.State == resolve.NoAuthServer {
 		if pair.Consumer.References() {
@@ -86,7 +87,7 @@ func (r *consumerReconciler) rollOut(ctx context.Context, object status.Object, 
 	case errors.As(err, &conflict):
 		return status.Held(pair, v1alpha1.ReasonNameConflict, conflict.Error(), false), nil
 	case apierrors.IsConflict(err):
-		// Somebody wrote at the same time: the retry sees what.
+		// Somebody else wrote at the same time; the retry reads the result.
 		return status.Kept(object), err
 	case err != nil:
 		return status.RolloutFailed(err), err

@@ -1,10 +1,10 @@
-// Package controller keeps the statuses of all four kinds true, and rolls out
-// what the gate lets through. A reconciler is: get, decide, one write.
+// Package controller maintains the statuses of all four kinds, and rolls out what
+// the gate accepts. A reconciler gets, decides, and writes once.
 //
-// Reconcilers are level-triggered. Every lookup is by field index (index.go),
-// and every object that a decision reads is watched (watch.go), so nothing is
-// requeued by the clock. Objects of the cache are read without being copied:
-// nothing in this package changes one.
+// Reconcilers are level-triggered. Every lookup uses a field index (index.go),
+// and every object that a decision reads is watched (watch.go), so there is no
+// periodic requeue. Objects from the cache are not copied, so this package must
+// not modify them.
 //
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs;mcpoidcconfigs,verbs=list;watch
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpservers;mcpremoteproxies;virtualmcpservers,verbs=get;list;watch

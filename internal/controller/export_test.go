@@ -11,15 +11,15 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 )
 
-// Write is the end of every reconcile.
+// Write is the last step of every reconcile.
 type Write func(ctx context.Context, object status.Object, conditions []metav1.Condition) error
 
-// StandaloneWrite is that of standalone mode.
+// StandaloneWrite returns the Write of standalone mode.
 func StandaloneWrite(c client.Client, recorder events.EventRecorder) Write {
 	return writer{conditions: statusWriter{c}, recorder: recorder}.write
 }
 
-// GuardWrite is that of guard mode.
+// GuardWrite returns the Write of guard mode.
 func GuardWrite(c client.Client, recorder events.EventRecorder) Write {
 	return writer{conditions: condition.NewWriter(c, nil), recorder: recorder}.write
 }

@@ -20,14 +20,13 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// byOwner indexes the ConfigMaps that the guard holds by the workload that they
-// are of.
+// byOwner indexes the held ConfigMaps by the workload that owns them.
 const byOwner = "owner"
 
-// SetupGuard adds the reconcilers of guard mode to a manager, whose cache has of
-// ConfigMaps only those that are held. They write the one condition, and no
-// workload: ToolHive's operator does. defaults are what an auth server supports that
-// is told no scopes. conditions returns the writer of a kind.
+// SetupGuard adds the reconcilers of guard mode to a manager whose cache has only
+// the held ConfigMaps. The reconcilers write one condition and leave the
+// workloads to ToolHive's operator. defaults are the scopes that an auth server
+// supports if none are configured. conditions returns the writer of a kind.
 func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, defaults []string, conditions func(kind string) *condition.Writer) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), byConfig); err != nil {
 		return err
@@ -52,7 +51,7 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventReco
 	return nil
 }
 
-// conditionReconciler writes the condition of every object of one kind of consumers.
+// conditionReconciler writes the condition of every consumer of one kind.
 type conditionReconciler struct {
 	lookup
 	writer
@@ -68,7 +67,7 @@ func (r *conditionReconciler) setup(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// Reconcile validates the baseline of a consumer.
+// Reconcile writes the verdict on the baseline of a consumer.
 func (r *conditionReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.new()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
@@ -99,7 +98,7 @@ func (r *conditionReconciler) held(ctx context.Context, consumer resolve.Consume
 	held.SetGroupVersionKind(configMapKind.GroupVersion().WithKind("ConfigMapList"))
 	err := r.List(ctx, held, client.InNamespace(consumer.Namespace), client.MatchingFields{byOwner: owner(consumer.Kind, consumer.Name)}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return false, fmt.Errorf("finding what is held of %s: %w", consumer, err)
+		return false, fmt.Errorf("finding the held ConfigMaps of %s: %w", consumer, err)
 	}
 	return len(held.Items) > 0, nil
 }

@@ -14,16 +14,17 @@ import (
 
 // Field indexes of consumers.
 const (
-	// byConfig indexes by the names of the MCPExternalAuthConfigs that are
-	// referenced.
+	// byConfig indexes consumers by the names of the MCPExternalAuthConfigs that
+	// they reference.
 	byConfig = "config"
-	// byOIDCConfig indexes by the name of the MCPOIDCConfig that is referenced.
+	// byOIDCConfig indexes consumers by the name of the MCPOIDCConfig that they
+	// reference.
 	byOIDCConfig = "oidcConfig"
-	// byChild indexes by the name of the Deployment and the Service.
+	// byChild indexes consumers by the name of their Deployment and Service.
 	byChild = "child"
 )
 
-// kind is one of the kinds of consumers.
+// kind is a kind of consumer.
 type kind struct {
 	name    string
 	new     func() status.Object
@@ -48,7 +49,7 @@ var indexed = map[string]func(resolve.Consumer) []string{
 	byChild:      func(c resolve.Consumer) []string { return []string{rollout.ChildName(c)} },
 }
 
-// addIndexes makes fields of every consumer searchable.
+// addIndexes adds field indexes on every kind of consumer.
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, fields ...string) error {
 	for _, kind := range kinds {
 		for _, field := range fields {

@@ -16,12 +16,13 @@ import (
 // lookup reads the cache.
 type lookup struct {
 	client.Reader
-	// defaults are those of auth servers, if others than the known ones.
+	// defaults are the default scopes of auth servers, if they differ from
+	// toolhive.DefaultScopes.
 	defaults []string
 }
 
-// consumerOf returns the consumer that object is, and false where its kind runs
-// no auth server.
+// consumerOf returns object as a consumer, and false if its kind runs no auth
+// server.
 func (l lookup) consumerOf(object any) (resolve.Consumer, bool) {
 	consumer, ok := resolve.ConsumerOf(object)
 	if len(l.defaults) > 0 {
@@ -30,7 +31,7 @@ func (l lookup) consumerOf(object any) (resolve.Consumer, bool) {
 	return consumer, ok
 }
 
-// get reads an object without copying it. It returns false where there is none.
+// get reads an object without copying it, and reports whether it exists.
 func (l lookup) get(ctx context.Context, namespace, name string, into client.Object) (bool, error) {
 	err := l.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, into, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
@@ -42,7 +43,7 @@ func (l lookup) get(ctx context.Context, namespace, name string, into client.Obj
 	return true, nil
 }
 
-// configs finds the MCPExternalAuthConfigs of a namespace.
+// configs returns a lookup of the MCPExternalAuthConfigs in a namespace.
 func (l lookup) configs(ctx context.Context, namespace string) resolve.Configs {
 	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		config := &v1beta1.MCPExternalAuthConfig{}
@@ -53,7 +54,7 @@ func (l lookup) configs(ctx context.Context, namespace string) resolve.Configs {
 	}
 }
 
-// consumers finds the consumers of a kind by a field index.
+// consumers returns the consumers of a kind whose indexed field has a value.
 func (l lookup) consumers(ctx context.Context, kind kind, namespace, field, value string) ([]resolve.Consumer, error) {
 	list := kind.newList()
 	if err := l.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value}, client.UnsafeDisableDeepCopy); err != nil {
@@ -69,7 +70,7 @@ func (l lookup) consumers(ctx context.Context, kind kind, namespace, field, valu
 	return consumers, err
 }
 
-// pairs returns the pairs of every consumer that references a config.
+// pairs returns the pairs of all consumers that reference a config.
 func (l lookup) pairs(ctx context.Context, namespace, config string) ([]resolve.Pair, error) {
 	configs := l.configs(ctx, namespace)
 	var pairs []resolve.Pair

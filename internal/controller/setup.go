@@ -17,8 +17,8 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// Setup adds the indexes and the four reconcilers of standalone mode to a manager.
-// authServerImage is what the Deployments run.
+// Setup adds the indexes and the four reconcilers of standalone mode to a
+// manager. authServerImage is the image of the Deployments.
 func Setup(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, authServerImage string) error {
 	fields := []string{byConfig, byOIDCConfig, byChild}
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), fields...); err != nil {
@@ -43,12 +43,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder,
 	return nil
 }
 
-// longestRetry is how long a reconcile that fails again and again waits at most:
-// once what made it fail is over, nobody waits longer for it.
+// longestRetry is the longest wait before a retry, so that a reconcile resumes
+// soon after its cause of failure is gone.
 const longestRetry = 30 * time.Second
 
-// retrying are the options of every controller: the default's first wait, but not
-// its last, of a quarter of an hour.
+// retrying returns the options of every controller: the default first wait, but a
+// shorter maximum than the default of about a quarter of an hour.
 func retrying() controller.Options {
 	return controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, longestRetry)}
 }

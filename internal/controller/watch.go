@@ -16,17 +16,17 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-// specChanged lets an object through when it comes, goes or changes its spec.
-// It is for the kinds that a reconciler reads, not for its own: the status
-// events of its own kind are what repairs a stale write.
+// specChanged accepts the creation, the deletion and a spec change of an object.
+// It is for the kinds that a reconciler reads, not for its own kind: the status
+// events of its own kind repair a stale write.
 var specChanged = predicate.GenerationChangedPredicate{}
 
-// createdOrDeleted lets an object through of which only its existence is read.
+// createdOrDeleted is for objects of which only the existence matters.
 var createdOrDeleted = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
-// watchFromStart watches kinds as soon as the cache starts, as it does those
-// with an index. A controller would do so only when all of those are listed, and
-// a list takes the API server a second whatever its length.
+// watchFromStart watches kinds as soon as the cache starts, like the kinds with
+// an index. A controller would watch them only after those are listed, and a list
+// takes the API server a second, whatever its length.
 func watchFromStart(ctx context.Context, informers cache.Informers, objects ...client.Object) error {
 	for _, object := range objects {
 		if _, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
@@ -36,8 +36,8 @@ func watchFromStart(ctx context.Context, informers cache.Informers, objects ...c
 	return nil
 }
 
-// toConfigs maps a consumer to the configs that it references. Both the old and
-// the new object of an update are mapped, so a moved reference wakes both ends.
+// toConfigs maps a consumer to the configs that it references. It maps both the
+// old and the new object of an update, so a moved reference wakes both configs.
 func toConfigs() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
 		consumer, ok := resolve.ConsumerOf(object)
@@ -48,8 +48,8 @@ func toConfigs() handler.EventHandler {
 	})
 }
 
-// toPeers maps a config to the configs that share a consumer with it: whether
-// two references conflict depends on both ends.
+// toPeers maps a config to the configs that share a consumer with it, because a
+// conflict of two references depends on both.
 func (l lookup) toPeers() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		var peers []string
@@ -64,8 +64,7 @@ func (l lookup) toPeers() handler.EventHandler {
 	})
 }
 
-// toConsumers maps an object to the consumers of a kind that an index finds by
-// its name.
+// toConsumers maps an object to the consumers of a kind whose field has its name.
 func (l lookup) toConsumers(kind kind, field string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		var names []string
@@ -76,12 +75,12 @@ func (l lookup) toConsumers(kind kind, field string) handler.EventHandler {
 	})
 }
 
-// consumersOrNone is consumers for a mapping, which can't return an error: one
-// of the cache's own index means that it does not exist.
+// consumersOrNone returns consumers for a mapping function, which can't return an
+// error. The cache returns an error only if the index does not exist.
 func (l lookup) consumersOrNone(ctx context.Context, kind kind, object client.Object, field string) []resolve.Consumer {
 	consumers, err := l.consumers(ctx, kind, object.GetNamespace(), field, object.GetName())
 	if err != nil {
-		log.FromContext(ctx).Error(err, "finding whom an event concerns", "object", client.ObjectKeyFromObject(object))
+		log.FromContext(ctx).Error(err, "mapping an event to consumers", "object", client.ObjectKeyFromObject(object))
 	}
 	return consumers
 }

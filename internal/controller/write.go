@@ -18,20 +18,22 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// maxNoteBytes is what the API server takes of an event's note.
+// maxNoteBytes is the maximum size of an event's note.
 const maxNoteBytes = 1024
 
-// conditionWriter writes the conditions of an object in the way of its mode.
+// conditionWriter writes the conditions of an object, in a way that depends on
+// the mode.
 type conditionWriter interface {
-	// Write makes object say conditions and reports whether it wrote. It writes only
-	// if object, which comes from the cache, is what the API server still has: so
-	// the change from what object says is made once.
+	// Write sets the conditions of object and reports whether it wrote. It writes
+	// only if object, which comes from the cache, is still the version in the API
+	// server, so that each transition is written once.
 	Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error)
-	// Forget drops what is known of an object that is gone.
+	// Forget drops the state of an object that no longer exists.
 	Forget(key client.ObjectKey)
 }
 
-// statusWriter writes the whole status: in standalone mode nobody else writes it.
+// statusWriter writes the whole status: in standalone mode it has no other
+// writer.
 type statusWriter struct{ client client.Client }
 
 func (w statusWriter) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
@@ -42,22 +44,22 @@ func (w statusWriter) Write(ctx context.Context, object status.Object, condition
 
 func (statusWriter) Forget(client.ObjectKey) {}
 
-// writer writes conditions, and then reports those that changed.
+// writer writes conditions, and then logs and records those that changed.
 type writer struct {
 	conditions conditionWriter
 	recorder   events.EventRecorder
 }
 
-// change is a condition that changed, and the type of its event.
+// change is a condition that changed, with the type of its event.
 type change struct {
 	eventType string
 	*metav1.Condition
 }
 
-// write makes object say conditions. One line of the log follows the write of each
-// transition, and one event, but of several with the same reason only that of
-// Ready; also where the cache lags and shows an object once more as it was before:
-// see conditionWriter.
+// write sets the conditions of object. After the write it logs one line and
+// records one event for each transition. If several transitions have the same
+// reason, only that of Ready gets an event. Each transition is reported once even
+// if the cache lags and returns the old object again: see conditionWriter.
 func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
 	changed, err := w.conditions.Write(ctx, object, conditions)
 	if err != nil {
@@ -71,9 +73,9 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 	for i := range conditions {
 		condition := &conditions[i]
 		old := meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type)
-		if eventType, told := transition(old, condition, stalled); told {
-			// For the same reason Ready says what another condition says, and that a
-			// rollout is held.
+		if eventType, report := transition(old, condition, stalled); report {
+			// With the same reason, the message of Ready includes that of the
+			// other condition and says that the rollout is held.
 			same := slices.IndexFunc(changes, func(c change) bool { return c.Reason == condition.Reason })
 			switch {
 			case same < 0:
@@ -91,8 +93,7 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 	return nil
 }
 
-// gone forgets an object that could not be found, unless it is for an error,
-// which it returns.
+// gone forgets an object that was not found, or returns err.
 func (w writer) gone(request reconcile.Request, err error) error {
 	if err == nil {
 		w.conditions.Forget(request.NamespacedName)
@@ -100,10 +101,11 @@ func (w writer) gone(request reconcile.Request, err error) error {
 	return err
 }
 
-// transition reports whether a condition's change is worth an event, and of which
-// type. A change is one of status or reason. The first verdict gets an event only if
-// it is bad. Bad is what a user has to mend, or what the API server rejected: waiting
-// for an object that may yet appear is not. Stalled repeats what Ready says.
+// transition reports whether a condition's change gets an event, and of which
+// type. Only a change of status or reason does. The first verdict gets an event
+// only if it is bad. A condition is bad if a user must act or the API server
+// rejected a write; waiting for an object that may still appear is not bad.
+// Stalled repeats Ready.
 func transition(old, updated *metav1.Condition, stalled bool) (string, bool) {
 	if updated.Type == v1alpha1.ConditionStalled {
 		return "", false

@@ -29,7 +29,7 @@ type written struct {
 	lines    []string
 }
 
-// as ends a reconcile that saw an object and decided on a reason.
+// as ends a reconcile that read object and decided on a reason.
 func (w *written) as(object *v1beta1.MCPServer, status metav1.ConditionStatus, reason string) {
 	w.t.Helper()
 	logger := funcr.New(func(_, line string) { w.lines = append(w.lines, line) }, funcr.Options{})
@@ -39,7 +39,8 @@ func (w *written) as(object *v1beta1.MCPServer, status metav1.ConditionStatus, r
 	}
 }
 
-func (w *written) told() (logged, recorded []string) {
+// reported returns the reasons in the log and in the events.
+func (w *written) reported() (logged, recorded []string) {
 	for _, line := range w.lines {
 		_, reason, _ := strings.Cut(line, `"reason"=`)
 		logged = append(logged, strings.Trim(reason, `"`))
@@ -59,9 +60,9 @@ func (w *written) live(object client.Object) *v1beta1.MCPServer {
 	return live
 }
 
-// TestOneTransitionIsToldOnce reconciles with a cache that shows an object as it
-// was before a write.
-func TestOneTransitionIsToldOnce(t *testing.T) {
+// TestOneTransitionIsReportedOnce reconciles with a cache that returns an object
+// from before a write.
+func TestOneTransitionIsReportedOnce(t *testing.T) {
 	const unsupported, unresolved = "BaselineScopeNotSupported", "ScopesNotResolved"
 	modes := map[string]func(client.Client, events.EventRecorder) controller.Write{"standalone": controller.StandaloneWrite, "guard": controller.GuardWrite}
 	cases := map[string]struct {
@@ -106,7 +107,7 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 				cluster.Create(t, server)
 				w.as(server, "True", "BaselineScopesSupported")
 				tc.run(w, w.live(server))
-				logged, recorded := w.told()
+				logged, recorded := w.reported()
 				expect.Equal(t, "lines of the log", tc.want, logged)
 				expect.Equal(t, "events", tc.want, recorded)
 			})
@@ -114,9 +115,9 @@ func TestOneTransitionIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestOneReasonIsToldOnce writes that a rollout is held and why, in both orders: the
-// log has both, and the one event is that which says that it is held.
-func TestOneReasonIsToldOnce(t *testing.T) {
+// TestOneReasonIsReportedOnce writes that a rollout is held and why, in both
+// orders. The log has both, and the only event says that the rollout is held.
+func TestOneReasonIsReportedOnce(t *testing.T) {
 	const reason = "BaselineScopeNotSupported"
 	why := metav1.Condition{Type: "BaselineScopesValid", Status: "False", Reason: reason, Message: "admin"}
 	held := metav1.Condition{Type: "Ready", Status: "False", Reason: reason, Message: "rollout held: admin"}

@@ -1,6 +1,6 @@
-// Package controlplane starts a real kube-apiserver and etcd on this machine,
-// and on request kube-controller-manager, with scopegate's manifests installed:
-// for the development cluster and for the tests.
+// Package controlplane starts a real kube-apiserver and etcd on this machine, and
+// optionally kube-controller-manager, with scopegate's manifests installed. The
+// development cluster and the tests use it.
 package controlplane
 
 import (
@@ -26,52 +26,53 @@ import (
 	"github.com/scopegate/scopegate/internal/operator"
 )
 
-// AssetsVariable names the folder of the binaries; `make controlplane` prints
-// it.
+// AssetsVariable is the environment variable with the folder of the binaries,
+// which `make controlplane` prints.
 const AssetsVariable = "KUBEBUILDER_ASSETS"
 
-// Namespace is where scopegate is installed.
+// Namespace is the namespace that scopegate is installed in.
 const Namespace = "scopegate-system"
 
-// The users that scopegate's manager is in a cluster.
+// The users of scopegate's manager in a cluster.
 const (
 	standaloneUser = "system:serviceaccount:" + Namespace + ":scopegate"
 	guardUser      = "system:serviceaccount:" + Namespace + ":scopegate-guard"
 )
 
-// startTimeout is how long each of the processes may take, and the CRDs: seconds,
-// but on a machine that does much else.
+// startTimeout limits the start of each process and the installation of the CRDs.
+// They take seconds, but longer on a busy machine.
 const startTimeout = 2 * time.Minute
 
-// stopTimeout is how long kube-apiserver may take to end: a second, but on a
-// machine that does much else.
+// stopTimeout limits the shutdown of kube-apiserver. It takes a second, but
+// longer on a busy machine.
 const stopTimeout = 30 * time.Second
 
-// ownGroup keeps Ctrl-C in a terminal from a process: whoever started it ends
-// it. envtest does the same.
+// ownGroup shields a process from Ctrl-C in a terminal, so that only its parent
+// stops it. envtest does the same.
 var ownGroup = &syscall.SysProcAttr{Setpgid: true}
 
-// Options are what to start.
+// Options select what to start.
 type Options struct {
-	// ControllerManager starts kube-controller-manager too, for ReplicaSets, Pods
-	// and garbage collection.
+	// ControllerManager also starts kube-controller-manager, for ReplicaSets,
+	// Pods and garbage collection.
 	ControllerManager bool
-	// GarbageCollector starts kube-controller-manager with that controller alone.
+	// GarbageCollector starts kube-controller-manager with only that controller.
 	GarbageCollector bool
-	// Guard installs what guard mode needs, and its policies, instead of standalone
-	// mode's.
+	// Guard installs the manifests and policies of guard mode instead of those of
+	// standalone mode.
 	Guard bool
-	// Bare installs nothing at all.
+	// Bare installs nothing.
 	Bare bool
-	// CRDs are installed instead of scopegate's own; empty but not nil for none.
+	// CRDs replace scopegate's own. An empty list that is not nil installs none.
 	CRDs []*apiextensionsv1.CustomResourceDefinition
 	// APIServerArgs are flags of kube-apiserver, by name without dashes.
 	APIServerArgs map[string]string
-	// Output gets what the processes print, if not nil.
+	// Output receives the output of the processes, if not nil.
 	Output io.Writer
 }
 
-// controllers are those of kube-controller-manager that are started.
+// controllers returns the controllers that kube-controller-manager runs, or ""
+// for none.
 func (o Options) controllers() string {
 	switch {
 	case o.ControllerManager:
@@ -85,9 +86,9 @@ func (o Options) controllers() string {
 
 // ControlPlane is a running control plane.
 type ControlPlane struct {
-	// Config reaches it as an administrator.
+	// Config connects as an administrator.
 	Config *rest.Config
-	// Kubeconfig is the path of a file that does the same.
+	// Kubeconfig is the path of a kubeconfig file for the same user.
 	Kubeconfig string
 	// KubectlPath is the path of kubectl.
 	KubectlPath string
@@ -98,12 +99,12 @@ type ControlPlane struct {
 	folder      string
 }
 
-// Start starts a control plane and installs the CRDs, the namespace and the
-// RBAC of scopegate. Whoever starts it must call Stop, also after ctx is done.
+// Start starts a control plane and installs scopegate's CRDs, namespace and RBAC.
+// The caller must call Stop, also after ctx is done.
 func Start(ctx context.Context, options Options) (started *ControlPlane, err error) {
 	assets := os.Getenv(AssetsVariable)
 	if assets == "" {
-		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder that it prints last", AssetsVariable)
+		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder in the last line of its output", AssetsVariable)
 	}
 	binaries := []string{"kube-apiserver", "etcd", "kubectl"}
 	controllers := options.controllers()
@@ -112,7 +113,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	}
 	for _, name := range binaries {
 		if _, err := os.Stat(filepath.Join(assets, name)); err != nil {
-			return nil, fmt.Errorf("no %s in %s=%s: run `make controlplane` and set it to the folder that it prints last", name, AssetsVariable, assets)
+			return nil, fmt.Errorf("no %s in %s=%s: run `make controlplane` and set it to the folder in the last line of its output", name, AssetsVariable, assets)
 		}
 	}
 	crds := options.CRDs
@@ -123,7 +124,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	}
 	folder, err := os.MkdirTemp("", "scopegate-")
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for the control plane: %w; set TMPDIR to a folder that you can write to", err)
+		return nil, fmt.Errorf("creating a folder for the control plane: %w; set TMPDIR to a writable folder", err)
 	}
 	c := &ControlPlane{
 		Kubeconfig:  filepath.Join(folder, "kubeconfig"),
@@ -132,20 +133,21 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		environment: &envtest.Environment{
 			BinaryAssetsDirectory: assets, CRDs: crds, ControlPlaneStopTimeout: stopTimeout,
 			ControlPlaneStartTimeout: startTimeout, CRDInstallOptions: envtest.CRDInstallOptions{MaxTime: startTimeout},
-			// Never the cluster of the user, whatever the environment says.
+			// Never use the user's cluster, whatever the environment says.
 			UseExistingCluster: ptr.To(false),
 		},
 	}
-	// envtest's own range has 254 addresses: Services of a run would use them up.
+	// envtest's own range has 254 addresses; the Services of a run would use them
+	// up.
 	arguments := c.environment.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.16.0.0/12")
-	// When it ends, kube-apiserver ends open watches only if it is given a time for
-	// it. Otherwise it waits for them, as long as for any request: a minute.
+	// On shutdown, kube-apiserver closes open watches only if this period is set.
+	// Otherwise it waits for them for a minute, as for any request.
 	arguments.Set("shutdown-watch-termination-grace-period", "1s")
 	for name, value := range options.APIServerArgs {
 		arguments.Set(name, value)
 	}
 	if c.Config, err = c.environment.Start(); err != nil {
-		// It may have failed after its processes were up.
+		// The start may have failed after the processes started.
 		return nil, errors.Join(fmt.Errorf("starting the control plane: %w", err), c.Stop())
 	}
 	c.Config.QPS = -1
@@ -176,9 +178,9 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	return c, nil
 }
 
-// install creates what is in folders: the namespace, the RBAC that scopegate's
-// manager runs under, and in guard mode the policies. Before Kubernetes 1.36 there is
-// nothing that can hold.
+// install creates the objects in folders: the namespace, the RBAC of scopegate's
+// manager, and in guard mode the policies. It skips the hold before Kubernetes
+// 1.36, which has no MutatingAdmissionPolicy v1.
 func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	admin, err := client.New(c.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
@@ -209,7 +211,7 @@ func (c *ControlPlane) startControllerManager(assets, controllers string, output
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--concurrent-gc-syncs=4",
-		// As everywhere here, API Priority and Fairness is the limit.
+		// As everywhere in scopegate, API Priority and Fairness is the limit.
 		"--kube-api-qps=-1",
 	)
 	c.manager.Stdout, c.manager.Stderr = output, output
@@ -220,8 +222,8 @@ func (c *ControlPlane) startControllerManager(assets, controllers string, output
 	return nil
 }
 
-// ManagerConfig reaches the control plane as scopegate's manager does in a
-// cluster, with the rights of its service account and no more.
+// ManagerConfig connects as scopegate's manager does in a cluster, with only the
+// permissions of its service account.
 func (c *ControlPlane) ManagerConfig() *rest.Config {
 	cfg := rest.CopyConfig(c.Config)
 	cfg.Impersonate = rest.ImpersonationConfig{
@@ -231,11 +233,11 @@ func (c *ControlPlane) ManagerConfig() *rest.Config {
 	return cfg
 }
 
-// Kubectl runs kubectl as an administrator and returns what it prints.
+// Kubectl runs kubectl as an administrator and returns its output.
 func (c *ControlPlane) Kubectl(ctx context.Context, stdin io.Reader, arguments ...string) (stdout, stderr string, err error) {
 	command := exec.CommandContext(ctx, c.KubectlPath, arguments...) //nolint:gosec // The pinned binary.
 	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig,
-		// Nothing of the user's home is read or written.
+		// Do not read or write the user's home directory.
 		"KUBECTL_KUBERC=false", "KUBECACHEDIR="+filepath.Join(c.folder, "kubectl-cache"))
 	var out, errs writer
 	command.Stdin, command.Stdout, command.Stderr = stdin, &out, &errs
@@ -251,7 +253,7 @@ func (w *writer) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Stop ends all processes and removes their files.
+// Stop stops all processes and removes their files.
 func (c *ControlPlane) Stop() error {
 	var errs []error
 	if c.manager != nil {

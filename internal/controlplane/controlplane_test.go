@@ -11,8 +11,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// TestStopEndsWatches holds that kube-apiserver does not wait for those who still
-// watch.
+// TestStopEndsWatches checks that kube-apiserver does not wait for open watches.
 func TestStopEndsWatches(t *testing.T) {
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true})
 	expect.NoError(t, err)
@@ -28,8 +27,8 @@ func TestStopEndsWatches(t *testing.T) {
 	if err := plane.Stop(); err != nil {
 		t.Error(err)
 	}
-	// It takes a second; without an end of the watches it would be a minute.
+	// It takes a second; with open watches it would take a minute.
 	if took := time.Since(start); took > 15*time.Second {
-		t.Errorf("ending the control plane took %s while somebody watched", took)
+		t.Errorf("stopping the control plane took %s with an open watch", took)
 	}
 }

@@ -1,5 +1,5 @@
-// Package crds finds out whose CRDs a cluster has, by the schemas that its API server
-// publishes: everybody may read them, so that no right to CRDs is needed.
+// Package crds determines whose CRDs a cluster has, by the schemas that its API
+// server publishes. Everybody may read them, so it needs no permission on CRDs.
 package crds
 
 import (
@@ -17,14 +17,14 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-// OwnField is the field that only scopegate's CRDs have, by the path to it.
+// OwnField maps a kind to the path of a field that only scopegate's CRDs have.
 var OwnField = map[string][]string{
 	resolve.KindMCPExternalAuthConfig: {"spec", "embeddedAuthServer", "scopesSupported"},
 	resolve.KindVirtualMCPServer:      {"spec", "authServerConfig", "scopesSupported"},
 }
 
-// Own reports for each kind of OwnField whether its CRD is scopegate's own. It fails
-// where the API server does not serve them all.
+// Own reports for each kind in OwnField whether its CRD is scopegate's own. It
+// returns an error if the API server does not serve all of these kinds.
 func Own(client openapi.Client) (map[string]bool, error) {
 	paths, err := client.Paths()
 	if err != nil {
@@ -54,7 +54,7 @@ func Own(client openapi.Client) (map[string]bool, error) {
 	}
 	for _, kind := range slices.Sorted(maps.Keys(OwnField)) {
 		if _, served := own[kind]; !served {
-			return nil, fmt.Errorf("the cluster serves no %s in %s: ToolHive's or scopegate's CRDs are not installed as a whole", kind, v1beta1.GroupVersion)
+			return nil, fmt.Errorf("the cluster serves no %s in %s: ToolHive's or scopegate's CRDs are only partly installed", kind, v1beta1.GroupVersion)
 		}
 	}
 	return own, nil

@@ -1,12 +1,14 @@
-// Package guard is what runs beside ToolHive's operator, on its CRDs. What rejects
-// is a policy of the API server, written by hand in config/guard. What the guard's
-// manager does is in the packages below: it writes one condition (condition), checks
-// that the policies are effective (check), and removes the condition again (cleanup).
+// Package guard is the part that runs beside ToolHive's operator, on its CRDs.
+// Policies of the API server reject edits; they are written by hand in
+// config/guard. The guard's manager does the work of the packages below: it
+// writes one condition (condition), checks that the policies are effective
+// (check), and removes the condition again (cleanup).
 //
-// These are the manager's rights on what has a namespace, apart from those in
-// config/guard/rbac/cluster.yaml, so that Roles can grant them. In its own namespace
-// it creates by dry run what the policies have to reject, and stores one config that
-// nothing references and one ConfigMap that nothing mounts.
+// These are the manager's permissions on namespaced resources. They are separate
+// from those in config/guard/rbac/cluster.yaml, so that Roles can grant them. In
+// its own namespace the manager creates by dry run what the policies must reject.
+// It stores one config that nothing references and one ConfigMap that nothing
+// mounts.
 //
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs;mcpservers;mcpremoteproxies;virtualmcpservers,verbs=list;watch
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs/status;mcpservers/status;mcpremoteproxies/status;virtualmcpservers/status,verbs=patch

@@ -1,21 +1,21 @@
 package guard
 
-// ModeLabel is a namespace's label with the mode of the guard there. Without it, or
-// with another value, the mode is the default of what is installed.
+// ModeLabel is the label of a namespace with the guard's mode there. Without it,
+// or with an unknown value, the installed default applies.
 const ModeLabel = "scopegate.dev/guard"
 
 // The modes.
 const (
-	// ModeOff asks no policy.
+	// ModeOff disables the policies.
 	ModeOff = "off"
-	// ModeWarn admits the edit, with a warning.
+	// ModeWarn admits the edit with a warning.
 	ModeWarn = "warn"
 	// ModeDeny rejects the edit.
 	ModeDeny = "deny"
 )
 
-// HeldLabel is "true" on a ConfigMap that keeps its last good run config, against a
-// bad one that ToolHive's operator would write.
+// HeldLabel is "true" on a ConfigMap that keeps its last good run config instead
+// of a bad one from ToolHive's operator.
 const HeldLabel = "scopegate.dev/held"
 
 // The names of the policies, which are files of config/guard.
@@ -25,14 +25,14 @@ const (
 	ConsumersPolicy                  = "scopegate-consumers"
 	VirtualMCPServersPolicy          = "scopegate-virtualmcpservers"
 	RunConfigsPolicy                 = "scopegate-run-configs"
-	// HoldPolicy takes Kubernetes 1.36, and a manifest of its own.
+	// HoldPolicy needs Kubernetes 1.36 and has its own manifest.
 	HoldPolicy = "scopegate-run-configs-hold"
-	// StartUpPolicy has a manifest of its own, and nothing else needs it.
+	// StartUpPolicy is optional and has its own manifest.
 	StartUpPolicy = "scopegate-start-up"
 )
 
-// ValidatingPolicies are those that are always installed: all but the one that holds
-// and the one on other refusals at start.
+// ValidatingPolicies are the policies that are always installed: all except the
+// hold and the start-up policy.
 var ValidatingPolicies = []string{
 	ConfigsForMCPServersPolicy, ConfigsForMCPRemoteProxiesPolicy, ConsumersPolicy, VirtualMCPServersPolicy, RunConfigsPolicy,
 }

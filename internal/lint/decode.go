@@ -14,44 +14,43 @@ import (
 	kyaml "sigs.k8s.io/yaml"
 )
 
-// Bounds of what is decoded. The API server takes 3 MiB at most in a request.
+// Limits of a document. The API server accepts at most 3 MiB in a request.
 const (
 	maxDocumentBytes = 4 << 20
-	// maxDepth bounds how deep values lie in one another.
+	// maxDepth limits the nesting of values.
 	maxDepth = 200
-	// maxValues bounds how many keys and values a document has, maxAliased how many its
-	// aliases stand for, and maxAliasedBytes how much text those have.
+	// maxValues limits the keys and values of a document. maxAliased limits the
+	// keys and values that its aliases expand to, and maxAliasedBytes their text.
 	maxValues       = 1_000_000
 	maxAliased      = 100_000
 	maxAliasedBytes = maxDocumentBytes
 )
 
-// beginning is where a document begins.
+// beginning is the start of a document.
 var beginning = &yaml.Node{Kind: yaml.MappingNode, Line: 1, Column: 1}
 
-// content is what a document holds: the value, and the nodes that it is written
-// in.
+// content is a decoded document: its value, and its YAML nodes.
 type content struct {
 	node       *yaml.Node
 	value      any
 	duplicates []duplicate
 }
 
-// duplicate is a key that a mapping has had before.
+// duplicate is a repeated key of a mapping.
 type duplicate struct {
 	path string
 	node *yaml.Node
 }
 
-// decode returns the content of a document. The values are those that kubectl
-// sends and the API server reads, by the libraries of both. The nodes are for
-// positions and duplicate keys.
+// decode returns the content of a document. The values are the ones that kubectl
+// sends and the API server reads, decoded by the same libraries. The nodes have
+// the positions and the duplicate keys.
 func (d document) decode() (content, *problem) {
 	switch {
 	case d.problem != nil:
 		return content{}, d.problem
 	case len(d.text) > maxDocumentBytes:
-		return content{}, limit(beginning, "the document has %d bytes, of which %d are allowed", len(d.text), maxDocumentBytes)
+		return content{}, limit(beginning, "the document has %d bytes, but the limit is %d", len(d.text), maxDocumentBytes)
 	}
 	root, err := d.nodes()
 	if err != nil {
@@ -64,7 +63,7 @@ func (d document) decode() (content, *problem) {
 	decoded, text := content{node: root}, d.text
 	if !d.json {
 		decoded.duplicates = inspected.duplicates
-		// kubectl ends the last line, which a block of text can be on.
+		// kubectl adds a newline at the end, which matters in a block scalar.
 		if !bytes.HasSuffix(text, []byte("\n")) {
 			text = slices.Concat(text, []byte("\n"))
 		}
@@ -85,8 +84,9 @@ func (d document) decode() (content, *problem) {
 	return decoded, nil
 }
 
-// nodes returns the nodes of a document. JSON is YAML but for some escapes and
-// long keys; where those keep it from being read, all of it is at its start.
+// nodes returns the nodes of a document. JSON is YAML except for some escapes and
+// long keys. If those keep it from being read, all positions are the start of the
+// document.
 func (d document) nodes() (*yaml.Node, error) {
 	var root, rest yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(d.text))
@@ -100,16 +100,16 @@ func (d document) nodes() (*yaml.Node, error) {
 	case errors.Is(err, io.EOF) || d.json:
 		return beginning, nil
 	case err == nil:
-		return nil, errors.New("a second document follows without a marker")
+		return nil, errors.New("a second document follows without a --- marker")
 	default:
 		return nil, err
 	}
 }
 
-// lineOfError finds the line in an error of a YAML library.
+// lineOfError matches the line number in an error of a YAML library.
 var lineOfError = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s+)?(?:line (\d+): )?`)
 
-// syntaxProblem takes the line from an error of a decoder.
+// syntaxProblem returns an error of a decoder as a problem at its line.
 func syntaxProblem(err error) *problem {
 	match := lineOfError.FindStringSubmatch(err.Error())
 	line, atErr := strconv.Atoi(match[1])
@@ -119,17 +119,17 @@ func syntaxProblem(err error) *problem {
 	return &problem{ruleSyntax, err.Error()[len(match[0]):], &yaml.Node{Line: line, Column: 1}}
 }
 
-// inspector goes through the nodes of a document before anything is made of them.
+// inspector checks the nodes of a document before they are decoded.
 type inspector struct {
 	values, aliased, aliasedBytes int
 	duplicates                    []duplicate
 }
 
-// visit returns the first bound that the nodes break. An alias within its own
-// anchor ends at maxDepth.
+// visit returns a problem at the first node that exceeds a limit. An alias within
+// its own anchor ends at maxDepth.
 func (i *inspector) visit(node *yaml.Node, path *field.Path, level int, aliased bool) *problem {
 	if level > maxDepth {
-		return limit(node, "values lie more than %d deep in one another", maxDepth)
+		return limit(node, "values are nested more than %d levels deep", maxDepth)
 	}
 	i.values++
 	if aliased {
@@ -137,7 +137,7 @@ func (i *inspector) visit(node *yaml.Node, path *field.Path, level int, aliased 
 		i.aliasedBytes += len(node.Value)
 	}
 	if i.values > maxValues || i.aliased > maxAliased || i.aliasedBytes > maxAliasedBytes {
-		return limit(node, "the document has more than %d keys and values, or its aliases stand for more than %d of them or %d bytes", maxValues, maxAliased, maxAliasedBytes)
+		return limit(node, "the document has more than %d keys and values, or its aliases expand to more than %d of them or %d bytes", maxValues, maxAliased, maxAliasedBytes)
 	}
 	switch node.Kind {
 	case yaml.AliasNode:
@@ -159,7 +159,7 @@ func (i *inspector) visitMapping(node *yaml.Node, path *field.Path, level int, a
 	for n := 0; n+1 < len(node.Content); n += 2 {
 		key := resolveAlias(node.Content[n])
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null" {
-			// A template that nobody rendered has such keys.
+			// An unrendered template has such keys.
 			return &problem{ruleSyntax, "a key must be a string, a number or a boolean", node.Content[n]}
 		}
 		if problem := i.visit(node.Content[n], path, level+1, aliased); problem != nil {

@@ -1,13 +1,13 @@
 package lint
 
-// StaticRules are the messages of the static rules by their ids.
+// StaticRules maps the IDs of the static rules to their messages.
 var StaticRules = staticRules
 
 // KindNames are the kinds that are validated.
 var KindNames = kindNames
 
-// Values decodes a text and returns what the API server would read of it, a
-// value for each document, and whether all of it could be decoded.
+// Values decodes a text and returns the value of each document as the API server
+// reads it. It reports whether it could decode all of them.
 func Values(text []byte) (values []any, ok bool) {
 	for _, d := range split(&Source{Text: text}) {
 		decoded, problem := d.decode()

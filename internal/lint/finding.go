@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// Severity of a finding.
+// Severity is the severity of a finding.
 type Severity string
 
 // The severities.
 const (
-	// Error is what the API server rejects, or what an auth server would not start
-	// with.
+	// Error: the API server rejects the object, or an auth server would not
+	// start.
 	Error Severity = "error"
-	// Warning is what could not be validated, or what works but should not stay.
+	// Warning: something could not be validated, or works but should not stay.
 	Warning Severity = "warning"
 )
 
-// Object names what a finding is about.
+// Object identifies the object of a finding.
 type Object struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -26,46 +26,49 @@ type Object struct {
 	Name       string `json:"name"`
 }
 
-// String is the object as kubectl names it, with its namespace.
+// String returns the object as kubectl names it, with its namespace.
 func (o Object) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
 
-// key is the object whatever its version.
+// key returns the object without its version.
 func (o Object) key() Object { return Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name} }
 
-// Place is a position in the input. Lines and columns start at 1; 0 is unknown.
+// Place is a position in the input. Lines and columns start at 1; 0 means
+// unknown.
 type Place struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
-	// Source is the text of the line, for output that shows it.
+	// Source is the text of the line, for reports that show it.
 	Source string `json:"-"`
 }
 
-// Finding is one thing that is wrong, or that could not be validated.
+// Finding is a mistake, or something that could not be validated.
 type Finding struct {
-	// Rule is the id of a Rule.
+	// Rule is the ID of a Rule.
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
-	// Place is where the offending value is, or what should contain it.
+	// Place is the position of the offending value, or of the value that should
+	// contain it.
 	Place
-	// Object is nil where a text is at fault as such.
+	// Object is nil if the finding is about the text itself.
 	Object *Object `json:"object,omitempty"`
-	// Field is the path of the offending field, as the API server names it.
+	// Field is the path of the offending field, in the API server's notation.
 	Field string `json:"field,omitempty"`
-	// Cause is the type of the API server's cause, empty for what the API server
-	// does not say.
+	// Cause is the type of the API server's cause, empty if the API server does
+	// not report the finding.
 	Cause string `json:"cause,omitempty"`
-	// Message says what is wrong; for what the API server rejects it is its own.
+	// Message describes the mistake. If the API server rejects the object, it is
+	// the API server's message.
 	Message string `json:"message"`
-	// Fix says what to do.
+	// Fix says how to correct it.
 	Fix string `json:"fix"`
 
-	// item is the index of the object among those of its document.
+	// item is the index of the object in its document.
 	item int
 }
 
-// Text is the message after the object and the field that it is about, unless it
-// names them itself.
+// Text returns the message, prefixed with the object and the field unless it
+// names them.
 func (f Finding) Text() string {
 	text := f.Message
 	if f.Field != "" && (f.Cause != "" || !strings.Contains(f.Message, f.Field)) {
@@ -77,22 +80,23 @@ func (f Finding) Text() string {
 	return text
 }
 
-// Report is all that was found.
+// Report is the result of Lint.
 type Report struct {
 	Findings []Finding
-	// Objects are those that were validated, in the order of the input.
+	// Objects are the validated objects, in the order of the input.
 	Objects []ObjectInFile
-	// Files and Skipped count what was read, and the objects of other kinds.
+	// Files is the number of files, and Skipped the number of objects of other
+	// kinds.
 	Files, Skipped int
 }
 
-// ObjectInFile is an object and the file that it is in.
+// ObjectInFile is an object with its file.
 type ObjectInFile struct {
 	Object
 	File string
 }
 
-// Count returns how many findings have a severity.
+// Count returns the number of findings with a severity.
 func (r Report) Count(severity Severity) int {
 	count := 0
 	for _, finding := range r.Findings {

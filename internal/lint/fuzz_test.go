@@ -18,8 +18,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// FuzzLint gives any text to the linter. It must end without a panic, place every
-// finding in the text, and read what kubectl reads.
+// FuzzLint lints arbitrary text. The linter must not panic, must place every
+// finding in the text, and must read what kubectl reads.
 func FuzzLint(f *testing.F) {
 	for _, seed := range []string{
 		bad, badJSON, configText + oidcText + serverText("  authServerRef: {name: login}\n"), "a: &a [*a]\n", "\ufeff---\r\na: yes\r\n...\r\nb: 0o17\n",
@@ -39,8 +39,8 @@ func FuzzLint(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: text}}, lint.Options{Guard: len(text)%2 == 0, Old: []lint.Source{{Name: "old", Text: text}}})
 		expect.NoError(t, err)
-		// YAML also ends a line at a lone carriage return and at three letters of
-		// Unicode.
+		// YAML also ends a line at a lone carriage return and at three Unicode
+		// characters.
 		lines := 1
 		for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
 			lines += bytes.Count(text, []byte(end))
@@ -54,10 +54,10 @@ func FuzzLint(f *testing.F) {
 	})
 }
 
-// compareValues reads a text also as kubectl does. Of a document with an end marker
-// kubectl reads no more than what is before it, and JSON that YAML follows is
-// JSON to it. It takes one carriage return from the end of a line, and to it a
-// comment needs no space after three dashes.
+// compareValues also reads a text as kubectl does. kubectl ignores what follows
+// an end marker in a document, and treats JSON that YAML follows as JSON. It
+// removes one carriage return at the end of a line, and accepts a comment
+// directly after three dashes.
 func compareValues(t *testing.T, text []byte) {
 	mixed := bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && bytes.Contains(text, []byte("---"))
 	for _, differs := range []string{"...", "---#", "\r\r\n", "\ufeff"} {
@@ -67,7 +67,8 @@ func compareValues(t *testing.T, text []byte) {
 		return
 	}
 	var diff string
-	// Of two keys that JSON writes alike, such as 1 and "1", the library takes any.
+	// Of two keys with the same JSON form, such as 1 and "1", the library uses
+	// either.
 	for range 20 {
 		got, ok := lint.Values(text)
 		want, err := kubectlValues(text)

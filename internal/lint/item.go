@@ -18,23 +18,23 @@ type item struct {
 	duplicates []duplicate
 }
 
-// subject is what findings are about: an object of a document.
+// subject is the object of a document that findings are about.
 type subject struct {
 	id     Object
 	result *result
-	// index is that of the item among those of the document.
+	// index is the index of the item in its document.
 	index int
 }
 
-// report adds a finding about the object, at the field that it names.
+// report adds a finding about the object.
 func (s subject) report(rule *Rule, found Finding) {
 	found.Object, found.item = &s.id, s.index
 	s.result.add(rule, found)
 }
 
-// items returns the objects of a document, in the namespace where they name none.
-// What is no object is left out. What keeps the document from being decoded
-// becomes a finding of the result.
+// items returns the objects of a document, and sets the namespace of those
+// without one. It skips values that are not objects. If the document can't be
+// decoded, it adds a finding to the result.
 func (r *result) items(namespace string) []item {
 	content, problem := r.document.decode()
 	if problem != nil {
@@ -75,7 +75,7 @@ func unpack(list item) []item {
 				child.duplicates = append(child.duplicates, duplicate{below, d.node})
 			}
 		}
-		// The kind of a typed list's items follows from that of the list.
+		// The kind of a typed list determines the kind of its items.
 		if _, ok := object["kind"]; !ok && strings.HasPrefix(list.GetAPIVersion(), group+"/") {
 			child.SetKind(strings.TrimSuffix(list.GetKind(), "List"))
 			child.SetAPIVersion(list.GetAPIVersion())
@@ -85,8 +85,8 @@ func unpack(list item) []item {
 	return items
 }
 
-// identify sets the id of an object, and its namespace as kubectl does by the path
-// of its request.
+// identify sets the ID of an object, and its namespace, as kubectl does through
+// the request path.
 func (i *item) identify(namespace string) {
 	if i.Object["metadata"] == nil {
 		delete(i.Object, "metadata")

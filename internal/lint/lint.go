@@ -13,14 +13,14 @@ import (
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
-// Options are how to validate.
+// Options configure Lint.
 type Options struct {
-	// Namespace is that of objects which name none; "default" if empty.
+	// Namespace is the namespace of objects without one; "default" if empty.
 	Namespace string
-	// Strict makes every warning an error.
+	// Strict turns every warning into an error.
 	Strict bool
-	// Guard is for a cluster with ToolHive's CRDs, as guard mode has it: they do not
-	// have scopesSupported.
+	// Guard validates for a cluster with ToolHive's CRDs, as in guard mode. They
+	// do not have scopesSupported.
 	Guard bool
 	// Old are the stored versions of the objects.
 	Old []Source
@@ -28,11 +28,12 @@ type Options struct {
 	DefaultScopes []string
 }
 
-// Lint validates the objects of the sources, each by itself and all together.
+// Lint validates the objects of the sources, individually and together. It
+// returns an error only if it can't validate.
 func Lint(ctx context.Context, sources []Source, options Options) (Report, error) {
 	l := linter{namespace: cmp.Or(options.Namespace, "default"), guard: options.Guard, stored: map[Object]any{}}
 	stored, results := documents(options.Old), documents(sources)
-	// One at a time, for the last of equal objects counts.
+	// Sequentially, because the last of equal objects counts.
 	if err := each(ctx, stored, 1, l.store); err != nil {
 		return Report{}, err
 	}
@@ -64,7 +65,7 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 	return report, nil
 }
 
-// result is what comes of one document.
+// result is the result for one document.
 type result struct {
 	document document
 	findings []Finding
@@ -72,10 +73,10 @@ type result struct {
 	skipped  int
 }
 
-// maxFindings bounds the findings of one document.
+// maxFindings limits the findings of one document.
 const maxFindings = 200
 
-// add adds a finding, unless the document has as many as it may have.
+// add adds a finding, unless the document has maxFindings already.
 func (r *result) add(rule *Rule, found Finding) {
 	switch {
 	case len(r.findings) > maxFindings:
@@ -98,7 +99,7 @@ func documents(sources []Source) []*result {
 	return results
 }
 
-// each calls do for every document, so many at a time.
+// each calls do for every document, on the given number of workers.
 func each(ctx context.Context, results []*result, workers int, do func(context.Context, *result) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
@@ -113,14 +114,14 @@ func each(ctx context.Context, results []*result, workers int, do func(context.C
 	return group.Wait()
 }
 
-// linter validates objects by themselves.
+// linter validates objects individually.
 type linter struct {
 	namespace string
 	guard     bool
 	stored    map[Object]any
 }
 
-// store reads the stored versions of objects. They are not validated.
+// store reads the stored versions of objects without validating them.
 func (l linter) store(_ context.Context, r *result) error {
 	for _, i := range r.items(l.namespace) {
 		lookup, known := kinds[i.id.Kind]
@@ -147,13 +148,13 @@ func (l linter) validate(ctx context.Context, r *result) error {
 		case !ours:
 			r.skipped++
 			if named, _, _ := strings.Cut(i.id.APIVersion, "/"); known && (named == "" || strings.Contains(named, "toolhive")) {
-				i.report(ruleGroup, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is a kind of %s, but apiVersion is %q: it is not validated", i.id.Kind, group, i.id.APIVersion)})
+				i.report(ruleGroup, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is a kind of %s, but its apiVersion is %q, so it is not validated", i.id.Kind, group, i.id.APIVersion)})
 			}
 			continue
 		case !known:
 			r.skipped++
 			if meant, ok := scopes.Suggest(i.id.Kind, kindNames); ok {
-				i.report(ruleKind, Finding{Field: "kind", Message: fmt.Sprintf("%s is not a kind that is validated; did you mean %s?", i.id.Kind, meant)})
+				i.report(ruleKind, Finding{Field: "kind", Message: fmt.Sprintf("kind %s is not validated; did you mean %s?", i.id.Kind, meant)})
 			}
 			continue
 		case served != version && served != deprecatedVersion:
@@ -172,7 +173,8 @@ func (l linter) validate(ctx context.Context, r *result) error {
 	return nil
 }
 
-// object validates an object by itself, and returns it as a member of the input.
+// object validates an object individually and returns it as a member of the
+// input.
 func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 	if l.guard {
 		i.dropScopesSupported()
@@ -192,7 +194,7 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 	for _, v := range found.violations {
 		i.report(v.rule, Finding{Field: strings.TrimPrefix(v.Field, "<nil>"), Message: v.ErrorBody(), Cause: string(v.Type)})
 	}
-	m.refuted = found.violates("rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported")
+	m.rejected = found.violates("rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported")
 	if !found.violates(ruleType.ID, ruleNotChecked.ID) {
 		if err := m.decode(i.Object); err != nil {
 			i.report(ruleInvalid, Finding{Message: "the controllers can't decode the object: " + err.Error()})
@@ -201,7 +203,8 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 	return m
 }
 
-// dropScopesSupported does what the API server does with ToolHive's CRDs.
+// dropScopesSupported removes the field, as the API server does with ToolHive's
+// CRDs.
 func (i item) dropScopesSupported() {
 	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
 		spec, _ := i.Object["spec"].(map[string]any)
@@ -215,8 +218,8 @@ func (i item) dropScopesSupported() {
 	}
 }
 
-// reportUnknown reports a field that the schema does not have, and the one that may
-// have been meant.
+// reportUnknown reports a field that the schema does not have, and suggests a
+// similar one.
 func (i item) reportUnknown(kind *kind, path string) {
 	found := Finding{Field: path, Message: fmt.Sprintf("unknown field %q", path)}
 	if name, siblings := kind.siblings(path); name != "" {

@@ -19,8 +19,8 @@ import (
 
 const testdata = "../../test/testdata"
 
-// TestCorpus lints every case of the corpus in both versions: the causes must be
-// those of the API server, to the letter, and the rule that of the folder.
+// TestCorpus lints every case of the corpus in both versions. The causes must
+// equal those of the API server, and the rule must be that of the folder.
 func TestCorpus(t *testing.T) {
 	cases := corpus.Cases(t, testdata)
 	for _, c := range cases {
@@ -46,8 +46,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// TestRules holds the catalogue to the rules of the CRDs: every one, at any place,
-// has an id by its message, and no id is left over.
+// TestRules compares the catalogue with the rules of the CRDs: every rule, at any
+// path, has an ID by its message, and no ID is left over.
 func TestRules(t *testing.T) {
 	schemas, err := corpus.Schemas()
 	expect.NoError(t, err)
@@ -78,8 +78,8 @@ func TestRules(t *testing.T) {
 			t.Errorf("%s is not complete: %+v", rule.ID, rule)
 		}
 	}
-	// Each of the two versions of a CRD has the same rules. One within an allOf would
-	// have no id.
+	// Each of the two versions of a CRD has the same rules. A rule within an
+	// allOf would have no ID.
 	written := 0
 	files, err := fs.Glob(config.Files, "crd/*.yaml")
 	expect.NoError(t, err)
@@ -93,7 +93,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestDocumented holds docs/lint.md to the rules.
+// TestDocumented compares docs/lint.md with the rules.
 func TestDocumented(t *testing.T) {
 	page := expect.ReadFile(t, "../../docs/lint.md")
 	for _, rule := range lint.Rules() {
@@ -183,7 +183,8 @@ func TestAcrossObjects(t *testing.T) {
 	}
 }
 
-// TestStrict makes warnings errors, and nothing else.
+// TestStrict checks that Strict turns warnings into errors and changes nothing
+// else.
 func TestStrict(t *testing.T) {
 	if found := lintOne(t, configText, lint.Options{}); found.Count(lint.Error) != 0 || found.Count(lint.Warning) != 1 {
 		t.Errorf("got %+v", found.Findings)

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// locate gives the findings of a document their places. Nodes are not kept
-// meanwhile, for they take many times the memory of the text: the document is
-// decoded again, if it has findings without a place.
+// locate sets the places of a document's findings. If a finding has no place yet,
+// it decodes the document again: nodes need many times the memory of the text, so
+// they are not kept.
 func (r *result) locate(namespace string) {
 	var items []item
 	for i := range r.findings {
@@ -26,11 +26,11 @@ func (r *result) locate(namespace string) {
 	}
 }
 
-// withoutField finds the field in the one message of the schema that has it
-// only there.
+// withoutField matches the field in the only message of the schema that has its
+// field just there.
 var withoutField = regexp.MustCompile(`must be of type \S+ with format \S+ in (\S+)$`)
 
-// offending returns the node that a finding is about.
+// offending returns the node of a finding.
 func offending(root *yaml.Node, found *Finding) *yaml.Node {
 	path := found.Field
 	if match := withoutField.FindStringSubmatch(found.Message); path == "" && match != nil {
@@ -42,10 +42,10 @@ func offending(root *yaml.Node, found *Finding) *yaml.Node {
 	return quotedItem(find(root, path, false), found.Message)
 }
 
-// find returns the node of a value by its path, as the API server writes paths:
-// spec.list[2].name, spec.labels[example.com/key]. Where the path leads nowhere
-// it returns the last key on the way, for that is where something is missing.
-// With key it returns the key rather than the value.
+// find returns the node of a value by its path, in the API server's notation:
+// spec.list[2].name, spec.labels[example.com/key]. If the path does not exist, it
+// returns the last key on the way, because something is missing there. With key
+// it returns the key instead of the value.
 func find(root *yaml.Node, path string, key bool) *yaml.Node {
 	at, last := resolveAlias(root), root
 	for path != "" {
@@ -65,9 +65,9 @@ func find(root *yaml.Node, path string, key bool) *yaml.Node {
 	return last
 }
 
-// step follows the first part of a path: an index, or the longest key with which
-// it starts, for keys can have dots. Of equal keys the last counts, and merged
-// ones count less. keyNode is nil for an index.
+// step follows the first element of a path: an index, or the longest matching
+// key, since keys can contain dots. Of equal keys the last one counts; merged
+// keys count less. keyNode is nil for an index.
 func step(at *yaml.Node, path string) (keyNode, child *yaml.Node, rest string) {
 	if at.Kind == yaml.SequenceNode {
 		index, rest, ok := strings.Cut(strings.TrimPrefix(path, "["), "]")
@@ -91,7 +91,7 @@ func step(at *yaml.Node, path string) (keyNode, child *yaml.Node, rest string) {
 	return keyNode, child, rest
 }
 
-// cutKey cuts a key from the start of a path, written as name or as [name].
+// cutKey removes a key from the start of a path, written as name or as [name].
 func cutKey(path, name string) (rest string, ok bool) {
 	if rest, ok := strings.CutPrefix(path, "["+name+"]"); ok {
 		return strings.TrimPrefix(rest, "."), true
@@ -103,7 +103,7 @@ func cutKey(path, name string) (rest string, ok bool) {
 	return strings.TrimPrefix(rest, "."), true
 }
 
-// quotedItem returns the item of a list that a message quotes, or the list.
+// quotedItem returns the list item that a message quotes, or the list.
 func quotedItem(list *yaml.Node, message string) *yaml.Node {
 	sequence := resolveAlias(list)
 	if sequence.Kind != yaml.SequenceNode {
@@ -120,7 +120,7 @@ func quotedItem(list *yaml.Node, message string) *yaml.Node {
 	return first
 }
 
-// place is where a node of the document is in its source.
+// place returns the position of a node in the source of the document.
 func (d document) place(node *yaml.Node) Place {
 	place := Place{File: d.source.Name, Line: d.line + node.Line, Column: node.Column, Source: lineText(d.lines, node.Line)}
 	if node.Line == 1 {
@@ -129,10 +129,10 @@ func (d document) place(node *yaml.Node) Place {
 	return place
 }
 
-// maxSourceBytes is the longest line that findings carry.
+// maxSourceBytes is the maximum length of a line in a finding.
 const maxSourceBytes = 400
 
-// lineText returns a line of a text, or "" where it is too long to be shown.
+// lineText returns a line of a text, or "" if it is too long to show.
 func lineText(text []byte, line int) string {
 	for range line - 1 {
 		_, text, _ = bytes.Cut(text, []byte("\n"))

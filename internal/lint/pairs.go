@@ -13,28 +13,27 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// The fields of baselines.
+// The paths of baselines.
 const (
 	sharedBaseline = "spec.embeddedAuthServer.baselineClientScopes"
 	inlineBaseline = "spec.authServerConfig.baselineClientScopes"
 )
 
-// member is an object that takes part in the pairs. It keeps no more of the object
-// than they need.
+// member is an object that takes part in pairs. It keeps only what they need.
 type member struct {
 	subject
-	// line is where the name is.
+	// line is the line of the name.
 	line int
-	// config or consumer is what the object is to the controllers: neither where
-	// it is of another kind, or too broken to be decoded.
+	// config or consumer is the object as the controllers see it. Both are nil
+	// for another kind, or if the object can't be decoded.
 	config   *v1beta1.MCPExternalAuthConfig
 	consumer *resolve.Consumer
-	// refuted is set where the API server rejects the baseline already.
-	refuted bool
+	// rejected is true if the API server already rejects the baseline.
+	rejected bool
 }
 
 // decode decodes the object into its Go type, as the controllers do. The schema
-// accepts some that the type can't hold.
+// accepts some values that the type can't hold.
 func (m *member) decode(object map[string]any) error {
 	var into any
 	switch m.id.Kind {
@@ -60,16 +59,16 @@ func (m *member) decode(object map[string]any) error {
 	return nil
 }
 
-// input is what the controllers would see of the objects in a cluster.
+// input is the input as the controllers would see it in a cluster.
 type input struct {
 	members map[Object]*member
-	// used are the configs that a consumer of the input runs an auth server from,
-	// or would if it were not broken.
+	// used are the configs from which a consumer of the input runs an auth
+	// server, or would if it were valid.
 	used map[Object]bool
 }
 
 // resolvePairs resolves the consumers and the configs of the input, and reports
-// what they say together.
+// findings that depend on several objects.
 func resolvePairs(members []*member, defaults []string) error {
 	in := input{members: map[Object]*member{}, used: map[Object]bool{}}
 	for _, m := range members {
@@ -126,19 +125,19 @@ func (in input) pair(owner *member, consumer resolve.Consumer) error {
 	return nil
 }
 
-// sibling is an object of a kind and a name beside the member.
+// sibling returns an object of the given kind and name in the member's namespace.
 func (m *member) sibling(kind, name string) Object {
 	return Object{Kind: kind, Namespace: m.id.Namespace, Name: name}
 }
 
-// notSupported reports at the first scope that is missing, unless the API server
-// refuses the object for it.
+// notSupported reports the first missing scope, unless the API server already
+// rejects the object for it.
 func (in input) notSupported(owner *member, pair resolve.Pair) {
 	holder, path := owner, inlineBaseline
 	if pair.ConfigName != "" {
 		holder, path = in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
 	}
-	if holder.refuted {
+	if holder.rejected {
 		return
 	}
 	found := Finding{Field: path, Message: message.ForConsumer(pair).Message}
@@ -157,7 +156,7 @@ func (m *member) unresolved(pair resolve.Pair) {
 		if pair.ConfigName != consumer.AuthServerRef {
 			path = "spec.externalAuthConfigRef"
 		}
-		m.report(ruleNotFound, Finding{Field: path + ".name", Message: fmt.Sprintf("the input does not hold MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
+		m.report(ruleNotFound, Finding{Field: path + ".name", Message: fmt.Sprintf("the input does not contain MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
 			pair.ConfigName, consumer.Namespace, path, consumer)})
 	case v1alpha1.ReasonInvalidAuthServerRef:
 		m.report(ruleWrongType, Finding{Field: "spec.authServerRef.name", Message: why})
@@ -172,14 +171,14 @@ func (m *member) unresolved(pair resolve.Pair) {
 	}
 }
 
-// oidcConfig reports an MCPOIDCConfig that the input does not hold. Its scopes are
-// in the reference, so that the verdict stands without it.
+// oidcConfig reports an MCPOIDCConfig that is not in the input. The verdict does
+// not depend on it, because the scopes are in the reference.
 func (in input) oidcConfig(owner *member, consumer resolve.Consumer) {
 	name := consumer.OIDCConfigName()
 	if name == "" || in.members[owner.sibling("MCPOIDCConfig", name)] != nil {
 		return
 	}
-	owner.report(ruleOIDCNotFound, Finding{Field: consumer.OIDCField() + ".name", Message: fmt.Sprintf("the input does not hold MCPOIDCConfig %q of namespace %q, which %s of %s names",
+	owner.report(ruleOIDCNotFound, Finding{Field: consumer.OIDCField() + ".name", Message: fmt.Sprintf("the input does not contain MCPOIDCConfig %q of namespace %q, which %s of %s names",
 		name, consumer.Namespace, consumer.OIDCField(), consumer)})
 }
 

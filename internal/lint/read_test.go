@@ -13,7 +13,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// bad has a finding on its line 7, column 3.
+// bad has a finding at line 7, column 3.
 const bad = `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: MCPServer
 metadata:
@@ -118,7 +118,7 @@ func TestInputForms(t *testing.T) {
 	}
 }
 
-// TestManyFindings bounds what one document can say.
+// TestManyFindings checks the limit on findings of one document.
 func TestManyFindings(t *testing.T) {
 	text := strings.TrimSuffix(bad, "\n")
 	for i := range 5000 {
@@ -147,7 +147,8 @@ func tree(t *testing.T, files map[string]string) string {
 	return folder
 }
 
-// TestRead takes the right files of a folder, and follows no link out of it.
+// TestRead checks which files of a folder are read, and that no link leads out of
+// it.
 func TestRead(t *testing.T) {
 	outside := tree(t, map[string]string{"secret.yaml": "outside"})
 	folder := tree(t, map[string]string{
@@ -182,8 +183,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestHostileSizes ends in the blink of an eye if nothing grows faster than the
-// input.
+// TestHostileSizes is fast unless something grows faster than the input.
 func TestHostileSizes(t *testing.T) {
 	server := "{apiVersion: toolhive.stacklok.dev/v1beta1, kind: MCPServer, metadata: {name: a%d}, spec: {image: a, authServerRef: {name: x}}}"
 	list := "kind: List\nitems:\n"

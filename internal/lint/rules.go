@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// Rule is a kind of finding. Its id is API: it stays what it is.
+// Rule is a kind of finding. IDs are API and do not change.
 type Rule struct {
 	ID       string
 	Severity Severity
-	// About says when the rule finds something.
+	// About describes when the rule reports a finding.
 	About string
-	// Fix is the advice where a finding has none of its own.
+	// Fix is the advice for findings without their own.
 	Fix string
 }
 
-// rulesByID are all rules.
+// rulesByID has all rules.
 var rulesByID = map[string]*Rule{}
 
 func define(id string, severity Severity, about, fix string) *Rule {
@@ -24,35 +24,35 @@ func define(id string, severity Severity, about, fix string) *Rule {
 	return rulesByID[id]
 }
 
-// The rules beside the static ones.
+// The rules other than the static ones.
 var (
-	ruleSyntax        = define("parse/syntax", Error, "The text is not YAML or JSON.", "Correct the syntax. A template must be rendered first.")
-	ruleLimit         = define("parse/limit", Error, "The text is larger, deeper or has more aliases than is read.", "Split the text, or write out its aliases.")
-	ruleUnknownField  = define("schema/unknown-field", Error, "The schema has no such field; strict field validation refuses it, and otherwise it is dropped without a word.", "Correct the name of the field, or remove it.")
-	ruleDuplicateKey  = define("schema/duplicate-field", Error, "A field is set twice; strict field validation refuses it, and otherwise the last one counts.", "Remove one of the two.")
+	ruleSyntax        = define("parse/syntax", Error, "The text is not YAML or JSON.", "Correct the syntax. Render templates first.")
+	ruleLimit         = define("parse/limit", Error, "The text exceeds a limit on size, depth or aliases.", "Split the text, or replace its aliases by their values.")
+	ruleUnknownField  = define("schema/unknown-field", Error, "The schema has no such field. Strict field validation rejects it; otherwise the API server drops it silently.", "Correct the name of the field, or remove it.")
+	ruleDuplicateKey  = define("schema/duplicate-field", Error, "A field is set twice. Strict field validation rejects it; otherwise the last value counts.", "Remove one of the two.")
 	ruleRequired      = define("schema/required", Error, "A required field is missing.", "Set the field.")
-	ruleType          = define("schema/type", Error, "A value has the wrong type.", "Write a value of the type that the message names; quote what is to be a string.")
-	ruleEnum          = define("schema/enum", Error, "A value is none of those that the field may have.", "Use one of the values that the message lists.")
-	ruleBounds        = define("schema/bounds", Error, "A value or a list is too long.", "Shorten it to the bound that the message names.")
-	ruleInvalid       = define("schema/invalid", Error, "A value breaks another bound of the schema, such as a pattern.", "Change the value to what the message asks for.")
-	ruleDuplicateItem = define("schema/duplicate-item", Error, "A list that is a set has an item twice.", "Remove one of the two.")
-	ruleMetadata      = define("schema/metadata", Error, "The metadata is refused, such as a name that is no DNS name.", "Change the metadata to what the message asks for.")
+	ruleType          = define("schema/type", Error, "A value has the wrong type.", "Use a value of the type in the message; quote strings.")
+	ruleEnum          = define("schema/enum", Error, "A value is not one of the allowed values.", "Use one of the values in the message.")
+	ruleBounds        = define("schema/bounds", Error, "A value or a list is too long.", "Shorten it to the limit in the message.")
+	ruleInvalid       = define("schema/invalid", Error, "A value violates another rule of the schema, such as a pattern.", "Change the value as the message says.")
+	ruleDuplicateItem = define("schema/duplicate-item", Error, "A list of unique items has an item twice.", "Remove one of the two.")
+	ruleMetadata      = define("schema/metadata", Error, "The metadata is invalid, for example a name that is not a DNS name.", "Change the metadata as the message says.")
 	ruleVersion       = define("schema/unknown-version", Error, "The API server does not serve this version of the kind.", "Set apiVersion to toolhive.stacklok.dev/v1beta1.")
-	ruleKind          = define("schema/unknown-kind", Warning, "The group has no such kind that is validated, but one of a similar name.", "Correct the kind, if that is what was meant.")
-	ruleGroup         = define("schema/unknown-group", Warning, "An object has a kind of ToolHive's, but no apiVersion or one of a similar group, and is not validated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1, if that is what was meant.")
+	ruleKind          = define("schema/unknown-kind", Warning, "The kind is not validated, but there is one with a similar name.", "Correct the kind, if you meant the similar one.")
+	ruleGroup         = define("schema/unknown-group", Warning, "An object of a ToolHive kind has no apiVersion, or one with a similar group, so it is not validated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1, if you meant ToolHive's kind.")
 	ruleDeprecated    = define("schema/deprecated-version", Warning, "The version is deprecated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1; nothing else differs.")
-	ruleNotChecked    = define("schema/not-checked", Warning, "The API server does not evaluate its rules on an object whose schema is violated.", "Correct the other errors of the object first.")
-	ruleNotSupported  = define("baseline/not-supported", Error, "A scope of a baseline is not among the effective scopes of the auth server of a consumer, which would refuse to start.", "Add the scope to the effective scopes, or remove it from baselineClientScopes.")
-	ruleNotReferenced = define("baseline/not-referenced", Warning, "Nothing in the input runs an auth server from a config with a baseline, so that its effective scopes are not known.", "Validate the config together with its consumers, or set scopesSupported.")
-	ruleNotFound      = define("reference/not-found", Warning, "The input does not hold the MCPExternalAuthConfig that a consumer references.", "Validate it together with the consumer, or correct the name.")
-	ruleOIDCNotFound  = define("reference/oidc-config-not-found", Warning, "The input does not hold the MCPOIDCConfig that a consumer with an auth server references.", "Validate it together with the consumer, or correct the name.")
+	ruleNotChecked    = define("schema/not-checked", Warning, "The object violates the schema, so the API server does not evaluate its rules.", "Correct the other errors of the object first.")
+	ruleNotSupported  = define("baseline/not-supported", Error, "A scope of a baseline is not one of the effective scopes of a consumer's auth server, which would refuse to start.", "Add the scope to the effective scopes, or remove it from baselineClientScopes.")
+	ruleNotReferenced = define("baseline/not-referenced", Warning, "Nothing in the input runs an auth server from a config with a baseline, so its effective scopes are unknown.", "Validate the config together with its consumers, or set scopesSupported.")
+	ruleNotFound      = define("reference/not-found", Warning, "The input does not contain the MCPExternalAuthConfig that a consumer references.", "Validate it together with the consumer, or correct the name.")
+	ruleOIDCNotFound  = define("reference/oidc-config-not-found", Warning, "The input does not contain the MCPOIDCConfig that a consumer with an auth server references.", "Validate it together with the consumer, or correct the name.")
 	ruleOIDCRequired  = define("reference/oidc-config-required", Error, "A consumer runs an auth server but references no MCPOIDCConfig.", "Reference an MCPOIDCConfig.")
-	ruleWrongType     = define("reference/wrong-type", Error, "authServerRef names an MCPExternalAuthConfig of another type than embeddedAuthServer.", "Name one of type embeddedAuthServer.")
+	ruleWrongType     = define("reference/wrong-type", Error, "authServerRef names an MCPExternalAuthConfig whose type is not embeddedAuthServer.", "Name one of type embeddedAuthServer.")
 	ruleConflict      = define("reference/conflict", Error, "authServerRef and externalAuthConfigRef both name embedded auth servers.", "Keep authServerRef, and remove the other or let it name one for outgoing calls.")
-	ruleTwice         = define("object/duplicate", Warning, "The input holds an object twice; the last one counts.", "Remove one of the two, or validate them in separate runs.")
+	ruleTwice         = define("object/duplicate", Warning, "The input contains an object twice; the last one counts.", "Remove one of the two, or validate them in separate runs.")
 )
 
-// ruleIDs are the ids of the static rules (docs/rules.md) by their messages.
+// ruleIDs maps the messages of the static rules (docs/rules.md) to their IDs.
 var ruleIDs = func() map[string]string {
 	ids := map[string]string{}
 	for id, message := range staticRules {
@@ -61,7 +61,7 @@ var ruleIDs = func() map[string]string {
 	return ids
 }()
 
-// Rules returns every rule, in the order of the ids.
+// Rules returns all rules, sorted by ID.
 func Rules() []Rule {
 	var rules []Rule
 	for _, id := range slices.Sorted(maps.Keys(rulesByID)) {

@@ -23,15 +23,15 @@ import (
 	"github.com/scopegate/scopegate/config"
 )
 
-// The versions of the API. Both have the same schema.
+// The versions of the API, which have the same schema.
 var (
 	group             = v1beta1.GroupVersion.Group
 	version           = v1beta1.GroupVersion.Version
 	deprecatedVersion = v1alpha1.GroupVersion.Version
 )
 
-// kinds are the kinds that are validated. Each is compiled when its first object
-// needs it.
+// kinds are the kinds that are validated. A kind is compiled when its first
+// object needs it.
 var kinds = map[string]func() (*kind, error){
 	"MCPExternalAuthConfig": compiled("mcpexternalauthconfigs"),
 	"MCPOIDCConfig":         compiled("mcpoidcconfigs"),
@@ -42,7 +42,7 @@ var kinds = map[string]func() (*kind, error){
 
 var kindNames = slices.Sorted(maps.Keys(kinds))
 
-// kind is what the API server makes of a CRD.
+// kind is a CRD, compiled as in the API server.
 type kind struct {
 	structural *schema.Structural
 	schema     validation.SchemaValidator
@@ -86,8 +86,8 @@ func compile(resource string) (*kind, error) {
 	return found, err
 }
 
-// tagRules puts the id of each rule of a schema before its messages. A violation
-// has no other trace of the rule that it is of.
+// tagRules prefixes the messages of each rule with its ID, because a violation
+// has no other reference to its rule.
 func tagRules(s *apiextensionsv1.JSONSchemaProps) {
 	for i := range s.XValidations {
 		rule := &s.XValidations[i]
@@ -101,7 +101,7 @@ func tagRules(s *apiextensionsv1.JSONSchemaProps) {
 
 var tag = regexp.MustCompile(`(rule/[a-z0-9-]+)\|`)
 
-// cutTag takes the id of a rule out of a message.
+// cutTag removes the ID of a rule from a message, and returns the rule.
 func cutTag(message string) (rule *Rule, rest string) {
 	match := tag.FindStringSubmatch(message)
 	if match == nil || rulesByID[match[1]] == nil {
@@ -110,8 +110,8 @@ func cutTag(message string) (rule *Rule, rest string) {
 	return rulesByID[match[1]], strings.Replace(message, match[0], "", 1)
 }
 
-// siblings returns the last name of a path and the names of the fields that the
-// schema has beside it.
+// siblings returns the last element of a path, and the names of the fields beside
+// it in the schema.
 func (k *kind) siblings(path string) (string, []string) {
 	at, parts := k.structural, strings.Split(path, ".")
 	for _, part := range parts[:len(parts)-1] {

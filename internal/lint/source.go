@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// MaxFileBytes is the most that is read of one file, and maxInputBytes of all
-// together.
+// MaxFileBytes limits the size of a file, and maxInputBytes that of the whole
+// input.
 const (
 	MaxFileBytes  = 64 << 20
 	maxInputBytes = 256 << 20
@@ -21,23 +21,25 @@ const (
 // Stdin is the path that stands for standard input.
 const Stdin = "-"
 
-// stdinName is what findings call standard input.
+// stdinName is the file name of standard input in findings.
 const stdinName = "<stdin>"
 
-// extensions of the files that are read of a folder.
+// extensions are those of the files that are read from a folder.
 var extensions = []string{".yaml", ".yml", ".json"}
 
 // Source is a named text.
 type Source struct {
 	Name string
 	Text []byte
-	// TooLarge is set where the file has more than MaxFileBytes.
+	// TooLarge is true if the file has more than MaxFileBytes; Text is then
+	// empty.
 	TooLarge bool
 }
 
-// Read returns the sources at the given paths: files, folders (with recursive
-// also those below) and Stdin, each once. Of a folder it takes the files with
-// the names of manifests and follows no link out of it.
+// Read returns the sources at the given paths, each once: files, folders (and
+// subfolders if recursive) and Stdin. From a folder it reads only files with the
+// extension of a manifest, and follows no link out of it. The whole input is
+// limited to 256 MiB.
 func Read(paths []string, recursive bool, stdin io.Reader) ([]Source, error) {
 	r := reader{recursive: recursive, seen: map[string]bool{}}
 	for _, at := range paths {
@@ -76,9 +78,8 @@ func (r *reader) read(at string, stdin io.Reader) error {
 	return r.add(filepath.Clean(at), file)
 }
 
-// folder reads the manifests of a folder in the order of their paths. A link is
-// followed as long as it stays in the folder; os.Root refuses the others, which are
-// left alone.
+// folder reads the manifests of a folder in the order of their paths. It follows
+// links within the folder and ignores others, which os.Root rejects.
 func (r *reader) folder(at string) error {
 	root, err := os.OpenRoot(at)
 	if err != nil {

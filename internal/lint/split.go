@@ -8,10 +8,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDocuments bounds how many documents of a text are read.
+// maxDocuments limits the documents of a text.
 const maxDocuments = 100_000
 
-// byteOrderMark is at the start of files of some editors.
+// byteOrderMark is what some editors write at the start of a file.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // document is a part of a source: a YAML document or a JSON value.
@@ -19,20 +19,20 @@ type document struct {
 	source *Source
 	text   []byte
 	json   bool
-	// line and column of the source before the first of text; a column only where
-	// several JSON values are on one line.
+	// line and column are the number of lines and columns in the source before
+	// text. column is set only if several JSON values are on one line.
 	line, column int
-	// lines is the source from the line on which text starts.
+	// lines is the source from the line where text starts.
 	lines []byte
-	// problem is set where there is no text to decode.
+	// problem is set if there is no text to decode.
 	problem *problem
 }
 
-// split cuts a source into documents. A text that starts like JSON is cut
-// between its values; if it is no JSON after all, it is YAML in flow style.
+// split splits a source into documents. It splits a text that starts like JSON
+// between its values. If that fails, it treats the text as YAML in flow style.
 func split(source *Source) []document {
 	if source.TooLarge {
-		return []document{{source: source, problem: limit(beginning, "the file has more than the %d bytes that are read", MaxFileBytes)}}
+		return []document{{source: source, problem: limit(beginning, "the file has more than %d bytes, which is the limit", MaxFileBytes)}}
 	}
 	text := bytes.TrimPrefix(source.Text, byteOrderMark)
 	documents, isJSON := []document(nil), false
@@ -44,7 +44,7 @@ func split(source *Source) []document {
 	}
 	if len(documents) > maxDocuments {
 		last := &documents[maxDocuments]
-		last.problem = limit(beginning, "the file has more than the %d documents that are read", maxDocuments)
+		last.problem = limit(beginning, "the file has more than %d documents, which is the limit", maxDocuments)
 		documents = documents[:maxDocuments+1]
 	}
 	return documents
@@ -71,9 +71,9 @@ func splitJSON(source *Source, text []byte) (documents []document, isJSON bool) 
 	return documents, true
 }
 
-// splitYAML cuts before every line of three dashes and after every line of three
-// dots: at the start of a line they are markers whatever surrounds them. The
-// dashes belong to the document after them, for its first value can follow them.
+// splitYAML splits before every line that starts with --- and after every line
+// that starts with ..., which are markers in any context. The dashes belong to
+// the document after them, because its first value can be on the same line.
 func splitYAML(source *Source, text []byte) []document {
 	var documents []document
 	start, startLine, at, line := 0, 0, 0, 0
@@ -105,7 +105,7 @@ func isMarker(line []byte, marker string) bool {
 	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
 
-// problem is why a document can't be decoded, and where.
+// problem is the reason why a document can't be decoded, and its place.
 type problem struct {
 	rule    *Rule
 	message string

@@ -23,41 +23,40 @@ import (
 	"k8s.io/apiserver/pkg/cel/common"
 )
 
-// violation is an error of the API server, and the rule that it is of.
+// violation is an error of the API server, with its rule.
 type violation struct {
 	rule *Rule
 	*field.Error
 }
 
-// validated is what the API server says of an object.
+// validated is the API server's result for an object.
 type validated struct {
-	// unknown are the paths of fields that the schema does not have. Under strict
-	// field validation the API server names them and stops; without, it drops them
-	// and goes on.
+	// unknown are the paths of fields that the schema does not have. With strict
+	// field validation the API server reports them and stops; otherwise it drops
+	// them and continues.
 	unknown []string
-	// malformed is set where the API server can't decode the metadata. It says
-	// nothing else then.
+	// malformed is set if the API server can't decode the metadata. It then
+	// reports nothing else.
 	malformed error
-	// violations are why it rejects the object without the unknown fields.
+	// violations are the errors of the object without the unknown fields.
 	violations []violation
 }
 
-// violates reports whether one of the rules is violated.
+// violates reports whether a rule with one of the IDs is violated.
 func (v validated) violates(ids ...string) bool {
 	return slices.ContainsFunc(v.violations, func(found violation) bool { return slices.Contains(ids, found.rule.ID) })
 }
 
-// validate takes an object through the steps of a create, or with a stored version
-// through those of an update. It changes the object as the API server would:
-// unknown fields go, defaults come. stored is nil or an object that has been through
-// admit.
+// validate takes an object through the steps of a create, or of an update if
+// stored is not nil. It changes the object as the API server would: it removes
+// unknown fields and sets defaults. stored has been through admit.
 func (k *kind) validate(ctx context.Context, object map[string]any, stored any) validated {
 	meta, unknown, err := k.admit(object)
 	if err != nil {
 		return validated{malformed: err}
 	}
-	// A client can't set the status. An update keeps what is stored, which no rule
-	// refuses.
+	// A client can't set the status. An update keeps the stored one, which no
+	// rule rejects.
 	delete(object, "status")
 	old, _ := stored.(map[string]any)
 	found := validated{unknown: unknown}
@@ -81,10 +80,10 @@ func (k *kind) validate(ctx context.Context, object map[string]any, stored any) 
 	return found
 }
 
-// admit decodes an object as the API server does before it looks at it: fields
-// that the schema does not have are removed and returned, nulls without meaning
-// are removed, defaults are set. The API server also coerces embedded objects here,
-// of which the kinds have none.
+// admit decodes an object as the API server does before validation. It removes
+// and returns fields that the schema does not have, removes meaningless nulls,
+// and sets defaults. The API server also coerces embedded objects here, but these
+// kinds have none.
 func (k *kind) admit(object map[string]any) (*metav1.ObjectMeta, []string, error) {
 	meta, found, unknown, err := objectmeta.GetObjectMetaWithOptions(object, objectmeta.ObjectMetaOptions{ReturnUnknownFieldPaths: true})
 	if err != nil {
@@ -101,19 +100,21 @@ func (k *kind) admit(object map[string]any) (*metav1.ObjectMeta, []string, error
 	return meta, unknown, nil
 }
 
-// validateMetadata also stands for an update, of which it asks more than the API
-// server: there the name and what the system sets are those that are stored.
+// validateMetadata validates as for a create, which is stricter than the API
+// server for an update: there the name and the system's fields are the stored
+// ones.
 func validateMetadata(ctx context.Context, meta *metav1.ObjectMeta) field.ErrorList {
 	if meta.Name == "" && meta.GenerateName != "" {
 		meta = meta.DeepCopy()
-		meta.Name = meta.GenerateName + "00000" // The API server makes up the end.
+		meta.Name = meta.GenerateName + "00000" // The API server generates the suffix.
 	}
 	return metavalidation.ValidateObjectMetaDeclaratively(ctx, operation.Create, meta, nil, true,
 		metavalidation.NameIsDNSSubdomain, field.NewPath("metadata"), true)
 }
 
-// validateSchema validates an object by its schema and its list types; with a stored
-// version, by what the update changes, as ratchet makes the rules do.
+// validateSchema validates an object against its schema and list types. With a
+// stored version it validates only what the update changes; ratchet makes the
+// rules do the same.
 func (k *kind) validateSchema(object, old map[string]any) (errs field.ErrorList, ratchet []cel.Option) {
 	lists := listtype.ValidateListSetsAndMaps(nil, k.structural, object)
 	if old == nil {
@@ -127,13 +128,15 @@ func (k *kind) validateSchema(object, old map[string]any) (errs field.ErrorList,
 	return append(errs, lists...), []cel.Option{cel.WithRatcheting(correlated)}
 }
 
-// notChecked is what the API server says in place of what its rules would.
+// notChecked is the API server's message in place of its rules' results.
 const notChecked = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
 
-// blocking are the types of errors that keep the API server from its rules.
+// blocking are the types of errors that prevent the API server from evaluating
+// rules.
 var blocking = []field.ErrorType{field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid}
 
-// schemaRules are the rules of what the schema says; of the rest it is ruleInvalid.
+// schemaRules maps the types of schema errors to rules; ruleInvalid covers the
+// rest.
 var schemaRules = map[field.ErrorType]*Rule{
 	field.ErrorTypeRequired:     ruleRequired,
 	field.ErrorTypeTypeInvalid:  ruleType,
@@ -143,7 +146,7 @@ var schemaRules = map[field.ErrorType]*Rule{
 	field.ErrorTypeDuplicate:    ruleDuplicateItem,
 }
 
-// malformedMessage is an error of decoding without the names of Go's types.
+// malformedMessage returns a decoding error without the names of Go types.
 func malformedMessage(err error) string {
 	var fieldError *field.Error
 	if errors.As(err, &fieldError) {

@@ -1,5 +1,5 @@
-// Package metrics counts verdicts and held rollouts when they are scraped, from
-// the cache: a series for each object would cost more than the object itself.
+// Package metrics counts verdicts and held rollouts in the cache on each scrape.
+// A series for each object would need more memory than the object itself.
 package metrics
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 )
 
-// scrapeTimeout bounds the wait for a cache that is not synced yet.
+// scrapeTimeout limits the wait for a cache that is not synced yet.
 const scrapeTimeout = 5 * time.Second
 
 var (
@@ -28,26 +28,26 @@ var (
 		"Objects by the status and the reason of their condition BaselineScopesValid.",
 		[]string{"kind", "status", "reason"}, nil)
 	held = prometheus.NewDesc("scopegate_rollouts_held",
-		"Objects whose rollout is held, which leaves alone what runs.",
+		"Objects whose rollout is held. Running pods stay unchanged.",
 		[]string{"kind"}, nil)
 )
 
 // Collector collects the metrics of scopegate from a cache.
 type Collector struct {
 	Cache client.Reader
-	// Held counts the consumers of a kind whose rollout is held: HeldStandalone, or
-	// HeldByGuard.
+	// Held counts the consumers of a kind whose rollout is held: HeldStandalone,
+	// or the result of HeldByGuard.
 	Held func(ctx context.Context, kind string, consumers client.ObjectList) (int, error)
 }
 
-// Describe sends the descriptions of all metrics.
+// Describe implements prometheus.Collector.
 func (Collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- objects
 	descriptions <- held
 }
 
-// Collect counts the objects of the cache. A kind that can't be listed is
-// missing, and the log says why.
+// Collect counts the objects in the cache. If it can't list a kind, it omits that
+// kind and logs the error.
 func (c Collector) Collect(samples chan<- prometheus.Metric) {
 	lists := map[string]client.ObjectList{
 		resolve.KindMCPExternalAuthConfig: &v1beta1.MCPExternalAuthConfigList{},
@@ -93,8 +93,8 @@ func collectVerdicts(samples chan<- prometheus.Metric, kind string, list client.
 	}
 }
 
-// HeldStandalone counts the consumers whose condition Ready says that their rollout
-// is held, and not that it is under way or retried.
+// HeldStandalone counts the consumers whose condition Ready is False because the
+// rollout is held, not because it is in progress or being retried.
 func HeldStandalone(_ context.Context, _ string, consumers client.ObjectList) (int, error) {
 	count := 0
 	err := meta.EachListItem(consumers, func(object runtime.Object) error {
@@ -108,8 +108,8 @@ func HeldStandalone(_ context.Context, _ string, consumers client.ObjectList) (i
 	return count, err
 }
 
-// HeldByGuard counts the ConfigMaps that consumers of a kind own and that are held:
-// cached has no other ConfigMaps.
+// HeldByGuard counts the held ConfigMaps that consumers of a kind own. cached has
+// no other ConfigMaps.
 func HeldByGuard(cached client.Reader) func(context.Context, string, client.ObjectList) (int, error) {
 	return func(ctx context.Context, kind string, _ client.ObjectList) (int, error) {
 		configMaps := &metav1.PartialObjectMetadataList{}

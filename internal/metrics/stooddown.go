@@ -7,13 +7,14 @@ import (
 )
 
 var stoodDown = prometheus.NewDesc("scopegate_guard_stood_down",
-	"Objects that the guard leaves alone, since somebody else writes their condition BaselineScopesValid. Guard mode only.",
+	"Objects that the guard does not write, because another writer sets their condition BaselineScopesValid. Only in guard mode.",
 	[]string{"kind"}, nil)
 
-// StoodDown collects how many objects of each kind the guard leaves alone.
+// StoodDown collects the number of objects of each kind that the guard leaves
+// alone.
 type StoodDown map[string]*condition.Writer
 
-// Describe sends the description of the metric.
+// Describe implements prometheus.Collector.
 func (StoodDown) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- stoodDown }
 
 // Collect sends a sample for each kind.

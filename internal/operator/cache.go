@@ -14,13 +14,13 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// opaqueMarker stands in the cache for the content of an opaque field: that it
-// is set is read, what it holds is not.
+// opaqueMarker replaces the content of an opaque field in the cache: decisions
+// read whether the field is set, but not its content.
 var opaqueMarker = []byte(`{"opaque":true}`)
 
-// standaloneCache keeps of every object only what is read. Nothing that comes from
-// this cache may be written back whole: the operator patches statuses, and has
-// no right to update a spec.
+// standaloneCache keeps only what decisions read of each object. Never write back
+// a whole object from this cache: the operator patches statuses and has no
+// permission to update a spec.
 func standaloneCache() cache.Options {
 	options := guardCache()
 	delete(options.ByObject, heldConfigMap)
@@ -30,8 +30,8 @@ func standaloneCache() cache.Options {
 	return options
 }
 
-// guardCache is the same for guard mode, and of ConfigMaps only the metadata of
-// those that are held.
+// guardCache does the same for guard mode. Of ConfigMaps it keeps only the
+// metadata of those that are held.
 func guardCache() cache.Options {
 	return cache.Options{
 		ByObject: map[client.Object]cache.ByObject{
@@ -46,8 +46,8 @@ func guardCache() cache.Options {
 
 var heldConfigMap client.Object = &corev1.ConfigMap{}
 
-// strip drops from an object what no kind's decision reads, and then what its
-// own does not.
+// strip removes what no decision reads, for all kinds and then with more for one
+// kind.
 func strip[T client.Object](more func(T)) func(any) (any, error) {
 	return func(raw any) (any, error) {
 		if object, err := meta.Accessor(raw); err == nil {
@@ -122,8 +122,8 @@ func mark(object *v1alpha1.OpaqueObject) {
 	}
 }
 
-// Of somebody else's Deployments and Services only the name and the owner are
-// read.
+// stripDeployment keeps only the name and the owner of Deployments that scopegate
+// does not manage.
 
 func stripDeployment(deployment *appsv1.Deployment) {
 	if deployment.Labels[rollout.LabelManagedBy] != rollout.ManagedBy {
@@ -131,6 +131,8 @@ func stripDeployment(deployment *appsv1.Deployment) {
 	}
 }
 
+// stripService keeps only the name and the owner of Services that scopegate does not
+// manage.
 func stripService(service *corev1.Service) {
 	if service.Labels[rollout.LabelManagedBy] != rollout.ManagedBy {
 		service.Labels, service.Spec, service.Status = nil, corev1.ServiceSpec{}, corev1.ServiceStatus{}

@@ -14,13 +14,14 @@ import (
 	"github.com/scopegate/scopegate/internal/crds"
 )
 
-// publishTimeout is how long the API server may take to publish CRDs that were
-// installed just now.
+// publishTimeout limits how long the API server may take to publish newly
+// installed CRDs.
 const publishTimeout = 30 * time.Second
 
-// checkCRDs rejects a cluster whose CRDs are those of the other mode. Standalone mode
-// on ToolHive's CRDs would fight ToolHive's operator over each status; guard
-// mode on scopegate's own would guard nobody.
+// checkCRDs returns an error if the cluster has the CRDs of the other mode. In
+// standalone mode on ToolHive's CRDs, scopegate would fight ToolHive's operator
+// over each status. In guard mode on scopegate's own CRDs, there would be no
+// operator to guard.
 func checkCRDs(ctx context.Context, cfg *rest.Config, standalone bool) error {
 	discoveryClient, err := discovery.NewDiscoveryClientForConfig(cfg)
 	if err != nil {
@@ -38,7 +39,7 @@ func checkCRDs(ctx context.Context, cfg *rest.Config, standalone bool) error {
 	return err
 }
 
-// wrongModeError is that the CRDs are those of the other mode.
+// wrongModeError means that the CRDs are those of the other mode.
 type wrongModeError struct{ kind, detail, remedy string }
 
 func (e *wrongModeError) Error() string {
@@ -57,7 +58,7 @@ func checkSchemas(client openapi.Client, standalone bool) error {
 				"the guard is for a cluster with ToolHive's operator and CRDs; start with --standalone for standalone mode"}
 		case !own[kind] && standalone:
 			return &wrongModeError{kind, fmt.Sprintf("is not scopegate's own (it has no %v)", path),
-				"ToolHive's operator is in charge of this cluster, and standalone mode, which replaces it, refuses to start; start without --standalone"}
+				"ToolHive's operator runs this cluster, and standalone mode would replace it; start without --standalone"}
 		}
 	}
 	return nil

@@ -11,22 +11,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 )
 
-// newRecorder returns a recorder of events that works until ctx is done. The
-// manager's own sends all events at once.
+// newRecorder returns an event recorder that works until ctx is done. The
+// manager's own recorder would send all events at once.
 func newRecorder(ctx context.Context, mgr manager.Manager, name string) (events.EventRecorder, error) {
 	client, err := eventsv1client.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
-		return nil, fmt.Errorf("making the client for events: %w", err)
+		return nil, fmt.Errorf("creating the client for events: %w", err)
 	}
 	broadcaster := events.NewBroadcaster(&serialSink{EventSink: &events.EventSinkImpl{Interface: client}})
 	if err := broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
-		return nil, fmt.Errorf("starting to record events: %w", err)
+		return nil, fmt.Errorf("starting the event recorder: %w", err)
 	}
 	return broadcaster.NewRecorder(mgr.GetScheme(), name), nil
 }
 
-// serialSink sends one event at a time. The events of an edit that changes a thousand
-// conditions would take the API server from the conditions.
+// serialSink sends one event at a time. An edit that changes a thousand
+// conditions would otherwise delay the conditions with its events.
 type serialSink struct {
 	events.EventSink
 	mu sync.Mutex

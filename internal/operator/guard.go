@@ -29,7 +29,7 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 			if found != nil {
 				reason = found.Reason
 			}
-			log.FromContext(ctx).Info("somebody else writes the condition: it is left alone until the object is edited",
+			log.FromContext(ctx).Info("somebody else writes the condition: scopegate leaves it alone until the object is edited",
 				"condition", condition.Type, "kind", kind, "object", client.ObjectKeyFromObject(object), "reason", reason)
 			recorder.Eventf(object, nil, corev1.EventTypeWarning, condition.ReasonStoodDown, condition.Type,
 				"somebody else writes the condition %s of this %s (reason %s): scopegate leaves it alone until the object is edited", condition.Type, kind, reason)

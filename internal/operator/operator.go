@@ -1,6 +1,6 @@
-// Package operator puts the operator together: cache, controllers, metrics and
+// Package operator assembles the operator: cache, controllers, metrics and
 // probes, for guard mode and for standalone mode. The command, the tests and the
-// development cluster all start it here.
+// development cluster start it here.
 package operator
 
 import (
@@ -31,26 +31,27 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// DefaultConcurrency is how many objects of each kind are reconciled at a time:
-// a reconcile mostly waits for the API server.
+// DefaultConcurrency is the default number of objects of each kind that are
+// reconciled concurrently. A reconcile mostly waits for the API server.
 const DefaultConcurrency = 16
 
-// Names of the leases, so that the two modes never wait for each other.
+// The names of the leases. They differ, so that the two modes never wait for each
+// other.
 const (
 	StandaloneLease = "scopegate.toolhive.stacklok.dev"
 	GuardLease      = "scopegate-guard.toolhive.stacklok.dev"
 )
 
-// A leader that can't renew its lease ends. It outlasts an API server that is
-// away for a minute. A leader that is stopped releases its lease, and the other
-// takes over within retryPeriod.
+// A leader exits if it can't renew its lease; it survives an API server outage of
+// a minute. A leader that is stopped releases its lease, and another takes over
+// within retryPeriod.
 const (
 	leaseDuration = 90 * time.Second
 	renewDeadline = 75 * time.Second
 	retryPeriod   = 5 * time.Second
 )
 
-// Scheme knows every kind that the operator reads or writes.
+// Scheme has every kind that the operator reads or writes.
 var Scheme = runtime.NewScheme()
 
 func init() {
@@ -59,46 +60,47 @@ func init() {
 	utilruntime.Must(v1beta1.AddToScheme(Scheme))
 }
 
-// Options are what the command line decides.
+// Options are the settings from the command line.
 type Options struct {
 	// Standalone replaces ToolHive's operator. The default is guard mode, beside it.
 	Standalone bool
-	// DefaultScopes are what an auth server supports that is told no scopes, in guard
-	// mode; ToolHive's that scopegate knows if empty.
+	// DefaultScopes are the scopes that an auth server supports if none are
+	// configured. If empty, toolhive.DefaultScopes apply. Only in guard mode.
 	DefaultScopes []string
-	// Namespaces are the only ones that are watched; all if empty.
+	// Namespaces are the watched namespaces; all if empty.
 	Namespaces []string
-	// OwnNamespace is where the manager is installed, and in guard mode tries its
-	// policies; they are not tried if it is empty.
+	// OwnNamespace is the manager's namespace, where guard mode tries its
+	// policies. If empty, the policies are not tried.
 	OwnNamespace string
-	// MetricsBindAddress is where metrics are served, "0" for nowhere.
+	// MetricsBindAddress is the address that serves metrics; "0" disables it.
 	MetricsBindAddress string
-	// MetricsSecure serves them over HTTPS, and to those alone whom the API server
-	// lets get /metrics.
+	// MetricsSecure serves metrics over HTTPS, only to clients that the API
+	// server authorizes to get /metrics.
 	MetricsSecure bool
-	// HealthProbeBindAddress is where /healthz and /readyz are served, "" or "0"
-	// for nowhere.
+	// HealthProbeBindAddress is the address that serves /healthz and /readyz; ""
+	// or "0" disables it.
 	HealthProbeBindAddress string
-	// PprofBindAddress is where net/http/pprof is served, "" or "0" for nowhere.
+	// PprofBindAddress is the address that serves net/http/pprof; "" or "0"
+	// disables it.
 	PprofBindAddress string
-	// LeaderElect makes all but one of several managers wait.
+	// LeaderElect enables leader election among several managers.
 	LeaderElect bool
-	// LeaderElectionNamespace is where the lease is; empty in a cluster, where it
-	// is the manager's own.
+	// LeaderElectionNamespace is the namespace of the lease. If empty, it is the
+	// manager's own, which is known only in a cluster.
 	LeaderElectionNamespace string
-	// AuthServerImage is what the Deployments of standalone mode run.
+	// AuthServerImage is the image of the Deployments in standalone mode.
 	AuthServerImage string
-	// Concurrency is how many objects of each kind are reconciled at a time;
-	// DefaultConcurrency if zero.
+	// Concurrency is the number of objects of each kind that are reconciled
+	// concurrently; DefaultConcurrency if zero.
 	Concurrency int
-	// Embedded is for several managers in one process, as tests have them: their
-	// controllers share names, and only their own cache is counted, not in the
-	// process-wide registry.
+	// Embedded is for several managers in one process, as in tests: their
+	// controllers may share names, and their metrics are not registered
+	// process-wide.
 	Embedded bool
 }
 
-// New returns a manager that is ready to start. It refuses CRDs that are those
-// of the other mode.
+// New returns a manager that is ready to start. It returns an error if the
+// cluster has the CRDs of the other mode.
 func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manager, error) {
 	// API Priority and Fairness is the limit.
 	cfg = rest.CopyConfig(cfg)
@@ -110,11 +112,11 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	if err := logVersions(ctx, cfg); err != nil {
 		return nil, err
 	}
-	// Not before: an address where nobody listens is to be told of at once.
+	// Only now, so that an address where nothing listens is an error at once.
 	retryRefusedConnections(cfg)
 	mgr, err := ctrl.NewManager(cfg, managerOptions(options))
 	if err != nil {
-		return nil, fmt.Errorf("making the manager: %w", err)
+		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
 	setup := setupGuard
 	if options.Standalone {
@@ -187,7 +189,7 @@ func managerOptions(options Options) ctrl.Options {
 	}
 }
 
-// cacheSynced is true when every kind has been listed.
+// cacheSynced returns a check that succeeds once every kind has been listed.
 func cacheSynced(mgr manager.Manager) healthz.Checker {
 	return func(request *http.Request) error {
 		if !mgr.GetCache().WaitForCacheSync(request.Context()) {

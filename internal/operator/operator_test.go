@@ -24,9 +24,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// TestCacheKeepsThatFieldsAreSet holds a rollout for the same fields before and
+// TestCacheKeepsPresence checks that the same fields hold a rollout before and
 // after their content is stripped.
-func TestCacheKeepsThatFieldsAreSet(t *testing.T) {
+func TestCacheKeepsPresence(t *testing.T) {
 	opaque := func() *v1alpha1.OpaqueObject { return &v1alpha1.OpaqueObject{Raw: []byte(`{"long":"content"}`)} }
 	server := &v1beta1.VirtualMCPServer{ObjectMeta: metav1.ObjectMeta{Name: "office", Namespace: "ns"}}
 	server.Spec = v1alpha1.VirtualMCPServerSpec{
@@ -72,14 +72,15 @@ func TestCacheKeepsThatFieldsAreSet(t *testing.T) {
 			t.Errorf("%s keeps its content in the cache: %s", name, object.Raw)
 		}
 	}
-	// The filter alone: its check comes after that of the config.
+	// The filter alone, because its check comes after that of the config.
 	stripped.Spec.AuthServerConfig = &v1alpha1.EmbeddedAuthServerConfig{Issuer: "https://auth.example.com"}
 	if got := check(stripped); got != `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it` {
 		t.Errorf("the filter alone: %s", got)
 	}
 }
 
-// answers plays an API server that gives these errors, and then answers.
+// answers simulates an API server that first returns these errors and then
+// succeeds.
 type answers struct {
 	errs   []error
 	bodies []string
@@ -99,32 +100,32 @@ func (a *answers) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
-func TestPatience(t *testing.T) {
+func TestRetryRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		errs []error
-		// patience is how long the request may take, 0 for ever.
-		patience time.Duration
-		want     error
-		sent     int
+		// timeout is the timeout of the request, 0 for none.
+		timeout time.Duration
+		want    error
+		sent    int
 	}{
 		"answered":         {sent: 1},
 		"refused once":     {errs: []error{syscall.ECONNREFUSED}, sent: 2},
 		"broken":           {errs: []error{syscall.ECONNRESET}, want: syscall.ECONNRESET, sent: 1},
-		"refused too long": {errs: []error{syscall.ECONNREFUSED, nil}, patience: time.Millisecond, want: syscall.ECONNREFUSED, sent: 1},
+		"refused too long": {errs: []error{syscall.ECONNREFUSED, nil}, timeout: time.Millisecond, want: syscall.ECONNREFUSED, sent: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			if c.patience > 0 {
+			if c.timeout > 0 {
 				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, c.patience)
+				ctx, cancel = context.WithTimeout(ctx, c.timeout)
 				defer cancel()
 			}
 			request, err := http.NewRequestWithContext(ctx, http.MethodPatch, "https://example.com", strings.NewReader("body"))
 			expect.NoError(t, err)
 			server := &answers{errs: c.errs}
-			response, err := (&patient{server}).RoundTrip(request)
+			response, err := (&refusedRetrier{server}).RoundTrip(request)
 			if err == nil {
 				_ = response.Body.Close()
 			}
@@ -180,9 +181,9 @@ func record(recorder events.EventRecorder, name string) {
 	recorder.Eventf(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}}, nil, corev1.EventTypeNormal, "Reason", "Action", "note")
 }
 
-// TestEventsOneAtATime records many events at once, half of which repeat others and so
-// are patches: none is lost, none is sent beside another, and whoever records them
-// does not wait.
+// TestEventsOneAtATime records many events at once. Half of them repeat others
+// and so are patches. No event is lost, they are sent one at a time, and
+// recording does not block.
 func TestEventsOneAtATime(t *testing.T) {
 	api := newAPI()
 	broadcaster := events.NewBroadcaster(&serialSink{EventSink: api})

@@ -8,21 +8,22 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// refusedInterval is how often a refused connection is tried again.
+// refusedInterval is the time between attempts while connections are refused.
 const refusedInterval = 500 * time.Millisecond
 
-// retryRefusedConnections makes requests wait while the API server refuses connections. Were
-// they to fail, then watches and objects would be tried again after ever longer
-// times, and not until a minute after an API server that was away for one is
-// back. Nothing was sent of a request that is refused.
+// retryRefusedConnections makes requests wait while the API server refuses
+// connections. If they failed instead, watches and reconciles would back off ever
+// longer, and resume only a minute after an API server is back that was down for
+// a minute. It is safe, because nothing of a refused request was sent.
 func retryRefusedConnections(cfg *rest.Config) {
-	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patient{next} })
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return &refusedRetrier{next} })
 }
 
-type patient struct{ next http.RoundTripper }
+type refusedRetrier struct{ next http.RoundTripper }
 
-// RoundTrip implements http.RoundTripper. It waits as long as the request may.
-func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
+// RoundTrip implements http.RoundTripper. It retries until the request's context
+// is done.
+func (p *refusedRetrier) RoundTrip(request *http.Request) (*http.Response, error) {
 	for {
 		response, err := p.next.RoundTrip(request)
 		if err == nil || !utilnet.IsConnectionRefused(err) || request.Body != nil && request.GetBody == nil {
@@ -45,5 +46,5 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 }
 
-// WrappedRoundTripper lets client-go find what is below.
-func (p *patient) WrappedRoundTripper() http.RoundTripper { return p.next }
+// WrappedRoundTripper lets client-go find the wrapped transport.
+func (p *refusedRetrier) WrappedRoundTripper() http.RoundTripper { return p.next }

@@ -11,9 +11,9 @@ import (
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
-// logVersions logs what the manager runs with, and warns of what is not tested. Of
-// ToolHive that is unknown: its CRDs do not say their version, and the Deployment of its
-// operator, which does, the manager has no right to read.
+// logVersions logs the versions that the manager runs with, and warns about
+// untested ones. ToolHive's version is unknown: its CRDs do not have it, and the
+// manager has no permission to read the Deployment of its operator, which does.
 func logVersions(ctx context.Context, cfg *rest.Config) error {
 	client, err := discovery.NewDiscoveryClientForConfig(cfg)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// The kinds of consumers, and of the object that holds a shared config.
+// The kinds of consumers, and the kind of a shared config.
 const (
 	KindMCPExternalAuthConfig = "MCPExternalAuthConfig"
 	KindMCPServer             = "MCPServer"
@@ -16,36 +16,35 @@ const (
 	KindVirtualMCPServer      = "VirtualMCPServer"
 )
 
-// defaultProxyPort is the port in the default resource URL of an MCPServer or
-// an MCPRemoteProxy that sets none.
+// defaultProxyPort is the port in the default resource URL of an MCPServer or an
+// MCPRemoteProxy without a port.
 const defaultProxyPort = 8080
 
 // virtualMCPServerPort is the port in the default resource URL of every
 // VirtualMCPServer (ToolHive: virtualmcpserver_types.go, GetProxyPort).
 const virtualMCPServerPort = 4483
 
-// Consumer is what a verdict reads of a workload, whatever its kind.
+// Consumer is what a verdict reads from a workload of any kind.
 type Consumer struct {
 	Kind, Namespace, Name string
 	// AuthServerRef and ExternalAuthConfigRef are the names in the references of
-	// an MCPServer or an MCPRemoteProxy, empty where there is none.
+	// an MCPServer or an MCPRemoteProxy, empty without a reference.
 	AuthServerRef, ExternalAuthConfigRef string
-	// Inline is a VirtualMCPServer's own config, nil where there is none.
+	// Inline is the config of a VirtualMCPServer, or nil.
 	Inline *v1alpha1.EmbeddedAuthServerConfig
-	// UpstreamFilter reports whether a VirtualMCPServer chooses upstream providers by
-	// authServerUpstreamFilter.
+	// UpstreamFilter is true if a VirtualMCPServer sets authServerUpstreamFilter.
 	UpstreamFilter bool
-	// OIDC is the reference to an MCPOIDCConfig, nil where there is none or the
-	// VirtualMCPServer is anonymous.
+	// OIDC is the reference to an MCPOIDCConfig. It is nil without a reference,
+	// or if the VirtualMCPServer is anonymous.
 	OIDC *v1alpha1.MCPOIDCConfigReference
-	// Port is in the default resource URL.
+	// Port is the port in the default resource URL.
 	Port int32
-	// Defaults are what the auth server supports when it is told no scopes. ConsumerOf sets
-	// those that scopegate knows.
+	// Defaults are the scopes that the auth server supports if none are
+	// configured. ConsumerOf sets toolhive.DefaultScopes.
 	Defaults []string
 }
 
-// ConsumerOf returns the consumer that object is, and false where its kind runs no auth
+// ConsumerOf returns object as a consumer, and false if its kind runs no auth
 // server.
 func ConsumerOf(object any) (Consumer, bool) {
 	switch object := object.(type) {
@@ -94,11 +93,11 @@ func byReference(kind, namespace, name string, refs v1alpha1.AuthReferences, por
 	return consumer
 }
 
-// String names the consumer in messages: MCPServer "web".
+// String returns the consumer as messages name it: MCPServer "web".
 func (c Consumer) String() string { return fmt.Sprintf("%s %q", c.Kind, c.Name) }
 
-// References reports whether the consumer's own spec asks for an auth server, or
-// could: it has a config or a reference to one, whatever is at its other end.
+// References reports whether the consumer's own spec has a config or a reference
+// to one, whether or not the config exists.
 func (c Consumer) References() bool {
 	return c.Inline != nil || c.AuthServerRef != "" || c.ExternalAuthConfigRef != ""
 }
@@ -125,7 +124,7 @@ func (c Consumer) OIDCConfigName() string {
 	return c.OIDC.Name
 }
 
-// OIDCField is the path of the consumer's reference to an MCPOIDCConfig.
+// OIDCField returns the path of the consumer's reference to an MCPOIDCConfig.
 func (c Consumer) OIDCField() string {
 	if c.Kind == KindVirtualMCPServer {
 		return "spec.incomingAuth.oidcConfigRef"
@@ -133,8 +132,8 @@ func (c Consumer) OIDCField() string {
 	return "spec.oidcConfigRef"
 }
 
-// ResourceURL is the URL by which clients know the consumer (RFC 9728), and so
-// the audience of the tokens that its auth server issues.
+// ResourceURL returns the URL by which clients know the consumer (RFC 9728). It
+// is the audience of the tokens that its auth server issues.
 func (c Consumer) ResourceURL() string {
 	if c.OIDC != nil && c.OIDC.ResourceURL != "" {
 		return c.OIDC.ResourceURL

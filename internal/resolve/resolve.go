@@ -1,10 +1,10 @@
-// Package resolve turns objects into pairs of a config and a consumer, with
-// their verdicts. Everything that evaluates a baseline comes through here, so that
-// no two places can disagree.
+// Package resolve turns objects into pairs of a config and a consumer, with their
+// verdicts. All code that evaluates a baseline uses it, so that verdicts agree
+// everywhere.
 //
 //	objects -> Consumer -> Resolve (which config, if any) -> evaluate -> Pair
 //
-// It reads no cluster: whoever calls it brings a function that finds configs.
+// It does not read a cluster: the caller provides a function that finds configs.
 package resolve
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
-// State is the kind of a verdict.
+// State is the state of a verdict.
 type State int
 
 const (
@@ -23,10 +23,10 @@ const (
 	NoAuthServer State = iota
 	// Supported is the state of a pair whose auth server accepts the baseline.
 	Supported
-	// NotSupported is the state of a pair whose auth server refuses to start for
-	// the scopes in Missing.
+	// NotSupported is the state of a pair whose auth server refuses to start
+	// because of the scopes in Missing.
 	NotSupported
-	// Unresolved is the state of a pair whose effective scopes can't be determined, for
+	// Unresolved is the state of a pair whose effective scopes are unknown, for
 	// the reason in Cause.
 	Unresolved
 )
@@ -34,14 +34,14 @@ const (
 // Verdict says whether the auth server of one pair accepts its baseline.
 type Verdict struct {
 	State State
-	// Missing are the scopes of the baseline that are not effective, in the order
-	// of the baseline; only where NotSupported.
+	// Missing are the baseline scopes that are not effective, in the order of the
+	// baseline. Only if NotSupported.
 	Missing []string
-	// Effective are the effective scopes and Source the list that they are; only
-	// where Supported or NotSupported.
+	// Effective are the effective scopes, and Source the list that they come
+	// from. Only if Supported or NotSupported.
 	Effective []string
 	Source    scopes.Source
-	// Cause is why the pair is Unresolved: one of the reasons of the condition
+	// Cause is the reason why the pair is Unresolved: a reason of the condition
 	// Ready. Why is a message that names the objects and the fix.
 	Cause, Why string
 }
@@ -51,19 +51,20 @@ type Verdict struct {
 type Pair struct {
 	Consumer Consumer
 	// ConfigName is the name of the MCPExternalAuthConfig, empty for the inline
-	// config of a VirtualMCPServer. Where Unresolved it is the reference at fault.
+	// config of a VirtualMCPServer. If Unresolved, it is the name in the
+	// reference that failed.
 	ConfigName string
-	// Config is nil where there is none or it can't be determined.
+	// Config is nil if there is none or it can't be determined.
 	Config  *v1alpha1.EmbeddedAuthServerConfig
 	Verdict Verdict
 }
 
-// Configs finds an MCPExternalAuthConfig by name in the namespace of the
-// consumer. It returns nil, and no error, where there is none.
+// Configs returns an MCPExternalAuthConfig by name, in the namespace of the
+// consumer. It returns nil, and no error, if there is none.
 type Configs func(name string) (*v1beta1.MCPExternalAuthConfig, error)
 
-// Resolve returns the pair that the consumer is part of and its verdict. An
-// error is one of configs.
+// Resolve returns the pair of the consumer and its verdict. It returns only
+// errors of configs.
 func Resolve(consumer Consumer, configs Configs) (Pair, error) {
 	pair := Pair{Consumer: consumer}
 	if consumer.Inline != nil {
@@ -81,7 +82,7 @@ func Resolve(consumer Consumer, configs Configs) (Pair, error) {
 }
 
 // follow finds the config through the references of an MCPServer or an
-// MCPRemoteProxy. It sets a verdict only where a reference is at fault.
+// MCPRemoteProxy. It sets a verdict only if a reference fails.
 func (p *Pair) follow(configs Configs) error {
 	auth, external := p.Consumer.AuthServerRef, p.Consumer.ExternalAuthConfigRef
 	if auth != "" {
@@ -109,7 +110,7 @@ func (p *Pair) follow(configs Configs) error {
 		case config == nil:
 			p.notFound(external, "externalAuthConfigRef")
 		case !Embedded(config):
-			// For outgoing calls: no business of an auth server.
+			// It configures outgoing requests, not an auth server.
 		case auth != "":
 			p.unresolved(v1alpha1.ReasonAuthServerConflict, fmt.Sprintf(
 				"spec.authServerRef and spec.externalAuthConfigRef of %s both name embedded auth servers (%q and %q): "+
@@ -157,8 +158,8 @@ func evaluate(pair Pair) Verdict {
 	return verdict
 }
 
-// OIDCConfigRequired is the message that a consumer with an auth server lacks a
-// reference to an MCPOIDCConfig, and the fix.
+// OIDCConfigRequired returns the message that a consumer with an auth server has
+// no reference to an MCPOIDCConfig, with the fix.
 func OIDCConfigRequired(consumer Consumer) string {
 	if consumer.Kind == KindVirtualMCPServer {
 		return fmt.Sprintf("%s runs an auth server but lets clients in without a token: "+

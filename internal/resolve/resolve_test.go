@@ -39,8 +39,8 @@ func shapeOf(pair resolve.Pair) shape {
 	return shape{pair.Verdict.State, pair.ConfigName, pair.Verdict.Missing, pair.Verdict.Source, pair.Verdict.Cause}
 }
 
-// TestByReference covers every row of the design's table for the kinds that
-// find their config by reference.
+// TestByReference covers every kind of verdict for the kinds that find their
+// config by reference.
 func TestByReference(t *testing.T) {
 	shared := testenv.Config(namespace, "shared", "openid", "admin")
 	other := testenv.Config(namespace, "other", "openid")
@@ -169,8 +169,8 @@ func TestOtherKindsAreNoConsumers(t *testing.T) {
 	}
 }
 
-// TestDefaultsOfAnotherRelease evaluates by the defaults that a consumer brings,
-// and only where nothing else says what is supported.
+// TestDefaultsOfAnotherRelease checks that a consumer's own defaults apply, and
+// only if no scopes are configured.
 func TestDefaultsOfAnotherRelease(t *testing.T) {
 	config := testenv.AuthServer("openid", "groups")
 	for name, tc := range map[string]struct {

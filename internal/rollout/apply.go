@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 )
 
-// FieldManager is the name under which the children are written.
+// FieldManager is the field manager of the children.
 const FieldManager = "scopegate"
 
 // Applier writes the children of consumers.
@@ -22,24 +22,24 @@ type Applier struct {
 	Client client.Client
 	// Live reads from the API server.
 	Live client.Reader
-	// Image of the auth server.
+	// Image is the image of the auth server.
 	Image string
 }
 
-// NameConflictError says that an object which is not the consumer's has the
-// name of one of its children. It was not touched.
+// NameConflictError means that an object that does not belong to the consumer has
+// the name of one of its children. The object is unchanged.
 type NameConflictError struct {
 	Kind, Namespace, Name string
 }
 
 func (e *NameConflictError) Error() string {
-	return fmt.Sprintf("%s %q of namespace %q is not made by scopegate for this object, but has the name that its auth server needs: delete or rename it",
+	return fmt.Sprintf("%s %q of namespace %q was not created by scopegate for this object, but has the name that its auth server needs: delete it, or recreate it under another name",
 		e.Kind, e.Name, e.Namespace)
 }
 
-// Apply makes the Deployment and the Service of owner be as checked says, and
-// returns the Deployment. It writes only what differs, and nothing at all when
-// either name belongs to somebody else (*NameConflictError).
+// Apply creates or updates the Deployment and the Service of owner, and returns
+// the Deployment. It writes only differences, and nothing if somebody else's
+// object has either name (*NameConflictError).
 func (a *Applier) Apply(ctx context.Context, owner client.Object, checked Checked) (*appsv1.Deployment, error) {
 	if checked.runConfig == "" {
 		return nil, fmt.Errorf("rolling out %s: not checked", owner.GetName())
@@ -47,7 +47,7 @@ func (a *Applier) Apply(ctx context.Context, owner client.Object, checked Checke
 	deployment, service := checked.deployment(a.Image), checked.service()
 	for _, child := range []client.Object{service, deployment} {
 		if err := controllerutil.SetControllerReference(owner, child, a.Client.Scheme(), controllerutil.WithBlockOwnerDeletion(false)); err != nil {
-			return nil, fmt.Errorf("naming the owner of %s: %w", child.GetName(), err)
+			return nil, fmt.Errorf("setting the owner of %s: %w", child.GetName(), err)
 		}
 		if _, err := a.find(ctx, a.Client, owner, child); err != nil {
 			return nil, err
@@ -63,9 +63,9 @@ func (a *Applier) Apply(ctx context.Context, owner client.Object, checked Checke
 	return live.(*appsv1.Deployment), nil
 }
 
-// Remove deletes the children of an owner that no longer asks for an auth
-// server. referencesGone is asked of the live owner, for a cache that lags must
-// not cost anybody a workload.
+// Remove deletes the children of an owner that no longer references an auth
+// server. It calls referencesGone on the live owner, so that a lagging cache
+// never deletes a workload.
 func (a *Applier) Remove(ctx context.Context, owner client.Object, name string, referencesGone func(client.Object) bool) error {
 	var children []client.Object
 	for _, child := range []client.Object{&appsv1.Deployment{}, &corev1.Service{}} {
@@ -100,8 +100,8 @@ func (a *Applier) Remove(ctx context.Context, owner client.Object, name string, 
 	return nil
 }
 
-// find reads the object that has the name of desired. It returns nil where
-// there is none, and a *NameConflictError where it is somebody else's.
+// find reads the object with the name of desired. It returns nil if there is
+// none, and a *NameConflictError if it belongs to somebody else.
 func (a *Applier) find(ctx context.Context, reader client.Reader, owner, desired client.Object) (client.Object, error) {
 	found := desired.DeepCopyObject().(client.Object)
 	err := reader.Get(ctx, client.ObjectKeyFromObject(desired), found)
@@ -117,7 +117,7 @@ func (a *Applier) find(ctx context.Context, reader client.Reader, owner, desired
 	return found, nil
 }
 
-// ensure creates desired, or writes what differs in what is there.
+// ensure creates desired, or updates the existing object where it differs.
 func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (client.Object, error) {
 	cached, err := a.find(ctx, a.Client, owner, desired)
 	if err != nil || cached != nil && equality.Semantic.DeepEqual(restored(cached, desired), cached) {
@@ -129,8 +129,8 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 			return created, err
 		}
 	}
-	// The cache lags, or there is a difference to write: what counts is what the
-	// API server has now, and the write is bound to that very state.
+	// Either the cache lags or there is a difference to write. Decide on the live
+	// state, and bind the write to it.
 	live, err := a.find(ctx, a.Live, owner, desired)
 	if err != nil {
 		return nil, err
@@ -142,8 +142,8 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 	if equality.Semantic.DeepEqual(after, live) {
 		return live, nil
 	}
-	// A merge patch replaces lists whole. A server-side apply would keep the entries
-	// that others have added.
+	// A merge patch replaces whole lists. A server-side apply would keep entries
+	// that others added.
 	patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
 	return after, a.Client.Patch(ctx, after, patch, client.FieldOwner(FieldManager))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-// maxRunConfigBytes is what a run config may take of the 256 KiB that the API
-// server allows for all annotations of an object together.
+// maxRunConfigBytes limits a run config. The API server allows 256 KiB for all
+// annotations of an object together.
 const maxRunConfigBytes = 240 << 10
 
 // Checked is a pair whose run config the auth server accepts. The zero value
@@ -21,23 +21,23 @@ type Checked struct {
 	runConfig string
 }
 
-// RunConfig returns the run config, JSON text, empty for the zero value.
+// RunConfig returns the run config as JSON, "" for the zero value.
 func (c Checked) RunConfig() string { return c.runConfig }
 
-// Hold is why a rollout is not done.
+// Hold is the reason why a rollout is held.
 type Hold struct {
-	// Reason is one of the reasons of the condition Ready.
+	// Reason is a reason of the condition Ready.
 	Reason string
 	// Message names the object, the field and the fix. It is empty for
 	// BaselineScopeNotSupported, whose message is that of BaselineScopesValid.
 	Message string
-	// Stalled reports that only a user's edit can help.
+	// Stalled is true if only a user's edit can help.
 	Stalled bool
 }
 
-// Check decides whether the auth server of pair may be rolled out. It returns a
-// Checked, or else a Hold with the first thing that is in the way: what only a
-// user can mend comes before what may yet appear. oidcConfigFound reports whether
+// Check decides whether the auth server of pair may be rolled out. It returns
+// either a Checked, or a Hold with the first problem. Problems that only a user
+// can fix come before objects that may still appear. oidcConfigFound is true if
 // the MCPOIDCConfig that the consumer references exists.
 func Check(pair resolve.Pair, oidcConfigFound bool) (Checked, *Hold) {
 	if hold := checkVerdict(pair); hold != nil {
@@ -76,7 +76,7 @@ func checkVerdict(pair resolve.Pair) *Hold {
 	}
 }
 
-// checkComplete looks for what only a user's edit can mend.
+// checkComplete returns a Hold for problems that only a user's edit can fix.
 func checkComplete(pair resolve.Pair) *Hold {
 	consumer, config := pair.Consumer, pair.Config
 	if consumer.OIDC == nil {
@@ -107,7 +107,7 @@ func checkComplete(pair resolve.Pair) *Hold {
 	return nil
 }
 
-// unsupportedFields names the fields that are set but not rendered.
+// unsupportedFields returns the fields that are set but not rendered.
 func unsupportedFields(config *v1alpha1.EmbeddedAuthServerConfig) []string {
 	var fields []string
 	add := func(set bool, field string) {
@@ -140,7 +140,7 @@ func unsupportedFields(config *v1alpha1.EmbeddedAuthServerConfig) []string {
 	return fields
 }
 
-// configOf names the config of a pair by its object and path.
+// configOf returns the path and the object of a pair's config, for messages.
 func configOf(pair resolve.Pair) string {
 	if pair.ConfigName == "" {
 		return fmt.Sprintf("spec.authServerConfig of %s", pair.Consumer)

@@ -17,7 +17,7 @@ import (
 
 const namespace = "ns"
 
-// TestHolds covers every row of the design's table that holds a rollout.
+// TestHolds covers every reason to hold a rollout.
 func TestHolds(t *testing.T) {
 	config := func(change func(*v1alpha1.EmbeddedAuthServerConfig)) *v1beta1.MCPExternalAuthConfig {
 		config := testenv.Config(namespace, "shared", "openid")
@@ -59,10 +59,10 @@ func TestHolds(t *testing.T) {
 		"MCPOIDCConfig does not exist":                  {server(nil), config(nil), true, "OIDCConfigNotFound", true, `MCPOIDCConfig "oidc"`},
 		"not supported":                                 {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), false, "BaselineScopeNotSupported", false, ""},
 		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, ""},
-		"audience":                              {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
-		"what only a user can mend comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
-		"two upstreams":                         {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
-		"inboundGrants":                         {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.InboundGrants = &opaque }), false, "UnsupportedField", false, "inboundGrants"},
+		"audience":                             {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
+		"what only a user can fix comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
+		"two upstreams":                        {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
+		"inboundGrants":                        {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.InboundGrants = &opaque }), false, "UnsupportedField", false, "inboundGrants"},
 		"delegateClients and trustedIssuers": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
 			c.DelegateClients, c.TrustedIssuers = []v1alpha1.OpaqueObject{opaque}, []v1alpha1.OpaqueObject{opaque}
 		}), false, "UnsupportedField", false, "delegateClients, trustedIssuers"},
@@ -100,8 +100,8 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreNotSet rolls what went through ToolHive's CRDs, which add the
-// defaults of fields that nobody set.
+// TestDefaultsAreNotSet checks that an object which went through ToolHive's CRDs
+// is not held: they set the defaults of absent fields.
 func TestDefaultsAreNotSet(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid")
 	config.Spec.EmbeddedAuthServer.InboundGrants = &v1alpha1.OpaqueObject{Raw: []byte(`{ }`)}
@@ -126,7 +126,7 @@ func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
 	}
 }
 
-// TestEveryMessageFitsIntoACondition bounds what Ready says.
+// TestEveryMessageFitsIntoACondition checks the limit on the message of Ready.
 func TestEveryMessageFitsIntoACondition(t *testing.T) {
 	server := testenv.Server(namespace, strings.Repeat("n", 253), testenv.AuthServerRef("shared"))
 	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)
@@ -147,7 +147,7 @@ func TestChildName(t *testing.T) {
 			strings.Repeat("a.", 126) + "a", strings.Repeat("a", 39) + ".b",
 		} {
 			got := rollout.ChildName(resolve.Consumer{Kind: kind, Namespace: "ns", Name: name})
-			// The strictest of the rules for the names of Services and labels.
+			// The strictest rule for the names of Services and labels.
 			if errs := validation.IsDNS1035Label(got); len(errs) > 0 {
 				t.Errorf("%s %q gives %q: %v", kind, name, got, errs)
 			}
@@ -210,7 +210,7 @@ func TestUnsupportedFields(t *testing.T) {
 	}
 }
 
-// TestUpstreamFilterIsUnsupported is the same for the one field that is outside
+// TestUpstreamFilterIsUnsupported does the same for the only such field outside
 // of the config.
 func TestUpstreamFilterIsUnsupported(t *testing.T) {
 	server := testenv.Virtual(namespace, "office", testenv.AuthServer("openid"))

@@ -17,10 +17,10 @@ const (
 
 var notInLabel = regexp.MustCompile(`[^a-z0-9]+`)
 
-// ChildName is the name of the Deployment and the Service of a consumer: a DNS
-// label (RFC 1035, as Services need) that starts readably and ends with a hash
-// of kind and name, so that equal names of different kinds, and names that
-// differ only in what a label can't hold, do not collide.
+// ChildName returns the name of the Deployment and the Service of a consumer. It
+// is a DNS label (RFC 1035, as Services need) that starts with a readable part.
+// It ends with a hash of kind and name, so that equal names of different kinds do
+// not collide, nor names that differ only in characters that a label can't have.
 func ChildName(consumer resolve.Consumer) string {
 	readable := strings.Trim(notInLabel.ReplaceAllString(strings.ToLower(consumer.Name), "-"), "-")
 	if len(readable) > maxReadable {

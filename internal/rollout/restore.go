@@ -8,8 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// restored returns live with all that is scopegate's as desired says. The rest, which
-// docs/standalone.md names, is left to others.
+// restored returns live with all fields that scopegate owns as in desired.
+// docs/standalone.md lists the fields that are left to others.
 func restored(live, desired client.Object) client.Object {
 	after := live.DeepCopyObject().(client.Object)
 	after.SetLabels(with(live.GetLabels(), desired.GetLabels()))
@@ -29,7 +29,7 @@ func restored(live, desired client.Object) client.Object {
 	return after
 }
 
-// restoredPod is the whole pod, but for where it runs and who may pull its image.
+// restoredPod returns the desired pod, except for scheduling and image pulls.
 func restoredPod(live, desired corev1.PodSpec) corev1.PodSpec {
 	after := *desired.DeepCopy()
 	after.NodeSelector = live.NodeSelector
@@ -49,7 +49,7 @@ func restoredPod(live, desired corev1.PodSpec) corev1.PodSpec {
 	return after
 }
 
-// restoredPorts are the ports, with the node ports that the API server gave them.
+// restoredPorts returns the desired ports, with the node ports of the API server.
 func restoredPorts(live, desired []corev1.ServicePort) []corev1.ServicePort {
 	after := make([]corev1.ServicePort, len(desired))
 	for i, port := range desired {
@@ -63,7 +63,7 @@ func restoredPorts(live, desired []corev1.ServicePort) []corev1.ServicePort {
 	return after
 }
 
-// with returns what is set in either map, in both as in the second.
+// with returns the entries of both maps; desired wins.
 func with(live, desired map[string]string) map[string]string {
 	after := maps.Clone(live)
 	if after == nil {

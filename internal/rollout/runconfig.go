@@ -8,7 +8,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-// Where the auth server finds what the pod mounts (ToolHive: the constants of
+// Where the auth server finds the mounts of the pod (ToolHive: the constants of
 // cmd/thv-operator/pkg/controllerutil/authserver.go).
 const (
 	signingKeysPath = "/etc/toolhive/authserver/keys"
@@ -24,16 +24,16 @@ const (
 	upstreamSecretEnvPrefix = "TOOLHIVE_UPSTREAM_CLIENT_SECRET_"    //nolint:gosec // The name of a variable.
 )
 
-// runConfigVersion is the schema of the run config (ToolHive:
+// runConfigVersion is the schema version of the run config (ToolHive:
 // pkg/authserver/config.go, CurrentSchemaVersion).
 const runConfigVersion = "v0.1.0"
 
-// defaultSentinelPort is the port of a SentinelServiceRef that names none.
+// defaultSentinelPort is the port of a SentinelServiceRef without a port.
 const defaultSentinelPort = 26379
 
-// newRunConfig renders the run config of a pair, as ToolHive's
-// controllerutil.BuildAuthServerRunConfig does, save that scopes_supported is
-// always there: the defaults are never left to another binary.
+// newRunConfig renders the run config of a pair like ToolHive's
+// controllerutil.BuildAuthServerRunConfig, except that it always sets
+// scopes_supported: the defaults never depend on another binary.
 func newRunConfig(pair resolve.Pair) *runConfig {
 	config, resourceURL := pair.Config, pair.Consumer.ResourceURL()
 	run := &runConfig{
@@ -202,7 +202,8 @@ func upstreamCAFile(index int, ref *v1alpha1.CABundleSource) string {
 	return fmt.Sprintf("%s/%d/%s", upstreamCAPath, index, caFile)
 }
 
-// secretEnvVar is the variable that holds an upstream provider's client secret.
+// secretEnvVar returns the environment variable of an upstream provider's client
+// secret.
 func secretEnvVar(provider string, ref *v1alpha1.SecretKeyRef) string {
 	if ref == nil {
 		return ""

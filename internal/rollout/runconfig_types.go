@@ -1,7 +1,7 @@
 package rollout
 
-// The run config of ToolHive's auth server, as far as scopegate renders it. The
-// JSON names are those of ToolHive's pkg/authserver/config.go and
+// runConfig is the part of the auth server's run config that scopegate renders.
+// The JSON names are those of ToolHive's pkg/authserver/config.go and
 // pkg/authserver/storage/config.go.
 
 type runConfig struct {

@@ -9,11 +9,11 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// Secrets are named in the pod and resolved by the kubelet: nothing here, and
-// nothing else in scopegate, reads one.
+// The pod names Secrets and the kubelet resolves them: scopegate never reads a
+// Secret.
 
-// env returns the variables that hold the secrets which the run config names by
-// variable.
+// env returns the environment variables with the secrets that the run config
+// refers to by variable.
 func (c Checked) env() []corev1.EnvVar {
 	var env []corev1.EnvVar
 	add := func(name string, ref *v1alpha1.SecretKeyRef) {
@@ -40,8 +40,8 @@ func (c Checked) env() []corev1.EnvVar {
 	return env
 }
 
-// volumes returns the volumes, and their mounts, that hold the run config and
-// the files which it names.
+// volumes returns the volumes and mounts with the run config and the files that
+// it refers to.
 func (c Checked) volumes() ([]corev1.Volume, []corev1.VolumeMount) {
 	volumes := []corev1.Volume{{Name: "run-config", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{
 		Items: []corev1.DownwardAPIVolumeFile{{

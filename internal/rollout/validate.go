@@ -10,10 +10,11 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// validate finds what the auth server would refuse at its start (ToolHive:
-// pkg/authserver/config.go, Config.Validate, and pkg/authserver/upstream). The rules of
-// the CRDs reject most of it, but not what was stored before them, nor what they can't
-// tell. The error names the field and the fix.
+// validate returns an error, with the field and the fix, for a config with which
+// the auth server would refuse to start (ToolHive: pkg/authserver/config.go,
+// Config.Validate, and pkg/authserver/upstream). The rules of the CRDs reject
+// most such configs, but not those that were stored before the rules existed, nor
+// those that CEL can't detect.
 func validate(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL string) error {
 	if err := secureURL("issuer", config.Issuer, config.InsecureAllowHTTP); err != nil {
 		return err
@@ -58,7 +59,7 @@ func validateConfidentialClients(config *v1alpha1.EmbeddedAuthServerConfig) erro
 		issuer, err := url.Parse(config.Issuer)
 		switch {
 		case err != nil:
-			return fmt.Errorf("issuer is no URL: %w", err)
+			return fmt.Errorf("issuer is not a URL: %w", err)
 		case config.InsecureAllowHTTP:
 			return fmt.Errorf("insecureAllowHTTP must not be true together with allowConfidentialClientRegistration: set it to false")
 		case issuer.Scheme != "https" && !(config.InsecureAllowConfidentialOverLoopbackHTTP && loopback(issuer.Host)):
@@ -79,7 +80,7 @@ func validateConfidentialClients(config *v1alpha1.EmbeddedAuthServerConfig) erro
 	return nil
 }
 
-// Bounds of token lifespans (ToolHive: pkg/authserver/server/provider.go).
+// Limits of token lifespans (ToolHive: pkg/authserver/server/provider.go).
 var lifespanBounds = []struct {
 	field    string
 	of       func(*v1alpha1.TokenLifespanConfig) string
@@ -101,9 +102,9 @@ func validateLifespans(config *v1alpha1.TokenLifespanConfig) error {
 		}
 		span, err := time.ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("tokenLifespans.%s is no duration: %w", bound.field, err)
+			return fmt.Errorf("tokenLifespans.%s is not a duration: %w", bound.field, err)
 		}
-		// Zero stands for the default.
+		// Zero means the default.
 		if span != 0 && (span < bound.min || span > bound.max) {
 			return fmt.Errorf("tokenLifespans.%s is %s: it must be between %s and %s", bound.field, text, bound.min, bound.max)
 		}
@@ -111,8 +112,8 @@ func validateLifespans(config *v1alpha1.TokenLifespanConfig) error {
 	return nil
 }
 
-// validateAudience checks the resource URL as the audience that it becomes
-// (RFC 8707 section 2).
+// validateAudience checks that the resource URL is valid as an audience (RFC 8707
+// section 2).
 func validateAudience(resourceURL string) error {
 	parsed, err := url.Parse(resourceURL)
 	if err != nil || parsed.Host == "" || parsed.Fragment != "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
@@ -142,7 +143,7 @@ func validateStorage(storage *v1alpha1.AuthServerStorageConfig) error {
 		{"dialTimeout", redis.DialTimeout}, {"readTimeout", redis.ReadTimeout}, {"writeTimeout", redis.WriteTimeout},
 	} {
 		if _, err := time.ParseDuration(timeout.text); timeout.text != "" && err != nil {
-			return fmt.Errorf("storage.redis.%s is no duration: %w", timeout.field, err)
+			return fmt.Errorf("storage.redis.%s is not a duration: %w", timeout.field, err)
 		}
 	}
 	return nil
@@ -164,7 +165,8 @@ var reservedParams = []string{
 	"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state",
 }
 
-// maxRedirectURIBytes bounds a redirect URI (ToolHive: pkg/oauthproto/redirect.go).
+// maxRedirectURIBytes limits a redirect URI (ToolHive:
+// pkg/oauthproto/redirect.go).
 const maxRedirectURIBytes = 2048
 
 func validateUpstream(provider *v1alpha1.UpstreamProviderConfig, insecure bool, resourceURL string) error {
@@ -219,13 +221,13 @@ func validateClient(field, clientID, redirectURI string, params map[string]strin
 	return nil
 }
 
-// secureURL accepts an https URL with a host, and an http one if it is loopback
-// or insecure is allowed.
+// secureURL returns an error unless text is an https URL with a host, or an http
+// URL and either the host is loopback or insecure is true.
 func secureURL(field, text string, insecure bool) error {
 	parsed, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is no URL: %w", field, err)
+		return fmt.Errorf("%s is not a URL: %w", field, err)
 	case parsed.Hostname() == "" || parsed.Fragment != "" || parsed.User != nil:
 		return fmt.Errorf("%s is %q: it must be a URL with a host, without a user and without a fragment", field, text)
 	case parsed.Scheme == "https" || parsed.Scheme == "http" && (insecure || loopback(parsed.Host)):
@@ -246,8 +248,8 @@ func loopback(host string) bool {
 	return strings.EqualFold(name, "localhost") || net.ParseIP(name).IsLoopback()
 }
 
-// loopbackRedirect reports the same of a redirect URI, for which the OAuth library
-// of the auth server (github.com/ory/fosite) has a rule of its own.
+// loopbackRedirect reports the same for the host of a redirect URI, for which the
+// OAuth library of the auth server (github.com/ory/fosite) has its own rule.
 func loopbackRedirect(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()
 }

@@ -9,13 +9,14 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// Labels and annotations of what scopegate makes.
+// Labels and annotations of the children.
 const (
-	// LabelManagedBy marks the Deployments and Services that scopegate made.
+	// LabelManagedBy marks the Deployments and Services that scopegate creates.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy.
 	ManagedBy = "scopegate"
-	// RunConfigAnnotation carries the run config in the pod template.
+	// RunConfigAnnotation is the annotation of the pod template with the run
+	// config.
 	RunConfigAnnotation = "scopegate.toolhive.stacklok.dev/run-config"
 
 	labelName     = "app.kubernetes.io/name"
@@ -34,15 +35,15 @@ const (
 	secretFileMode = 0o440
 )
 
-// deployment renders the Deployment of a checked pair. What is rendered for a
-// pair must not change from release to release without need: each change rolls
-// every auth server.
+// deployment renders the Deployment of a checked pair. Do not change the result
+// for the same pair between releases without need: each change rolls every auth
+// server.
 func (c Checked) deployment(image string) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: c.objectMeta(),
 		Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: c.selector()},
-			// The old pod runs on until the new one is ready.
+			// The old pod keeps running until the new one is ready.
 			Strategy: appsv1.DeploymentStrategy{
 				Type: appsv1.RollingUpdateDeploymentStrategyType,
 				RollingUpdate: &appsv1.RollingUpdateDeployment{
@@ -60,8 +61,7 @@ func (c Checked) deployment(image string) *appsv1.Deployment {
 	}
 }
 
-// podSpec also says what the API server would set by default: the pod is compared
-// whole.
+// podSpec also sets the API server's defaults, because the whole pod is compared.
 func (c Checked) podSpec(image string) corev1.PodSpec {
 	volumes, mounts := c.volumes()
 	return corev1.PodSpec{

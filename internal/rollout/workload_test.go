@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// everything is a config that sets every field which is rendered.
+// everything returns a config that sets every rendered field.
 func everything() *v1alpha1.EmbeddedAuthServerConfig {
 	secret := func(name string) *v1alpha1.SecretKeyRef { return &v1alpha1.SecretKeyRef{Name: name, Key: "k"} }
 	bundle := &v1alpha1.CABundleSource{ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "ca", Key: "bundle.pem"}}
@@ -83,9 +83,9 @@ func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
 	return checked
 }
 
-// TestNoRenderDrift forbids that an upgrade of the manager rolls auth servers:
-// what is rendered for the same objects stays the same, byte for byte. Update
-// the golden files only if every auth server really has to roll.
+// TestNoRenderDrift checks that an upgrade of the manager does not roll auth
+// servers: the rendered objects stay the same, byte for byte. Update the golden
+// files only if every auth server really has to roll.
 func TestNoRenderDrift(t *testing.T) {
 	minimal := &v1alpha1.EmbeddedAuthServerConfig{
 		Issuer: "https://auth.example.com",
@@ -107,8 +107,8 @@ func TestNoRenderDrift(t *testing.T) {
 	}
 }
 
-// TestRestricted holds the pod to the restricted profile of the Pod Security
-// Standards, as the API server's own admission evaluates it.
+// TestRestricted checks that the pod meets the restricted profile of the Pod
+// Security Standards, with the API server's own evaluator.
 func TestRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	expect.NoError(t, err)
@@ -118,21 +118,20 @@ func TestRestricted(t *testing.T) {
 		return policy.AggregateCheckResults(evaluator.EvaluatePod(level, &meta, &spec))
 	}
 	if result := evaluate(template.ObjectMeta, template.Spec); !result.Allowed {
-		t.Errorf("refused: %s", result.ForbiddenDetail())
+		t.Errorf("rejected: %s", result.ForbiddenDetail())
 	}
 	loosened := template.DeepCopy()
 	loosened.Spec.SecurityContext = nil
 	if result := evaluate(loosened.ObjectMeta, loosened.Spec); result.Allowed {
-		t.Error("a pod without a security context is allowed: the check checks nothing")
+		t.Error("a pod without a security context is allowed: the check has no effect")
 	}
 	if token := template.Spec.AutomountServiceAccountToken; token == nil || *token {
 		t.Error("the pod has the token of a service account")
 	}
 }
 
-// That validate refuses what ToolHive refuses is proven against ToolHive itself,
-// in compat/equivalence. Here is what that test found, so that it is said
-// which field is at fault.
+// TestValidate checks which field the error names. compat/equivalence checks that
+// validate agrees with ToolHive itself; these are the cases that it found.
 func TestValidate(t *testing.T) {
 	const resourceURL = "https://mcp.example.com"
 	redis := func(change func(*v1alpha1.RedisStorageConfig)) func(*v1alpha1.EmbeddedAuthServerConfig) {
@@ -152,14 +151,14 @@ func TestValidate(t *testing.T) {
 	}
 	cases := map[string]struct {
 		change func(*v1alpha1.EmbeddedAuthServerConfig)
-		// want is the start of the error, empty where there is none.
+		// want is the prefix of the error, empty for none.
 		want string
 	}{
 		"complete":           {func(*v1alpha1.EmbeddedAuthServerConfig) {}, ""},
 		"Redis is complete":  {redis(func(*v1alpha1.RedisStorageConfig) {}), ""},
 		"no Sentinel master": {redis(func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.MasterName = "" }), "storage.redis.sentinelConfig.masterName is empty"},
 		"timeout that overflows": {
-			redis(func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" }), "storage.redis.readTimeout is no duration",
+			redis(func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" }), "storage.redis.readTimeout is not a duration",
 		},
 		"redirect to a loopback host":                  {redirect("http://127.0.0.2:8080/callback"), ""},
 		"redirect to a name below localhost":           {redirect("http://app.localhost/callback"), ""},
@@ -194,8 +193,9 @@ func forceConfidential(uri string) func(*v1alpha1.EmbeddedAuthServerConfig) {
 	}
 }
 
-// TestNothingToRestore holds that what the API server and other writers may set is no
-// difference: each would be written for nothing, again and again.
+// TestNothingToRestore checks that values which the API server and other writers
+// may set are not a difference. Otherwise scopegate would write the object again
+// and again.
 func TestNothingToRestore(t *testing.T) {
 	checked := checked(t, everything())
 	deployment := checked.deployment("x")

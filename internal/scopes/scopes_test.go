@@ -73,12 +73,12 @@ func FuzzMissing(f *testing.F) {
 		missing := scopes.Missing(baseline, effective)
 		for _, scope := range baseline {
 			if slices.Contains(effective, scope) == slices.Contains(missing, scope) {
-				t.Errorf("%q is in exactly one of effective %q and missing %q", scope, effective, missing)
+				t.Errorf("%q must be in exactly one of effective %q and missing %q", scope, effective, missing)
 			}
 		}
 		for i, scope := range missing {
 			if !slices.Contains(baseline, scope) || slices.Contains(missing[:i], scope) {
-				t.Errorf("%q of %q is not of the baseline %q, or twice", scope, missing, baseline)
+				t.Errorf("%q of %q is not in the baseline %q, or is repeated", scope, missing, baseline)
 			}
 		}
 	})

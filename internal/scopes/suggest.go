@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// maxEdits is how many letters a near miss may be off.
+	// maxEdits is the maximum edit distance of a near miss.
 	maxEdits = 2
-	// maxCompared is the length, in bytes, above which scopes are not compared:
-	// the cost grows with the square of the length.
+	// maxCompared is the maximum length, in bytes, of scopes that are compared,
+	// because the cost grows with the square of the length.
 	maxCompared = 64
 )
 
 var separators = strings.NewReplacer("-", "_", ".", "_", ":", "_", "/", "_", " ", "_")
 
-// Suggest returns the effective scope that a user most likely meant by scope,
-// and whether there is one: first of those that differ in case or separators
-// alone, then of those that are one or two letters off, the nearest, then the
-// first in the order of effective.
+// Suggest returns the effective scope that a user most likely meant by scope, and
+// reports whether there is one. It prefers a scope that differs only in case or
+// separators, then the one with the smallest edit distance of at most two. Ties
+// go to the first in effective.
 func Suggest(scope string, effective []string) (string, bool) {
 	if len(scope) > maxCompared {
 		return "", false

@@ -9,8 +9,8 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// Set makes status say conditions, and nothing else, of the given generation.
-// The time of a condition that keeps its status is kept.
+// Set sets the conditions of status to exactly the given ones, for the given
+// generation. A condition whose status does not change keeps its transition time.
 func Set(status *v1alpha1.Status, generation int64, conditions ...metav1.Condition) {
 	status.ObservedGeneration = generation
 	status.Conditions = slices.DeleteFunc(status.Conditions, func(old metav1.Condition) bool {

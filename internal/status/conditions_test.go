@@ -47,8 +47,8 @@ func TestSet(t *testing.T) {
 	expect.Equal(t, "with no conditions", v1alpha1.Status{ObservedGeneration: 3}, got)
 }
 
-// TestAPatchHasEveryField is a reminder for whoever adds a field: mergePatch has
-// to send it.
+// TestAPatchHasEveryField fails when a field is added to Status: mergePatch must
+// send it.
 func TestAPatchHasEveryField(t *testing.T) {
 	var fields []string
 	for field := range reflect.TypeFor[v1alpha1.Status]().Fields() {

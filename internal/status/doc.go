@@ -1,3 +1,3 @@
-// Package status holds the conditions of scopegate's objects and the one way in
-// which they are written. Package message turns verdicts into conditions.
+// Package status creates the conditions of scopegate's objects and writes them.
+// Package message turns verdicts into conditions.
 package status

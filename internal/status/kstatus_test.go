@@ -15,8 +15,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
-// TestKstatus holds what GitOps tools make of each status: they must not fail a
-// shared config for one bad consumer, wait for ever, or be ready too early.
+// TestKstatus checks how GitOps tools interpret each status. They must not fail a
+// shared config because of one bad consumer, wait for ever, or be ready too
+// early.
 func TestKstatus(t *testing.T) {
 	for _, row := range fixtures.All() {
 		t.Run(row.Name, func(t *testing.T) {
@@ -36,14 +37,14 @@ func TestKstatus(t *testing.T) {
 	}
 }
 
-// TestRowsHaveEveryReason finds each reason of the API in the conditions of some
-// row.
+// TestRowsHaveEveryReason checks that each reason of the API is in the conditions
+// of a row.
 func TestRowsHaveEveryReason(t *testing.T) {
-	said := map[string]bool{}
+	found := map[string]bool{}
 	for _, row := range fixtures.All() {
 		conditions, _, _ := unstructured.NestedSlice(row.Object.Object, "status", "conditions")
 		for _, condition := range conditions {
-			said[condition.(map[string]any)["reason"].(string)] = true
+			found[condition.(map[string]any)["reason"].(string)] = true
 		}
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, 0)
@@ -56,7 +57,7 @@ func TestRowsHaveEveryReason(t *testing.T) {
 		}
 		reasons++
 		reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if err != nil || !said[reason] {
+		if err != nil || !found[reason] {
 			t.Errorf("no row has the reason %s (%v)", reason, err)
 		}
 		return true

@@ -14,7 +14,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// FieldManager is the name under which every write of scopegate is recorded.
+// FieldManager is the field manager of scopegate's writes.
 const FieldManager = "scopegate"
 
 // Object is a kind whose status scopegate writes.
@@ -23,24 +23,23 @@ type Object interface {
 	GetStatus() *v1alpha1.Status
 }
 
-// MutateAndPatchStatus writes what mutate changes of an object's status, and
-// reports whether there was anything to write. The contract:
+// MutateAndPatchStatus writes the changes that mutate makes to an object's status,
+// and reports whether it wrote. The contract:
 //
-//   - cached was read in this reconcile, by a Get from the cache: never from a
-//     List, never kept from an earlier attempt. It is not changed.
-//   - mutate decides the whole of conditions: its writer is their sole owner. No
-//     other writer may touch that array, for a merge patch replaces it whole.
-//   - What is sent is one JSON merge patch (RFC 7386) of the status subresource
-//     with the fields that mutate changed and no others.
-//   - When mutate changes nothing, nothing is sent.
-//   - The API server takes the patch only for the version that was read. So a
-//     change is written once, however long the cache shows the object as it was
-//     before that write, or before somebody else's. The event that the cache
-//     then delivers makes the next reconcile. That is why a reconciler must not
+//   - cached comes from a Get from the cache in this reconcile, never from a List or
+//     an earlier attempt. MutateAndPatchStatus does not modify it.
+//   - mutate sets all conditions, as their only owner. No other writer may change that
+//     array, because a merge patch replaces the whole array.
+//   - The request is a single JSON merge patch (RFC 7386) of the status subresource,
+//     with only the fields that mutate changed.
+//   - If mutate changes nothing, there is no request.
+//   - The API server accepts the patch only for the version that was read. So a change
+//     is written once, even if the cache lags behind this write or another one. The
+//     event of the newer version triggers the next reconcile, so a reconciler must not
 //     filter the status events of its own kind.
 //
-// An error is the API server's, unwrapped so that callers can tell which; that
-// of an object that is gone or newer than cached is not an error.
+// It returns the API server's error unwrapped, so that callers can identify it. It is
+// not an error if the object is gone or is newer than cached.
 func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Object, mutate func(*v1alpha1.Status)) (bool, error) {
 	before := cached.GetStatus()
 	after := before.DeepCopy()
@@ -56,8 +55,8 @@ func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Obje
 	if err != nil {
 		return false, fmt.Errorf("finding the kind of %T: %w", cached, err)
 	}
-	// The answer is not read: the metadata of the object is the least that the
-	// API server can be asked for.
+	// The response is not needed, so ask only for the metadata, the smallest
+	// response.
 	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: cached.GetNamespace(), Name: cached.GetName()}}
 	target.SetGroupVersionKind(gvk)
 	err = writer.Status().Patch(ctx, target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager))
@@ -67,7 +66,7 @@ func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Obje
 	return err == nil, err
 }
 
-// mergePatch changes before to after in that version of an object.
+// mergePatch returns the patch from before to after for a version of an object.
 func mergePatch(version string, before, after *v1alpha1.Status) ([]byte, error) {
 	change := map[string]any{}
 	if !equality.Semantic.DeepEqual(before.Conditions, after.Conditions) {

@@ -10,9 +10,8 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// Held returns the conditions of a rollout that is not done. An empty why
-// is that of a baseline which is not supported. stalled tells that only a user's
-// edit can help.
+// Held returns the conditions of a held rollout. An empty why means that the
+// baseline is not supported. stalled is true if only a user's edit can help.
 func Held(pair resolve.Pair, reason, why string, stalled bool) []metav1.Condition {
 	if why == "" {
 		why = message.NotSupported(pair)
@@ -27,7 +26,7 @@ func Held(pair resolve.Pair, reason, why string, stalled bool) []metav1.Conditio
 	return conditions
 }
 
-// RollingOut returns the conditions of a rollout that is under way or done.
+// RollingOut returns the conditions of a rollout that is in progress or done.
 func RollingOut(done bool, text string) []metav1.Condition {
 	if done {
 		return []metav1.Condition{ready(metav1.ConditionTrue, v1alpha1.ReasonRolledOut, text)}
@@ -35,12 +34,12 @@ func RollingOut(done bool, text string) []metav1.Condition {
 	return []metav1.Condition{ready(metav1.ConditionFalse, v1alpha1.ReasonRollingOut, text)}
 }
 
-// RolloutFailed returns the conditions of a rollout that the API server refused.
+// RolloutFailed returns the conditions of a rollout that the API server rejected.
 func RolloutFailed(err error) []metav1.Condition {
-	return []metav1.Condition{ready(metav1.ConditionFalse, v1alpha1.ReasonRolloutFailed, "trying again: "+err.Error())}
+	return []metav1.Condition{ready(metav1.ConditionFalse, v1alpha1.ReasonRolloutFailed, "retrying: "+err.Error())}
 }
 
-// Kept returns the conditions of a rollout as they were written last.
+// Kept returns the stored conditions of the rollout.
 func Kept(object Object) []metav1.Condition {
 	return slices.DeleteFunc(slices.Clone(object.GetStatus().Conditions), func(condition metav1.Condition) bool {
 		return condition.Type != v1alpha1.ConditionReady && condition.Type != v1alpha1.ConditionStalled

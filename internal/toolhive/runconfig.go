@@ -13,34 +13,34 @@ import (
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
-// AuthServer is what a stored run config says of the scopes of an auth server.
+// AuthServer has the scopes of an auth server in a stored run config.
 type AuthServer struct {
-	// Key of the ConfigMap that holds it.
+	// Key is the key of the ConfigMap with the run config.
 	Key string
 	// Baseline is baseline_client_scopes.
 	Baseline []string
-	// Effective are the effective scopes. Default reports that they are the auth
-	// server's defaults, since scopes_supported is empty.
+	// Effective are the effective scopes. Default is true if they are the auth
+	// server's defaults, because scopes_supported is empty.
 	Effective []string
 	Default   bool
-	// Missing are the scopes of the baseline for which the auth server refuses to
+	// Missing are the baseline scopes because of which the auth server refuses to
 	// start.
 	Missing []string
-	// InLayout reports whether the lists are written as ToolHive's encoders write
-	// them, so that the guard's policies can read them.
+	// InLayout is true if the lists have the layout of ToolHive's encoders, so
+	// that the guard's policies can read them.
 	InLayout bool
 }
 
-// runConfig is the part of an auth server's run config that is read. ToolHive's
-// decoders ignore what they do not know too.
+// runConfig is the part of an auth server's run config that scopegate reads.
+// ToolHive's decoders ignore unknown fields too.
 type runConfig struct {
 	ScopesSupported      []string `json:"scopes_supported" yaml:"scopes_supported"`
 	BaselineClientScopes []string `json:"baseline_client_scopes" yaml:"baseline_client_scopes"`
 }
 
-// AuthServers decodes the data of a ConfigMap as the processes in the pods do, and
-// returns the auth servers that it configures: ToolHive writes one at most.
-// defaultScopes are what an auth server supports that is told none. The error names
+// AuthServers decodes the data of a ConfigMap as the processes in the pods do,
+// and returns its auth servers; ToolHive writes at most one. defaultScopes are
+// the scopes that an auth server supports if none are configured. The error names
 // the keys that can't be decoded.
 func AuthServers(data map[string]string, defaultScopes []string) ([]AuthServer, error) {
 	var found []AuthServer
@@ -84,21 +84,22 @@ func validate(key string, config runConfig, defaultScopes []string, inLayout fun
 
 func hasSpace(scope string) bool { return scope == "" || strings.ContainsAny(scope, " \t\r\n\"") }
 
-// maxCharacters is of the text that the guard's policies read of an auth server.
+// maxCharacters is the maximum length of an auth server's text that the guard's
+// policies read.
 const maxCharacters = 100_000
 
 func readable(text string) bool { return utf8.RuneCountInString(text) <= maxCharacters }
 
-// section is the text of the auth server in a run config, as json.MarshalIndent
-// writes it.
+// section returns the text of the auth server in a run config, as written by
+// json.MarshalIndent.
 func section(text string) string {
 	_, text, _ = strings.Cut(text, "\n  \""+AuthServerSection+"\": {\n")
 	text, _, _ = strings.Cut(text, "\n  }")
 	return text
 }
 
-// jsonLines are the lines of a list in the auth server's section of a run config,
-// as json.MarshalIndent writes them.
+// jsonLines returns the lines of a list in the auth server's section of a run
+// config, as written by json.MarshalIndent.
 func jsonLines(key string, list []string) string {
 	text, err := json.MarshalIndent(list, "    ", "  ")
 	if err != nil {
@@ -107,8 +108,8 @@ func jsonLines(key string, list []string) string {
 	return fmt.Sprintf("\n    %q: %s", key, text)
 }
 
-// yamlLines are the lines of a list at the top level of a file, as yaml.Marshal
-// writes them.
+// yamlLines returns the lines of a list at the top level of a file, as written by
+// yaml.Marshal.
 func yamlLines(key string, list []string) string {
 	text, err := yaml.Marshal(map[string][]string{key: list})
 	if err != nil {

@@ -84,14 +84,15 @@ func TestRead(t *testing.T) {
 
 var defaults = []string{"openid", "profile", "email", "offline_access"}
 
-// yamlOf is a run config of so many characters, of which each takes two bytes.
+// yamlOf returns a run config with the given number of characters, most of which
+// take two bytes.
 func yamlOf(characters int) string {
 	const text = "scopes_supported:\n    - a\nbaseline_client_scopes:\n    - a\nissuer: "
 	return text + strings.Repeat("é", characters-len(text))
 }
 
-// jsonOf is a run config with so many characters in the auth server's section, and
-// beside it.
+// jsonOf returns a run config with the given number of characters inside of the
+// auth server's section and beside it.
 func jsonOf(inside, beside int) string {
 	return "{\n  \"embedded_auth_server_config\": {\n    \"baseline_client_scopes\": [\n      \"openid\"\n    ],\n    \"issuer\": \"" +
 		strings.Repeat("x", inside) + "\"\n  },\n  \"name\": \"" + strings.Repeat("x", beside) + "\"\n}"

@@ -1,23 +1,26 @@
-// Package toolhive knows what ToolHive calls things: the ConfigMaps into which its
-// operator writes the run configs of auth servers, the keys, labels and annotations
-// there, and the auth server's defaults. It decodes those run configs.
+// Package toolhive has ToolHive's names: the ConfigMaps into which its operator
+// writes the run configs of auth servers, their keys, labels and annotations, and
+// the auth server's default scopes. It also decodes these run configs.
 //
-// Nothing of this is an API of ToolHive, so a release may change it. The comparison
-// tests find that out.
+// None of this is an API of ToolHive, so a release may change it. The comparison
+// tests detect that.
 package toolhive
 
-// The keys of a ConfigMap that hold a run config.
+// The keys of run configs in a ConfigMap.
 const (
-	// RunConfigKey is that of an MCPServer and of an MCPRemoteProxy: the run config
-	// of the proxy, in JSON, with that of the auth server as a section (ToolHive:
-	// cmd/thv-operator/controllers/mcpserver_runconfig.go, mcpremoteproxy_runconfig.go).
+	// RunConfigKey is the key for an MCPServer and an MCPRemoteProxy: the run
+	// config of the proxy, in JSON, with a section for the auth server (ToolHive:
+	// cmd/thv-operator/controllers/mcpserver_runconfig.go,
+	// mcpremoteproxy_runconfig.go).
 	RunConfigKey = "runconfig.json"
-	// AuthServerConfigKey is that of a VirtualMCPServer: the run config of the auth
-	// server itself, in YAML (ToolHive: cmd/thv-operator/controllers/virtualmcpserver_vmcpconfig.go).
+	// AuthServerConfigKey is the key for a VirtualMCPServer: the run config of
+	// the auth server itself, in YAML (ToolHive:
+	// cmd/thv-operator/controllers/virtualmcpserver_vmcpconfig.go).
 	AuthServerConfigKey = "authserver-config.yaml"
 )
 
-// ComponentLabel is on the ConfigMaps with run configs, with one of these values.
+// ComponentLabel is on the ConfigMaps with run configs. Its value is one of the
+// other two.
 const (
 	ComponentLabel     = "toolhive.stacklok.io/component"
 	ComponentRunConfig = "run-config"
@@ -33,7 +36,7 @@ const (
 	RunConfigChecksumAnnotation = "toolhive.stacklok.dev/runconfig-checksum"
 )
 
-// SchemaVersion is that of both run configs.
+// SchemaVersion is the schema version of both run configs.
 const SchemaVersion = "v0.1.0"
 
 // The names of fields in a run config (ToolHive: pkg/runner/config.go,
@@ -44,7 +47,7 @@ const (
 	BaselineClientScopesKey = "baseline_client_scopes"
 )
 
-// DefaultScopes are what ToolHive's auth server supports when it is told no scopes
-// (pkg/authserver/server/registration/client.go, DefaultScopes). Nobody may change
-// them.
+// DefaultScopes are the scopes that ToolHive's auth server supports if none are
+// configured (pkg/authserver/server/registration/client.go, DefaultScopes). Do
+// not modify them.
 var DefaultScopes = []string{"openid", "profile", "email", "offline_access"}

@@ -1,5 +1,5 @@
-// Package versions holds with which versions of Kubernetes and ToolHive scopegate is
-// tested. docs/compatibility.md says what each test is.
+// Package versions has the versions of Kubernetes and ToolHive with which
+// scopegate is tested. docs/compatibility.md describes the tests.
 package versions
 
 import (
@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
-// Range is of minor versions, both ends included.
+// Range is a range of minor versions, including both ends.
 type Range struct{ Of, First, Last string }
 
 // The tested ranges.
@@ -18,27 +18,27 @@ var (
 	ToolHive   = Range{"ToolHive", "v0.44.0", "v0.63.0"}
 )
 
-// Unknown is a version that can't be found out.
+// Unknown is the version if it can't be determined.
 const Unknown = "unknown"
 
-// Found are the versions of what a cluster runs.
+// Found are the versions of a cluster.
 type Found struct {
 	Kubernetes string `json:"kubernetes"`
-	// ToolHive is that of its operator. Its CRDs do not say theirs.
+	// ToolHive is the version of ToolHive's operator. Its CRDs have no version.
 	ToolHive string `json:"toolhive"`
 }
 
-// String is the line for people.
+// String returns a line for people.
 func (f Found) String() string {
 	return fmt.Sprintf("Kubernetes: %s, ToolHive: %s", f.Kubernetes, f.ToolHive)
 }
 
-// Warnings say which of them are outside of the tested ranges.
+// Warnings returns a warning for each version outside of the tested range.
 func (f Found) Warnings() []string {
 	return append(Kubernetes.warn(f.Kubernetes), ToolHive.warn(f.ToolHive)...)
 }
 
-// warn says nothing of a version that is no number.
+// warn returns no warning if found is not a version number.
 func (r Range) warn(found string) []string {
 	parsed, err := version.ParseGeneric(found)
 	if err != nil {
@@ -51,7 +51,7 @@ func (r Range) warn(found string) []string {
 	return []string{fmt.Sprintf("scopegate is not tested with %s %s, but with %s to %s: see docs/compatibility.md before you rely on it", r.Of, found, r.First, r.Last)}
 }
 
-// Own is the version of scopegate, or the revision that it was built from.
+// Own returns the version of scopegate, or the revision that it was built from.
 func Own() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

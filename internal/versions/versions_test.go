@@ -39,7 +39,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestDocumented compares the ranges with what is documented and what the matrix runs.
+// TestDocumented compares the ranges with the documentation and with the matrix.
 func TestDocumented(t *testing.T) {
 	page := read(t, "docs/compatibility.md")
 	sentence := fmt.Sprintf("The tested range is Kubernetes %s to %s, and ToolHive %s to %s.",

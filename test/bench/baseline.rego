@@ -1,5 +1,5 @@
-# The check of lint across objects, for conftest: the baseline of a config is
-# among the effective scopes of each consumer.
+# The check that lint makes across objects, for conftest: the baseline of a config must
+# be among the effective scopes of each consumer.
 package main
 
 import rego.v1

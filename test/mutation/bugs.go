@@ -205,7 +205,7 @@ var bugs = []bug{
 			in.members[m.id.key()] = m
 		}
 `},
-	{told, "the linter reports a baseline twice", pairsFile, `if holder.refuted {`, `if holder == nil {`},
+	{told, "the linter reports a baseline twice", pairsFile, `if holder.rejected {`, `if holder == nil {`},
 	{told, "the linter looks for a config in no namespace", pairsFile, `Namespace: m.id.Namespace, Name: name`, `Name: name`},
 	{told, "the linter runs the rules on what the schema refuses", validateFile,
 		`return slices.Contains(blocking, v.Type)`, `return v.Type == ""`},

@@ -1,6 +1,6 @@
 // Command mutation breaks scopegate on purpose, one bug at a time, and reports which
 // of its suites finds each. The tree stays as it is: an overlay gives the go command
-// another text for one file.
+// another text for one file. A run that is cut off goes on where it was.
 package main
 
 import (
@@ -55,40 +55,57 @@ func main() {
 	}
 }
 
-// run prints a row of a table for each bug, and fails if one was not found.
+// run tries each bug, and fails if one was not found.
 func run(ctx context.Context, only, where *regexp.Regexp) error {
-	fmt.Printf("| class | bug | found by |\n| --- | --- | --- |\n")
+	last, err := readTable(lastRun)
+	if err != nil {
+		return err
+	}
+	done, err := readTable(thisRun)
+	if err != nil {
+		return err
+	}
 	seeded, found := 0, 0
 	for _, bug := range bugs {
 		if !only.MatchString(bug.name) {
 			continue
 		}
 		seeded++
+		if done[bug.name] != "" {
+			found++
+			continue
+		}
 		begin := time.Now()
-		by, err := bug.hunt(ctx, where)
+		by, err := bug.hunt(ctx, where, last[bug.name])
 		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: run it again to go on; %s has what was found", ctx.Err(), thisRun)
 		case errors.Is(err, errNotFound):
 			by = "**nothing**"
-		case ctx.Err() != nil:
-			return err
 		case err != nil:
 			by = "**not tried**"
 			fmt.Fprintf(os.Stderr, "%s: %v\n", bug.name, err)
 		default:
 			found++
+			if err := addRow(thisRun, bug, by); err != nil {
+				return err
+			}
 		}
-		fmt.Printf("| %s | %s | %s |\n", bug.class, bug.name, by)
-		fmt.Fprintf(os.Stderr, "%d seeded, %d found; the last took %s\n", seeded, found, time.Since(begin).Round(time.Second))
+		fmt.Printf("%d of %d, %s: %s, by %s (%s)\n", seeded, len(bugs), bug.class, bug.name, by, time.Since(begin).Round(time.Second))
 	}
-	fmt.Printf("\n%d of %d bugs were found.\n", found, seeded)
+	fmt.Printf("%d of %d bugs were found.\n", found, seeded)
 	if found < seeded || seeded == 0 {
 		return fmt.Errorf("%d of %d bugs were not found", seeded-found, seeded)
 	}
-	return nil
+	if seeded < len(bugs) {
+		return nil
+	}
+	return publish()
 }
 
-// hunt returns the suite that finds a bug, and the test; errNotFound if none does.
-func (b bug) hunt(ctx context.Context, where *regexp.Regexp) (string, error) {
+// hunt returns the suite that finds a bug, and the test; errNotFound if none does. It
+// begins with what found the bug last.
+func (b bug) hunt(ctx context.Context, where *regexp.Regexp, last string) (string, error) {
 	folder, err := os.MkdirTemp("", "mutation-")
 	if err != nil {
 		return "", err
@@ -98,7 +115,7 @@ func (b bug) hunt(ctx context.Context, where *regexp.Regexp) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, suite := range b.suites() {
+	for _, suite := range b.suites(last) {
 		if !where.MatchString(path.Join(suite.module, suite.packages)) {
 			continue
 		}
@@ -110,12 +127,20 @@ func (b bug) hunt(ctx context.Context, where *regexp.Regexp) (string, error) {
 	return "", errNotFound
 }
 
-// suites are what may find the bug.
-func (b bug) suites() []suite {
-	if filepath.Ext(b.file) != ".go" {
-		return suites
+// suites are what may find the bug, that of the last run first.
+func (b bug) suites(last string) []suite {
+	var first []suite
+	if last != "" {
+		folder, _, _ := strings.Cut(last, ",")
+		first = append(first, suite{".", "./" + folder})
+		if within, ok := strings.CutPrefix(folder, "compat/"); ok {
+			first[0] = suite{"compat", "./" + within}
+		}
 	}
-	return append([]suite{{".", "./" + path.Dir(b.file)}}, suites...)
+	if filepath.Ext(b.file) == ".go" {
+		first = append(first, suite{".", "./" + path.Dir(b.file)})
+	}
+	return append(first, suites...)
 }
 
 func (s suite) run(ctx context.Context, overlay string) (string, error) {

@@ -5,13 +5,12 @@ package reliability_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand"
 	"os"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,36 +49,45 @@ type plane struct {
 var standalone, guarded *plane
 
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
-		start := func(p *plane, options controlplane.Options) (err error) {
-			if p.Cluster, err = testenv.Start(ctx, options); err != nil {
-				return err
-			}
-			atEnd(p.Stop)
-			p.seen, err = newMirror(ctx, p.Config)
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if standalone, err = startStandalone(ctx); err != nil {
 			return err
 		}
-		standalone = &plane{
-			manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
-			edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
-		}
-		if err := start(standalone, controlplane.Options{GarbageCollector: true}); err != nil {
-			return err
-		}
+		atEnd(standalone.Stop)
 		atEnd(standalone.Refused)
 		crds, err := setup.LikeToolHive()
 		if err != nil {
 			return err
 		}
-		guarded = &plane{manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry}
-		if err := start(guarded, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds}); err != nil {
+		guarded, err = startPlane(ctx, &plane{
+			manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
+		}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
+		if err != nil {
 			return err
 		}
+		atEnd(guarded.Stop)
 		if !testing.Verbose() || full() > 0 {
 			ctrl.SetLogger(logr.Discard())
 		}
 		return nil
 	})
+}
+
+func startPlane(ctx context.Context, p *plane, options controlplane.Options) (_ *plane, err error) {
+	if p.Cluster, err = testenv.Start(ctx, options); err != nil {
+		return nil, err
+	}
+	if p.seen, err = newMirror(ctx, p.Config); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
+}
+
+func startStandalone(ctx context.Context) (*plane, error) {
+	return startPlane(ctx, &plane{
+		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
+		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
+	}, controlplane.Options{GarbageCollector: true})
 }
 
 // full is how many random schedules are asked for, 0 for the few of `make test`.
@@ -94,49 +102,4 @@ func full() int {
 		os.Exit(2)
 	}
 	return n
-}
-
-// each plays numbered schedules, several at a time, and stops after a few
-// failures.
-func each(t *testing.T, n int, play func(i int) error) {
-	t.Helper()
-	var (
-		next, failures atomic.Int64
-		workers        sync.WaitGroup
-	)
-	for range *parallel {
-		workers.Go(func() {
-			for failures.Load() < 3 {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				if err := play(i); err != nil {
-					failures.Add(1)
-					t.Error(err)
-				}
-			}
-		})
-	}
-	workers.Wait()
-}
-
-type tally struct {
-	mu                               sync.Mutex
-	schedules, writes, lives, failed int
-}
-
-func (t *tally) add(o outcome) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.schedules++
-	t.writes += len(o.writes)
-	t.lives += o.lives
-	t.failed += o.failed
-}
-
-func (t *tally) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return fmt.Sprintf("%d schedules, %d writes, %d restarts, %d failed requests", t.schedules, t.writes, t.lives-t.schedules, t.failed)
 }

@@ -65,14 +65,21 @@ func newProxy(t *testing.T) *faults.Proxy {
 	return proxy
 }
 
-// startThrough starts a manager in standalone mode, as a process with a lease, that
-// reaches the API server through a proxy and works in the namespace of a world.
+// startThrough starts a manager as startProcess does, that reaches the API server through a proxy.
 func startThrough(t *testing.T, proxy *faults.Proxy, w *world) *testenv.Process {
 	t.Helper()
-	through := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: rest.CopyConfig(standalone.Config)}, Client: standalone.Client}
-	through.Config.Host = "https://" + proxy.Address()
-	return testenv.StartProcess(t, testenv.BuildManager(t), "--standalone",
-		"--kubeconfig", through.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
+	through := rest.CopyConfig(w.Config)
+	through.Host = "https://" + proxy.Address()
+	return startProcess(t, testenv.BuildManager(t), w, through)
+}
+
+// startProcess starts a manager in standalone mode, as a process with a lease, that
+// works in the namespace of a world.
+func startProcess(t *testing.T, manager string, w *world, config *rest.Config) *testenv.Process {
+	t.Helper()
+	reached := &testenv.Cluster{ControlPlane: &controlplane.ControlPlane{Config: config}, Client: w.Client}
+	return testenv.StartProcess(t, manager, "--standalone",
+		"--kubeconfig", reached.KubeconfigOf(t, controlplane.Namespace, "scopegate"), "--watch-namespaces", w.namespace,
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0", "--auth-server-image", testenv.AuthServerImage)
 }

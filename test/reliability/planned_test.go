@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,18 +120,18 @@ func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every in
 		}
 		schedules = sparse(schedules, every)
 		reference += len(schedules) * len(calm.writes)
-		each(t, len(schedules), func(i int) error {
+		var mu sync.Mutex
+		total.join(each(t, target, *parallel, len(schedules), func(i int) (outcome, error) {
 			o, err := play(t.Context(), schedules[i])
-			total.add(o)
 			more := float64(len(o.writes)) / float64(len(calm.writes))
-			total.mu.Lock()
+			mu.Lock()
+			defer mu.Unlock()
 			worst = max(worst, more)
-			total.mu.Unlock()
 			if err == nil && more > 1.5 {
 				err = fmt.Errorf("%d writes, %d without the crash:\n%s", len(o.writes), len(calm.writes), strings.Join(o.writes, "\n"))
 			}
-			return err
-		})
+			return o, err
+		}))
 	}
 	report(target, begin, &total, "all end as undisturbed; %.3f of the writes without crashes, at most %.2f", float64(total.writes)/float64(reference), worst)
 }
@@ -165,12 +166,9 @@ func TestThePast(t *testing.T) {
 				}
 			}
 		}
-		for _, s := range sparse(schedules, 25) {
-			// One at a time: what is reconciled is counted for the whole process.
-			o, err := play(t.Context(), s)
-			total.add(o)
-			expect.NoError(t, err)
-		}
+		schedules = sparse(schedules, 25)
+		// One at a time: what is reconciled is counted for the whole process.
+		total.join(each(t, "R3", 1, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report("R3", begin, &total, "0 unsafe actions")
 }
@@ -180,9 +178,8 @@ func TestThePast(t *testing.T) {
 // before it acts.
 func TestTheUserIsQuicker(t *testing.T) {
 	begin := time.Now()
-	var total tally
 	kinds := []bool{true, false}
-	each(t, len(kinds), func(i int) error {
+	total := each(t, "R3", *parallel, len(kinds), func(i int) (outcome, error) {
 		s := schedule{plane: standalone, name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
 		for round := range 2 {
 			for write := 1 + round%2; write <= 6; write += 2 {
@@ -194,11 +191,9 @@ func TestTheUserIsQuicker(t *testing.T) {
 					step{edits: []edit{replaceChild("web", kinds[i], false)}})
 			}
 		}
-		o, err := play(t.Context(), s)
-		total.add(o)
-		return err
+		return play(t.Context(), s)
 	})
-	report("R3", begin, &total, "0 unsafe actions where the user is quicker than a write")
+	report("R3", begin, total, "0 unsafe actions where the user is quicker than a write")
 }
 
 func single(all []string) [][]string {
@@ -259,11 +254,7 @@ func TestMissedEvents(t *testing.T) {
 			}
 		}
 		schedules = sparse(schedules, 79)
-		each(t, len(schedules), func(i int) error {
-			o, err := play(t.Context(), schedules[i])
-			total.add(o)
-			return err
-		})
+		total.join(each(t, "R4", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report("R4", begin, &total, "all end as undisturbed")
 }
@@ -285,11 +276,7 @@ func TestFailingRequests(t *testing.T) {
 			}
 		}
 		schedules = sparse(schedules, 15)
-		each(t, len(schedules), func(i int) error {
-			o, err := play(t.Context(), schedules[i])
-			total.add(o)
-			return err
-		})
+		total.join(each(t, "R5", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report("R5", begin, &total, "all end as undisturbed")
 }

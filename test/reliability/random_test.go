@@ -73,12 +73,9 @@ func TestRandomSchedules(t *testing.T) {
 		n = full()
 	}
 	begin, before := time.Now(), standalone.Rollouts.Seen()
-	var total tally
-	each(t, n, func(i int) error {
-		o, err := play(t.Context(), randomSchedule(standalone, *firstSeed+int64(i)))
-		total.add(o)
-		return err
+	total := each(t, "R1", *parallel, n, func(i int) (outcome, error) {
+		return play(t.Context(), randomSchedule(standalone, *firstSeed+int64(i)))
 	})
-	report("R1", begin, &total, "seeds %d to %d: %d revisions, %d invalid",
+	report("R1", begin, total, "seeds %d to %d: %d revisions, %d invalid",
 		*firstSeed, *firstSeed+int64(n)-1, standalone.Rollouts.Seen()-before, len(standalone.Rollouts.Violations()))
 }

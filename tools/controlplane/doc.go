@@ -1,7 +1,8 @@
 //go:build controlplane
 
-// Package controlplane keeps in go.mod the commands of Kubernetes that are built from
-// source: those of the control plane, and the last three, which tools/node builds.
+// Package controlplane keeps the Kubernetes commands that are built from source
+// in go.mod: those of the control plane, and the last three, which tools/node
+// builds.
 package controlplane
 
 import (

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins a release of another minor of Kubernetes beside the one of go.mod:
+# Pins a release of another Kubernetes minor, besides the one in go.mod:
 # `pin.sh 1.35.4` writes 1.35.mod and 1.35.sum.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,9 +12,9 @@ release=$1
 minor=${release%.*}
 upstream=$(go mod download -json "k8s.io/kubernetes@v$release" | sed -n 's/.*"GoMod": "\(.*\)".*/\1/p')
 
-# What it requires indirectly is in its own go.mod, and the sums pin that. Only its
-# staging modules have to be named: it names them by path, and they are published
-# as v0.MINOR.PATCH.
+# Kubernetes' own go.mod has the indirect requirements, and the sums pin it. Only the
+# staging modules must be listed: that go.mod has their local paths, and they are
+# published as v0.MINOR.PATCH.
 {
   echo "// Kubernetes $minor, for \`make controlplane KUBERNETES=$minor\`; pin.sh writes this file."
   echo "module github.com/scopegate/scopegate/tools/controlplane"

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// writeArchive writes an OCI layout with one index as a tar file, the same bytes
-// for the same index.
+// writeArchive writes an OCI layout with one index as a tar file. The same index
+// gives the same bytes.
 func writeArchive(file string, index v1.ImageIndex, name string) (err error) {
 	folder, err := os.MkdirTemp("", "oci-")
 	if err != nil {
@@ -37,7 +37,7 @@ func writeArchive(file string, index v1.ImageIndex, name string) (err error) {
 		}
 	}()
 	writer := tar.NewWriter(out)
-	// WalkDir goes in lexical order.
+	// WalkDir walks in lexical order.
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

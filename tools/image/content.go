@@ -13,16 +13,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// nonRoot is the user and the group of the processes, as the pods have it.
+// nonRoot is the user and the group of the processes, as in the pods.
 const nonRoot = "65532:65532"
 
-// content is what goes into the images of one program.
+// content is the content of the images of one program.
 type content struct {
 	name, version, revision string
 	created                 time.Time
 	licence                 []byte
 	binaries                []platformBinary
-	// foreign is true of a program that was not built from this repository.
+	// foreign is true if the program was not built from this repository.
 	foreign bool
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// testBuild builds a small program of its own in a folder and returns its index.
+// testBuild builds a small program in a folder and returns its index.
 func testBuild(t *testing.T, local bool) v1.ImageIndex {
 	t.Helper()
 	folder, out := t.TempDir(), t.TempDir()
@@ -93,7 +93,7 @@ func TestLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := manifest.Manifests; len(got) != 1 || got[0].Platform.String() != "linux/"+runtime.GOARCH {
-		t.Errorf("built %v, want an image for linux/%s alone", got, runtime.GOARCH)
+		t.Errorf("built %v, want only an image for linux/%s", got, runtime.GOARCH)
 	}
 }
 
@@ -133,7 +133,7 @@ func checkFiles(t *testing.T, image v1.Image) {
 	}
 }
 
-// TestReproducible builds twice, in two folders.
+// TestReproducible builds in two folders and compares the results.
 func TestReproducible(t *testing.T) {
 	first, err := testBuild(t, false).Digest()
 	if err != nil {

@@ -1,8 +1,9 @@
 // Command image builds the OCI images of scopegate's programs without a
-// registry and without Docker: for each program an archive of an OCI layout
-// with an image for each platform, and an SBOM. Two builds of the same commit
-// give the same digests. A program that is built already, another project's for
-// instance, is packed as it is, for this machine's platform alone.
+// registry and without Docker. For each program it writes an archive of an OCI
+// layout with an image for each platform, and an SBOM for each. Two builds of
+// the same commit have the same digests. It packs a program that is already
+// built, such as another project's, unchanged and only for this machine's
+// platform.
 //
 // Usage: image --out FOLDER --version VERSION --epoch SECONDS NAME=PACKAGE_FOLDER_OR_BINARY...
 package main
@@ -21,16 +22,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// platforms for which every image is built.
+// platforms are the platforms of every image.
 var platforms = []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}
 
 func main() {
 	out := flag.String("out", "bin/images", "the `folder` of the archives")
-	version := flag.String("version", "", "the `version` that the images are labelled with (required)")
-	revision := flag.String("revision", "", "the `commit` that they are built from")
-	epoch := flag.Int64("epoch", 0, "the time that they are made at, in `seconds` since 1970: that of the commit")
-	licence := flag.String("licence", "LICENSE", "the `file` that they carry as their licence")
-	local := flag.Bool("local", false, "build for this machine's architecture alone")
+	version := flag.String("version", "", "the `version` in the labels of the images (required)")
+	revision := flag.String("revision", "", "the `commit` in the labels of the images")
+	epoch := flag.Int64("epoch", 0, "the creation time of the images, in `seconds` since 1970: that of the commit")
+	licence := flag.String("licence", "LICENSE", "the licence `file` in the images")
+	local := flag.Bool("local", false, "build only for this machine's architecture")
 	flag.Parse()
 	build := build{out: *out, local: *local, version: *version, revision: *revision, created: time.Unix(*epoch, 0).UTC(), licence: *licence}
 	if err := build.all(flag.Args()); err != nil {
@@ -131,7 +132,7 @@ func isFile(path string) (bool, error) {
 	return info.Mode().IsRegular(), nil
 }
 
-// compile builds a static binary that does not depend on where it is built.
+// compile builds a static binary that does not depend on the build folder.
 func compile(folder, file string, platform v1.Platform) error {
 	absolute, err := filepath.Abs(file)
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// sbomOf lists what a binary was built from, as Go recorded it in the binary
-// itself: a CycloneDX document.
+// sbomOf returns a CycloneDX document of the modules that a binary was built
+// from, as Go records them in the binary.
 func sbomOf(file, name, version string) ([]byte, error) {
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading what %s was built from: %w", name, err)
+		return nil, fmt.Errorf("reading the build information of %s: %w", name, err)
 	}
 	program := cdx.Component{Type: cdx.ComponentTypeApplication, Name: "scopegate-" + name, Version: version, BOMRef: info.Path}
 	components := []cdx.Component{{

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Builds prometheus, promtool and kube-state-metrics from their Go modules into a
-# per-user cache folder, once per version and go.sum, and prints that folder as the
-# last line.
-# All progress goes to standard error.
+# per-user cache folder, once for each version and go.sum. Prints that folder as the last
+# line. All progress goes to standard error.
 #
-# SCOPEGATE_MONITORING, when set, is used instead and nothing is built.
+# If SCOPEGATE_MONITORING is set, it prints that folder and builds nothing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -32,15 +31,15 @@ if ! mkdir -p "$cache" 2>/dev/null || [[ ! -w "$cache" ]]; then
   echo "monitoring: cannot write to $cache; set XDG_CACHE_HOME to a folder that you can write to" >&2
   exit 1
 fi
-# Built beside its place and moved there whole: an interrupted build leaves
-# nothing that a later run would take for complete.
+# The build uses a temporary folder and renames it at the end, so an interrupted build
+# never looks complete.
 work=$(mktemp -d "$cache/building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'echo "monitoring: interrupted; what Go has compiled so far is kept, run it again to go on" >&2; exit 130' INT TERM
 
 echo "monitoring: building Prometheus $version and kube-state-metrics from source, once on this machine; it takes some minutes" >&2
-# Without the service discoveries of the clouds, which are most of its code: the
-# tests name their targets.
+# The build leaves out the service discoveries of the clouds, which are most of the code.
+# The tests use static targets.
 CGO_ENABLED=0 go build -trimpath -tags remove_all_sd -ldflags '-s -w' -o "$work/" \
   github.com/prometheus/prometheus/cmd/{prometheus,promtool} k8s.io/kube-state-metrics/v2 >&2
 # The last element of a module's path may be its version.

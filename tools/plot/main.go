@@ -1,6 +1,6 @@
-// Command plot draws the figures of a benchmark: from a CSV file whose first column is
-// x and whose others are series of y, on logarithmic axes, it writes an SVG file
-// beside it.
+// Command plot draws the figures of a benchmark. It reads a CSV file whose first
+// column is x and whose other columns are series of y, and writes an SVG file
+// with logarithmic axes beside it.
 package main
 
 import (

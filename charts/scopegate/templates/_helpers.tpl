@@ -28,13 +28,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- end -}}
 {{- end }}
 
-{{/* An image: (list $ .Values.image), the registry is that of both. */}}
+{{/* An image: (list $ .Values.image). Both images have the same registry. */}}
 {{- define "scopegate.image" -}}
 {{- $ := index . 0 }}{{ $image := index . 1 -}}
 {{ with $.Values.image.registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ $image.tag | default $.Chart.AppVersion }}
 {{- end }}
 
-{{/* The objects in files that kustomize takes too: (dict "root" $ "files" GLOB).
+{{/* The objects in files that kustomize also uses: (dict "root" $ "files" GLOB).
      Returns {"objects": [...]} as YAML, in the release's namespace and with its
      labels. */}}
 {{- define "scopegate.objects" -}}

@@ -1,5 +1,5 @@
-{{/* Standalone mode replaces ToolHive's operator, so it refuses a cluster that has it,
-     or its CRDs, before anything is changed. ToolHive's CRDs have no
+{{/* Standalone mode replaces ToolHive's operator, so the chart fails before any change
+     if the cluster has that operator or its CRDs. ToolHive's CRDs have no
      scopesSupported. Rendering without a cluster finds nothing. */}}
 {{- define "scopegate.refuse" -}}
 {{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "mcpexternalauthconfigs.toolhive.stacklok.dev" }}

@@ -1,7 +1,7 @@
 -- Health of MCPServer, MCPRemoteProxy, VirtualMCPServer and MCPExternalAuthConfig.
 
--- What the object's own operator says, by ToolHive's conventions. If you have a
--- health check of your own, make it a function and put it in the place of this.
+-- Health as the object's own operator reports it, by ToolHive's conventions. If you
+-- have a health check of your own, make it a function and replace this one by it.
 local function own(obj)
   local status = obj.status or {}
   if status.observedGeneration ~= nil and status.observedGeneration ~= obj.metadata.generation then
@@ -38,8 +38,8 @@ local function own(obj)
   return { status = "Progressing", message = message }
 end
 
--- What scopegate says goes before: health is what your own check returned, and is
--- returned as it is where scopegate has nothing to say of the object as it is now.
+-- The verdict of scopegate comes first. health is the result of your own check; it is
+-- returned unchanged if scopegate has no verdict on the current generation.
 local function scopegate(obj, health)
   local said = {}
   for _, condition in ipairs(obj.status and obj.status.conditions or {}) do
@@ -49,7 +49,7 @@ local function scopegate(obj, health)
   end
   local valid, stalled = said.BaselineScopesValid, said.Stalled
   if obj.kind == "MCPExternalAuthConfig" then
-    -- A config is shared: one bad consumer must not fail it for the others.
+    -- A config is shared, so one bad consumer must not fail it for the others.
     if valid and valid.status ~= "True" and health.status == "Healthy" then
       return { status = "Healthy", message = valid.message }
     end
@@ -61,8 +61,8 @@ local function scopegate(obj, health)
   if stalled and stalled.status == "True" then
     return { status = "Degraded", message = stalled.message }
   end
-  -- Unknown may be settled by an object of a later sync wave, which would never
-  -- come if this one were waited for.
+  -- An object of a later sync wave may resolve Unknown. If this wave waited for it,
+  -- the later wave would never start.
   if valid and valid.status == "Unknown" then
     return { status = "Healthy", message = valid.message }
   end

@@ -26,8 +26,9 @@ func selectors(t *testing.T, selector string) cluster.Selectors {
 	return cluster.Selectors{parsed}
 }
 
-// TestFindings is about one server with a baseline that is not supported: what is told
-// of it depends on how the guard is installed and on what is stored.
+// TestFindings checks the findings on a server with a baseline that is not
+// supported. They depend on how the guard is installed and on the stored run
+// config.
 func TestFindings(t *testing.T) {
 	const labelledDeny, allButOff = "scopegate.dev/guard in (deny)", "scopegate.dev/guard notin (off, warn)"
 	policies := cluster.Installed{Policies: guard.ValidatingPolicies}
@@ -79,7 +80,7 @@ func TestFindings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			consumer, _ := resolve.ConsumerOf(testenv.Server(ns, "web", c.references))
-			report := check.Take(&cluster.Snapshot{
+			report := check.Run(&cluster.Snapshot{
 				Mode:      cluster.Guard,
 				Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "admin"), testenv.OutgoingConfig(ns, "outgoing")},
 				Consumers: []*cluster.Consumer{{Consumer: consumer, Status: &v1alpha1.Status{}, RunConfigs: c.runConfigs}},

@@ -8,11 +8,11 @@ import (
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
-// APIVersion is that of the report in JSON: fields may be added to it, and a
-// change that could break a reader changes it.
+// APIVersion is the version of the report in JSON. New fields may be added; a
+// breaking change gets a new version.
 const APIVersion = "scopegate.dev/inventory/v1"
 
-// Report is what was found.
+// Report is the result of a check.
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -20,67 +20,72 @@ type Report struct {
 	Guard    cluster.Installed `json:"guard"`
 	Summary  Summary           `json:"summary"`
 	Findings []Finding         `json:"findings"`
-	// Notes say what could not be read, and which versions are not tested.
+	// Notes list what could not be read, and the versions that are not tested.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Summary counts.
+// Summary has the numbers of a report.
 type Summary struct {
-	// Pairs of a config and a consumer, and Off those in namespaces where the guard is.
+	// Pairs is the number of pairs of a config and a consumer. Off counts those
+	// in namespaces where the guard is off.
 	Pairs        int `json:"pairs"`
 	NotSupported int `json:"notSupported"`
 	Unresolved   int `json:"unresolved"`
 	Off          int `json:"off"`
-	// RunConfigs of auth servers in ConfigMaps, those that are bad, and those held.
+	// RunConfigs is the number of auth servers in run configs of ConfigMaps.
+	// StoredBad counts those that are refused, and Held the ConfigMaps that are
+	// held.
 	RunConfigs int `json:"runConfigs"`
 	StoredBad  int `json:"storedBad"`
 	Held       int `json:"held"`
-	// Deny counts what findings have there.
+	// Deny counts the values of Deny in the findings.
 	Deny map[string]int `json:"deny"`
-	// Released are consumers that ToolHive's operator would roll out without the guard.
+	// Released is the number of consumers that ToolHive's operator would roll out
+	// without the guard.
 	Released int `json:"released"`
 }
 
-// What the guard does with a pair that is not supported where it denies.
+// The values of Finding.Deny.
 const (
-	// editRejected is of an edit of the pair's lists or its reference.
+	// editRejected means that the guard rejects an edit of the pair's lists or of
+	// its reference.
 	editRejected = "edit-rejected"
-	// runConfigHeld and runConfigRejected are of the run config that ToolHive's operator
-	// writes next.
+	// runConfigHeld and runConfigRejected refer to the next run config that
+	// ToolHive's operator writes.
 	runConfigHeld     = "run-config-held"
 	runConfigRejected = "run-config-rejected"
 )
 
-// Severity of a finding, as of one of the linter.
+// Severity is the severity of a finding, as in the linter.
 type Severity string
 
-// The severities: Error is what makes an auth server refuse to start, now or once it
-// restarts, Warning what could not be told or should not stay, and Note what an
-// administrator chose.
+// Error: the auth server refuses to start, now or after a restart. Warning:
+// something could not be determined, or should not stay. Note: an administrator's
+// choice.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
 	Note    Severity = "note"
 )
 
-// Finding is one thing to know.
+// Finding is one result of a check.
 type Finding struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
 	Object   Object   `json:"object"`
 	Message  string   `json:"message"`
-	// Deny is what the guard does with the pair where it denies.
+	// Deny lists what the guard does with the pair in mode deny.
 	Deny []string `json:"deny,omitempty"`
 }
 
-// Object names what a finding is about.
+// Object identifies the object of a finding.
 type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
 }
 
-// Text is the report for people.
+// Text returns the report in human-readable form.
 func (r Report) Text() string {
 	var text strings.Builder
 	for _, f := range r.Findings {

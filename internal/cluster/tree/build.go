@@ -1,7 +1,7 @@
-// Package tree shows configs with their consumers, as a cluster holds them: each
-// one's verdict, its effective scopes and where they come from, and the state of
-// its rollout. The verdicts are computed anew and not taken from conditions, so
-// that they are right where no manager runs.
+// Package tree shows the configs of a cluster with their consumers: the verdict,
+// the effective scopes and their source, and the state of the rollout. It
+// computes the verdicts instead of reading conditions, so they are right even if
+// no manager runs.
 package tree
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// Build makes the tree of what a cluster holds.
+// Build returns the tree of a snapshot, sorted by namespace, kind and name.
 func Build(snapshot *cluster.Snapshot) Report {
 	report := Report{APIVersion: APIVersion, Kind: "Tree", Mode: string(snapshot.Mode), Configs: []Config{}, Notes: snapshot.Notes()}
 	pairs := map[types.NamespacedName][]cluster.Pair{}
@@ -61,7 +61,8 @@ func Build(snapshot *cluster.Snapshot) Report {
 	return report
 }
 
-// newConfig has all but a verdict and a condition. server is nil where there is none.
+// newConfig returns a Config without its verdict and condition. server is nil if
+// the config does not exist.
 func newConfig(namespace, kind, name string, server *v1alpha1.EmbeddedAuthServerConfig, snapshot *cluster.Snapshot, pairs ...cluster.Pair) Config {
 	config := Config{Namespace: namespace, Kind: kind, Name: name, Found: server != nil, Baseline: []string{}, Consumers: make([]Consumer, len(pairs))}
 	if server != nil {
@@ -86,7 +87,7 @@ var sources = map[scopes.Source]string{
 	scopes.FromScopesSupported: "scopesSupported", scopes.FromOIDCConfigRef: "oidcConfigRef", scopes.FromDefaults: "defaults",
 }
 
-// The states of verdicts, by the reasons of the condition that says the same.
+// The states of verdicts. states maps the condition's reasons to them.
 const (
 	supported    = "Supported"
 	notSupported = "NotSupported"

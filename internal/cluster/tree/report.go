@@ -1,7 +1,7 @@
 package tree
 
-// APIVersion is that of the report in JSON: fields may be added to it, and a
-// change that could break a reader changes it.
+// APIVersion is the version of the report in JSON. New fields may be added; a
+// breaking change gets a new version.
 const APIVersion = "scopegate.dev/tree/v1"
 
 // Report is the whole tree.
@@ -11,37 +11,39 @@ type Report struct {
 	// Mode is standalone or guard.
 	Mode    string   `json:"mode"`
 	Configs []Config `json:"configs"`
-	// Notes say what could not be read.
+	// Notes list what could not be read.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Config is an EmbeddedAuthServerConfig and what runs from it.
+// Config is an EmbeddedAuthServerConfig with its consumers.
 type Config struct {
 	Namespace string `json:"namespace"`
-	// Kind and Name are of the object that holds it: an MCPExternalAuthConfig, or a
-	// VirtualMCPServer with a config of its own.
+	// Kind and Name identify the object with the config: an
+	// MCPExternalAuthConfig, or a VirtualMCPServer with its own config.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
-	// Found is false where a consumer references what does not exist or is of
-	// another type than embeddedAuthServer.
+	// Found is false if a consumer references an object that does not exist or
+	// whose type is not embeddedAuthServer.
 	Found           bool     `json:"found"`
 	Baseline        []string `json:"baseline"`
 	ScopesSupported []string `json:"scopesSupported,omitempty"`
-	// Verdict is what the condition BaselineScopesValid has to say.
+	// Verdict is the computed verdict, which the condition BaselineScopesValid
+	// should have.
 	Verdict Verdict `json:"verdict"`
-	// Condition is what it says; absent where there is none.
+	// Condition is the stored condition, if any.
 	Condition *Condition `json:"condition,omitempty"`
 	Consumers []Consumer `json:"consumers"`
 }
 
-// Verdict on a config or on a pair.
+// Verdict is the verdict on a config or on a pair.
 type Verdict struct {
-	// State is Supported, NotSupported, Unresolved or, of a config only,
-	// NotReferenced and NotFound.
+	// State is Supported, NotSupported or Unresolved. The state of a config can
+	// also be NotReferenced or NotFound.
 	State string `json:"state"`
-	// Missing are the scopes of the baseline that are not supported; of a pair only.
+	// Missing are the baseline scopes of a pair that are not supported.
 	Missing []string `json:"missing,omitempty"`
-	// Cause is why a pair is Unresolved: a reason of the condition Ready.
+	// Cause is the reason why a pair is Unresolved: a reason of the condition
+	// Ready.
 	Cause   string `json:"cause,omitempty"`
 	Message string `json:"message,omitempty"`
 }
@@ -51,18 +53,19 @@ type Consumer struct {
 	Kind    string  `json:"kind"`
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"verdict"`
-	// Effective are the effective scopes, absent where they can't be determined, and
-	// Source is scopesSupported, oidcConfigRef or defaults.
+	// Effective are the effective scopes, absent if unknown. Source is
+	// scopesSupported, oidcConfigRef or defaults.
 	Effective []string   `json:"effectiveScopes,omitempty"`
 	Source    string     `json:"source,omitempty"`
 	Rollout   Rollout    `json:"rollout"`
 	Condition *Condition `json:"condition,omitempty"`
 }
 
-// Condition is BaselineScopesValid as it is stored.
+// Condition is the stored condition BaselineScopesValid.
 type Condition struct {
 	Status string `json:"status"`
 	Reason string `json:"reason"`
-	// Stale reports that it was written for an older generation of the object.
+	// Stale is true if the condition was written for an older generation of the
+	// object.
 	Stale bool `json:"stale,omitempty"`
 }

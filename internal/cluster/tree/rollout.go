@@ -16,11 +16,11 @@ import (
 	"github.com/scopegate/scopegate/internal/status/message"
 )
 
-// Rollout is how far a consumer's auth server is.
+// Rollout is the state of the rollout of a consumer's auth server.
 type Rollout struct {
-	// State is one of the Rollout states.
+	// State is one of the constants below.
 	State string `json:"state"`
-	// Reason says more, such as the reason of the condition Ready.
+	// Reason gives more detail, such as the reason of the condition Ready.
 	Reason  string `json:"reason,omitempty"`
 	Message string `json:"message,omitempty"`
 }
@@ -28,12 +28,12 @@ type Rollout struct {
 // The states of a rollout.
 const (
 	RolledOut  = "RolledOut"  // The newest run config runs.
-	RollingOut = "RollingOut" // It is on its way.
-	Held       = "Held"       // The verdict or another defect forbids it; what ran before is left alone.
-	Failed     = "Failed"     // The API server rejected it, or pods do not come up.
+	RollingOut = "RollingOut" // The rollout is in progress.
+	Held       = "Held"       // The verdict or another defect prevents the rollout; what runs is unchanged.
+	Failed     = "Failed"     // The API server rejected a write, or pods do not become ready.
 	Refused    = "Refused"    // The auth server refuses to start with the stored run config.
 	None       = "None"       // Nothing was rolled out.
-	Unknown    = "Unknown"    // It can't be determined.
+	Unknown    = "Unknown"    // The state can't be determined.
 )
 
 func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
@@ -46,7 +46,7 @@ func rolloutOf(snapshot *cluster.Snapshot, pair cluster.Pair) Rollout {
 	return byChildren(pair)
 }
 
-// byCondition is the state in standalone mode, where Ready is scopegate's.
+// byCondition returns the state in standalone mode, where scopegate writes Ready.
 func byCondition(consumer *cluster.Consumer) Rollout {
 	ready := meta.FindStatusCondition(consumer.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil {
@@ -66,8 +66,8 @@ func byCondition(consumer *cluster.Consumer) Rollout {
 	return rollout
 }
 
-// byChildren is the state beside ToolHive's operator, which writes a ConfigMap
-// with the run config and then the Deployment.
+// byChildren returns the state beside ToolHive's operator, which first writes a
+// ConfigMap with the run config and then the Deployment.
 func byChildren(pair cluster.Pair) Rollout {
 	stored := 0
 	for _, runConfig := range pair.Consumer.RunConfigs {
@@ -91,8 +91,9 @@ func byChildren(pair cluster.Pair) Rollout {
 	case len(pair.Consumer.Deployments) == 0:
 		return Rollout{None, "NoDeployment", "there is a run config, but no Deployment"}
 	case pair.Verdict.State == resolve.NotSupported:
-		// The run config is older than the objects: what they say was not rolled out.
-		return Rollout{Held, "OlderRunConfig", "the run config is in order, but is not what the objects say by now"}
+		// The stored run config is older than the objects, whose state was not
+		// rolled out.
+		return Rollout{Held, "OlderRunConfig", "the run config is valid, but older than the objects"}
 	}
 	return byDeployment(pair.Consumer.Deployments[0])
 }

@@ -7,11 +7,11 @@ import (
 	"text/tabwriter"
 )
 
-// maxShown is how many scopes of a list a table shows that is not wide.
+// maxShown is the maximum number of scopes of a list in a table that is not wide.
 const maxShown = 4
 
-// Text is the report as a table: with the namespaces, and if it is wide with whole
-// lists, conditions and messages.
+// Text returns the report as a table. namespaces adds the namespaces; wide adds
+// complete lists, conditions and messages.
 func (r Report) Text(namespaces, wide bool) string {
 	var text strings.Builder
 	t := &table{writer: tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0), namespaces: namespaces, wide: wide}
@@ -48,7 +48,7 @@ func (t *table) row(cells ...string) {
 		cells = cells[1:]
 	}
 	for i := range cells {
-		// A tab or a line's end within would break the columns.
+		// A tab or a newline in a cell would break the columns.
 		cells[i] = strings.Map(func(r rune) rune { return max(r, ' ') }, cmp.Or(cells[i], "-"))
 	}
 	_, _ = fmt.Fprintln(t.writer, strings.Join(cells, "\t"))
@@ -57,7 +57,7 @@ func (t *table) row(cells ...string) {
 func (t *table) config(config Config) {
 	name, baseline := config.Kind+"/"+config.Name, t.list(config.Baseline)
 	if len(config.Consumers) == 1 && config.Consumers[0].Kind == config.Kind {
-		// A VirtualMCPServer runs from its own config.
+		// A VirtualMCPServer is the only consumer of its own config.
 		t.consumer(config.Namespace, name, baseline, config.Consumers[0])
 		return
 	}

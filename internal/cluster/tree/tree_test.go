@@ -50,7 +50,7 @@ func ready(status metav1.ConditionStatus, reason string, generation int64) metav
 	return metav1.Condition{Type: "Ready", Status: status, Reason: reason, ObservedGeneration: generation}
 }
 
-// TestRolloutByCondition is about standalone mode.
+// TestRolloutByCondition covers standalone mode.
 func TestRolloutByCondition(t *testing.T) {
 	for name, c := range map[string]struct {
 		conditions []metav1.Condition
@@ -71,7 +71,7 @@ func TestRolloutByCondition(t *testing.T) {
 	}
 }
 
-// TestRolloutByChildren is about ToolHive's ConfigMaps and Deployments.
+// TestRolloutByChildren covers ToolHive's ConfigMaps and Deployments.
 func TestRolloutByChildren(t *testing.T) {
 	configMap := func(data string, labels map[string]string) *cluster.RunConfig {
 		runConfig, ok := cluster.RunConfigOf(&corev1.ConfigMap{
@@ -109,7 +109,7 @@ func TestRolloutByChildren(t *testing.T) {
 		"stuck":                {true, good, deployment(1, 1, stuck), nil, "Failed: ProgressDeadlineExceeded"},
 		"held":                 {false, held, deployment(2, 2), nil, "Held: HeldByGuard"},
 		"bad":                  {false, bad, deployment(1, 1, stuck), nil, "Refused: BaselineScopeNotSupported"},
-		"bad, but mended":      {true, bad, deployment(2, 2), nil, "Refused: BaselineScopeNotSupported"},
+		"bad, but repaired":    {true, bad, deployment(2, 2), nil, "Refused: BaselineScopeNotSupported"},
 		"older than the edit":  {false, good, deployment(2, 2), nil, "Held: OlderRunConfig"},
 		"no JSON":              {true, configMap("{", nil), deployment(2, 2), nil, "Unknown: NotReadable"},
 		"hidden from the user": {true, nil, nil, map[string]string{"deployments": "forbidden"}, "Unknown: NotReadable"},
@@ -130,7 +130,7 @@ func TestRolloutByChildren(t *testing.T) {
 	}
 }
 
-// TestText is about what the real clusters of test/plugin do not show: stale
+// TestText covers what the real clusters of test/plugin do not have: stale
 // conditions, notes, and text that would break a table.
 func TestText(t *testing.T) {
 	s := snapshot(cluster.Standalone, true, metav1.Condition{Type: "BaselineScopesValid", Status: "True", Reason: "BaselineScopesSupported", ObservedGeneration: 1},

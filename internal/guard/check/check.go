@@ -1,5 +1,6 @@
-// Package check finds out whether the guard's policies are effective: by dry run it
-// tries in scopegate's own namespace what each of them has to reject or hold.
+// Package check determines whether the guard's policies are effective. In
+// scopegate's own namespace it tries by dry run what each policy must reject or
+// hold.
 package check
 
 import (
@@ -24,12 +25,12 @@ import (
 )
 
 const (
-	// interval is the time between two checks while all policies are effective, and
-	// retryInterval while one is not, so that a repair shows soon.
+	// interval is the time between two checks while all policies are effective.
+	// retryInterval applies while one is not, so that a repair shows soon.
 	interval      = time.Minute
 	retryInterval = 5 * time.Second
-	// tries is how often in a row a check finds something before it is reported: the
-	// API server needs a moment to follow policies and CRDs that are new.
+	// tries is how many consecutive checks must find a problem before it is
+	// reported: the API server needs a moment to apply new policies and CRDs.
 	tries = 3
 )
 
@@ -40,29 +41,29 @@ const (
 )
 
 var ineffective = prometheus.NewDesc("scopegate_guard_ineffective",
-	"1 for a policy of the guard that does not do what it should, else 0: the log and an event say why. Guard mode only, and by the leader.",
+	"1 for a policy of the guard that is not effective, else 0. The log and an event give the cause. Only in guard mode and from the leader.",
 	[]string{"policy"}, nil)
 
-// Checker checks the policies at intervals, and serves what it found.
+// Checker checks the policies periodically and serves the results as a metric.
 type Checker struct {
 	client    client.Client
 	namespace string
 	recorder  events.EventRecorder
 
 	mu sync.Mutex
-	// found is why each policy is not effective, "" where it is.
+	// found has the reason why each policy is not effective, "" if it is.
 	found map[string]string
-	// holdSeen reports that the hold was there since the manager started: only then
-	// its absence is reported.
+	// holdSeen is true if the hold was installed at some time since the manager
+	// started. Only then is its absence reported.
 	holdSeen bool
-	// bindings and hold are what was installed at the last check, for the log.
+	// bindings and hold are what the last check found installed, for the log.
 	bindings []string
 	hold     string
 }
 
-// New returns a checker that tries its edits in a namespace.
+// New returns a checker that tries its edits in namespace.
 func New(cfg *rest.Config, scheme *runtime.Scheme, namespace string, recorder events.EventRecorder) (*Checker, error) {
-	// What the policies say of the tries is no news in the log.
+	// The warnings of the policies about these edits do not belong in the log.
 	cfg = rest.CopyConfig(cfg)
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}
 	c, err := client.New(cfg, client.Options{Scheme: scheme})
@@ -72,10 +73,10 @@ func New(cfg *rest.Config, scheme *runtime.Scheme, namespace string, recorder ev
 	return &Checker{client: c, namespace: namespace, recorder: recorder, found: map[string]string{}}, nil
 }
 
-// NeedLeaderElection reports that one manager checks for all.
+// NeedLeaderElection reports that only the leader checks.
 func (*Checker) NeedLeaderElection() bool { return true }
 
-// Start checks until ctx is done.
+// Start checks until ctx is done. It never returns an error.
 func (c *Checker) Start(ctx context.Context) error {
 	failures := 0
 	for {
@@ -104,7 +105,7 @@ func (c *Checker) Start(ctx context.Context) error {
 	}
 }
 
-// report keeps what was found, and reports what is new.
+// report stores the results, and logs and records what changed.
 func (c *Checker) report(ctx context.Context, found map[string]string) {
 	c.mu.Lock()
 	before := c.found
@@ -128,7 +129,7 @@ func (c *Checker) report(ctx context.Context, found map[string]string) {
 	}
 }
 
-// regarding is a policy, which may not exist, for an event.
+// regarding returns a policy, which may not exist, as the object of an event.
 func regarding(policy string) client.Object {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: policy}}
 	kind := "ValidatingAdmissionPolicy"
@@ -139,7 +140,7 @@ func regarding(policy string) client.Object {
 	return object
 }
 
-// Describe sends the description of the metric.
+// Describe implements prometheus.Collector.
 func (*Checker) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- ineffective }
 
 // Collect sends a sample for each policy that was checked.

@@ -13,11 +13,11 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// Name is that of the objects that are tried and stored.
+// Name is the name of the objects that are tried and stored.
 const Name = "scopegate-canary"
 
-// unsupported is in the baseline of every edit. supported is the one scope that the
-// auth servers support.
+// unsupported is in the baseline of every edit. supported is the only scope that
+// the auth servers support.
 const (
 	unsupported = "scopegate-canary"
 	supported   = "openid"
@@ -25,15 +25,15 @@ const (
 
 const description = "kubernetes.io/description"
 
-// edit is a creation that a policy has to reject.
+// edit is a creation that a policy must reject.
 type edit struct {
 	policy, what string
 	object       client.Object
 }
 
-// edits are the creations that are tried. The policies on configs compare with
-// consumers that are stored, and a consumer that is stored would be run by
-// ToolHive's operator: those policies are only inspected.
+// edits returns the creations to try. The policies on configs compare with stored
+// consumers, and ToolHive's operator would run a stored consumer, so those
+// policies are only inspected.
 func edits(namespace string) []edit {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: Name}
 	refs := v1alpha1.AuthReferences{
@@ -52,8 +52,8 @@ func edits(namespace string) []edit {
 	}
 }
 
-// runConfig is a ConfigMap as ToolHive's operator writes one, with a baseline of
-// one scope. No workload owns it, and none mounts it.
+// runConfig returns a ConfigMap like those of ToolHive's operator, with a
+// baseline of one scope. No workload owns or mounts it.
 func runConfig(namespace, baseline string) *corev1.ConfigMap {
 	type section struct {
 		SchemaVersion string   `json:"schema_version"`
@@ -77,14 +77,14 @@ func runConfig(namespace, baseline string) *corev1.ConfigMap {
 	}
 }
 
-// newRunConfig is one that is not stored.
+// newRunConfig returns a run config under a name that is not stored.
 func newRunConfig(namespace string) *corev1.ConfigMap {
 	configMap := runConfig(namespace, unsupported)
 	configMap.Name += "-new"
 	return configMap
 }
 
-// stored are the objects that are stored.
+// stored returns the objects that the check stores.
 func stored(namespace string) []client.Object {
 	return []client.Object{storedConfig(namespace), runConfig(namespace, supported)}
 }
@@ -106,8 +106,8 @@ func storedConfig(namespace string) *v1beta1.MCPExternalAuthConfig {
 	}
 }
 
-// refusedAtStart is a config with which the auth server refuses to start, that is not
-// stored.
+// refusedAtStart returns a config with which the auth server refuses to start,
+// under a name that is not stored.
 func refusedAtStart(namespace string) *v1beta1.MCPExternalAuthConfig {
 	config := storedConfig(namespace)
 	config.Name += "-new"

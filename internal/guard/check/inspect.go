@@ -19,11 +19,11 @@ const (
 	notBound     = "no binding refers to it: apply the guard's manifest again"
 )
 
-// holds are the states of the hold in the log, by why it can't be effective.
+// holds maps the reason why the hold can't be effective to its state in the log.
 var holds = map[string]string{"": "yes", notInstalled: "no", notBound: "no", notAvailable: "not available"}
 
-// inspect returns for each policy why it can't be effective as it is installed, ""
-// where it can.
+// inspect returns for each policy why it can't be effective as installed, "" if
+// it can.
 func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
 	bindings := &admissionv1.ValidatingAdmissionPolicyBindingList{}
 	if err := c.client.List(ctx, bindings); err != nil {
@@ -43,7 +43,7 @@ func (c *Checker) inspect(ctx context.Context) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Nobody misses the one on other refusals at start.
+		// The start-up policy is optional.
 		if name != guard.StartUpPolicy || why != notInstalled {
 			found[name] = why
 		}
@@ -77,7 +77,8 @@ func (c *Checker) inspectPolicy(ctx context.Context, name string, bound bool) (s
 	return "", nil
 }
 
-// inspectHold looks for the policy that holds, which not every Kubernetes has.
+// inspectHold does the same for the hold policy, which needs
+// MutatingAdmissionPolicy v1.
 func (c *Checker) inspectHold(ctx context.Context) (string, error) {
 	err := c.client.Get(ctx, client.ObjectKey{Name: guard.HoldPolicy}, &admissionv1.MutatingAdmissionPolicy{})
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// Check returns for each policy why it is not effective, "" where it is. An error is
-// that this could not be found out.
+// Check returns for each policy why it is not effective, "" if it is. It returns
+// an error if it could not determine that.
 func (c *Checker) Check(ctx context.Context) (map[string]string, error) {
 	found, err := c.inspect(ctx)
 	if err != nil {
@@ -38,8 +38,9 @@ func (c *Checker) Check(ctx context.Context) (map[string]string, error) {
 	return found, err
 }
 
-// store creates what has to exist for an edit to be rejected or held: a config that
-// nothing references and a ConfigMap that nothing mounts, so nothing runs from them.
+// store creates the objects that must exist for an edit to be rejected or held: a
+// config that nothing references and a ConfigMap that nothing mounts, so nothing
+// runs from them.
 func (c *Checker) store(ctx context.Context) error {
 	for _, object := range stored(c.namespace) {
 		err := c.client.Create(ctx, object)
@@ -52,7 +53,8 @@ func (c *Checker) store(ctx context.Context) error {
 	return nil
 }
 
-// try creates by dry run what a policy has to reject.
+// try creates by dry run an object that a policy must reject, and returns why the
+// policy is not effective.
 func (c *Checker) try(ctx context.Context, edit edit) (string, error) {
 	err := c.client.Create(ctx, edit.object, client.DryRunAll)
 	mark := fmt.Sprintf("'%s' with binding ", edit.policy)
@@ -60,7 +62,7 @@ func (c *Checker) try(ctx context.Context, edit edit) (string, error) {
 	case rejected(err, mark):
 		return "", nil
 	case err == nil:
-		return fmt.Sprintf("it admitted by dry run what it has to reject: %s in namespace %s%s", edit.what, c.namespace, c.labelHint()), nil
+		return fmt.Sprintf("it admitted by dry run what it must reject: %s in namespace %s%s", edit.what, c.namespace, c.labelHint()), nil
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		return fmt.Sprintf("%s can't be tried in namespace %s: %v", edit.what, c.namespace, err), nil
 	default:
@@ -73,7 +75,8 @@ func rejected(err error, mark string) bool {
 	return errors.As(err, &status) && strings.Contains(status.ErrStatus.Message, mark)
 }
 
-// tryHold updates the stored ConfigMap by dry run to what has to be held.
+// tryHold updates the stored ConfigMap by dry run to a run config that must be
+// held.
 func (c *Checker) tryHold(ctx context.Context) (string, error) {
 	update := runConfig(c.namespace, unsupported)
 	err := c.client.Update(ctx, update, client.DryRunAll)
@@ -81,7 +84,7 @@ func (c *Checker) tryHold(ctx context.Context) (string, error) {
 	case err == nil && update.Data[toolhive.RunConfigKey] == runConfig(c.namespace, supported).Data[toolhive.RunConfigKey]:
 		return "", nil
 	case err == nil:
-		return fmt.Sprintf("it did not hold by dry run what it has to: the update of ConfigMap %s/%s%s", c.namespace, Name, c.labelHint()), nil
+		return fmt.Sprintf("it did not hold by dry run what it must hold: the update of ConfigMap %s/%s%s", c.namespace, Name, c.labelHint()), nil
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsNotFound(err):
 		return fmt.Sprintf("the update of ConfigMap %s/%s can't be tried: %v", c.namespace, Name, err), nil
 	default:
@@ -90,10 +93,10 @@ func (c *Checker) tryHold(ctx context.Context) (string, error) {
 }
 
 func (c *Checker) labelHint() string {
-	return fmt.Sprintf(". If the namespace is not, label it %s=%s", guard.ModeLabel, guard.ModeDeny)
+	return fmt.Sprintf(". Make sure that the namespace has the label %s=%s", guard.ModeLabel, guard.ModeDeny)
 }
 
-// Remove deletes what the check stored.
+// Remove deletes the objects that the check stored.
 func Remove(ctx context.Context, c client.Client, namespace string) error {
 	for _, object := range stored(namespace) {
 		if err := c.Delete(ctx, object); err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {

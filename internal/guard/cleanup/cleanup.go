@@ -1,5 +1,5 @@
-// Package cleanup takes the guard's condition off every object, so that nothing
-// of it stays when its manifest is deleted.
+// Package cleanup removes the guard's condition from every object, so that
+// nothing of it remains when its manifest is deleted.
 package cleanup
 
 import (
@@ -27,32 +27,34 @@ import (
 )
 
 const (
-	// quiet is for how long no condition may be found until that counts as done:
-	// ToolHive's operator may be about to write back a list that it has read.
+	// quiet is how long no condition may appear before the cleanup is done:
+	// ToolHive's operator may still write back a list that it read before.
 	quiet = 10 * time.Second
-	// timeout is for how long it is tried.
+	// timeout limits the removal of conditions.
 	timeout = 2 * time.Minute
-	// pageSize is of a list.
+	// pageSize is the number of objects in a page of a list.
 	pageSize = 500
 )
 
 // Cleanup removes what the guard's manager wrote.
 type Cleanup struct {
 	Client client.Client
-	// Namespaces are those that the guard watched; all if empty.
+	// Namespaces are the namespaces that the guard watched; all if empty.
 	Namespaces []string
-	// OwnNamespace is where the guard is installed, Lease its lease there.
+	// OwnNamespace is the namespace of the guard, and Lease the name of its lease
+	// there.
 	OwnNamespace, Lease string
-	// Output gets what is done, and what it means.
+	// Output receives a report of what is removed and released.
 	Output io.Writer
 }
 
-// ErrRunning is that a manager runs, which would write every condition again.
-var ErrRunning = errors.New("the guard's manager still runs")
+// ErrRunning means that a manager is running, which would write every condition
+// again.
+var ErrRunning = errors.New("the guard's manager is still running")
 
-// Run lists what is not supported and what is held, removes its conditions, waits until
-// none comes back, and removes what the check stored. The workloads and the
-// policies are not touched.
+// Run lists the objects that are not supported and those that are held. Then it
+// removes the conditions, waits until none comes back, and removes what the check
+// stored. It does not change workloads or policies.
 func (c *Cleanup) Run(ctx context.Context) error {
 	if err := c.refuseIfRunning(ctx); err != nil {
 		return err
@@ -73,7 +75,7 @@ func (c *Cleanup) Run(ctx context.Context) error {
 }
 
 func (c *Cleanup) say(format string, arguments ...any) {
-	// Where output goes is the caller's business; the exit code tells too.
+	// The exit status reports the result too, so a write error does not matter.
 	_, _ = fmt.Fprintf(c.Output, format, arguments...)
 }
 
@@ -96,7 +98,8 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 		ErrRunning, *spec.HolderIdentity, c.OwnNamespace, c.Lease, c.OwnNamespace)
 }
 
-// report lists the objects that are not supported, and the ConfigMaps that are held.
+// report lists the objects whose baseline is not supported, and the held
+// ConfigMaps.
 func (c *Cleanup) report(ctx context.Context) error {
 	bad, held := 0, 0
 	err := c.each(ctx, func(kind string, object status.Object) error {
@@ -128,7 +131,7 @@ func (c *Cleanup) report(ctx context.Context) error {
 	return nil
 }
 
-// namespaces are those to work in.
+// namespaces returns the namespaces to work in.
 func (c *Cleanup) namespaces() []string {
 	if len(c.Namespaces) == 0 {
 		return []string{metav1.NamespaceAll}
@@ -157,13 +160,13 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
 		return err == nil && time.Since(lastSeen) >= quiet, err
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		return removed, fmt.Errorf("conditions come back for %s: is there another manager that writes %s?", timeout, condition.Type)
+		return removed, fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", timeout, condition.Type)
 	}
 	return removed, err
 }
 
-// each calls do for every object of the four kinds. A kind that is not installed
-// has none.
+// each calls do for every object of the four kinds. It skips a kind that is not
+// installed.
 func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.Object) error) error {
 	lists := []struct {
 		kind string
@@ -178,7 +181,7 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.O
 		for _, of := range lists {
 			err := c.pages(ctx, of.list, namespace, func(object runtime.Object) error { return do(of.kind, object.(status.Object)) })
 			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
-				return fmt.Errorf("every %s: %w", of.kind, err)
+				return fmt.Errorf("cleaning up every %s: %w", of.kind, err)
 			}
 		}
 	}

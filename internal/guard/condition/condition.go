@@ -1,5 +1,5 @@
-// Package condition writes one condition into a list that ToolHive's operator owns,
-// and gives way to whoever else writes it.
+// Package condition writes one condition into a list that ToolHive's operator
+// owns, and stops if another writer sets that condition.
 package condition
 
 import (
@@ -21,13 +21,14 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 )
 
-// FieldManager is the name under which the guard's writes are recorded.
+// FieldManager is the field manager of the guard's writes.
 const FieldManager = "scopegate-guard"
 
-// Type is the condition that is written.
+// Type is the type of the condition.
 const Type = v1alpha1.ConditionBaselineScopesValid
 
-// ReasonStoodDown is the reason of the event on an object that is left alone.
+// ReasonStoodDown is the reason of the event on an object whose condition another
+// writer sets.
 const ReasonStoodDown = "GuardStoodDown"
 
 // Writer writes the condition of the objects of one kind.
@@ -36,28 +37,29 @@ type Writer struct {
 	standDown standDown
 }
 
-// NewWriter returns a Writer. It calls report, once for a generation of an object,
-// when it leaves alone a condition that somebody else writes.
+// NewWriter returns a Writer. When it stops writing a condition that another
+// writer sets, it calls report, once for a generation of an object.
 func NewWriter(c client.Client, report func(object client.Object, found *metav1.Condition)) *Writer {
 	return &Writer{client: c, standDown: standDown{report: report, past: map[client.ObjectKey]*writes{}}}
 }
 
-// StoodDown returns how many objects are left alone.
+// StoodDown returns the number of objects whose condition it does not write.
 func (w *Writer) StoodDown() int { return w.standDown.count() }
 
-// Forget drops what is known of an object that is gone.
+// Forget drops the state of an object that no longer exists.
 func (w *Writer) Forget(key client.ObjectKey) { w.standDown.forget(key) }
 
-// Write makes the condition of object what conditions say, which hold that one or
-// none, and reports whether there was anything to write. object comes from the
+// Write sets the condition of object and reports whether it wrote. conditions
+// hold that condition, or nothing if it must be absent. object comes from the
 // cache.
 //
-// It is a server-side apply of the one condition: no other is read or written. It is
-// forced, because ToolHive's operator writes back the whole list and so becomes an
-// owner of what it never decided. Such a list may be older than the condition. Its
-// event makes the next reconcile, which repairs it. The API server rejects a write
-// for an older version than it has. That is no error either: the newer version has
-// an event of its own.
+// Write uses server-side apply for this condition only; it neither reads nor
+// writes others. It forces ownership, because ToolHive's operator writes back the
+// whole list and so becomes an owner of a condition that it never decided. Such a
+// list may be older than the condition; its event triggers the next reconcile,
+// which repairs it. The API server rejects a write that is based on an older
+// version of the object. That is not an error: the newer version has its own
+// event.
 func (w *Writer) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
 	gvk, err := w.client.GroupVersionKindFor(object)
 	if err != nil {
@@ -83,8 +85,8 @@ func (w *Writer) Write(ctx context.Context, object status.Object, conditions []m
 	patch.SetGroupVersionKind(gvk)
 	patch.SetNamespace(object.GetNamespace())
 	patch.SetName(object.GetName())
-	// Forced ownership does not override this. It also rejects a write to a new
-	// object with the same name.
+	// Forced ownership does not override this check. It also rejects a write to a
+	// new object with the same name.
 	patch.SetResourceVersion(object.GetResourceVersion())
 	err = w.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch), client.FieldOwner(FieldManager), client.ForceOwnership)
 	switch {
@@ -97,8 +99,8 @@ func (w *Writer) Write(ctx context.Context, object status.Object, conditions []m
 	return true, nil
 }
 
-// complete adds the generation and the time. A condition that keeps its status
-// keeps its time.
+// complete adds the generation and the transition time, which stays unchanged
+// while the status does.
 func complete(object status.Object, old, wanted *metav1.Condition) *metav1.Condition {
 	if wanted == nil {
 		return nil
@@ -112,10 +114,11 @@ func complete(object status.Object, old, wanted *metav1.Condition) *metav1.Condi
 	return wanted
 }
 
-// Remove takes the condition out of the list, whoever owns it, and reports whether
-// it was there. An apply without the condition would leave one that ToolHive's
-// operator has written back. The API server rejects the patch where the list is
-// another than object's. That is no error: the change has an event of its own.
+// Remove removes the condition from the list, whoever owns it, and reports
+// whether it was there. An apply without the condition would keep one that
+// ToolHive's operator has written back. The API server rejects the patch if the
+// list differs from that of object. That is not an error: the change has its own
+// event.
 func Remove(ctx context.Context, writer client.Client, object status.Object) (bool, error) {
 	index := slices.IndexFunc(object.GetStatus().Conditions, func(c metav1.Condition) bool { return c.Type == Type })
 	if index < 0 {

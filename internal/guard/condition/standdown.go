@@ -12,9 +12,9 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// maxRepeats is how often scopegate writes the same condition of an object again, plus
-// once every 20 s. ToolHive's operator writes back an old list a few times while users
-// edit. Somebody who answers each write never ends.
+// maxRepeats is how often scopegate repeats a condition of an object, plus once
+// every 20 s. ToolHive's operator writes back an old list only a few times while
+// users edit. A writer that answers each write never stops.
 const maxRepeats = 30
 
 var ownReasons = []string{
@@ -22,30 +22,31 @@ var ownReasons = []string{
 	v1alpha1.ReasonScopesNotResolved, v1alpha1.ReasonNotReferenced,
 }
 
-// standDown finds the objects of one kind whose condition somebody else writes, as a
-// release of ToolHive may one day: two writers would never end. Such an object is
-// left alone until its generation changes.
+// standDown detects objects of one kind whose condition another writer sets, as a
+// future ToolHive release may do: the two writers would never stop. Such an
+// object is left alone until its generation changes.
 type standDown struct {
-	// report is called once for a generation of an object, with what stands there.
+	// report is called once for a generation of an object, with its current
+	// condition.
 	report func(object client.Object, found *metav1.Condition)
 
 	mu   sync.Mutex
 	past map[client.ObjectKey]*writes
 }
 
-// writes are those of one generation of an object.
+// writes has the state of the writes for one generation of an object.
 type writes struct {
 	generation int64
 	// last is the status, reason and message of the last write; empty for a removal.
 	last [3]string
-	// over is the resourceVersion that it replaced.
+	// over is the resourceVersion that the last write replaced.
 	over    string
 	repeats *rate.Limiter
 	down    bool
 }
 
-// yields reports whether to leave the condition of an object alone. found is what
-// stands there, nil for none.
+// yields reports whether to leave the condition of an object alone. found is the
+// current condition, nil for none.
 func (s *standDown) yields(object client.Object, found *metav1.Condition) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +54,7 @@ func (s *standDown) yields(object client.Object, found *metav1.Condition) bool {
 	if past == nil || past.generation != object.GetGeneration() {
 		return false
 	}
-	// A cache that lags still has the version that was replaced.
+	// A lagging cache still has the version that was replaced.
 	lags := past.over == object.GetResourceVersion()
 	foreign := found != nil && !slices.Contains(ownReasons, found.Reason)
 	if !past.down && !lags && (foreign || past.repeats.Tokens() < 1) {
@@ -63,7 +64,7 @@ func (s *standDown) yields(object client.Object, found *metav1.Condition) bool {
 	return past.down
 }
 
-// wrote records a write that the API server took, nil for a removal.
+// wrote records a write that the API server accepted, nil for a removal.
 func (s *standDown) wrote(object client.Object, written *metav1.Condition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +81,7 @@ func (s *standDown) wrote(object client.Object, written *metav1.Condition) {
 	past.repeats.Allow()
 }
 
-// count returns how many objects are left alone.
+// count returns the number of objects that are left alone.
 func (s *standDown) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

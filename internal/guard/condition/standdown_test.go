@@ -11,8 +11,9 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
 
-// manager plays a manager: it sees an object with a condition and reports whether it
-// yields, or it writes one over the object. The message "" is no condition.
+// manager simulates a manager: sees reads an object with a condition and reports
+// whether it yields; writes writes a condition to the object. An empty message
+// means no condition.
 type manager struct {
 	sees   func(version int, message string) bool
 	writes func(version int, message string)
@@ -86,11 +87,11 @@ func TestStandDown(t *testing.T) {
 			edited := object(1000)
 			edited.Generation = 2
 			if writer.standDown.yields(edited, condition(foreign)) {
-				t.Error("it yields in the next generation, where it has not tried yet")
+				t.Error("it yields in the next generation before its first write")
 			}
 			writer.standDown.wrote(edited, condition("own"))
 			if n := writer.StoodDown(); n != 0 {
-				t.Errorf("%d objects are left alone after it was tried again", n)
+				t.Errorf("%d objects are left alone after a new write", n)
 			}
 			writer.Forget(client.ObjectKeyFromObject(edited))
 			if len(writer.standDown.past) != 0 {

@@ -7,8 +7,8 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// apiVersion is what a report in JSON says it is. A change that a reader could
-// stumble over changes it.
+// apiVersion is the version of the report in JSON. A breaking change gets a new
+// version.
 const apiVersion = "scopegate.dev/lint/v1"
 
 type jsonReport struct {

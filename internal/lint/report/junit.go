@@ -9,7 +9,7 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// A suite is a file, and a case an object in it. A case fails by its errors; its
+// A suite is a file, and a case is an object in it. Errors fail the case;
 // warnings are in its output.
 type (
 	junitSuites struct {
@@ -40,7 +40,7 @@ type (
 	}
 )
 
-// caseID is where a case is, and what it is called.
+// caseID identifies a case by its file and name.
 type caseID struct{ file, name string }
 
 func writeJUnit(out io.Writer, report lint.Report, _ Options) error {

@@ -1,5 +1,5 @@
-// Package report writes what package lint found: for people, for programs and
-// for the systems that show findings beside the code.
+// Package report writes the findings of package lint: for people, for programs
+// and for systems that show findings beside the code.
 package report
 
 import (
@@ -12,18 +12,18 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// Options are what a report says beside the findings.
+// Options configure a report.
 type Options struct {
-	// Color paints text for a terminal.
+	// Color enables colors for a terminal.
 	Color bool
-	// Version of scopegate.
+	// Version is the version of scopegate.
 	Version string
 }
 
-// Writer writes a report in a format.
+// Writer writes a report in one format.
 type Writer func(io.Writer, lint.Report, Options) error
 
-// Text is the name of the format for people.
+// Text is the name of the human-readable format.
 const Text = "text"
 
 var writers = map[string]Writer{Text: writeText, "json": writeJSON, "sarif": writeSARIF, "junit": writeJUnit, "github": writeGitHub}
@@ -31,7 +31,7 @@ var writers = map[string]Writer{Text: writeText, "json": writeJSON, "sarif": wri
 // Formats returns the names of the formats.
 func Formats() []string { return slices.Sorted(maps.Keys(writers)) }
 
-// In returns the writer of a format.
+// In returns the writer of a format, or an error that lists the formats.
 func In(format string) (Writer, error) {
 	write, ok := writers[format]
 	if !ok {
@@ -40,7 +40,7 @@ func In(format string) (Writer, error) {
 	return write, nil
 }
 
-// summary is one sentence on a report.
+// summary returns a sentence about a report.
 func summary(report lint.Report) string {
 	text := fmt.Sprintf("%s, %s in %s of %s", count(report.Count(lint.Error), "error"), count(report.Count(lint.Warning), "warning"),
 		count(len(report.Objects), "object"), count(report.Files, "file"))

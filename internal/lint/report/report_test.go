@@ -56,7 +56,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestSARIF validates against the schema of SARIF 2.1.0, which the library has.
+// TestSARIF validates against the schema of SARIF 2.1.0 in the library.
 func TestSARIF(t *testing.T) {
 	for name, found := range map[string]lint.Report{"findings": found(t), "none": {}} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestSARIF(t *testing.T) {
 	}
 }
 
-// TestJUnit decodes with no element or attribute to spare, and recounts.
+// TestJUnit decodes strictly and recounts.
 func TestJUnit(t *testing.T) {
 	type failure struct {
 		Message string `xml:"message,attr"`
@@ -133,7 +133,7 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
-// TestJSON decodes with no field to spare what docs/lint.md promises.
+// TestJSON decodes strictly into the fields that docs/lint.md documents.
 func TestJSON(t *testing.T) {
 	var read struct {
 		APIVersion, Kind string
@@ -158,7 +158,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestHostileText lets a manifest try to forge output.
+// TestHostileText checks that a manifest can't forge output.
 func TestHostileText(t *testing.T) {
 	hostile := lint.Report{Findings: []lint.Finding{{
 		Rule: "schema/invalid", Severity: lint.Error, Message: "a\n::error::forged %0A \x1b[31m]]><x>",

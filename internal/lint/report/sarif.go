@@ -16,7 +16,7 @@ const (
 	help = home + "/blob/main/docs/lint.md#rules"
 )
 
-// writeSARIF writes SARIF 2.1.0, which code scanning reads.
+// writeSARIF writes SARIF 2.1.0, for code scanning.
 func writeSARIF(out io.Writer, report lint.Report, options Options) error {
 	text, err := json.MarshalIndent(newSARIF(report, options), "", "  ")
 	if err != nil {
@@ -60,7 +60,7 @@ func result(run *sarif.Run, finding lint.Finding) *sarif.Result {
 		WithLocations([]*sarif.Location{location})
 }
 
-// uri is a file's path as a relative or an absolute reference.
+// uri returns a file's path as a relative or an absolute URI reference.
 func uri(file string) string {
 	reference := url.URL{Path: filepath.ToSlash(file)}
 	if filepath.IsAbs(file) {

@@ -9,7 +9,7 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 )
 
-// The styles of a terminal.
+// ANSI styles.
 const (
 	bold   = "1"
 	red    = "1;31"
@@ -41,7 +41,8 @@ func writeText(out io.Writer, report lint.Report, options Options) error {
 	return err
 }
 
-// caret points at the column; tabs before it stay, so that it stands below.
+// caret returns a line with a caret below the column. It keeps tabs before it, so
+// that the two lines align.
 func caret(finding lint.Finding) string {
 	var before strings.Builder
 	column := 1
@@ -58,7 +59,8 @@ func caret(finding lint.Finding) string {
 	return before.String() + "^"
 }
 
-// printable keeps a manifest from sending commands to the terminal.
+// printable replaces unprintable characters, so that a manifest can't send
+// commands to the terminal.
 func printable(text string) string {
 	return strings.Map(func(letter rune) rune {
 		if letter == '\t' || unicode.IsPrint(letter) {

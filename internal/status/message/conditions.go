@@ -9,9 +9,9 @@ import (
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
-// ForConfig returns the condition BaselineScopesValid of a shared config, for
-// the pairs of all of its consumers, or nil where the config runs no auth
-// server. pairs may be in any order.
+// ForConfig returns the condition BaselineScopesValid of a shared config with the
+// pairs of all its consumers, in any order. It returns nil if the config runs no
+// auth server.
 func ForConfig(config *v1beta1.MCPExternalAuthConfig, pairs []resolve.Pair) *metav1.Condition {
 	if !resolve.Embedded(config) {
 		return nil
@@ -41,8 +41,8 @@ func ForConfig(config *v1beta1.MCPExternalAuthConfig, pairs []resolve.Pair) *met
 	return baselineScopesValid(metav1.ConditionTrue, v1alpha1.ReasonBaselineScopesSupported, supportedByAll)
 }
 
-// ForConsumer returns the condition BaselineScopesValid of a consumer, or nil
-// where it runs no auth server.
+// ForConsumer returns the condition BaselineScopesValid of a consumer, or nil if
+// it runs no auth server.
 func ForConsumer(pair resolve.Pair) *metav1.Condition {
 	switch pair.Verdict.State {
 	case resolve.Supported:

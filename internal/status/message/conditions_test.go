@@ -63,7 +63,7 @@ func TestForConsumer(t *testing.T) {
 		},
 		"two of own scopes": {
 			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
-			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; by "openid" did you mean "OpenID"?`},
+			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "OpenID" instead of "openid"?`},
 		},
 		"virtual": {
 			testenv.Pair(testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
@@ -119,8 +119,8 @@ func TestForConfig(t *testing.T) {
 	}
 }
 
-// TestMessagesAreBounded holds messages to 10 consumers and 2 KiB, and to the
-// same words in any order of the consumers.
+// TestMessagesAreBounded checks that messages have at most 10 consumers and 2
+// KiB, and do not depend on the order of the consumers.
 func TestMessagesAreBounded(t *testing.T) {
 	long := func(letter string) string { return strings.Repeat(letter, 255) }
 	var baseline, effective []string
@@ -166,7 +166,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
-// TestProgress changes one thing at a time of a Deployment that is rolled out.
+// TestProgress changes one field at a time of a Deployment that is rolled out.
 func TestProgress(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*appsv1.Deployment)
@@ -176,7 +176,7 @@ func TestProgress(t *testing.T) {
 		"rolled out":                      {func(*appsv1.Deployment) {}, true, "runs the auth server"},
 		"a change that is not observed":   {func(d *appsv1.Deployment) { d.Generation++ }, false, "is not observed yet"},
 		"pods of before":                  {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 1 }, false, "updated 1 of 2 pods"},
-		"more pods than are to be":        {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, false, "1 old pods still to end"},
+		"more pods than are to be":        {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, false, "1 old pods pending termination"},
 		"a pod that is not available":     {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 }, false, "1 of 2 updated pods available"},
 		"no number, which stands for one": {func(d *appsv1.Deployment) { d.Spec.Replicas = nil }, true, "runs the auth server"},
 		"scaled to none": {func(d *appsv1.Deployment) {

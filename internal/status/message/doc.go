@@ -1,4 +1,4 @@
-// Package message turns verdicts into messages: the condition BaselineScopesValid and
-// its messages. It needs no client of a cluster, so that the linter says what the
-// controllers would.
+// Package message turns verdicts into the condition BaselineScopesValid and its
+// messages. It needs no client, so the linter prints the same messages as the
+// controllers.
 package message

@@ -13,8 +13,8 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// Bounds of a message. The lists within an entry are bounded such that every
-// entry fits into a message by itself.
+// Limits of a message. The limits on lists within an entry ensure that every
+// entry fits into a message.
 const (
 	maxMessageBytes = 2048
 	maxConsumers    = 10
@@ -34,18 +34,21 @@ func supported(pair resolve.Pair) string {
 	return fmt.Sprintf("every scope of %s is among the effective scopes (%s)", baselineOf(pair, true), sourceOf(pair))
 }
 
-// notInScopesSupported is the message of a config that refutes itself, which
-// the API server refuses unless the object was stored without its rules.
+// notInScopesSupported returns the message of a config that contradicts itself.
+// The API server rejects such a config, unless it was stored before the rules
+// existed.
 func notInScopesSupported(missing, supported []string) string {
 	return fmt.Sprintf("%s %s not in scopesSupported (%s): add %s there, or remove %s from baselineClientScopes%s",
 		scopeList(missing), areOrIs(missing), quoted(supported), itOrThem(missing), itOrThem(missing),
 		didYouMean(missing, supported))
 }
 
-// NotSupported says of a consumer which scopes its auth server would refuse.
+// NotSupported returns the message of a consumer whose auth server does not
+// support the baseline.
 func NotSupported(pair resolve.Pair) string { return refusal(pair, true) }
 
-// notSupportedByConsumer says the same on the config, which need not be named.
+// notSupportedByConsumer returns the same for the condition of the config, which
+// the message does not name.
 func notSupportedByConsumer(pair resolve.Pair) string { return refusal(pair, false) }
 
 func refusal(pair resolve.Pair, nameConfig bool) string {
@@ -61,8 +64,8 @@ func refusal(pair resolve.Pair, nameConfig bool) string {
 
 func unresolved(pair resolve.Pair) string { return pair.Verdict.Why }
 
-// baselineOf is the path of the baseline, with the object that has it if that
-// is another than the consumer and is to be named.
+// baselineOf returns the path of the baseline. If nameConfig is true and the
+// baseline is in another object than the consumer, it adds that object.
 func baselineOf(pair resolve.Pair, nameConfig bool) string {
 	switch {
 	case pair.ConfigName == "":
@@ -74,7 +77,7 @@ func baselineOf(pair resolve.Pair, nameConfig bool) string {
 	}
 }
 
-// sourceOf says where the effective scopes of a pair come from.
+// sourceOf describes where the effective scopes of a pair come from.
 func sourceOf(pair resolve.Pair) string {
 	switch pair.Verdict.Source {
 	case scopes.FromScopesSupported:
@@ -89,9 +92,10 @@ func sourceOf(pair resolve.Pair) string {
 	}
 }
 
-// list joins what say says of the pairs in the given state, by kind and name,
-// and cuts it at the bounds. It returns "" where there are none.
-func list(pairs []resolve.Pair, state resolve.State, say func(resolve.Pair) string) string {
+// list joins the entries of the pairs in the given state, sorted by kind and
+// name, and cuts them off at the limits. It returns "" if there are none. entryOf
+// returns the entry of a pair.
+func list(pairs []resolve.Pair, state resolve.State, entryOf func(resolve.Pair) string) string {
 	var chosen []resolve.Pair
 	for _, pair := range pairs {
 		if pair.Verdict.State == state {
@@ -103,7 +107,7 @@ func list(pairs []resolve.Pair, state resolve.State, say func(resolve.Pair) stri
 	})
 	var message strings.Builder
 	for i, pair := range chosen {
-		entry := say(pair)
+		entry := entryOf(pair)
 		rest := fmt.Sprintf("; and %d more", len(chosen)-i)
 		if i > 0 {
 			if i == maxConsumers || message.Len()+len("; ")+len(entry)+len(rest) > maxMessageBytes {
@@ -138,7 +142,7 @@ func itOrThem(list []string) string {
 	return "them"
 }
 
-// quoted joins a list of scopes and cuts it at maxListBytes.
+// quoted joins quoted scopes and cuts the list off at maxListBytes.
 func quoted(list []string) string {
 	var text strings.Builder
 	for i, scope := range list {
@@ -155,25 +159,24 @@ func quoted(list []string) string {
 	return text.String()
 }
 
-// didYouMean suggests what the first of the missing scopes that is a near miss
-// may have meant.
+// didYouMean suggests a scope for the first of the missing scopes that is a near
+// miss.
 func didYouMean(missing, effective []string) string {
 	for _, scope := range missing {
 		if meant, ok := scopes.Suggest(scope, effective); ok {
 			if len(missing) == 1 {
 				return fmt.Sprintf("; did you mean %q?", meant)
 			}
-			return fmt.Sprintf("; by %q did you mean %q?", scope, meant)
+			return fmt.Sprintf("; did you mean %q instead of %q?", meant, scope)
 		}
 	}
 	return ""
 }
 
-// Clip bounds a message to 2 KiB.
+// Clip cuts a message off at 2 KiB.
 func Clip(message string) string { return ClipTo(message, maxMessageBytes) }
 
-// ClipTo cuts text such that it has at most the given number of bytes, between
-// letters.
+// ClipTo cuts text off at the given number of bytes, between characters.
 func ClipTo(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text
@@ -185,8 +188,8 @@ func ClipTo(text string, bytes int) string {
 	return text[:bytes] + "…"
 }
 
-// Stored says of a run config that is stored which scopes its auth server
-// refuses.
+// Stored returns the message of a stored run config with which its auth server
+// refuses to start.
 func Stored(server toolhive.AuthServer) string {
 	source := "from its scopes_supported"
 	if server.Default {

@@ -8,7 +8,7 @@ import (
 )
 
 // Progress reports whether a Deployment has replaced and started all of its pods,
-// with the message that `kubectl rollout status` would print.
+// with a message like that of `kubectl rollout status`.
 func Progress(deployment *appsv1.Deployment) (done bool, message string) {
 	want, status := ptr.Deref(deployment.Spec.Replicas, 1), deployment.Status
 	name := deployment.Name
@@ -18,7 +18,7 @@ func Progress(deployment *appsv1.Deployment) (done bool, message string) {
 	case status.UpdatedReplicas < want:
 		return false, fmt.Sprintf("Deployment %q has updated %d of %d pods", name, status.UpdatedReplicas, want)
 	case status.Replicas > status.UpdatedReplicas:
-		return false, fmt.Sprintf("Deployment %q has %d old pods still to end", name, status.Replicas-status.UpdatedReplicas)
+		return false, fmt.Sprintf("Deployment %q has %d old pods pending termination", name, status.Replicas-status.UpdatedReplicas)
 	case status.AvailableReplicas < status.UpdatedReplicas:
 		return false, fmt.Sprintf("Deployment %q has %d of %d updated pods available", name, status.AvailableReplicas, status.UpdatedReplicas)
 	default:

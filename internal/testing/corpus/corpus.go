@@ -1,6 +1,6 @@
-// Package corpus reads the cases in test/testdata/<kind>/<rule>, enumerates the
-// CEL rules of the CRDs, and tells by mutation which cases test which rule. The
-// suite against the real API server, the linter's tests and the docs share it.
+// Package corpus reads the cases in test/testdata/<kind>/<rule>, lists the CEL
+// rules of the CRDs, and determines by mutation which cases test which rule. The
+// suite against the real API server, the linter's tests and the docs use it.
 package corpus
 
 import (
@@ -24,25 +24,26 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// causePrefix starts the comment line of each cause that a rejection has.
+// causePrefix is the start of the comment line for each cause of a rejection.
 const causePrefix = "# cause: "
 
-// Case is one file of the corpus: an object, and what the API server says to it.
+// Case is a file of the corpus: an object with the API server's expected
+// response.
 type Case struct {
-	// Path of the file below the root of the corpus, for instance
+	// Path is the path of the file below the root of the corpus, for example
 	// mcpserver/one-authz-config/reject-both.yaml.
 	Path string
-	// Rule is the id of the rule that the case is about: the name of its folder.
+	// Rule is the ID of the rule that the case tests: the name of its folder.
 	Rule string
-	// Accept reports whether the API server must accept the object.
+	// Accept is true if the API server must accept the object.
 	Accept bool
-	// Causes with which the API server rejects the object, as Sort orders them.
+	// Causes are the causes of the rejection, sorted as by Sort.
 	Causes []metav1.StatusCause
-	// Object of version v1beta1, without a namespace.
+	// Object is the object in version v1beta1, without a namespace.
 	Object *unstructured.Unstructured
 }
 
-// Load reads all cases below root, in the order of their paths.
+// Load reads all cases below root, sorted by path.
 func Load(root fs.FS) ([]Case, error) {
 	files, err := fs.Glob(root, "*/*/*.yaml")
 	if err != nil {
@@ -82,7 +83,7 @@ func parse(file string, text []byte) (Case, error) {
 		return Case{}, err
 	}
 	if kind := path.Dir(path.Dir(file)); kind != strings.ToLower(parsed.Object.GetKind()) {
-		return Case{}, fmt.Errorf("a %s lies in the folder of %s", parsed.Object.GetKind(), kind)
+		return Case{}, fmt.Errorf("a %s is in the folder of %s", parsed.Object.GetKind(), kind)
 	}
 	for line := range strings.Lines(string(text)) {
 		cause, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), causePrefix)
@@ -102,7 +103,7 @@ func parse(file string, text []byte) (Case, error) {
 	return parsed, nil
 }
 
-// WithCauses returns a file's text with other cause lines at its top.
+// WithCauses replaces the cause lines at the top of a file's text.
 func WithCauses(text []byte, causes []metav1.StatusCause) []byte {
 	for bytes.HasPrefix(text, []byte(causePrefix)) {
 		_, text, _ = bytes.Cut(text, []byte("\n"))
@@ -114,23 +115,24 @@ func WithCauses(text []byte, causes []metav1.StatusCause) []byte {
 	return append(head.Bytes(), text...)
 }
 
-// Sort orders causes by field, type and message: the API server walks maps, so
-// its own order changes from request to request.
+// Sort sorts causes by field, type and message, because the API server's own
+// order is random.
 func Sort(causes []metav1.StatusCause) {
 	slices.SortFunc(causes, func(a, b metav1.StatusCause) int {
 		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Message, b.Message))
 	})
 }
 
-// Before Kubernetes 1.35 the message of a rule begins with the type of the value that it
-// rejects; since then with the value, if that is a string.
+// Before Kubernetes 1.35 the message of a rule starts with the type of the
+// rejected value. Since then it starts with the value if that is a string.
 var (
 	ofType   = regexp.MustCompile(`^Invalid value: "(array|boolean|integer|object)": `)
 	ofString = regexp.MustCompile(`^Invalid value: "string": `)
 	quoted   = regexp.MustCompile(`^Invalid value: "([^"\\]|\\.)*": `)
 )
 
-// SameCause compares causes, and takes the type of a string for the string.
+// SameCause compares causes, and treats the type string as equal to any string
+// value.
 var SameCause = gocmp.Comparer(func(a, b metav1.StatusCause) bool {
 	if ofString.MatchString(a.Message) || ofString.MatchString(b.Message) {
 		a.Message, b.Message = quoted.ReplaceAllString(a.Message, ""), quoted.ReplaceAllString(b.Message, "")
@@ -138,9 +140,9 @@ var SameCause = gocmp.Comparer(func(a, b metav1.StatusCause) bool {
 	return a == b
 })
 
-// Causes returns those of a rejection, as Sort orders them, and as the newest API server
-// writes them; nil where there is no error, and a cause that no case expects where the
-// error is of another kind.
+// Causes returns the causes of a rejection, sorted as by Sort, in the form of the
+// newest API server. It returns nil for no error, and for other errors a cause
+// that no case expects.
 func Causes(err error) []metav1.StatusCause {
 	if err == nil {
 		return nil

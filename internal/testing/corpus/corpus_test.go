@@ -13,12 +13,12 @@ import (
 
 const server = "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata:\n  name: a\nspec: {}\n"
 
-// TestLoadRefuses gives files to the loader that would be read as something else
-// than their author meant.
+// TestLoadRefuses checks that the loader rejects files that it would otherwise
+// misread.
 func TestLoadRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"no verdict in the name":   {"mcpserver/rule/case.yaml", server, "must start with accept- or reject-"},
-		"folder of another kind":   {"mcpoidcconfig/rule/accept-a.yaml", server, "a MCPServer lies in the folder of mcpoidcconfig"},
+		"folder of another kind":   {"mcpoidcconfig/rule/accept-a.yaml", server, "a MCPServer is in the folder of mcpoidcconfig"},
 		"reject without cause":     {"mcpserver/rule/reject-a.yaml", server, "a reject case has cause lines"},
 		"accept with cause":        {"mcpserver/rule/accept-a.yaml", "# cause: FieldValueInvalid spec.a no\n" + server, "an accept case has none"},
 		"cause without message":    {"mcpserver/rule/reject-a.yaml", "# cause: FieldValueInvalid spec.a\n" + server, "<reason> <field path> <message>"},
@@ -33,7 +33,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestCausesAreKept writes causes and reads them back, in place of earlier ones.
+// TestCausesAreKept replaces causes and reads them back.
 func TestCausesAreKept(t *testing.T) {
 	want := []metav1.StatusCause{
 		{Type: "FieldValueInvalid", Field: "spec.a[0]", Message: `Invalid value: "x" # not a comment`},
@@ -45,8 +45,8 @@ func TestCausesAreKept(t *testing.T) {
 	expect.Equal(t, "causes", want, cases[0].Causes)
 }
 
-// TestCasesAreNamedApart keeps an object's name that of its file, so that the
-// cases can be applied side by side.
+// TestCasesAreNamedApart checks that an object has the name of its file, so that
+// the cases can be applied side by side.
 func TestCasesAreNamedApart(t *testing.T) {
 	cases := corpus.Cases(t, "../../../test/testdata")
 	for _, c := range cases {

@@ -19,44 +19,44 @@ import (
 	"k8s.io/apiserver/pkg/cel/environment"
 )
 
-// Budget is the estimated cost that the API server allows an expression.
+// Budget is the maximum estimated cost of an expression in the API server.
 const Budget = 10_000_000
 
-// OldestKubernetes is the oldest version on which the rules are held to compile.
+// OldestKubernetes is the oldest version with which the rules must compile.
 const OldestKubernetes = "1.32"
 
-// Rule is one x-kubernetes-validations rule at one place of a schema.
+// Rule is an x-kubernetes-validations rule at a path of a schema.
 type Rule struct {
 	apiextensionsv1.ValidationRule
-	// Kind of the objects.
+	// Kind is the kind of the objects.
 	Kind string
-	// Path of the object that is self, as Walk names it.
+	// Path is the path of self, as in Walk.
 	Path string
-	// Index of the rule among those of its place.
+	// Index is the index of the rule at its path.
 	Index int
-	// Cost that the API server estimates for the rule, times how often it may run
-	// in one object.
+	// Cost is the API server's cost estimate for the rule, times the maximum
+	// number of its evaluations in an object.
 	Cost uint64
-	// MessageCost that the API server estimates for the messageExpression.
+	// MessageCost is the API server's cost estimate for the messageExpression.
 	MessageCost uint64
 }
 
-// String names the rule's place.
+// String returns the kind, path and index of the rule.
 func (r Rule) String() string { return fmt.Sprintf("%s %s rule %d", r.Kind, r.Path, r.Index) }
 
-// Field is the path of the field that the rule's rejections name.
+// Field returns the path of the field that the rule's rejections name.
 func (r Rule) Field() string { return r.Path + r.FieldPath }
 
-// Rules returns all rules of a schema with their costs, compiled as a
-// kube-apiserver of a version does when the CRD is created.
+// Rules returns all rules of a schema with their costs, compiled as in
+// kube-apiserver of the given version when the CRD is created.
 func Rules(s Schema, kubernetes *version.Version) ([]Rule, error) {
 	compiler := compiler{kind: s.Kind, environment: environment.MustBaseEnvSet(kubernetes)}
 	compiler.visit(s.Structural, "", bounded(1))
 	return compiler.rules, errors.Join(compiler.errs...)
 }
 
-// places is how many values of one object a schema may describe; nil if nothing
-// bounds them.
+// places is the maximum number of values of an object that a schema describes, or
+// nil if unlimited.
 type places *uint64
 
 func bounded(count uint64) places { return &count }
@@ -109,9 +109,9 @@ func (c *compiler) compile(s *schema.Structural, path string, at places) error {
 		if result.MessageExpressionError != nil {
 			return fmt.Errorf("messageExpression of rule %d: %w", i, result.MessageExpressionError)
 		}
-		// The API server counts a rule once for each place where it may run: as
-		// often as the bounds above allow, or else as a request has room for. It
-		// counts a messageExpression once.
+		// The API server multiplies the cost of a rule by the number of places
+		// where it may run: the product of the limits above it, or else what fits
+		// into a request. It counts a messageExpression once.
 		times := result.MaxCardinality
 		if at != nil {
 			times = *at
@@ -131,18 +131,18 @@ func multiply(a, b uint64) uint64 {
 	return a * b
 }
 
-// Tested is a rule and the cases that notice its absence.
+// Tested is a rule with the cases that detect its absence.
 type Tested struct {
 	Rule
-	// Rejects are the reject cases that come out otherwise when the rule is
-	// replaced by true.
+	// Rejects are the reject cases whose causes change when the rule is replaced
+	// by true.
 	Rejects []Case
 	// Accepts are the accept cases that are rejected when the rule is replaced by
 	// false.
 	Accepts []Case
 }
 
-// IDs are the folders of the reject cases; a well-tested rule has one.
+// IDs returns the folders of the reject cases. A well-tested rule has one.
 func (t Tested) IDs() []string {
 	var ids []string
 	for _, reject := range t.Rejects {
@@ -152,8 +152,8 @@ func (t Tested) IDs() []string {
 	return slices.Compact(ids)
 }
 
-// Mutate replaces each rule of a schema by true and by false, on the API
-// server's own evaluator, and tells which cases notice.
+// Mutate replaces each rule of a schema by true and by false, evaluates the cases
+// with the API server's own evaluator, and returns which cases detect it.
 func Mutate(s Schema, rules []Rule, cases []Case) []Tested {
 	tested, unchanged := make([]Tested, len(rules)), evaluator(s.Structural)
 	for i, rule := range rules {
@@ -172,8 +172,8 @@ func Mutate(s Schema, rules []Rule, cases []Case) []Tested {
 	return tested
 }
 
-// Evaluator returns a function that returns the causes for which the CEL rules of
-// a schema reject the creation of a case's object.
+// Evaluator returns a function that evaluates the CEL rules of a schema on the
+// creation of a case's object, and returns the causes of the rejection.
 func Evaluator(s Schema) func(Case) []metav1.StatusCause { return evaluator(s.Structural) }
 
 func evaluator(s *schema.Structural) func(Case) []metav1.StatusCause {

@@ -21,14 +21,14 @@ import (
 
 // Schema is the schema of a kind.
 type Schema struct {
-	// Kind of the objects.
+	// Kind is the kind of the objects.
 	Kind string
-	// Structural schema, as the API server works with it.
+	// Structural is the schema in the form that the API server uses.
 	Structural *schema.Structural
 }
 
-// Schemas returns the schema of every kind in version v1beta1, by kind. That
-// v1alpha1 has the same is for a test to prove.
+// Schemas returns the v1beta1 schema of every kind, sorted by kind. A test checks
+// that v1alpha1 has the same schemas.
 func Schemas() ([]Schema, error) {
 	crds, err := config.CRDs()
 	if err != nil {
@@ -62,8 +62,9 @@ func VersionSchema(crd *apiextensionsv1.CustomResourceDefinition, version string
 	return &Schema{Kind: crd.Spec.Names.Kind, Structural: structural}, nil
 }
 
-// Walk calls visit for a schema and all schemas below it, by name, with the path
-// of each: spec.upstreamProviders[].name. What visit changes is kept.
+// Walk calls visit for a schema and all schemas below it, sorted by name, with
+// the path of each: spec.upstreamProviders[].name. It keeps the changes that
+// visit makes.
 func Walk(s *schema.Structural, visit func(path string, s *schema.Structural)) { walk(s, "", visit) }
 
 func walk(s *schema.Structural, path string, visit func(path string, s *schema.Structural)) {

@@ -23,12 +23,13 @@ func (c *Cluster) Token(ctx context.Context, namespace, name string) (string, er
 	request := &authenticationv1.TokenRequest{}
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	if err := c.Client.SubResource("token").Create(ctx, account, request); err != nil {
-		return "", fmt.Errorf("asking for a token of service account %s/%s: %w", namespace, name, err)
+		return "", fmt.Errorf("requesting a token of service account %s/%s: %w", namespace, name, err)
 	}
 	return request.Status.Token, nil
 }
 
-// KubeconfigOf writes a kubeconfig that is a service account's, as a pod has it.
+// KubeconfigOf writes a kubeconfig with a service account's token, as in a pod,
+// and returns its path.
 func (c *Cluster) KubeconfigOf(t testing.TB, namespace, name string) string {
 	t.Helper()
 	token, err := c.Token(t.Context(), namespace, name)
@@ -43,8 +44,8 @@ func (c *Cluster) KubeconfigOf(t testing.TB, namespace, name string) string {
 	return path
 }
 
-// AdminFiles writes the certificate and the key of an administrator, for those
-// that take files, and returns their paths.
+// AdminFiles writes the certificate and the key of an administrator to files, and
+// returns their paths.
 func (c *Cluster) AdminFiles(t testing.TB) (certificate, key string) {
 	t.Helper()
 	folder := t.TempDir()

@@ -18,13 +18,13 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// awaitTimeout bounds the wait for something that takes milliseconds, and at times
-// follows the start of a manager. It is for a machine that does much else.
+// awaitTimeout limits waits that take milliseconds, sometimes after the start of
+// a manager. It allows for a busy machine.
 const awaitTimeout = 2 * time.Minute
 
-// Await watches an object until ok accepts it, and returns it then. ok is asked
-// of the object as it is first; an object that does not exist is awaited. It
-// fails the test after two minutes, and shows what the object was last.
+// Await watches an object until ok returns true, and returns it. It also calls ok
+// for the initial object, and waits for an object that does not exist yet. After
+// two minutes it fails the test and shows the last version of the object.
 func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what string, ok func(T) bool) T {
 	t.Helper()
 	last, err := await(t.Context(), c, object, func(event watch.Event, seen T) bool {
@@ -37,14 +37,14 @@ func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what str
 	return last
 }
 
-// AwaitGone watches an object until it does not exist.
+// AwaitGone watches an object until it no longer exists.
 func AwaitGone[T client.Object](t testing.TB, c client.WithWatch, object T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), awaitTimeout)
 	defer cancel()
 	list, err := listOf(object)
 	expect.NoError(t, err)
-	// The watch comes first: what is deleted after the Get is seen by it.
+	// The watch starts first, so it reports a deletion after the Get.
 	watcher, err := c.Watch(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()})
 	expect.NoError(t, err)
 	defer watcher.Stop()
@@ -106,7 +106,7 @@ func listOf(object client.Object) (client.ObjectList, error) {
 	return list.(client.ObjectList), nil
 }
 
-// Condition returns a condition by type, or an empty one where there is none.
+// Condition returns a condition by type, or an empty one if there is none.
 func Condition(conditions []metav1.Condition, conditionType string) metav1.Condition {
 	if condition := meta.FindStatusCondition(conditions, conditionType); condition != nil {
 		return *condition

@@ -11,10 +11,10 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
 
-// The builders return objects that are complete and whose baseline is empty; a
-// test says only what it is about.
+// The builders return complete, valid objects with an empty baseline, so that a
+// test sets only what it is about.
 
-// AuthServer returns a config that standalone mode renders.
+// AuthServer returns a config that standalone mode can render.
 func AuthServer(baseline ...string) *v1alpha1.EmbeddedAuthServerConfig {
 	return &v1alpha1.EmbeddedAuthServerConfig{
 		Issuer:               "https://auth.example.com",
@@ -71,7 +71,7 @@ func AuthServerRef(config string, scopes ...string) v1alpha1.AuthReferences {
 	}
 }
 
-// ExternalAuthConfigRef is AuthServerRef by the other field.
+// ExternalAuthConfigRef is like AuthServerRef, but uses externalAuthConfigRef.
 func ExternalAuthConfigRef(config string, scopes ...string) v1alpha1.AuthReferences {
 	return v1alpha1.AuthReferences{
 		ExternalAuthConfigRef: &v1alpha1.ExternalAuthConfigRef{Name: config},
@@ -95,8 +95,8 @@ func Proxy(namespace, name string, refs v1alpha1.AuthReferences) *v1beta1.MCPRem
 	}
 }
 
-// Virtual returns a VirtualMCPServer whose clients bring tokens. An empty list
-// of scopes lets the API server accept any baseline.
+// Virtual returns a VirtualMCPServer of type oidc. Without scopes, the API server
+// accepts any baseline.
 func Virtual(namespace, name string, config *v1alpha1.EmbeddedAuthServerConfig, scopes ...string) *v1beta1.VirtualMCPServer {
 	return &v1beta1.VirtualMCPServer{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -122,7 +122,7 @@ func Deployment(namespace, name string, labels map[string]string) *appsv1.Deploy
 	}
 }
 
-// Many returns numbered names.
+// Many returns n numbered names.
 func Many(prefix string, n int) []string {
 	names := make([]string, n)
 	for i := range names {

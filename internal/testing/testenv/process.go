@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,7 +22,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// Output keeps what a process prints.
+// Output collects the output of a process.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -34,24 +35,24 @@ func (o *Output) Write(text []byte) (int, error) {
 	return o.text.Write(text)
 }
 
-// String returns what was printed so far.
+// String returns the output so far.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
 }
 
-// Process is the built manager, running.
+// Process is a running manager process.
 type Process struct {
 	command *exec.Cmd
 	ended   chan error
 	output  Output
 }
 
-// Logs returns what the process has printed so far.
+// Logs returns the output of the process so far.
 func (p *Process) Logs() string { return p.output.String() }
 
-// Stop sends SIGTERM and returns how the process ended.
+// Stop sends SIGTERM and returns the exit error.
 func (p *Process) Stop() error {
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping the manager: %w", err)
@@ -60,11 +61,22 @@ func (p *Process) Stop() error {
 	case err := <-p.ended:
 		return err
 	case <-time.After(awaitTimeout):
-		return fmt.Errorf("the manager does not end on SIGTERM")
+		return fmt.Errorf("the manager does not exit on SIGTERM")
 	}
 }
 
-// BuildManager builds cmd/manager.
+// Kill ends the process abruptly, like a node failure.
+func (p *Process) Kill() { _ = p.command.Process.Kill() }
+
+// AwaitLog waits until the output of the process contains text.
+func (p *Process) AwaitLog(t testing.TB, text string) {
+	t.Helper()
+	expect.Eventually(t, "the manager prints "+text, func(context.Context) (bool, error) {
+		return strings.Contains(p.Logs(), text), nil
+	}, p.Logs)
+}
+
+// BuildManager builds cmd/manager and returns the path of the binary.
 func BuildManager(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "manager")
@@ -81,13 +93,13 @@ func Build(ctx context.Context, main, path string) error {
 	return nil
 }
 
-// StartProcess runs the built manager until the test ends or it is stopped.
+// StartProcess runs the manager binary until the test ends or it is stopped.
 func StartProcess(t testing.TB, manager string, arguments ...string) *Process {
 	t.Helper()
 	return StartCommand(t, exec.Command(manager, arguments...))
 }
 
-// StartCommand is StartProcess for a command that has more than arguments.
+// StartCommand is StartProcess for an arbitrary command.
 func StartCommand(t testing.TB, command *exec.Cmd) *Process {
 	t.Helper()
 	process := &Process{command: command, ended: make(chan error, 1)}
@@ -97,14 +109,15 @@ func StartCommand(t testing.TB, command *exec.Cmd) *Process {
 	t.Cleanup(func() {
 		_ = process.command.Process.Kill()
 		if t.Failed() {
-			t.Logf("the log of the manager:\n%s", process.Logs())
+			t.Logf("log of the manager:\n%s", process.Logs())
 		}
 	})
 	return process
 }
 
-// FreeAddress returns a loopback address that nothing listens on. Its port is below
-// those that the kernel gives to connections, so that none takes it meanwhile.
+// FreeAddress returns a loopback address that nothing listens on. Its port is
+// below the kernel's ephemeral ports, so that no connection takes it in the
+// meantime.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	const first, count, tries = 20000, 10000, 100
@@ -142,8 +155,8 @@ func Fetch(ctx context.Context, url, token string) (status int, body string, err
 	return response.StatusCode, string(text), err
 }
 
-// Reconciles returns how many reconciles have ended in this process, and how
-// many objects are queued or being reconciled.
+// Reconciles returns the number of finished reconciles in this process, and the
+// number of objects that are queued or being reconciled.
 func Reconciles() (ended, pending float64, err error) {
 	families, err := metrics.Registry.Gather()
 	if err != nil {

@@ -19,19 +19,21 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// Recorder watches every Deployment and ReplicaSet of a control plane and keeps
-// what ever carried a run config that an auth server refuses to start with.
+// Recorder watches every Deployment and ReplicaSet of a control plane, and
+// records each one that ever had a run config with which an auth server refuses
+// to start.
 type Recorder struct {
 	stop context.CancelFunc
 
 	mu         sync.Mutex
 	seen       int
 	violations []string
-	// generations are the last ones that were seen: each is one revision.
+	// generations are the last generations seen. Each is a revision.
 	generations map[types.UID]int64
 }
 
-// Record starts a recorder; it has seen all that exists when it returns.
+// Record starts a recorder. When it returns, the recorder has seen all existing
+// objects.
 func Record(ctx context.Context, cfg *rest.Config) (*Recorder, error) {
 	clientset, err := kubernetes.NewForConfig(cfg)
 	if err != nil {
@@ -57,20 +59,20 @@ func Record(ctx context.Context, cfg *rest.Config) (*Recorder, error) {
 	return recorder, nil
 }
 
-// Stop ends the recorder and returns what it found.
+// Stop stops the recorder and returns its violations.
 func (r *Recorder) Stop() []string {
 	r.stop()
 	return r.Violations()
 }
 
-// Violations returns what was found so far, one line each.
+// Violations returns the violations so far, one line each.
 func (r *Recorder) Violations() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.violations)
 }
 
-// Seen returns how many revisions with a run config were looked at.
+// Seen returns the number of revisions with a run config that were checked.
 func (r *Recorder) Seen() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,14 +92,14 @@ func (r *Recorder) observe(object any, existed bool) {
 	}
 }
 
-// follow holds that no revision was missed: of what did not exist before the
-// recorder, it sees every generation.
+// follow reports missed revisions: the recorder must see every generation of an
+// object that was created after its start.
 func (r *Recorder) follow(name string, object metav1.Object, existed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, known := r.generations[object.GetUID()]
 	if generation := object.GetGeneration(); (known || !existed) && generation > last+1 {
-		r.violations = append(r.violations, fmt.Sprintf("%s: between generations %d and %d nobody looked", name, last, generation))
+		r.violations = append(r.violations, fmt.Sprintf("%s: the recorder missed revisions between generations %d and %d", name, last, generation))
 	}
 	r.generations[object.GetUID()] = object.GetGeneration()
 }
@@ -115,9 +117,9 @@ func (r *Recorder) check(name string, template corev1.PodTemplateSpec) {
 	}
 }
 
-// Refusal is why an auth server would refuse the run config that a template
-// carries, empty if it would not; carries is false where there is none. It is
-// evaluated on its own, with no help from the code under test.
+// Refusal returns why an auth server would refuse the run config in a template,
+// "" if it would not. carries is false if there is no run config. It does not use
+// the code under test.
 func Refusal(template corev1.PodTemplateSpec) (refusal string, carries bool) {
 	text, carries := template.Annotations[rollout.RunConfigAnnotation]
 	if !carries {

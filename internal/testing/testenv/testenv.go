@@ -1,5 +1,5 @@
-// Package testenv is what the suites against a real API server share: a control
-// plane for a whole package, a namespace for each test, managers that run under
+// Package testenv is shared by the suites against a real API server. It provides
+// a control plane for a package, a namespace for each test, managers with
 // scopegate's own RBAC, and waiting by watch.
 package testenv
 
@@ -26,28 +26,28 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// AuthServerImage is what the managers of tests let Deployments run.
+// AuthServerImage is the image of the Deployments in tests.
 const AuthServerImage = "authserver:test"
 
 // Cluster is the control plane of a package's tests.
 type Cluster struct {
 	*controlplane.ControlPlane
-	// Client acts as an administrator.
+	// Client connects as an administrator.
 	Client client.WithWatch
-	// Rollouts recorded every revision since the start.
+	// Rollouts records every revision since the start.
 	Rollouts *Recorder
 }
 
-// Main runs a package's tests with a control plane, which it assigns to
-// *cluster, and fails them if a revision with an invalid run config was ever
-// rolled out. It does not return.
+// Main runs a package's tests with a control plane, which it assigns to *cluster.
+// It fails them if a revision with an invalid run config was ever rolled out. It
+// does not return.
 func Main(m *testing.M, cluster **Cluster, options controlplane.Options) {
 	MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
 		return startRecorded(ctx, cluster, options, atEnd)
 	})
 }
 
-// MainWithManager is Main with one manager that all tests share.
+// MainWithManager is Main with one manager for all tests.
 func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Options) {
 	MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
 		if err := startRecorded(ctx, cluster, options, atEnd); err != nil {
@@ -110,13 +110,14 @@ func (c *Cluster) Refused() error {
 	return nil
 }
 
-// Stop ends the recorder and the control plane.
+// Stop stops the recorder and the control plane.
 func (c *Cluster) Stop() error {
 	c.Rollouts.Stop()
 	return c.ControlPlane.Stop()
 }
 
-// logOutput shows the managers' logs in verbose runs only.
+// logOutput returns the output for the managers' logs, which only verbose runs
+// show.
 func logOutput() *os.File {
 	if flag.Parsed() && testing.Verbose() {
 		return os.Stderr
@@ -128,8 +129,8 @@ func logOutput() *os.File {
 	return null
 }
 
-// Namespace makes a namespace for a test. It is not deleted: nothing would
-// empty it.
+// Namespace creates a namespace for a test. Nothing deletes it, because nothing
+// would empty it.
 func (c *Cluster) Namespace(t testing.TB) string {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
@@ -144,14 +145,15 @@ type Manager struct {
 	done    chan error
 }
 
-// Ready is closed when the manager's caches are filled and it reconciles.
+// Ready returns a channel that is closed when the manager's caches are synced and
+// it reconciles.
 func (m *Manager) Ready() <-chan struct{} { return m.elected }
 
-// Done is what the manager ended with; it is closed then.
+// Done returns a channel that receives the manager's error and is then closed.
 func (m *Manager) Done() <-chan error { return m.done }
 
-// RunManager starts a manager under scopegate's own RBAC, until Stop. wrap, if
-// not nil, sees its configuration first, to see each of its requests.
+// RunManager starts a manager with scopegate's own RBAC. It runs until Stop.
+// wrap, if not nil, can wrap its configuration to observe requests.
 func (c *Cluster) RunManager(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
 	return c.RunWith(ctx, wrap, operator.Options{Standalone: true, AuthServerImage: AuthServerImage})
 }
@@ -165,7 +167,8 @@ func (c *Cluster) RunWith(ctx context.Context, wrap func(*rest.Config), options 
 	return start(ctx, cfg, options)
 }
 
-// RunGuard is RunManager in guard mode, on a control plane for it.
+// RunGuard is RunManager in guard mode. The control plane must have been started
+// with Options.Guard.
 func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
 	return c.RunWith(ctx, wrap, operator.Options{OwnNamespace: controlplane.Namespace})
 }
@@ -174,7 +177,7 @@ func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Ma
 	options.MetricsBindAddress, options.HealthProbeBindAddress, options.Embedded = "0", "0", true
 	mgr, err := operator.New(ctx, cfg, options)
 	if err != nil {
-		return nil, fmt.Errorf("making a manager: %w", err)
+		return nil, fmt.Errorf("creating a manager: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	manager := &Manager{stop: stop, elected: mgr.Elected(), done: make(chan error, 1)}
@@ -185,14 +188,14 @@ func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Ma
 	return manager, nil
 }
 
-// StartManager is RunManager until the test ends.
+// StartManager is RunManager, and stops the manager at the end of the test.
 func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
 	t.Helper()
 	manager, err := c.RunManager(t.Context(), wrap)
 	return stopAtEnd(t, manager, err)
 }
 
-// StartGuard is RunGuard until the test ends.
+// StartGuard is RunGuard, and stops the manager at the end of the test.
 func (c *Cluster) StartGuard(t testing.TB) *Manager {
 	t.Helper()
 	manager, err := c.RunGuard(t.Context(), nil)
@@ -210,12 +213,12 @@ func stopAtEnd(t testing.TB, manager *Manager, err error) *Manager {
 	return manager
 }
 
-// Stop ends a manager and waits until it has ended. A second call does nothing.
+// Stop stops a manager and waits for it. A second call does nothing.
 func (m *Manager) Stop() error {
 	timeout := time.After(time.Minute)
 	select {
-	// A manager that is stopped before its caches are filled spins and never ends
-	// (controller-runtime v0.25.2, runnableGroup.Start).
+	// A manager that is stopped before its caches are synced spins and never
+	// exits (controller-runtime v0.25.2, runnableGroup.Start).
 	case <-m.elected:
 	case <-m.done:
 	case <-timeout:
@@ -225,7 +228,7 @@ func (m *Manager) Stop() error {
 	case err := <-m.done:
 		return err
 	case <-timeout:
-		return errors.New("the manager does not end")
+		return errors.New("the manager does not exit")
 	}
 }
 

@@ -1,14 +1,14 @@
-# The first process of the node's namespaces: it makes the mounts, says that it
-# is ready, and reaps what is orphaned until it is killed, and everything with it.
+# The first process of the node's namespaces. It makes the mounts, prints ready, and reaps
+# orphaned processes. When it is killed, all processes of the namespaces end.
 set -eu
 folder=$1
 mount --make-rshared /
-# What kubelet, containerd and the CNI plugins keep in fixed places.
+# kubelet, containerd and the CNI plugins use these fixed paths.
 for place in /run /var/lib /var/log; do
   mount -t tmpfs -o mode=755 tmpfs "$place"
 done
 mkdir -p /run/lock
-# kubelet sets these, and they belong to the machine.
+# kubelet sets these, but they belong to the machine.
 protect() {
   echo "$2" > "$folder/$(basename "$1")"
   mount --bind "$folder/$(basename "$1")" "/proc/sys/$1"

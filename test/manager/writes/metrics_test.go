@@ -49,7 +49,7 @@ scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",reason="BaselineSco
 scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1
 scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopesSupported",status="True"} 1
 scopegate_baseline_scopes_valid{kind="VirtualMCPServer",reason="BaselineScopesSupported",status="True"} 1
-# HELP scopegate_rollouts_held Objects whose rollout is held, which leaves alone what runs.
+# HELP scopegate_rollouts_held Objects whose rollout is held. Running pods stay unchanged.
 # TYPE scopegate_rollouts_held gauge
 scopegate_rollouts_held{kind="MCPRemoteProxy"} 0
 scopegate_rollouts_held{kind="MCPServer"} 1

@@ -1,8 +1,8 @@
-// Package faults stands between one manager and a real API server, and lets go
-// wrong on the wire what can: requests that fail or whose answer is lost, a
-// process that dies between two writes, a user who is quicker than a write, and
-// watches that lag, break or start in the past. But for the failures, what the
-// manager gets is what the API server answered.
+// Package faults sits between a manager and a real API server and injects faults
+// on the wire: failed requests, lost responses, a process that dies between two
+// writes, a user who is faster than a write, and watches that lag, break or start
+// in the past. Apart from these faults, the manager gets the API server's own
+// responses.
 package faults
 
 import (
@@ -26,18 +26,18 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-var errDead = errors.New("the manager is dead: nothing that it asks for is sent")
+var errDead = errors.New("the manager is dead: its requests are not sent")
 
 var infos = request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}
 
-// Link connects one life of a manager, which watches a single namespace, with
-// the API server. It does no harm until it is told to.
+// Link connects one run of a manager, which watches a single namespace, to the
+// API server. Without instructions it injects no faults.
 type Link struct {
-	// BeforeWrite, if not nil, sees each write that is about to be sent.
+	// BeforeWrite, if not nil, is called before each write.
 	BeforeWrite func(*request.RequestInfo)
 	// Touch, if not nil, writes an object as somebody else.
 	Touch func(*request.RequestInfo)
-	// ListOnly refuses watch-lists, as an API server does that has none.
+	// ListOnly rejects watch-lists, like an API server without support for them.
 	ListOnly bool
 
 	next http.RoundTripper
@@ -55,9 +55,9 @@ type Link struct {
 	failed int
 
 	past    map[string]string
-	arrived chan struct{} // closed when nothing of past is still to be listed
+	arrived chan struct{} // closed when everything in past was listed
 	held    map[string]bool
-	changed chan struct{} // closed, and made anew, when held changes
+	changed chan struct{} // closed and replaced when held changes
 	streams map[*stream]bool
 }
 
@@ -75,8 +75,8 @@ func NewLink() *Link {
 	}
 }
 
-// Wrap makes a manager use the link. Its requests are JSON, so that watches can
-// be read.
+// Wrap makes a manager use the link. It makes requests use JSON, so that the link
+// can read watches.
 func (l *Link) Wrap(cfg *rest.Config) {
 	cfg.ContentType = runtime.ContentTypeJSON
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
@@ -87,9 +87,9 @@ func (l *Link) Wrap(cfg *rest.Config) {
 	})
 }
 
-// Travel answers the first list of each resource as it was at a resource version,
-// and holds what came after until Release. It is for a link that is not used yet.
-// What it returns is closed when all of them were listed.
+// Travel makes the first list of each resource return the state at a resource
+// version, and holds later events until Release. Call it before the link is used.
+// The returned channel is closed when all of these lists were requested.
 func (l *Link) Travel(past map[string]string) <-chan struct{} {
 	l.past, l.arrived = maps.Clone(past), make(chan struct{})
 	if len(past) == 0 {
@@ -101,29 +101,30 @@ func (l *Link) Travel(past map[string]string) <-chan struct{} {
 // Dead is closed when the manager has crashed.
 func (l *Link) Dead() <-chan struct{} { return l.dead }
 
-// Crash makes the manager die at the n-th write from now, from 1: before it is
-// sent, or after the API server has done it.
+// Crash makes the manager die at the n-th write from now, counted from 1: before
+// the write is sent, or after the API server has processed it.
 func (l *Link) Crash(n int, sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.crash = moment{at: l.asked + n, sent: sent}
 }
 
-// NoCrash takes a Crash back that has not come.
+// NoCrash cancels a pending Crash.
 func (l *Link) NoCrash() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.crash = moment{}
 }
 
-// User does what a user does right before the n-th write from now is sent.
+// User calls do right before the n-th write from now is sent, as a user who edits
+// at that time.
 func (l *Link) User(n int, do func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.user = moment{at: l.asked + n, do: do}
 }
 
-// NoUser takes a User back, and reports whether it was still to come.
+// NoUser cancels User, and reports whether it was still pending.
 func (l *Link) NoUser() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,32 +133,31 @@ func (l *Link) NoUser() bool {
 	return waiting
 }
 
-// Fail makes a share of all requests fail, until so many have; where most is
-// negative, without end. 0 ends it.
+// Fail makes requests fail at the given rate, up to most times; a negative most
+// means no limit. A rate of 0 ends the failures.
 func (l *Link) Fail(rate float64, seed int64, most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.rate, l.left = rate, most
-	l.random = rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
+	l.random = rand.New(rand.NewSource(seed)) //nolint:gosec // Reproducible, not secret.
 }
 
-// Failed returns how many requests were made to fail.
+// Failed returns the number of injected failures.
 func (l *Link) Failed() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failed
 }
 
-// Writes returns what the API server was asked to write, but for events and what
-// a conflict refused.
+// Writes returns the writes that were sent, except for events and writes that
+// were rejected with a conflict.
 func (l *Link) Writes() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.writes)
 }
 
-// LastRead returns what the API server answered last when the manager asked for
-// one object, or nil.
+// LastRead returns the last response to a get of an object, or nil.
 func (l *Link) LastRead(resource, name string) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -176,7 +176,7 @@ func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, closeBody(r, fmt.Errorf("reading a request: %w", err))
 	}
 	if info.Namespace == "" {
-		// Discovery and the schemas, which the process starts with.
+		// Discovery and the schemas, which the process reads at its start.
 		return l.next.RoundTrip(r)
 	}
 	switch info.Verb {
@@ -222,7 +222,7 @@ func (l *Link) write(info *request.RequestInfo, r *http.Request) (*http.Response
 	return response, err
 }
 
-// send sends a request, or lets it fail.
+// send sends a request or injects a failure.
 func (l *Link) send(info *request.RequestInfo, r *http.Request) (*http.Response, error) {
 	failure := l.failure(info)
 	switch {
@@ -236,7 +236,8 @@ func (l *Link) send(info *request.RequestInfo, r *http.Request) (*http.Response,
 		return nil, closeBody(r, failure.err)
 	}
 	response, err := l.next.RoundTrip(r)
-	// One that a conflict refuses writes nothing: the cache was a moment behind.
+	// A write that is rejected with a conflict has no effect: the cache was
+	// slightly behind.
 	if isWrite(info) && (err != nil || response.StatusCode != http.StatusConflict) {
 		l.mu.Lock()
 		l.writes = append(l.writes, fmt.Sprintf("%s %s/%s %s", info.Verb, info.Resource, info.Subresource, info.Name))
@@ -273,8 +274,8 @@ func (l *Link) read(info *request.RequestInfo, r *http.Request) (*http.Response,
 // Kill makes the manager die now.
 func (l *Link) Kill() { l.die() }
 
-// die ends the manager as a signal that can't be caught does: nothing of it
-// reaches the API server any more.
+// die stops the manager like a signal that can't be caught: none of its requests
+// reach the API server any more.
 func (l *Link) die() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -296,9 +297,10 @@ func closeBody(r *http.Request, err error) error {
 	return err
 }
 
-// failure is a request that fails: with a status of the API server, with an error
-// of the network before or after the API server has done it, or, if touched, by
-// the API server's own evaluation after somebody else has written the object.
+// failure is the way in which a request fails: with a status of the API server,
+// or with a network error before or after the API server has processed it. If
+// touched, somebody else writes the object first, and the API server itself
+// decides.
 type failure struct {
 	status  *metav1.Status
 	err     error
@@ -306,14 +308,14 @@ type failure struct {
 	touched bool
 }
 
-// timeoutError is what a client gets whose request takes too long.
+// timeoutError is the error of a client whose request times out.
 type timeoutError struct{}
 
 func (timeoutError) Error() string   { return "timed out on purpose" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
 
-// failure decides whether a request fails, and how.
+// failure decides whether and how a request fails.
 func (l *Link) failure(info *request.RequestInfo) *failure {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -333,7 +335,7 @@ func (l *Link) failure(info *request.RequestInfo) *failure {
 		func() *failure { return &failure{err: io.ErrUnexpectedEOF, sent: true} },
 	}
 	if l.Touch != nil && isWrite(info) && info.Verb != "create" {
-		// A 409 that is made up would promise an event of the other's write.
+		// A fabricated 409 would promise an event for a write that nobody made.
 		touched := func() *failure { return &failure{touched: true} }
 		ways = append(ways, touched, touched)
 	}

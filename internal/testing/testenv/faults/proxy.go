@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// Proxy passes on the connections of a process to the API server, and can be
-// away as an API server is that restarts: connections break, and new ones are
-// refused. It can also be slow.
+// Proxy forwards the connections of a process to the API server. It can simulate
+// the restart of an API server, which breaks connections and refuses new ones,
+// and a slow network.
 type Proxy struct {
 	target string
-	// Delay is how much later each answer arrives. It is set before the first connection.
+	// Delay is the added latency of responses. Set it before the first
+	// connection.
 	Delay time.Duration
 
 	mu       sync.Mutex
@@ -24,16 +25,17 @@ type Proxy struct {
 	open     map[net.Conn]bool
 }
 
-// NewProxy listens on the loopback, for a target host:port.
+// NewProxy listens on a loopback address and forwards to target, a host:port.
 func NewProxy(ctx context.Context, target string) (*Proxy, error) {
 	p := &Proxy{target: target, open: map[net.Conn]bool{}}
 	return p, p.listen(ctx, "127.0.0.1:0")
 }
 
-// Address is where the proxy listens, also while it is away.
+// Address returns the address of the proxy, which does not change while it is
+// away.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Away breaks all connections, and refuses new ones.
+// Away closes all connections and refuses new ones.
 func (p *Proxy) Away() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,7 +46,7 @@ func (p *Proxy) Away() {
 	clear(p.open)
 }
 
-// Back ends Away. It waits while somebody else has its port.
+// Back ends Away. It waits while another process uses the port.
 func (p *Proxy) Back(ctx context.Context) error {
 	for {
 		err := p.listen(ctx, p.Address())
@@ -104,7 +106,7 @@ func (p *Proxy) pass(ctx context.Context, by net.Listener, client net.Conn) {
 	delete(p.open, server)
 }
 
-// answer passes on what the API server sends, each piece after the delay.
+// answer forwards the API server's responses, each piece after the delay.
 func (p *Proxy) answer(client io.Writer, server io.Reader) {
 	if p.Delay == 0 {
 		_, _ = io.Copy(client, server)
@@ -114,7 +116,7 @@ func (p *Proxy) answer(client io.Writer, server io.Reader) {
 		due  time.Time
 		data []byte
 	}
-	// More than this many are under way only where the manager is not read from either.
+	// The buffer fills up only if the manager stops reading.
 	pieces := make(chan piece, 1<<14)
 	go func() {
 		defer close(pieces)
@@ -131,7 +133,7 @@ func (p *Proxy) answer(client io.Writer, server io.Reader) {
 	}()
 	for next := range pieces {
 		time.Sleep(time.Until(next.due))
-		// The rest is read all the same, so that the reader ends.
+		// Keep reading after an error, so that the reader goroutine ends.
 		_, _ = client.Write(next.data)
 	}
 }

@@ -13,30 +13,30 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 )
 
-// Ending is what becomes of the watches of a resource.
+// Ending is how the watches of a resource end or continue.
 type Ending int
 
 const (
-	// Deliver passes on what was held back.
+	// Deliver delivers the held events.
 	Deliver Ending = iota
-	// Cut closes them; what was held back comes with the next ones.
+	// Cut closes the watches; the next watches deliver the held events.
 	Cut
-	// Gone closes them by a 410, and drops what was held back: whoever watched has
-	// to list anew, and never sees what was between.
+	// Gone closes the watches with a 410 and drops the held events: the client
+	// has to list again and never sees the versions between.
 	Gone
 )
 
-// String names an ending.
+// String returns the name of an ending.
 func (e Ending) String() string { return [...]string{"deliver", "cut", "gone"}[e] }
 
-// Hold lets no event of a resource through until Release.
+// Hold holds all events of a resource until Release.
 func (l *Link) Hold(resource string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.setHeld(resource, true)
 }
 
-// Release ends a Hold, or the watches of a resource that is not held.
+// Release ends a Hold, or ends the watches of a resource that is not held.
 func (l *Link) Release(resource string, ending Ending) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,14 +54,16 @@ func (l *Link) setHeld(resource string, held bool) {
 	l.changed = make(chan struct{})
 }
 
-// gate reports whether a resource is held, and what is closed when that changes.
+// gate reports whether a resource is held, and returns a channel that is closed
+// when that changes.
 func (l *Link) gate(resource string) (bool, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held[resource], l.changed
 }
 
-// list answers a list, the first one from the past if that is asked for.
+// list answers a list request, the first one from the past if requested by
+// Travel.
 func (l *Link) list(info *request.RequestInfo, r *http.Request) (*http.Response, error) {
 	if version := l.takePast(info.Resource); version != "" {
 		r = at(r, version)
@@ -69,8 +71,8 @@ func (l *Link) list(info *request.RequestInfo, r *http.Request) (*http.Response,
 	return l.send(info, r)
 }
 
-// takePast returns where the first list of a resource is, once, and holds what
-// came after.
+// takePast returns, only once, the resource version for the first list of a
+// resource, and holds later events.
 func (l *Link) takePast(resource string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +87,7 @@ func (l *Link) takePast(resource string) string {
 	return version
 }
 
-// at turns a request into a list of what was at a resource version.
+// at turns a request into a list at a resource version.
 func at(r *http.Request, version string) *http.Request {
 	return with(r, func(query url.Values) {
 		for _, name := range []string{"watch", "sendInitialEvents", "allowWatchBookmarks", "timeoutSeconds", "limit"} {
@@ -131,7 +133,8 @@ func (l *Link) watch(info *request.RequestInfo, r *http.Request) (*http.Response
 	return response, nil
 }
 
-// initialEvents lists what was, and says it as a watch-list does.
+// initialEvents lists the past state and returns it as the events of a
+// watch-list.
 func (l *Link) initialEvents(r *http.Request) ([]json.RawMessage, error) {
 	response, err := l.next.RoundTrip(r)
 	if err != nil {
@@ -184,7 +187,7 @@ func event(eventType watch.EventType, object json.RawMessage) json.RawMessage {
 	return fmt.Appendf(nil, `{"type":%q,"object":%s}`, eventType, object)
 }
 
-// stream is one watch.
+// stream is a watch.
 type stream struct {
 	link     *Link
 	resource string
@@ -194,7 +197,7 @@ type stream struct {
 	closed   chan struct{}
 }
 
-// stream passes on the events of a body, if and when the link lets them.
+// stream returns a reader of the events in body, which the link can hold.
 func (l *Link) stream(resource string, body io.ReadCloser, initial []json.RawMessage) io.ReadCloser {
 	reader, writer := io.Pipe()
 	s := &stream{link: l, resource: resource, body: body, out: reader, end: make(chan Ending, 1), closed: make(chan struct{})}

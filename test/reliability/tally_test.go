@@ -1,0 +1,116 @@
+package reliability_test
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+)
+
+// progressEvery is how often a run of many schedules reports how far it is.
+const progressEvery = time.Minute
+
+// tally sums up outcomes.
+type tally struct {
+	mu                               sync.Mutex
+	schedules, writes, lives, failed int
+	// next is the schedule to begin next, and begun are those that are being played.
+	next  int
+	begun map[int]bool
+	// failures are the schedules that went wrong.
+	failures int
+}
+
+// each plays n schedules, as many at a time as there are workers, and returns what
+// they add up to. It stops after a few failures. A run that is cut off has printed how
+// far it was.
+func each(t *testing.T, target string, workers, n int, play func(i int) (outcome, error)) *tally {
+	t.Helper()
+	total := &tally{begun: map[int]bool{}}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			select {
+			case <-time.After(progressEvery):
+				fmt.Fprintf(os.Stderr, "%s: the first %d of %d are done; in all %v\n", target, total.complete(), n, total)
+			case <-done:
+				return
+			}
+		}
+	}()
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for {
+				i, ok := total.begin(n)
+				if !ok {
+					return
+				}
+				o, err := play(i)
+				if err != nil {
+					t.Error(err)
+				}
+				total.end(i, o, err)
+			}
+		})
+	}
+	working.Wait()
+	return total
+}
+
+// begin returns the next of n schedules, if one is to be played.
+func (t *tally) begin(n int) (int, bool) {
+	const mostFailures = 3
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := t.next
+	if i >= n || t.failures >= mostFailures {
+		return 0, false
+	}
+	t.next++
+	t.begun[i] = true
+	return i, true
+}
+
+func (t *tally) end(i int, o outcome, err error) {
+	t.mu.Lock()
+	delete(t.begun, i)
+	if err != nil {
+		t.failures++
+	}
+	t.mu.Unlock()
+	t.add(o)
+}
+
+// complete is how many schedules are done without one missing before them.
+func (t *tally) complete() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := t.next
+	for i := range t.begun {
+		first = min(first, i)
+	}
+	return first
+}
+
+func (t *tally) add(o outcome) {
+	t.join(&tally{schedules: 1, writes: len(o.writes), lives: o.lives, failed: o.failed})
+}
+
+// join adds what another tally, which is complete, has summed up.
+func (t *tally) join(other *tally) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.schedules += other.schedules
+	t.writes += other.writes
+	t.lives += other.lives
+	t.failed += other.failed
+}
+
+func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return fmt.Sprintf("%d schedules, %d writes, %d restarts, %d failed requests", t.schedules, t.writes, t.lives-t.schedules, t.failed)
+}
