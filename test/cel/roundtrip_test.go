@@ -112,10 +112,13 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	}
 	objects := map[string][]*unstructured.Unstructured{}
 	for _, file := range files {
-		text := expect.ReadFile(t, file)
-		decoded, err := config.Decode([]byte(text))
+		decoded, err := config.Decode([]byte(expect.ReadFile(t, file)))
 		expect.NoError(t, err)
 		for _, object := range decoded {
+			// Integers are int64 then, as in an answer of the API server.
+			text, err := object.MarshalJSON()
+			expect.NoError(t, err)
+			expect.NoError(t, object.UnmarshalJSON(text))
 			objects[object.GetKind()] = append(objects[object.GetKind()], object)
 		}
 	}
