@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # quietly drops the output of go test and client-go, except for the results.
-quietly() { grep --line-buffered -vE '^(=== |[EWI][0-9]{4} | +--- PASS)'; }
+quietly() { grep --line-buffered -vE '^(=== |[EWI][0-9]{4} |[0-9-]+T[0-9:]+Z[[:space:]]| +--- PASS)'; }
 test() { go test -count=1 -timeout=6h -v "$@" ${TESTFLAGS:-} | quietly; }
 
 # ofToolHive makes go test use the release of TOOLHIVE. It drops the indirect

@@ -98,8 +98,8 @@ func TestExplainBaseline(t *testing.T) {
 		"VirtualMCPServer":      "spec.authServerConfig",
 	}
 	wants := map[string][]string{
-		"baselineClientScopes": {"Rule: each must be among the effective scopes", "Default: empty", "Example: [openid, offline_access]"},
-		"scopesSupported":      {"Every entry of baselineClientScopes must be one of them", "If empty, the effective scopes are", "Example: [openid"},
+		"baselineClientScopes": {"Each must be one of the effective scopes", "If empty, clients get", "Example: [openid, offline_access]"},
+		"scopesSupported":      {"It must contain every entry of baselineClientScopes", "If empty, the effective scopes are", "Example: [openid"},
 	}
 	for kind, config := range fields {
 		for field, texts := range wants {

@@ -61,7 +61,7 @@ func TestStandalone(t *testing.T) {
 	golden(t, "standalone-empty.txt", succeed(t, standalone, "tree", "-n", "default"))
 
 	guard := kubectl(t.Context(), standalone, "guard", "check", "-A")
-	if guard.code != 3 || !strings.Contains(guard.stderr, "there is no guard in standalone mode") {
+	if guard.code != 3 || !strings.Contains(guard.stderr, "standalone mode has no guard") {
 		t.Errorf("guard check: got %+v, want exit status 3", guard)
 	}
 }

@@ -40,7 +40,7 @@ func TestLeaderEnds(t *testing.T) {
 	awaitRight(t, w)
 	for _, e := range ends {
 		next := startProcess(t, manager, w, w.Config)
-		next.AwaitLog(t, "attempting to acquire leader lease")
+		next.AwaitLog(t, "Attempting to acquire leader lease")
 		lease := leaseOf(t, w)
 		if err := e.end(leader); err != nil {
 			t.Errorf("%s: %v", e.what, err)

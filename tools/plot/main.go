@@ -57,6 +57,7 @@ func draw(path string) error {
 	if err := plotutil.AddLinePoints(p, lines...); err != nil {
 		return err
 	}
+	p.X.Max *= 1.4 // Room for the last label.
 	return p.Save(16*vg.Centimeter, 10*vg.Centimeter, strings.TrimSuffix(path, filepath.Ext(path))+".svg")
 }
 

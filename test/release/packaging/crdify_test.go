@@ -63,7 +63,7 @@ func TestCrdify(t *testing.T) {
 		want string
 	}{
 		"nothing":             {func(*testing.T) {}, ""},
-		"another description": {func(t *testing.T) { r.replace(t, "proxyPort on which", "The port on which") }, ""},
+		"another description": {func(t *testing.T) { r.replace(t, "proxyPort is the port", "proxyPort is a port") }, ""},
 		"a field is gone":     {func(t *testing.T) { r.replace(t, "proxyPort:", "port:") }, "removed field : v1beta1.^.spec.proxyPort"},
 		"another default":     {func(t *testing.T) { r.replace(t, "default: 8080", "default: 8081") }, "default"},
 		"a smaller maximum":   {func(t *testing.T) { r.replace(t, "maximum: 65535", "maximum: 10000") }, "maximum"},
