@@ -12,9 +12,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// binary is the path of the built command.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -38,7 +39,6 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// execute runs the binary until it exits by itself.
 func execute(t *testing.T, arguments ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -107,9 +107,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "run.json")
-			if err := os.WriteFile(file, []byte(test.config), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, os.WriteFile(file, []byte(test.config), 0o600))
 			refused(t, append(test.want, file), "--config", file, "--listen", "127.0.0.1:0")
 		})
 	}
@@ -121,9 +119,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("address that can't be listened on", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "run.json")
-		if err := os.WriteFile(file, []byte(fmt.Sprintf(validConfig, "")), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(validConfig, "")), 0o600))
 		_, stderr, status := execute(t, "--config", file, "--listen", "127.0.0.1:99999")
 		if status != exitFailure || !strings.Contains(stderr, "listening on 127.0.0.1:99999") {
 			t.Errorf("status %d, stderr:\n%s", status, stderr)
@@ -142,11 +138,7 @@ func refused(t *testing.T, want []string, arguments ...string) {
 	if strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
 		t.Errorf("stderr is not one line:\n%s", stderr)
 	}
-	for _, part := range want {
-		if !strings.Contains(stderr, part) {
-			t.Errorf("stderr does not contain %q:\n%s", part, stderr)
-		}
-	}
+	expect.Contains(t, stderr, want...)
 }
 
 func TestCommandLine(t *testing.T) {

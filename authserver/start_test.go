@@ -26,6 +26,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -35,7 +36,6 @@ const (
 	mounts = "/etc/toolhive/authserver"
 )
 
-// authServer is the running binary, with the provider at which its users log in.
 type authServer struct {
 	issuer   string
 	resource string
@@ -65,19 +65,13 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 		"run.json": []byte(strings.ReplaceAll(runConfig, mounts, folder)),
 	} {
 		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		expect.NoError(t, os.WriteFile(file, content, 0o600))
 	}
 	server.process = exec.Command(binary, "--config", filepath.Join(folder, "run.json"), "--listen", address, "--shutdown-delay", "5s") //nolint:gosec,noctx // Under test.
 	server.process.Env = append(os.Environ(), "TOOLHIVE_UPSTREAM_CLIENT_SECRET_COMPANY="+upstreamSecret)
 	server.process.Stderr = server.log
-	if err := server.process.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, server.process.Start())
 	go func() { server.ended <- server.process.Wait() }()
 	t.Cleanup(func() {
 		if server.process.ProcessState == nil {
@@ -91,14 +85,11 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 	return server
 }
 
-// render returns the run config that the operator puts into the pod.
 func (s *authServer) render(t *testing.T, manifests, kind, name string) string {
 	t.Helper()
 	consumer, configs := load(t, manifests, kind, name)
 	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) { return configs[name], nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	// Use the addresses of this test, and a provider on a loopback host with its
 	// own CA.
 	pair.Config.Issuer = s.issuer
@@ -114,7 +105,6 @@ func (s *authServer) render(t *testing.T, manifests, kind, name string) string {
 	return checked.RunConfig()
 }
 
-// load returns a consumer from the manifests, and their configs by name.
 func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[string]*v1beta1.MCPExternalAuthConfig) {
 	t.Helper()
 	files, err := filepath.Glob(manifests)
@@ -124,11 +114,8 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 	var consumer resolve.Consumer
 	configs := map[string]*v1beta1.MCPExternalAuthConfig{}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // A manifest.
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, document := range strings.Split(string(text), "\n---\n") {
+		text := expect.ReadFile(t, file)
+		for _, document := range strings.Split(text, "\n---\n") {
 			object := decode(t, document)
 			if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
 				configs[config.Name] = config
@@ -143,13 +130,10 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 	return consumer, configs
 }
 
-// decode returns an object of one of scopegate's kinds, or nil for other kinds.
 func decode(t *testing.T, document string) any {
 	t.Helper()
 	var meta metav1.TypeMeta
-	if err := yaml.Unmarshal([]byte(document), &meta); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal([]byte(document), &meta))
 	object, ok := map[string]any{
 		"MCPExternalAuthConfig": &v1beta1.MCPExternalAuthConfig{}, "MCPServer": &v1beta1.MCPServer{},
 		"MCPRemoteProxy": &v1beta1.MCPRemoteProxy{}, "VirtualMCPServer": &v1beta1.VirtualMCPServer{},
@@ -157,9 +141,7 @@ func decode(t *testing.T, document string) any {
 	if !ok {
 		return nil
 	}
-	if err := yaml.UnmarshalStrict([]byte(document), object); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.UnmarshalStrict([]byte(document), object))
 	return object
 }
 
@@ -207,7 +189,6 @@ func (s *authServer) await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// wait returns the process's exit error.
 func (s *authServer) wait() error {
 	select {
 	case err := <-s.ended:
@@ -223,7 +204,6 @@ func (s *authServer) context(t *testing.T) context.Context {
 	return context.WithValue(t.Context(), oauth2.HTTPClient, s.provider.Client())
 }
 
-// lockedBuffer collects the output of the process while the test reads it.
 type lockedBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer

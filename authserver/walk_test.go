@@ -22,10 +22,11 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
-	"github.com/google/go-cmp/cmp"
 	"github.com/zitadel/oidc/v3/pkg/client"
 	"golang.org/x/oauth2"
 	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // appCallback is the redirect URI of the client. Nothing listens there: the walk
@@ -38,9 +39,8 @@ const appCallback = "http://127.0.0.1:33418/callback"
 func TestWalk(t *testing.T) {
 	const samples = "../config/samples/*.yaml"
 	cases := map[string]struct {
-		manifests, kind, name string
-		effective, baseline   []string
-		// notRegistered is effective, but neither requested nor in the baseline.
+		manifests, kind, name       string
+		effective, baseline         []string
 		notRegistered, notEffective string
 	}{
 		"keys that outlive a restart": {
@@ -68,14 +68,10 @@ func TestWalk(t *testing.T) {
 			if err != nil {
 				t.Fatalf("discovery: %v", err)
 			}
-			if diff := cmp.Diff(test.effective, discovered.ScopesSupported); diff != "" {
-				t.Errorf("scopes_supported of discovery are not the effective scopes (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "scopes_supported of discovery are not the effective scopes", test.effective, discovered.ScopesSupported)
 			registered := register(t, server.issuer, "openid")
 			granted := sets.List(sets.New(test.baseline...).Insert("openid"))
-			if diff := cmp.Diff(granted, sets.List(sets.New(strings.Fields(registered.Scope)...))); diff != "" {
-				t.Errorf("scopes of a client that registers for openid alone (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "a client that registers for openid alone is not given the baseline too", granted, sets.List(sets.New(strings.Fields(registered.Scope)...)))
 			app := &oauth2.Config{
 				ClientID:    registered.ClientID,
 				RedirectURL: appCallback,
@@ -105,9 +101,7 @@ func checkLogin(t *testing.T, server *authServer, app *oauth2.Config, jwksURI st
 	asking := *app
 	asking.Scopes = scopes
 	token := login(t, server, &asking)
-	if diff := cmp.Diff(scopes, scopesOf(t, server, token, jwksURI)); diff != "" {
-		t.Errorf("the access token does not have the requested scopes (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "the access token does not have the requested scopes", scopes, scopesOf(t, server, token, jwksURI))
 	if lasts := slices.Contains(scopes, "offline_access"); lasts != (token.RefreshToken != "") {
 		t.Fatalf("offline_access requested: %v; refresh token issued: %v", lasts, token.RefreshToken != "")
 	}
@@ -118,9 +112,7 @@ func checkLogin(t *testing.T, server *authServer, app *oauth2.Config, jwksURI st
 	if err != nil {
 		t.Fatalf("refreshing: %v", err)
 	}
-	if diff := cmp.Diff(scopes, scopesOf(t, server, refreshed, jwksURI)); diff != "" {
-		t.Errorf("the refreshed token has other scopes (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "the refreshed token has other scopes", scopes, scopesOf(t, server, refreshed, jwksURI))
 }
 
 // checkRefused expects that a client that also requests scope is sent back
@@ -161,27 +153,21 @@ func postRegistration(t *testing.T, issuer, scope string) (status int, body []by
 		"client_name": "walk", "redirect_uris": []string{appCallback}, "scope": scope, "token_endpoint_auth_method": "none",
 		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	response, err := http.Post(issuer+"/oauth/register", "application/json", bytes.NewReader(text)) //nolint:noctx // The server under test.
 	if err != nil {
 		t.Fatalf("registration: %v", err)
 	}
 	defer response.Body.Close() //nolint:errcheck // A test.
 	body, err = io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return response.StatusCode, body
 }
 
-// audience returns the parameter that names the resource (RFC 8707).
 func (s *authServer) audience() oauth2.AuthCodeOption {
 	return oauth2.SetAuthURLParam("resource", s.resource)
 }
 
-// login gets a token by the authorization code grant with PKCE.
 func login(t *testing.T, server *authServer, app *oauth2.Config) *oauth2.Token {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
@@ -201,9 +187,7 @@ func login(t *testing.T, server *authServer, app *oauth2.Config) *oauth2.Token {
 func follow(t *testing.T, server *authServer, address string) url.Values {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	var answer *url.URL
 	browser := &http.Client{
 		Jar: jar, Transport: server.provider.Client().Transport,
@@ -281,18 +265,14 @@ func checkShutdown(t *testing.T, server *authServer) {
 		}
 	}
 	inFlight, err := net.Dial("tcp", strings.TrimPrefix(server.issuer, "http://")) //nolint:noctx // A test.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	defer inFlight.Close() //nolint:errcheck // A test.
 	const form = "grant_type=none"
 	head := "POST /oauth/token HTTP/1.1\r\nHost: test\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s"
 	if _, err := fmt.Fprintf(inFlight, head, len(form), form[:3]); err != nil {
 		t.Fatal(err)
 	}
-	if err := server.process.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, server.process.Process.Signal(syscall.SIGTERM))
 	server.await(t, "not ready", func() bool { return get(t, server.issuer+"/readyz") == http.StatusServiceUnavailable })
 	if status := get(t, server.issuer+"/healthz"); status != http.StatusOK {
 		t.Errorf("while it shuts down, GET /healthz: %d", status)
@@ -341,12 +321,8 @@ func get(t *testing.T, address string) int {
 func newKey(t *testing.T) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }

@@ -51,22 +51,29 @@ func Objects(folder string) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, err
 		}
-		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-		for {
-			object := &unstructured.Unstructured{}
-			err := decoder.Decode(&object.Object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return nil, fmt.Errorf("decoding config/%s: %w", name, err)
-			}
-			if len(object.Object) > 0 {
-				objects = append(objects, object)
-			}
+		decoded, err := Decode(text)
+		if err != nil {
+			return nil, fmt.Errorf("decoding config/%s: %w", name, err)
 		}
+		objects = append(objects, decoded...)
 	}
 	return objects, nil
+}
+
+// Decode returns every object of a manifest.
+func Decode(text []byte) (objects []*unstructured.Unstructured, err error) {
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(&object.Object); errors.Is(err, io.EOF) {
+			return objects, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if len(object.Object) > 0 {
+			objects = append(objects, object)
+		}
+	}
 }
 
 // EachSchema calls visit for a schema and for those below it, which visit may

@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -12,11 +15,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const (
-	// runMain is the environment variable that makes the test binary run as the
-	// command.
 	runMain = "DEVCLUSTER_TEST_MAIN"
 	samples = "../../config/samples"
 )
@@ -61,12 +67,8 @@ func TestInterrupted(t *testing.T) {
 			var stderr bytes.Buffer
 			command.Stderr = &stderr
 			pipe, err := command.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
+			expect.NoError(t, command.Start())
 			// A hang fails this test instead of the whole test run.
 			timer := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 			defer timer.Stop()
@@ -77,9 +79,7 @@ func TestInterrupted(t *testing.T) {
 				output.WriteString(lines.Text() + "\n")
 				if !signalled && strings.HasPrefix(lines.Text(), test.until) {
 					signalled = true
-					if err := command.Process.Signal(test.signal); err != nil {
-						t.Fatal(err)
-					}
+					expect.NoError(t, command.Process.Signal(test.signal))
 				}
 			}
 			_ = command.Wait()
@@ -108,7 +108,6 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// processesIn returns the processes whose arguments contain the path of folder.
 func processesIn(t *testing.T, folder string) []string {
 	t.Helper()
 	if _, err := exec.LookPath("ps"); err != nil {
@@ -156,5 +155,132 @@ func TestParse(t *testing.T) {
 				t.Errorf("the help does not name the flags:\n%s", &help)
 			}
 		})
+	}
+}
+
+var (
+	weatherHeld = row{"MCPServer", "a/weather", "False", "False", "BaselineScopeNotSupported"}
+	weatherRuns = row{"MCPServer", "a/weather", "True", "True", "RolledOut"}
+	authConfig  = row{"MCPExternalAuthConfig", "a/auth", "-", "True", "BaselineScopesSupported"}
+)
+
+func TestAppendLines(t *testing.T) {
+	var out strings.Builder
+	show := appendLines(console{&out})
+	for _, rows := range [][]row{{authConfig, weatherHeld}, {authConfig, weatherHeld}, {authConfig, weatherRuns}, {weatherRuns}} {
+		show(rows)
+	}
+	want := `MCPExternalAuthConfig a/auth Ready=- BaselineScopesValid=True BaselineScopesSupported
+MCPServer a/weather Ready=False BaselineScopesValid=False BaselineScopeNotSupported
+MCPServer a/weather Ready=True BaselineScopesValid=True RolledOut
+MCPExternalAuthConfig a/auth deleted
+`
+	expect.Equal(t, "lines", want, out.String())
+}
+
+// TestRedraw checks that a table replaces the previous one and is cut to the size
+// of the terminal.
+func TestRedraw(t *testing.T) {
+	var out strings.Builder
+	height := 24
+	show := redraw(console{&out}, func() (int, int) { return 40, height })
+	show([]row{authConfig, weatherHeld})
+	height = 4
+	show([]row{authConfig, weatherRuns})
+	want := "\x1b[2KKIND                    NAMESPACE/NAME\n" +
+		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
+		"\x1b[2KMCPServer               a/weather\n\x1b[J" +
+		"\x1b[3A" +
+		"\x1b[2KKIND                    NAMESPACE/NAME\n" +
+		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
+		"\x1b[2Kand 1 more\n\x1b[J"
+	expect.Equal(t, "drawn", want, out.String())
+}
+
+func TestRowOf(t *testing.T) {
+	condition := func(conditionType, status, reason string) metav1.Condition {
+		return metav1.Condition{Type: conditionType, Status: metav1.ConditionStatus(status), Reason: reason}
+	}
+	tests := map[string]struct {
+		conditions         []metav1.Condition
+		ready, valid, want string
+	}{
+		"none":         {nil, "-", "-", "-"},
+		"config":       {[]metav1.Condition{condition("BaselineScopesValid", "Unknown", "NotReferenced")}, "-", "Unknown", "NotReferenced"},
+		"baseline":     {[]metav1.Condition{condition("Ready", "False", "BaselineScopeNotSupported"), condition("BaselineScopesValid", "False", "BaselineScopeNotSupported")}, "False", "False", "BaselineScopeNotSupported"},
+		"other cause":  {[]metav1.Condition{condition("Ready", "False", "OIDCConfigNotFound"), condition("BaselineScopesValid", "True", "BaselineScopesSupported")}, "False", "True", "OIDCConfigNotFound"},
+		"all in order": {[]metav1.Condition{condition("Ready", "True", "RolledOut"), condition("BaselineScopesValid", "True", "BaselineScopesSupported")}, "True", "True", "RolledOut"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := &v1beta1.MCPServer{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "weather"},
+				Status:     v1alpha1.Status{Conditions: test.conditions},
+			}
+			want := row{"MCPServer", "a/weather", test.ready, test.valid, test.want}
+			if got := rowOf("MCPServer", server); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// TestStepsFail checks that a walk ends at the first step that fails, with the
+// output in the error.
+func TestStepsFail(t *testing.T) {
+	refusal := &exec.ExitError{}
+	tests := map[string]struct {
+		command command
+		stdout  string
+		stderr  string
+		err     error
+		want    string
+	}{
+		"expected":         {command: command{says: []string{"created", "warned"}}, stdout: "created", stderr: "warned"},
+		"expected failure": {command: command{refused: true, says: []string{"invalid"}}, stderr: "invalid", err: refusal},
+		"refused": {stderr: "no such host", err: refusal,
+			want: `step 1 (test): kubectl apply -f 'a b': <nil>, want success; output: no such host`},
+		"not refused": {command: command{refused: true}, stdout: "created",
+			want: `step 1 (test): kubectl apply -f 'a b': want failure, but it succeeded; output: created`},
+		"another text": {command: command{says: []string{"created"}}, stdout: "unchanged",
+			want: `step 1 (test): kubectl apply -f 'a b': want "created" in the output; output: unchanged`},
+		"no kubectl": {err: exec.ErrNotFound,
+			want: `step 1 (test): kubectl apply -f 'a b': executable file not found in $PATH`},
+		"a check": {command: command{check: func(context.Context, *walk) (string, error) { return "", errors.New("a pod crashes") }},
+			want: `step 1 (test): kubectl apply -f 'a b': a pod crashes`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			walk := &walk{out: console{io.Discard}, kubectl: func(context.Context, io.Reader, ...string) (string, string, error) {
+				calls++
+				return test.stdout, test.stderr, test.err
+			}}
+			test.command.args = []string{"apply", "-f", "a b"}
+			err := walk.run(t.Context(), []step{{name: "test", commands: []command{test.command}}})
+			message := ""
+			if err != nil {
+				message = err.Error()
+			}
+			// An exit error's process state can't be constructed by hand.
+			expect.Equal(t, "error", test.want, strings.Replace(message, refusal.Error(), "<nil>", 1))
+			if calls != 1 {
+				t.Errorf("%d calls, want 1", calls)
+			}
+		})
+	}
+}
+
+// TestInterruptedStep checks that an interruption is not reported as a failed
+// step.
+func TestInterruptedStep(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the manager ended")
+	walk := &walk{out: console{io.Discard}, kubectl: func(context.Context, io.Reader, ...string) (string, string, error) {
+		cancel(cause)
+		return "", "", &exec.ExitError{}
+	}}
+	if err := walk.run(ctx, steps("")); !errors.Is(err, cause) {
+		t.Errorf("got %v, want %v", err, cause)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const (
@@ -24,29 +26,20 @@ spec:
 	warning = clean + "  authServerRef: {name: elsewhere}\n"
 )
 
-// brokenPipe fails on reads and writes.
 type brokenPipe struct{}
 
 func (brokenPipe) Read([]byte) (int, error)  { return 0, errors.New("broken pipe") }
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
-// TestExitStatus runs the command as a user does.
 func TestExitStatus(t *testing.T) {
-	sample, err := os.ReadFile("../../config/samples/60-virtual-mcp-server.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sample := expect.ReadFile(t, "../../config/samples/60-virtual-mcp-server.yaml")
 	// Without scopes, the auth server has the defaults.
-	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(string(sample), "")
+	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(sample, "")
 	folder := t.TempDir()
 	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": ""} {
 		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
+		expect.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	}
 	t.Chdir(folder)
 	t.Setenv("KUBECONFIG", filepath.Join(folder, "no-such-kubeconfig"))
@@ -112,7 +105,6 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// TestBrokenOutput checks that the command fails if it can't write its report.
 func TestBrokenOutput(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitNotValidated || !strings.Contains(stderr.String(), "broken pipe") {

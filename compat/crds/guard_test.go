@@ -2,6 +2,7 @@ package crds
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path"
 	"strings"
@@ -11,8 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -28,15 +31,11 @@ func TestGuard(t *testing.T) {
 			// It waits for the API server as much as it works.
 			t.Parallel()
 			cluster := start(t, controlplane.Options{CRDs: r.CRDs(t)})
-			if err := setup.Install(t.Context(), cluster.Client); err != nil {
-				t.Fatal(err)
-			}
-			if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, setup.Install(t.Context(), cluster.Client))
+			expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 			t.Run("types", func(t *testing.T) { setup.CheckTypes(t, cluster) })
-			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, os.DirFS("../../test/testdata")) })
-			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../../test/testdata")) })
+			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, "../../test/testdata") })
+			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, "../../test/testdata") })
 			t.Run("random edits", func(t *testing.T) { setup.CheckRandom(t, cluster, *namespaces, 1) })
 			t.Run("examples", func(t *testing.T) { compareExamples(t, cluster, r.Examples(t)) })
 			if r == release.Newest {
@@ -48,22 +47,12 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// start starts a control plane for the test.
 func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 	t.Helper()
 	if os.Getenv(controlplane.AssetsVariable) == "" {
 		t.Skipf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 	}
-	cluster, err := testenv.Start(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster
+	return testenv.StartFor(t, options)
 }
 
 // compareExamples creates the examples of each file in two namespaces, of which
@@ -76,9 +65,7 @@ func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.
 			with[example.File] = namespaceIn(t, cluster, guard.ModeDeny)
 		}
 	}
-	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 	accepted, refused := 0, 0
 	for _, example := range examples {
 		want := create(t, cluster, example, without[example.File])
@@ -98,9 +85,7 @@ func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.
 func namespaceIn(t *testing.T, cluster *testenv.Cluster, mode string) string {
 	t.Helper()
 	namespace, err := setup.Namespace(t.Context(), cluster.Client, mode)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return namespace
 }
 
@@ -114,4 +99,92 @@ func create(t *testing.T, cluster *testenv.Cluster, example release.Object, name
 		return strings.ReplaceAll(err.Error(), namespace, path.Base(example.File))
 	}
 	return ""
+}
+
+// TestExamplesApply creates ToolHive's example manifests on a real API server
+// with scopegate's CRDs, with strict field validation, and reads them back: every
+// value of the manifest is in the stored object. So it does with objects that set the
+// fields which are newer than that; TestGuard does the same on ToolHive's CRDs.
+func TestExamplesApply(t *testing.T) {
+	cluster := start(t, controlplane.Options{})
+	own := map[string]bool{}
+	crds, err := config.CRDs()
+	expect.NoError(t, err)
+	for _, crd := range crds {
+		own[crd.Spec.Names.Kind] = true
+	}
+	for _, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			kinds := map[string]int{}
+			for _, example := range r.Examples(t) {
+				if !own[example.GetKind()] {
+					continue
+				}
+				t.Run(example.String(), func(t *testing.T) { apply(t, cluster, example) })
+				kinds[example.GetKind()]++
+			}
+			t.Logf("examples of ToolHive %s on a real API server: %v", r.Version, kinds)
+			if len(kinds) != len(own) {
+				t.Errorf("examples of %d kinds, want %d: %v", len(kinds), len(own), kinds)
+			}
+		})
+	}
+	for _, object := range newFields(t) {
+		t.Run(object.String(), func(t *testing.T) { apply(t, cluster, object) })
+	}
+}
+
+// newFields are objects that set every field that ToolHive has got since v0.47.0.
+func newFields(t *testing.T) []release.Object {
+	t.Helper()
+	return release.Objects(t, os.DirFS("testdata"), "new-fields.yaml")
+}
+
+func apply(t *testing.T, cluster *testenv.Cluster, example release.Object) {
+	manifest := example.DeepCopy()
+	manifest.SetNamespace(cluster.Namespace(t))
+	stored := manifest.DeepCopy()
+	if err := client.WithFieldValidation(cluster.Client, "Strict").Create(t.Context(), stored); err != nil {
+		t.Fatalf("it does not apply: %v", err)
+	}
+	// Reads what etcd has, not what the create answered.
+	cluster.Get(t, stored)
+	if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
+		t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
+	}
+}
+
+// lostValues names what is in the manifest and not, or not the same, in the
+// stored object. Lists must be equal in length.
+func lostValues(path string, manifest, stored any) []string {
+	switch manifest := manifest.(type) {
+	case map[string]any:
+		storedObject, ok := stored.(map[string]any)
+		if !ok {
+			return []string{path + " is lost"}
+		}
+		var lost []string
+		for name, value := range manifest {
+			lost = append(lost, lostValues(path+"."+name, value, storedObject[name])...)
+		}
+		return lost
+	case []any:
+		storedList, ok := stored.([]any)
+		if !ok || len(storedList) != len(manifest) {
+			return []string{fmt.Sprintf("%s has %d entries, stored are %v", path, len(manifest), stored)}
+		}
+		var lost []string
+		for i, value := range manifest {
+			lost = append(lost, lostValues(fmt.Sprintf("%s[%d]", path, i), value, storedList[i])...)
+		}
+		return lost
+	case nil:
+		// A null is a field that is not set.
+		return nil
+	default:
+		if diff := cmp.Diff(manifest, stored); diff != "" {
+			return []string{path + " differs (-manifest +stored):\n" + diff}
+		}
+		return nil
+	}
 }

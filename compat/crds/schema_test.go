@@ -13,9 +13,9 @@ import (
 
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// difference is one that is meant.
 type difference struct {
 	// path is how the path of the field ends.
 	path, keyword, reason string
@@ -77,9 +77,7 @@ var opaqueKeywords = sets.New("required", "properties", "items", "additionalProp
 // release, field for field, and accept what the CRDs of older ones do.
 func TestSchemaCompatible(t *testing.T) {
 	ours, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for number, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
 			theirs := map[string]object{}
@@ -109,19 +107,14 @@ type object = map[string]any
 func normal(t *testing.T, from any) object {
 	t.Helper()
 	text, err := yaml.Marshal(from)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	to := object{}
-	if err := yaml.Unmarshal(text, &to); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal(text, &to))
 	return to
 }
 
 type schemaComparison struct {
-	t *testing.T
-	// number of the release, from the oldest.
+	t                     *testing.T
 	number                int
 	fields, meant, opaque int
 	used                  map[int]int
@@ -158,7 +151,6 @@ func specOf(version object) object {
 	return schema["properties"].(object)["spec"].(object)
 }
 
-// schema compares one level, and those below it unless it is opaque.
 func (c *schemaComparison) schema(path string, theirs, ours object) {
 	c.fields++
 	opaque := ours["x-kubernetes-preserve-unknown-fields"] == true
@@ -231,7 +223,6 @@ func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
 	c.t.Errorf("%s: %s differs: ToolHive %v, scopegate %v", path, keyword, theirs, ours)
 }
 
-// subset reports whether all names of one list are in the other.
 func subset(names, of any) bool {
 	list, _ := names.([]any)
 	all, _ := of.([]any)

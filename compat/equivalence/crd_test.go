@@ -21,9 +21,9 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// version is the one that is stored.
 const version = "v1beta1"
 
 // admission evaluates objects of one kind as the API server does, by the CRD that
@@ -34,13 +34,10 @@ type admission struct {
 	rules      *cel.Validator
 }
 
-// admissions returns the admission of each of scopegate's kinds.
 func admissions(t testing.TB) map[string]*admission {
 	t.Helper()
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	byKind := map[string]*admission{}
 	for _, crd := range crds {
 		byKind[crd.Spec.Names.Kind] = newAdmission(t, crd)
@@ -76,7 +73,6 @@ func schemaOf(t testing.TB, crd *apiextensionsv1.CustomResourceDefinition) *apie
 	return nil
 }
 
-// pathToConfig are the fields that lead to an auth server config.
 var pathToConfig = []string{"spec", "embeddedAuthServer", "authServerConfig"}
 
 var word = regexp.MustCompile(`\w+`)
@@ -106,7 +102,6 @@ func (a *admission) onBaseline() *admission {
 	return &admission{structural: structural, openAPI: a.openAPI, rules: cel.NewValidator(structural, true, celconfig.PerCallLimit)}
 }
 
-// evaluate runs the CEL rules alone.
 func (a *admission) evaluate(object map[string]any) field.ErrorList {
 	if a.rules == nil {
 		return nil
@@ -115,7 +110,6 @@ func (a *admission) evaluate(object map[string]any) field.ErrorList {
 	return errs
 }
 
-// create prunes, defaults and validates an object in place.
 func (a *admission) create(object map[string]any) field.ErrorList {
 	return append(a.validate(object), a.evaluate(object)...)
 }
@@ -128,7 +122,6 @@ func (a *admission) validate(object map[string]any) field.ErrorList {
 	return validation.ValidateCustomResource(nil, object, a.openAPI)
 }
 
-// convert decodes the JSON of one object into another.
 func convert(t testing.TB, from, to any) {
 	t.Helper()
 	text, err := json.Marshal(from)

@@ -38,7 +38,6 @@ func (r random) secret() object {
 	return object{"name": pick(r, "keys", "company-login"), "key": pick(r, "current", "tls.key")}
 }
 
-// maybe sets a field once in n times.
 func maybe(r random, into object, n int, field string, value any) {
 	if r.one(n) {
 		into[field] = value
@@ -53,7 +52,6 @@ func (r random) scopesOf(most int) []any {
 	return list
 }
 
-// embedded is the config of an auth server.
 func (r random) embedded() object {
 	config := object{"issuer": r.url()}
 	maybe(r, config, 4, "authorizationEndpointBaseUrl", r.url())
@@ -198,7 +196,6 @@ func (r random) oidcReference(own string) object {
 	return reference
 }
 
-// objects returns a consumer and, unless it has its config inline, that config.
 func (r random) objects() (consumer, config object) {
 	name := pick(r, "web", "web.v2", "0web", "a-long-name-of-a-server")
 	metadata := object{"name": name, "namespace": "team-a"}

@@ -26,7 +26,6 @@ func newRandom(t testing.TB) random {
 
 func pick[T any](r random, values ...T) T { return values[r.IntN(len(values))] }
 
-// one is true once in n times.
 func (r random) one(n int) bool { return r.IntN(n) == 0 }
 
 // alphabet of a scope (RFC 6749 section 3.3).
@@ -69,7 +68,6 @@ func (r random) lists() lists {
 	return l
 }
 
-// pool returns the few scopes of one case, so that they meet again.
 func (r random) pool() []string {
 	pool := []string{"openid", "profile", "email", "offline_access"}[:r.IntN(5)]
 	pool = append([]string{}, pool...)
@@ -93,7 +91,6 @@ func (r random) list(pool []string, most int) []string {
 	return list
 }
 
-// fill returns a list of exactly n.
 func (r random) fill(pool []string, n int) []string {
 	list := make([]string, n)
 	for i := range list {
@@ -133,7 +130,6 @@ func (r random) anything() string {
 		"openid\u200b", "\ufeffopenid", "openid ", "оpenid", "日本", "😀", "👩\u200d👩\u200d👧", `a"b`, `a\b`, "'", "${x}", "\u202eopenid", "\uffff")
 }
 
-// nearMiss changes a scope a little.
 func (r random) nearMiss(scope string) string {
 	runes := []rune(scope)
 	if len(runes) == 0 {

@@ -19,18 +19,18 @@ import (
 	"github.com/stacklok/toolhive/pkg/authserver/server/registration"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // configCases is fewer than the cases of a verdict: each that the gate lets
 // through starts auth servers.
 var configCases = flag.Int("configs", 0, "how many generated configs to check; 0 for a tenth of -cases")
 
-// pair is a consumer and its config, as objects that the API server admitted.
 type pair struct {
 	resolve.Pair
-	// config is the embedded config as it is stored.
 	config object
 }
 
@@ -140,9 +140,7 @@ func resolvePair(t *testing.T, consumer, config object) pair {
 		convert(t, config, found)
 		return found, nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	field := "authServerConfig"
 	if config != nil {
 		consumer, field = config, "embeddedAuthServer"
@@ -150,7 +148,6 @@ func resolvePair(t *testing.T, consumer, config object) pair {
 	return pair{Pair: resolved, config: consumer["spec"].(object)[field].(object)}
 }
 
-// decode reads a run config as the auth server does.
 func decode(t *testing.T, text string) *authserver.RunConfig {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -162,7 +159,6 @@ func decode(t *testing.T, text string) *authserver.RunConfig {
 	return run
 }
 
-// buildTheirs lets ToolHive's operator render the same pair.
 func buildTheirs(t *testing.T, pair pair) *authserver.RunConfig {
 	t.Helper()
 	consumer := pair.Consumer
@@ -220,8 +216,53 @@ func meantDifferences(pair pair, theirs *authserver.RunConfig) {
 func toJSON(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return string(text)
+}
+
+// TestExamplesRunConfig compares the run configs of ToolHive's examples that have
+// an embedded auth server, with a consumer where the example has none.
+func TestExamplesRunConfig(t *testing.T) {
+	byKind, seen, compared := admissions(t), tally{}, 0
+	for _, example := range release.Find(t, release.Compiled).Examples(t) {
+		spec, _ := example.Object["spec"].(object)
+		if spec["embeddedAuthServer"] == nil && spec["authServerConfig"] == nil {
+			seen["without an embedded auth server"]++
+			continue
+		}
+		config, consumer := example.Object, object{
+			"apiVersion": example.GetAPIVersion(), "kind": "MCPServer",
+			"metadata": object{"name": "web", "namespace": example.GetNamespace()},
+			"spec": object{
+				"image": "example.com/mcp:1", "authServerRef": object{"kind": "MCPExternalAuthConfig", "name": example.GetName()},
+				"oidcConfigRef": object{"name": "oidc", "audience": "https://mcp.example.com", "resourceUrl": "https://mcp.example.com", "scopes": []any{"openid", "mcp:read"}},
+			},
+		}
+		if example.GetKind() == "VirtualMCPServer" {
+			config, consumer = nil, example.Object
+		}
+		for _, each := range []object{config, consumer} {
+			if each == nil {
+				continue
+			}
+			if errs := byKind[each["kind"].(string)].create(each); len(errs) > 0 {
+				t.Fatalf("%s: %v", example, errs.ToAggregate())
+			}
+		}
+		pair := resolvePair(t, consumer, config)
+		checked, hold := rollout.Check(pair.Pair, true)
+		if hold != nil {
+			t.Logf("%s is held: %s: %s", example, hold.Reason, hold.Message)
+			seen["held "+hold.Reason]++
+			continue
+		}
+		if diff := compareRunConfig(t, pair, checked.RunConfig()); diff != "" {
+			t.Errorf("%s (-ToolHive +scopegate):\n%s", example, diff)
+		}
+		compared++
+	}
+	t.Logf("run configs of examples: %d compared (%v)", compared, seen)
+	if compared == 0 {
+		t.Error("not one run config was compared")
+	}
 }

@@ -22,9 +22,10 @@ import (
 
 	"github.com/stacklok/toolhive/pkg/authserver"
 	"github.com/stacklok/toolhive/pkg/authserver/runner"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// mounts is where a pod has its keys, secrets and CA bundles.
 const mounts = "/etc/toolhive/authserver"
 
 // starter starts auth servers from run configs, with the files and variables
@@ -37,9 +38,7 @@ func newStarter(t *testing.T) starter {
 	folder, key := t.TempDir(), newKey(t)
 	files := map[string][]byte{"redis-tls/ca.crt": newCertificate(t, key), "redis-tls/sentinel-ca.crt": newCertificate(t, key)}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for i := range 5 {
 		files[fmt.Sprintf("keys/key-%d.pem", i)] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 		files[fmt.Sprintf("hmac/hmac-%d", i)] = bytes.Repeat([]byte{byte(i)}, 32)
@@ -47,12 +46,8 @@ func newStarter(t *testing.T) starter {
 	}
 	for name, content := range files {
 		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		expect.NoError(t, os.WriteFile(file, content, 0o600))
 	}
 	t.Setenv(runner.RedisUsernameEnvVar, "user")
 	t.Setenv(runner.RedisPasswordEnvVar, "password")
@@ -88,9 +83,7 @@ func (s starter) start(t *testing.T, run *authserver.RunConfig) error {
 		{t.Context(), func(run *authserver.RunConfig) { withoutStorage(run); withoutDiscovery(run) }},
 	} {
 		again := &authserver.RunConfig{}
-		if err := json.Unmarshal([]byte(text), again); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, json.Unmarshal([]byte(text), again))
 		attempt.without(again)
 		server, err := newServer(attempt.ctx, again)
 		switch {
@@ -146,9 +139,7 @@ func withoutDiscovery(run *authserver.RunConfig) {
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return key
 }
 
@@ -158,8 +149,6 @@ func newCertificate(t *testing.T, key *ecdsa.PrivateKey) []byte {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
@@ -32,10 +33,7 @@ func TestStartUp(t *testing.T) {
 		count = max(2000, *cases/50)
 	}
 	random, starter := newRandom(t), newStarter(t)
-	policy, err := evaluator.NewStartUp()
-	if err != nil {
-		t.Fatal(err)
-	}
+	policy := evaluator.NewStartUp(t)
 	refusals := refusals{admissions(t), policy}
 	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
 		t.Run(rule, func(t *testing.T) {
@@ -76,7 +74,6 @@ func TestStartUp(t *testing.T) {
 // evaluated on it, and admits it.
 const noDuration = "type conversion error"
 
-// refusals are those of the rules and of the policy.
 type refusals struct {
 	byKind map[string]*admission
 	policy *evaluator.StartUp
@@ -99,9 +96,7 @@ func (s refusals) of(t *testing.T, r random, config object) (rejected string, ad
 		rejected = errs.ToAggregate().Error()
 	}
 	admits, err := s.policy.Admits(t.Context(), &unstructured.Unstructured{Object: created})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return rejected, admits, true
 }
 
@@ -203,7 +198,6 @@ func (r random) provider(fields object) object {
 	return pick(r, oidcProvider, oauth2Provider)(fields)
 }
 
-// insecure sets the flag that permits http, now and then.
 func (r random) insecure(config object) object {
 	maybe(r, config, 6, "insecureAllowHTTP", r.one(2))
 	return config
@@ -214,4 +208,65 @@ func lifespan(field string, least, most time.Duration) func(random) (object, boo
 		bound := pick(r, least, most)
 		return startable(object{"tokenLifespans": object{field: pick(r, r.around(bound), r.around(bound), r.around(bound), r.around(bound), "0s", "0.4ns", "999999999h")}}), true
 	}
+}
+
+// startURL returns a URL around what is loopback, and whether it is a common one.
+func (r random) startURL(schemes ...string) (url string, common bool) {
+	if len(schemes) == 0 {
+		schemes = []string{"http", "http", "http", "https"}
+	}
+	url = pick(r, schemes...) + "://" + r.host() + pick(r, "", "", ":8080", ":443") + pick(r, "", "/a", "/oauth/callback")
+	switch r.IntN(8) {
+	case 0:
+		host := pick(r, "localho%C5%BFt", "localhoſt", "[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[0:0::1]", "[::0.0.0.1]", "[::1%25lo]",
+			"127.0.0.1.example.com", "127.1", "127.0.0.01", "127.0.0.256", "::1", "localhost:80:80", "[localhost]", "", "user@localhost", "a@b@127.0.0.1", "user:pass@example.com",
+			"localhost%2e", "ｌocalhost", "2130706433", "0x7f.1", "localhost.", "LOCALHOST.", "example.com:port", "[::1]:", "localhost:", "localhost]", "LOCALHOST]", "127.0.0.1]", "[::1]]", "[localhost", "localhost]:80")
+		return pick(r, schemes...) + "://" + host + pick(r, "", "/a", "?a", "#a", "?@localhost", "#@localhost", "/%zz", "/ a", "\\@localhost"), false
+	case 1:
+		return r.mutated(url), false
+	}
+	return url, true
+}
+
+func (r random) host() string {
+	octet := func() int { return pick(r, 0, 1, 2, 254, 255) }
+	switch r.IntN(10) {
+	case 0, 1:
+		return pick(r, "localhost", "localhost", "LOCALHOST", "LocalHost")
+	case 2, 3:
+		return fmt.Sprintf("127.%d.%d.%d", octet(), octet(), octet())
+	case 5:
+		return fmt.Sprintf("%d.%d.%d.%d", pick(r, 0, 10, 126, 128, 192), octet(), octet(), octet())
+	case 6:
+		return pick(r, "[::1]", "[::1]", "[fd00::1]", "[2001:db8::1]", "[fe80::1]", "[1::1]")
+	default:
+		return pick(r, "auth.example.com", "auth", "mcp.team-a.svc.cluster.local", "app.localhost", "localhost.example.com", "localhost1", "xlocalhost", "example.com")
+	}
+}
+
+func (r random) mutated(text string) string {
+	const alphabet = ":/?#@[]%.0127-_ localhstpLOCALHST\\\"é\t"
+	letters := []rune(alphabet)
+	runes := []rune(text)
+	for range 1 + r.IntN(3) {
+		at := r.IntN(len(runes))
+		switch r.IntN(3) {
+		case 0:
+			runes[at] = pick(r, letters...)
+		case 1:
+			runes = append(runes[:at:at], append([]rune{pick(r, letters...)}, runes[at:]...)...)
+		default:
+			runes = append(runes[:at:at], runes[at+1:]...)
+		}
+	}
+	return string(runes)
+}
+
+func (r random) around(bound time.Duration) string {
+	step := pick(r, time.Nanosecond, time.Millisecond, time.Second, time.Minute, time.Hour)
+	near := max(1, bound+time.Duration(r.IntN(7)-3)*step)
+	if r.one(2) {
+		return fmt.Sprintf("%dns", near.Nanoseconds())
+	}
+	return near.String()
 }

@@ -40,7 +40,6 @@ type lists struct {
 	anonymous bool
 }
 
-// effective are the effective scopes by internal/scopes.
 func (l lists) effective() []string {
 	effective, _ := scopes.Effective(l.supported, l.counted(), toolhive.DefaultScopes)
 	return effective
@@ -62,7 +61,6 @@ func newEvaluators(t testing.TB) *evaluators {
 	return &evaluators{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
 }
 
-// compare asks all evaluators, and returns what they do not agree on, or "".
 func (j *evaluators) compare(l lists) string {
 	oidc, effective := l.counted(), l.effective()
 	missing := scopes.Missing(l.baseline, effective)
@@ -231,7 +229,6 @@ func TestVerdictRandom(t *testing.T) {
 	})
 }
 
-// run compares all cases on every core, and says how many and how long.
 func run(t *testing.T, what string, all func(func(lists) bool)) {
 	t.Helper()
 	evaluators := newEvaluators(t)

@@ -2,16 +2,15 @@ package manager_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/check"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -27,9 +27,7 @@ import (
 func newChecker(t *testing.T) *check.Checker {
 	t.Helper()
 	checker, err := check.New(cluster.ManagerConfig(), operator.Scheme, controlplane.Namespace, events.NewFakeRecorder(100))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return checker
 }
 
@@ -38,7 +36,7 @@ func newChecker(t *testing.T) *check.Checker {
 func awaitCheck(t *testing.T, checker *check.Checker, policy, what string, ok func(why string, reported bool) bool) {
 	t.Helper()
 	var found map[string]string
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, awaitTimeout, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "policy "+policy+" "+what, func(ctx context.Context) (bool, error) {
 		now, err := checker.Check(ctx)
 		if err != nil {
 			return false, err
@@ -46,10 +44,7 @@ func awaitCheck(t *testing.T, checker *check.Checker, policy, what string, ok fu
 		found = now
 		why, reported := found[policy]
 		return ok(why, reported), nil
-	})
-	if err != nil {
-		t.Fatalf("waiting until policy %s %s: %v; found: %q", policy, what, err, found)
-	}
+	}, func() string { return fmt.Sprintf("found: %q", found) })
 }
 
 func effective(why string, reported bool) bool { return reported && why == "" }
@@ -70,68 +65,36 @@ func allPolicies(t *testing.T) []string {
 func canHold(t *testing.T) bool {
 	t.Helper()
 	can, err := setup.CanHold(cluster.Client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return can
 }
 
-// objectsOf are a policy, which is the first, and its bindings.
-func objectsOf(t *testing.T, policy string) []client.Object {
-	t.Helper()
-	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all.Objects(policy)
-}
-
-func deleteAll(t *testing.T, objects ...client.Object) {
-	t.Helper()
-	for _, object := range objects {
-		if err := cluster.Client.Delete(t.Context(), copyOf(object)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func update(t *testing.T, object client.Object) {
-	t.Helper()
-	if err := cluster.Client.Update(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func copyOf(object client.Object) client.Object { return object.DeepCopyObject().(client.Object) }
-
-// TestCheck takes each policy away, in each way that there is, and puts it back.
 func TestCheck(t *testing.T) {
 	checker := newChecker(t)
 	for _, name := range allPolicies(t) {
 		t.Run(name, func(t *testing.T) {
 			awaitCheck(t, checker, name, "is effective", effective)
-			objects := objectsOf(t, name)
-			deleteAll(t, objects[1:]...)
+			objects := policies.Load().Objects(name)
+			cluster.Delete(t, objects[1:]...)
 			awaitCheck(t, checker, name, "has no binding", says("no binding refers to it"))
-			deleteAll(t, objects[0])
+			cluster.Delete(t, objects[0])
 			awaitCheck(t, checker, name, "is missing", says("is not installed"))
-			for _, object := range objects {
-				create(t, copyOf(object))
-			}
+			cluster.Create(t, policies.Load().Objects(name)...)
 			awaitCheck(t, checker, name, "is effective", effective)
 		})
 	}
 	for _, name := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.RunConfigsPolicy} {
 		t.Run(name+" admits", func(t *testing.T) {
-			policy := get(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}})
+			policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			cluster.Get(t, policy)
 			before := policy.DeepCopy()
 			for i := range policy.Spec.Validations {
 				policy.Spec.Validations[i].Expression = "true"
 			}
-			update(t, policy)
+			expect.NoError(t, cluster.Client.Update(t.Context(), policy))
 			awaitCheck(t, checker, name, "admits", says("it admitted by dry run"))
 			policy.Spec = before.Spec
-			update(t, policy)
+			expect.NoError(t, cluster.Client.Update(t.Context(), policy))
 			awaitCheck(t, checker, name, "is effective", effective)
 		})
 	}
@@ -139,13 +102,14 @@ func TestCheck(t *testing.T) {
 		if !canHold(t) {
 			t.Skip("this API server has no MutatingAdmissionPolicy")
 		}
-		policy := get(t, &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: guard.HoldPolicy}})
+		policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: guard.HoldPolicy}}
+		cluster.Get(t, policy)
 		before := policy.DeepCopy()
 		policy.Spec.Mutations[0].JSONPatch.Expression = "false ? [JSONPatch{op: 'remove', path: '/data'}] : []"
-		update(t, policy)
+		expect.NoError(t, cluster.Client.Update(t.Context(), policy))
 		awaitCheck(t, checker, guard.HoldPolicy, "does not hold", says("it did not hold by dry run"))
 		policy.Spec = before.Spec
-		update(t, policy)
+		expect.NoError(t, cluster.Client.Update(t.Context(), policy))
 		awaitCheck(t, checker, guard.HoldPolicy, "is effective", effective)
 	})
 	t.Run("the hold is not installed", func(t *testing.T) {
@@ -153,44 +117,38 @@ func TestCheck(t *testing.T) {
 			awaitCheck(t, checker, guard.HoldPolicy, "is not reported, which can't be there", func(_ string, reported bool) bool { return !reported })
 			return
 		}
-		objects := objectsOf(t, guard.HoldPolicy)
-		deleteAll(t, objects...)
+		objects := policies.Load().Objects(guard.HoldPolicy)
+		cluster.Delete(t, objects...)
 		awaitCheck(t, checker, guard.HoldPolicy, "is missing, which was there before", says("is not installed"))
 		never := newChecker(t)
 		awaitCheck(t, never, guard.RunConfigsPolicy, "is effective", effective)
 		awaitCheck(t, never, guard.HoldPolicy, "is not reported, which was never there", func(_ string, reported bool) bool { return !reported })
-		for _, object := range objects {
-			create(t, copyOf(object))
-		}
+		cluster.Create(t, policies.Load().Objects(guard.HoldPolicy)...)
 		awaitCheck(t, never, guard.HoldPolicy, "is effective", effective)
 	})
 	t.Run("the policy on other refusals at start", func(t *testing.T) {
 		name, unreported := guard.StartUpPolicy, func(_ string, reported bool) bool { return !reported }
 		awaitCheck(t, checker, name, "is not reported, which is not installed", unreported)
-		objects := objectsOf(t, name)
-		create(t, copyOf(objects[0]))
+		objects := policies.Load().Objects(name)
+		cluster.Create(t, objects[0])
 		awaitCheck(t, checker, name, "has no binding", says("no binding refers to it"))
-		for _, object := range objects[1:] {
-			create(t, copyOf(object))
-		}
+		cluster.Create(t, objects[1:]...)
 		awaitCheck(t, checker, name, "is effective", effective)
-		admits := get(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		admits := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		cluster.Get(t, admits)
 		for i := range admits.Spec.Validations {
 			admits.Spec.Validations[i].Expression = "true"
 		}
-		update(t, admits)
+		expect.NoError(t, cluster.Client.Update(t.Context(), admits))
 		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it must reject: an MCPExternalAuthConfig"))
-		deleteAll(t, objects...)
+		cluster.Delete(t, objects...)
 		awaitCheck(t, checker, name, "is not reported any more", unreported)
 	})
 	t.Run("its namespace is off", func(t *testing.T) {
 		setMode := func(mode string) {
 			t.Helper()
 			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: controlplane.Namespace}}
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`))
-			if err := cluster.Client.Patch(t.Context(), namespace, patch); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Patch(t, namespace, `{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`)
 		}
 		setMode(`"off"`)
 		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("the label scopegate.dev/guard=deny"))
@@ -201,9 +159,7 @@ func TestCheck(t *testing.T) {
 	})
 	t.Run("what can't be tried", func(t *testing.T) {
 		nowhere, err := check.New(cluster.Config, operator.Scheme, "missing", events.NewFakeRecorder(1))
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		for _, name := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.RunConfigsPolicy} {
 			awaitCheck(t, nowhere, name, "can't be tried", says("can't be tried in namespace missing"))
 		}

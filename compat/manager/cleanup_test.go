@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -24,9 +25,7 @@ import (
 func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 	t.Helper()
 	c, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return &cleanup.Cleanup{Client: c, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
 }
 
@@ -40,15 +39,13 @@ func TestCleanup(t *testing.T) {
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
 	held := setup.RunConfig(namespace, "web", "openid")
 	held.Labels[guard.HeldLabel] = "true"
-	create(t, config, server, proxy, virtual, held, setup.RunConfig(namespace, "not-held", "openid"))
+	cluster.Create(t, config, server, proxy, virtual, held, setup.RunConfig(namespace, "not-held", "openid"))
 	manager := cluster.StartGuard(t)
-	await(t, config, "is not supported", is("False", notSupported))
-	await(t, server, "is not supported", is("False", notSupported))
-	await(t, proxy, "is not supported", is("False", notSupported))
-	evaluated := await(t, virtual, "is not supported", is("False", notSupported))
-	if err := manager.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	testenv.AwaitValid(t, cluster, config, notSupported)
+	testenv.AwaitValid(t, cluster, server, notSupported)
+	testenv.AwaitValid(t, cluster, proxy, notSupported)
+	evaluated := testenv.AwaitValid(t, cluster, virtual, notSupported)
+	expect.NoError(t, manager.Stop())
 	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
 	var output strings.Builder
@@ -56,46 +53,26 @@ func TestCleanup(t *testing.T) {
 	go func() { done <- newCleanup(t, &output).Run(t.Context()) }()
 	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
 	writeAll(t, virtual, stale...)
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, <-done)
 	for _, object := range []status.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
 		list := &metav1.PartialObjectMetadataList{}
 		gvk, err := cluster.Client.GroupVersionKindFor(object)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		list.SetGroupVersionKind(gvk)
-		if err := cluster.Client.List(t.Context(), list); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.List(t.Context(), list))
 		for _, item := range list.Items {
-			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(&item), object); err != nil {
-				t.Fatal(err)
-			}
-			if c := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid"); c.Type != "" {
+			expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(&item), object))
+			if c := testenv.Valid(object); c.Type != "" {
 				t.Errorf("%s %s/%s still has %+v", gvk.Kind, item.Namespace, item.Name, c)
 			}
 		}
 	}
-	if got := testenv.Condition(get(t, virtual).Status.Conditions, "Ready"); got.Reason != "Running" {
+	cluster.Get(t, virtual)
+	if got := testenv.Condition(virtual.Status.Conditions, "Ready"); got.Reason != "Running" {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
-	for _, want := range []string{
-		"not supported\tMCPServer " + namespace + "/web: ", "will be released\tConfigMap " + namespace + "/web-runconfig\n", "1 ConfigMaps are held", "the guard's manifest can be deleted now",
-	} {
-		if !strings.Contains(output.String(), want) {
-			t.Errorf("the output does not say %q:\n%s", want, output.String())
-		}
-	}
-}
-
-func get[T client.Object](t *testing.T, object T) T {
-	t.Helper()
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
-		t.Fatal(err)
-	}
-	return object
+	expect.Contains(t, output.String(),
+		"not supported\tMCPServer "+namespace+"/web: ", "will be released\tConfigMap "+namespace+"/web-runconfig\n", "1 ConfigMaps are held", "the guard's manifest can be deleted now")
 }
 
 // TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.
@@ -106,12 +83,10 @@ func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
 			HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &metav1.MicroTime{Time: time.Now()},
 		},
 	}
-	create(t, lease)
+	cluster.Create(t, lease)
 	err := newCleanup(t, &strings.Builder{}).Run(t.Context())
 	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
 		t.Errorf("got %v, want that pod-1 runs", err)
 	}
-	if err := cluster.Client.Delete(t.Context(), lease); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Delete(t, lease)
 }

@@ -1,25 +1,28 @@
 package manager_test
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-const notSupported = "BaselineScopeNotSupported"
-
-const awaitTimeout = 2 * time.Minute
+const notSupported = "False BaselineScopeNotSupported"
 
 // TestConditionOfEachKind evaluates objects that were stored before the guard came,
 // and then their repair.
@@ -31,41 +34,26 @@ func TestConditionOfEachKind(t *testing.T) {
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("openid", "admin"), "openid")
 	waiting := testenv.Server(namespace, "waiting", testenv.AuthServerRef("missing"))
 	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
-	create(t, config, server, proxy, virtual, waiting, outgoing)
+	cluster.Create(t, config, server, proxy, virtual, waiting, outgoing)
 	cluster.StartGuard(t)
 
-	for name, object := range map[string]status.Object{"MCPExternalAuthConfig": config, "MCPServer": server, "MCPRemoteProxy": proxy, "VirtualMCPServer": virtual} {
-		t.Run(name, func(t *testing.T) {
-			switch object := object.(type) {
-			case *v1beta1.MCPExternalAuthConfig:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			case *v1beta1.MCPServer:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			case *v1beta1.MCPRemoteProxy:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			case *v1beta1.VirtualMCPServer:
-				assertReports(t, await(t, object, "is not supported", is("False", notSupported)))
-			}
-		})
+	for _, object := range []status.Object{config, server, proxy, virtual} {
+		assertReports(t, testenv.AwaitValid(t, cluster, object, notSupported))
 	}
-	await(t, waiting, "waits for its config", is("Unknown", "ScopesNotResolved"))
+	testenv.AwaitValid(t, cluster, waiting, "Unknown ScopesNotResolved")
 
-	create(t, testenv.Config(namespace, "missing", "openid"))
-	await(t, waiting, "has its config", is("True", "BaselineScopesSupported"))
+	cluster.Create(t, testenv.Config(namespace, "missing", "openid"))
+	testenv.AwaitValid(t, cluster, waiting, "True BaselineScopesSupported")
 	for _, refs := range []*[]string{&server.Spec.OIDCConfigRef.Scopes, &proxy.Spec.OIDCConfigRef.Scopes} {
 		*refs = []string{"openid", "admin"}
 	}
 	for _, object := range []client.Object{server, proxy} {
 		object.SetResourceVersion("")
 		object.SetManagedFields(nil)
-		if err := cluster.Client.Patch(t.Context(), object, client.Merge); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Patch(t.Context(), object, client.Merge))
 	}
-	await(t, config, "is repaired", is("True", "BaselineScopesSupported"))
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(outgoing), outgoing); err != nil {
-		t.Fatal(err)
-	}
+	testenv.AwaitValid(t, cluster, config, "True BaselineScopesSupported")
+	cluster.Get(t, outgoing)
 	if len(outgoing.Status.Conditions) != 0 {
 		t.Errorf("a config for outgoing calls runs no auth server, but has %+v", outgoing.Status.Conditions)
 	}
@@ -75,7 +63,7 @@ func TestConditionOfEachKind(t *testing.T) {
 // status is the guard's.
 func assertReports(t *testing.T, object status.Object) {
 	t.Helper()
-	found := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid")
+	found := testenv.Valid(object)
 	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
 		t.Errorf("got %+v, want the scope and generation %d", found, object.GetGeneration())
 	}
@@ -84,9 +72,7 @@ func assertReports(t *testing.T, object status.Object) {
 			continue
 		}
 		var fields map[string]map[string]map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields))
 		var owned []string
 		for key := range fields["f:status"]["f:conditions"] {
 			owned = append(owned, key)
@@ -103,16 +89,16 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
-	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	evaluated := await(t, config, "is not supported", is("False", notSupported))
-	old := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
+	cluster.Create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	evaluated := testenv.AwaitValid(t, cluster, config, notSupported)
+	old := testenv.Valid(evaluated)
 
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, valid)
-	await(t, config, "has the entry back", is("False", notSupported))
+	testenv.AwaitValid(t, cluster, config, notSupported)
 	old.Status, old.Reason, old.Message = "Unknown", "NotReferenced", "an old text"
 	writeAll(t, config, valid, old)
-	after := await(t, config, "has the true entry back", is("False", notSupported))
+	after := testenv.AwaitValid(t, cluster, config, notSupported)
 	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message || got.Status != valid.Status {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
@@ -124,18 +110,15 @@ func TestConditionKeepsItsTime(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
-	create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-	evaluated := await(t, config, "is not supported", is("False", notSupported))
-	entry := testenv.Condition(evaluated.Status.Conditions, "BaselineScopesValid")
+	cluster.Create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	evaluated := testenv.AwaitValid(t, cluster, config, notSupported)
+	entry := testenv.Valid(evaluated)
 	entry.LastTransitionTime = metav1.NewTime(entry.LastTransitionTime.Add(-time.Hour))
 	writeAll(t, config, entry)
 
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`))
-	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["root"]}}}`)
 	after := await(t, config, "names the new scope", func(c metav1.Condition) bool { return strings.Contains(c.Message, `"root"`) })
-	got := testenv.Condition(after.Status.Conditions, "BaselineScopesValid")
+	got := testenv.Valid(after)
 	if !got.LastTransitionTime.Equal(&entry.LastTransitionTime) || got.ObservedGeneration != after.Generation {
 		t.Errorf("got %+v, want the time %s and generation %d", got, entry.LastTransitionTime, after.Generation)
 	}
@@ -147,15 +130,12 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
-	create(t, config)
-	evaluated := await(t, config, "is not supported", is("Unknown", "NotReferenced"))
+	cluster.Create(t, config)
+	evaluated := testenv.AwaitValid(t, cluster, config, "Unknown NotReferenced")
 	valid := condition("Valid", "ValidationSucceeded")
 	writeAll(t, config, append([]metav1.Condition{valid}, evaluated.Status.Conditions...)...)
 
-	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`))
-	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Patch(t, config, `{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`)
 	after := await(t, config, "has no entry", func(c metav1.Condition) bool { return c.Type == "" })
 	if got := testenv.Condition(after.Status.Conditions, "Valid"); got.Message != valid.Message {
 		t.Errorf("ToolHive's condition is now %+v", got)
@@ -168,19 +148,74 @@ func TestHeld(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
-	create(t, testenv.Config(namespace, "shared", "admin"), server)
-	before := await(t, server, "is not supported", is("False", notSupported))
+	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), server)
+	before := testenv.AwaitValid(t, cluster, server, notSupported)
 	configMap := setup.RunConfig(namespace, "web", "openid")
 	configMap.Labels[guard.HeldLabel] = "true"
 	configMap.OwnerReferences[0].UID = server.UID
-	create(t, configMap)
+	cluster.Create(t, configMap)
 	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held: ") })
-	was, is := testenv.Condition(before.Status.Conditions, "BaselineScopesValid"), testenv.Condition(held.Status.Conditions, "BaselineScopesValid")
+	was, is := testenv.Valid(before), testenv.Valid(held)
 	if want := "held: pods keep running with the last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
 		t.Errorf("got %+v, want the time of before and the message %q", is, want)
 	}
-	if err := cluster.Client.Delete(t.Context(), configMap); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Delete(t, configMap)
 	await(t, server, "is no longer held", func(c metav1.Condition) bool { return c.Message == was.Message })
+}
+
+// awaitAnswer waits until the manager repairs the condition of an object, and reports
+// whether it stands down instead.
+func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown bool) {
+	t.Helper()
+	expect.Eventually(t, "the condition is repaired or left alone", func(ctx context.Context) (bool, error) {
+		events := &eventsv1.EventList{}
+		if err := cluster.Client.List(ctx, events, client.InNamespace(config.Namespace)); err != nil {
+			return false, err
+		}
+		stoodDown = slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+			return e.Regarding.Name == config.Name && e.Reason == "GuardStoodDown"
+		})
+		now := &v1beta1.MCPExternalAuthConfig{}
+		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(config), now)
+		return stoodDown || testenv.Valid(now).Reason == v1alpha1.ReasonBaselineScopeNotSupported, err
+	})
+	return stoodDown
+}
+
+// TestStandsDown lets somebody else write the condition of one object: with a reason
+// that scopegate does not have, or the same again and again. The manager leaves that
+// object alone, and no other, until it is edited.
+func TestStandsDown(t *testing.T) {
+	for name, other := range map[string]struct {
+		condition metav1.Condition
+		first     bool
+	}{
+		"another reason":                 {condition: condition("BaselineScopesValid", "AllGood")},
+		"another reason, which is first": {condition: condition("BaselineScopesValid", "AllGood"), first: true},
+		"again and again":                {condition: condition("BaselineScopesValid", "BaselineScopesSupported")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace := cluster.Namespace(t)
+			config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
+			cluster.Create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+			if other.first {
+				writeAll(t, config, other.condition)
+			}
+			cluster.StartGuard(t)
+			testenv.AwaitValid(t, cluster, config, notSupported)
+			for stoodDown := false; !stoodDown; {
+				writeAll(t, config, other.condition)
+				stoodDown = awaitAnswer(t, config)
+			}
+
+			// Another object of the kind is still written, and after it nothing more came.
+			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
+			cluster.Patch(t, neighbour, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`)
+			testenv.AwaitValid(t, cluster, neighbour, "True BaselineScopesSupported")
+			await(t, config, "is left alone", func(c metav1.Condition) bool { return c.Message == other.condition.Message })
+
+			cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`)
+			testenv.AwaitValid(t, cluster, config, notSupported)
+		})
+	}
 }

@@ -12,18 +12,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// line is a line of the manager's log.
 type line struct {
 	Message    string `json:"msg"`
 	Kubernetes string
@@ -42,9 +39,7 @@ func TestLogSaysWhatRuns(t *testing.T) {
 		awaitCheck(t, checker, name, "is effective", effective)
 	}
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(cluster.Config).ServerVersion()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	manager := startProcess(t, cluster.Kubeconfig)
 	started := awaitLine(t, manager, "the manager starts")
 	if started.Kubernetes != server.GitVersion || started.ToolHive != "unknown" {
@@ -52,9 +47,7 @@ func TestLogSaysWhatRuns(t *testing.T) {
 	}
 	checked := awaitLine(t, manager, "the policies are checked")
 	want := slices.Sorted(slices.Values(allPolicies(t)))
-	if diff := cmp.Diff(want, checked.Effective); diff != "" {
-		t.Errorf("effective policies (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "effective policies", want, checked.Effective)
 	hold := "yes"
 	if !canHold(t) {
 		hold = "not available"
@@ -70,13 +63,9 @@ func TestLogSaysWhatRuns(t *testing.T) {
 // TestLogWarnsOfVersions starts the manager on an API server that says another version.
 func TestLogWarnsOfVersions(t *testing.T) {
 	target, err := url.Parse(cluster.Config.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	transport, err := rest.TransportFor(cluster.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.Transport = transport
 	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
@@ -89,9 +78,7 @@ func TestLogWarnsOfVersions(t *testing.T) {
 	t.Cleanup(server.Close)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	text := `{"apiVersion":"v1","kind":"Config","current-context":"a","contexts":[{"name":"a","context":{"cluster":"a"}}],"clusters":[{"name":"a","cluster":{"server":"` + server.URL + `"}}]}`
-	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(kubeconfig, []byte(text), 0o600))
 	warned := awaitLine(t, startProcess(t, kubeconfig), "a version is not tested")
 	if want := "not tested with Kubernetes v1.99.0, but with 1.33 to 1.37"; !strings.Contains(warned.Warning, want) {
 		t.Errorf("got %+v, want %q", warned, want)
@@ -104,10 +91,9 @@ func startProcess(t *testing.T, kubeconfig string) *testenv.Process {
 		"--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 }
 
-// awaitLine waits for a line of the log with a message.
 func awaitLine(t *testing.T, manager *testenv.Process, message string) (found line) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, awaitTimeout, true, func(context.Context) (bool, error) {
+	expect.Eventually(t, "there is the line "+message, func(context.Context) (bool, error) {
 		for text := range strings.Lines(manager.Logs()) {
 			// What panics print is no JSON.
 			if json.Unmarshal([]byte(text), &found) == nil && found.Message == message {
@@ -115,9 +101,6 @@ func awaitLine(t *testing.T, manager *testenv.Process, message string) (found li
 			}
 		}
 		return false, nil
-	})
-	if err != nil {
-		t.Fatalf("waiting for the line %q: %v; the log:\n%s", message, err, manager.Logs())
-	}
+	}, manager.Logs)
 	return found
 }

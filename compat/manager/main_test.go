@@ -6,7 +6,6 @@ package manager_test
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -18,47 +17,26 @@ import (
 	"github.com/scopegate/scopegate/compat/internal/pinned"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if os.Getenv(controlplane.AssetsVariable) == "" {
-		fmt.Fprintf(os.Stderr, "%s is not set: `make test` sets it\n", controlplane.AssetsVariable)
-		os.Exit(1)
-	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) (code int) {
-	crds, err := pinned.CRDs(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	cluster, err = testenv.Start(context.Background(), controlplane.Options{CRDs: crds, Guard: true})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() {
-		if err := cluster.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+		if os.Getenv(controlplane.AssetsVariable) == "" {
+			return fmt.Errorf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 		}
-	}()
-	return m.Run()
-}
-
-func create(t *testing.T, objects ...client.Object) {
-	t.Helper()
-	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
+		crds, err := pinned.CRDs(ctx)
+		if err != nil {
+			return err
 		}
-	}
+		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds, Guard: true}); err == nil {
+			atEnd(cluster.Stop)
+		}
+		return err
+	})
 }
 
 // writeAll replaces all conditions of an object by a merge patch, as ToolHive's
@@ -66,16 +44,11 @@ func create(t *testing.T, objects ...client.Object) {
 func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition) {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	target := object.DeepCopyObject().(client.Object)
-	if err := cluster.Client.Status().Patch(t.Context(), target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator")); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), target, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator")))
 }
 
-// condition returns a condition that is True, as ToolHive's operator may write one.
 func condition(conditionType, reason string) metav1.Condition {
 	return metav1.Condition{
 		Type: conditionType, Status: metav1.ConditionTrue, Reason: reason, Message: "by ToolHive", LastTransitionTime: metav1.Now(),
@@ -87,12 +60,6 @@ func condition(conditionType, reason string) metav1.Condition {
 func await[T status.Object](t *testing.T, object T, what string, ok func(metav1.Condition) bool) T {
 	t.Helper()
 	return testenv.Await(t, cluster.Client, object, what, func(seen T) bool {
-		return ok(testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid"))
+		return ok(testenv.Valid(seen))
 	})
-}
-
-func is(conditionStatus, reason string) func(metav1.Condition) bool {
-	return func(c metav1.Condition) bool {
-		return string(c.Status) == conditionStatus && c.Reason == reason
-	}
 }

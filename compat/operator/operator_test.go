@@ -16,11 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -28,12 +26,12 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// releaseVariable is the release whose operator is built and run.
 const releaseVariable = "SCOPEGATE_TOOLHIVE_OPERATOR"
 
 const (
@@ -48,7 +46,6 @@ const (
 
 var manifests = os.DirFS("../../test/e2e/testdata/toolhive")
 
-// The objects of the manifests that have the condition, and the run configs.
 var (
 	auth    = &v1beta1.MCPExternalAuthConfig{ObjectMeta: named("auth")}
 	weather = &v1beta1.MCPServer{ObjectMeta: named("weather")}
@@ -62,7 +59,6 @@ func named(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name}
 }
 
-// suite is a control plane with the guard's manager and ToolHive's operator.
 type suite struct {
 	*testing.T
 	*testenv.Cluster
@@ -76,27 +72,17 @@ func TestOperator(t *testing.T) {
 	setup.Quiet()
 	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	cluster := testenv.StartFor(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
 	s := &suite{t, cluster}
 	// Not beside the operator, which writes to the objects that this creates.
-	if err := setup.Settle(t.Context(), cluster.Client); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 	cluster.StartGuard(t)
 	run(t, cluster, program)
 
 	// The policies would refuse what the condition is to tell.
-	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
+	s.Create(s, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
 	for _, object := range release.Objects(t, manifests, ".") {
-		s.create(object.Unstructured)
+		s.Create(s, object.Unstructured)
 	}
 	s.awaitRunConfigs("are there", func(*corev1.ConfigMap) bool { return true })
 	s.awaitConditions(metav1.ConditionTrue)
@@ -104,7 +90,6 @@ func TestOperator(t *testing.T) {
 	s.hold()
 }
 
-// build builds the operator as its own releases are: in its own module.
 func build(t *testing.T, toolHive release.Release) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "thv-operator")
@@ -112,13 +97,10 @@ func build(t *testing.T, toolHive release.Release) string {
 		"-s -w -X github.com/stacklok/toolhive/pkg/versions.Version="+toolHive.Version, "-o", program, "./cmd/thv-operator")
 	command.Dir = toolHive.Folder(t)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building the operator of ToolHive %s: %v\n%s", toolHive.Version, err, output)
-	}
+	expect.Output(t, command)
 	return program
 }
 
-// run runs the operator until the test ends, with the environment that its chart gives it.
 func run(t *testing.T, cluster *testenv.Cluster, program string) {
 	t.Helper()
 	command := exec.Command(program, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
@@ -141,9 +123,7 @@ func (s *suite) churn() {
 		}
 		s.edit(scope)
 		for _, object := range []client.Object{auth, weather, tickets, office} {
-			if err := s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}}); err != nil {
-				s.Fatal(err)
-			}
+			expect.NoError(s, s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}}))
 		}
 	}
 	s.awaitConditions(metav1.ConditionTrue)
@@ -159,9 +139,7 @@ func (s *suite) churn() {
 	case <-time.After(quiet):
 	case <-s.Context().Done():
 	}
-	if diff := cmp.Diff(before, s.entries()); diff != "" {
-		s.Errorf("the guard's entries changed while nothing was edited (-before +after):\n%s", diff)
-	}
+	expect.Equal(s, "the guard's entries while nothing was edited", before, s.entries())
 	s.awaitConditions(metav1.ConditionTrue)
 	stop()
 	s.Logf("churn: %d edits of each baseline; the operator overwrote the guard's entry %d times; every condition is right, and the entries stay for %s", rounds+2, overwritten(), quiet)
@@ -171,51 +149,35 @@ func (s *suite) churn() {
 // until the repair.
 func (s *suite) hold() {
 	can, err := setup.CanHold(s.Client)
-	if err != nil {
-		s.Fatal(err)
-	}
+	expect.NoError(s, err)
 	if !can {
 		s.Log("hold: this API server has no MutatingAdmissionPolicy")
 		return
 	}
-	all, err := policies.Load()
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny); err != nil {
-		s.Fatal(err)
-	}
+	all := policies.Load()
+	expect.NoError(s, setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny))
 	err = setup.AwaitRefusal(s.Context(), guard.VirtualMCPServersPolicy, func() error { return s.tryEdit(badScope, client.DryRunAll) })
-	if err != nil {
-		s.Fatal(err)
-	}
+	expect.NoError(s, err)
 	for _, policy := range guard.ValidatingPolicies {
 		if policy == guard.RunConfigsPolicy {
 			continue
 		}
 		for _, binding := range all.Objects(policy)[1:] {
-			if err := s.Client.Delete(s.Context(), binding); err != nil {
-				s.Fatal(err)
-			}
+			expect.NoError(s, s.Client.Delete(s.Context(), binding))
 		}
 	}
 	good := s.data()
 	// The API server follows the bindings a moment later.
-	err = wait.PollUntilContextTimeout(s.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	expect.Eventually(s, "nothing refuses the edit", func(context.Context) (bool, error) {
 		err := s.tryEdit(badScope)
 		if _, refused := setup.AsRefusal(err); refused {
 			return false, nil
 		}
 		return err == nil, err
 	})
-	if err != nil {
-		s.Fatalf("waiting until nothing refuses the edit: %v", err)
-	}
 	s.awaitRunConfigs("are held", func(c *corev1.ConfigMap) bool { return c.Labels[guard.HeldLabel] == "true" })
 	s.awaitConditions(metav1.ConditionFalse)
-	if diff := cmp.Diff(good, s.data()); diff != "" {
-		s.Errorf("what is held differs from the last good run configs (-good +held):\n%s", diff)
-	}
+	expect.Equal(s, "what is held", good, s.data())
 	s.edit("offline_access")
 	s.awaitRunConfigs("go on", func(c *corev1.ConfigMap) bool {
 		return c.Labels[guard.HeldLabel] == "" && fmt.Sprint(c.Data) != good[c.Name]
@@ -224,15 +186,11 @@ func (s *suite) hold() {
 	s.Logf("hold: %d run configs were held, and went on after the repair", len(runConfigs))
 }
 
-// edit sets both baselines.
 func (s *suite) edit(scope string) {
 	s.Helper()
-	if err := s.tryEdit(scope); err != nil {
-		s.Fatal(err)
-	}
+	expect.NoError(s, s.tryEdit(scope))
 }
 
-// tryEdit edits the VirtualMCPServer first, and the config if that is not refused.
 func (s *suite) tryEdit(scope string, options ...client.PatchOption) error {
 	config := map[string]any{"baselineClientScopes": []string{"openid", scope}}
 	if err := s.patch(office, map[string]any{"spec": map[string]any{"authServerConfig": config}}, options...); err != nil {
@@ -249,14 +207,6 @@ func (s *suite) patch(object client.Object, content map[string]any, options ...c
 	return s.Client.Patch(s.Context(), object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text), options...)
 }
 
-func (s *suite) create(object client.Object) {
-	s.Helper()
-	if err := s.Client.Create(s.Context(), object); err != nil {
-		s.Fatal(err)
-	}
-}
-
-// awaitConditions waits until all conditions have a status, for the newest generation.
 func (s *suite) awaitConditions(want metav1.ConditionStatus) {
 	s.Helper()
 	awaitCondition(s, auth, want)
@@ -268,7 +218,7 @@ func (s *suite) awaitConditions(want metav1.ConditionStatus) {
 func awaitCondition[T status.Object](s *suite, object T, want metav1.ConditionStatus) {
 	s.Helper()
 	testenv.Await(s.T, s.Client, object, "says "+string(want), func(seen T) bool {
-		found := testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid")
+		found := testenv.Valid(seen)
 		return found.Status == want && found.ObservedGeneration == seen.GetGeneration()
 	})
 }
@@ -280,30 +230,24 @@ func (s *suite) awaitRunConfigs(what string, ok func(*corev1.ConfigMap) bool) {
 	}
 }
 
-// data is that of the run configs.
 func (s *suite) data() map[string]string {
 	s.Helper()
 	found := map[string]string{}
 	for _, name := range runConfigs {
 		configMap := &corev1.ConfigMap{}
-		if err := s.Client.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: name}, configMap); err != nil {
-			s.Fatal(err)
-		}
+		expect.NoError(s, s.Client.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: name}, configMap))
 		found[name] = fmt.Sprint(configMap.Data)
 	}
 	return found
 }
 
-// entries are the conditions of the guard.
 func (s *suite) entries() []metav1.Condition {
 	s.Helper()
 	var found []metav1.Condition
 	for _, object := range []status.Object{auth, weather, tickets, office} {
 		seen := object.DeepCopyObject().(status.Object)
-		if err := s.Client.Get(s.Context(), client.ObjectKeyFromObject(object), seen); err != nil {
-			s.Fatal(err)
-		}
-		found = append(found, testenv.Condition(seen.GetStatus().Conditions, "BaselineScopesValid"))
+		expect.NoError(s, s.Client.Get(s.Context(), client.ObjectKeyFromObject(object), seen))
+		found = append(found, testenv.Valid(seen))
 	}
 	return found
 }
@@ -315,9 +259,7 @@ func (s *suite) watchConditions(ctx context.Context) func() int {
 	var group sync.WaitGroup
 	for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
 		watcher, err := s.Client.Watch(ctx, list, client.InNamespace(namespace))
-		if err != nil {
-			s.Fatal(err)
-		}
+		expect.NoError(s, err)
 		group.Go(func() {
 			had := map[string]bool{}
 			for event := range watcher.ResultChan() {
@@ -325,7 +267,7 @@ func (s *suite) watchConditions(ctx context.Context) func() int {
 				if !ok {
 					continue
 				}
-				has := testenv.Condition(object.GetStatus().Conditions, "BaselineScopesValid").Type != ""
+				has := testenv.Valid(object).Type != ""
 				if had[object.GetName()] && !has {
 					count.Add(1)
 				}

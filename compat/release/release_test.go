@@ -6,15 +6,14 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 func TestFiles(t *testing.T) {
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
 			text, err := fs.ReadFile(r.Files(t), "go.mod")
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if !strings.HasPrefix(string(text), "module "+release.Module+"\n") {
 				t.Errorf("go.mod is that of another module:\n%.100s", text)
 			}

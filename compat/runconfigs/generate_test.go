@@ -34,13 +34,11 @@ var odd = []string{
 	"  }", "    ]", "},", "],", "{\"embedded_auth_server_config\":{\"baseline_client_scopes\":[\"x\"]}}",
 }
 
-// blocks have line breaks.
 var blocks = []string{
 	"a\nb", "a\n", "a\n\n", "a\n\nb", "a\n  b", "a\n- b", "a\n    - b", "    - a\n    - b", "  a\n  b", "- a\n- b", "a\nbaseline_client_scopes:\n    - x", "a\nb: \"", "a\n\"b", "a\n'b", "a\n[b",
 	"a\n|-", "a: |-\n    b", "a\n\tb", "a\n# b", "a\n\n\n", "- |-\n  a", "a\n  },\n  \"embedded_auth_server_config\": {\n", "a\n    ]\n", "x\n---\ny", "x\n...\ny", "a\né", "a\n😀",
 }
 
-// text returns one that can stand anywhere.
 func (r random) text() string {
 	switch r.IntN(10) {
 	case 0:
@@ -86,7 +84,6 @@ var tokens = func() []string {
 	return found
 }()
 
-// scope is a scope token, an ordinary one mostly, so that lists overlap.
 func (r random) scope() string {
 	switch r.IntN(12) {
 	case 0:
@@ -107,7 +104,6 @@ func (r random) scope() string {
 	}
 }
 
-// scopes returns the supported ones and the baseline, which is supported mostly.
 func (r random) scopes() (supported, baseline []string) {
 	for range r.IntN(8) {
 		supported = append(supported, r.scope())

@@ -21,7 +21,6 @@ import (
 	"github.com/stacklok/toolhive/pkg/authserver/server/registration"
 	"github.com/stacklok/toolhive/pkg/runner"
 	"gopkg.in/yaml.v3"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/evaluator"
@@ -96,7 +95,6 @@ func decode(f file) (missing int64, err error) {
 	return missing, nil
 }
 
-// tally counts outcomes of cases that run at the same time.
 type tally struct {
 	mu sync.Mutex
 	of map[string]int
@@ -134,20 +132,11 @@ func parallel(count int, enough func() bool, do func(r random, number int)) {
 	group.Wait()
 }
 
-func newEvaluator(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *evaluator.Evaluator {
-	t.Helper()
-	e, err := evaluator.New(change)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
 // TestEncoded compares, for texts that ToolHive's encoders write, the missing scopes
 // that the policy counts with those that ToolHive counts in the decoded text.
 func TestEncoded(t *testing.T) {
 	counts, start := &tally{}, time.Now()
-	for _, difference := range compare(t, newEvaluator(t, nil), *cases, 10, counts) {
+	for _, difference := range compare(t, evaluator.New(t, nil), *cases, 10, counts) {
 		t.Error(difference)
 	}
 	t.Logf("%d random configs, %.1f s: %s", *cases, time.Since(start).Seconds(), counts)
@@ -213,7 +202,6 @@ func (r random) decodable(counts *tally) (file, int64, bool) {
 	return f, missing, err == nil
 }
 
-// differences of cases that run at the same time.
 type differences struct {
 	mu   sync.Mutex
 	all  []string
@@ -230,4 +218,35 @@ func (d *differences) add(difference string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.all = append(d.all, difference)
+}
+
+// TestMutants breaks each variable: the comparison finds it. What no encoder writes is
+// in test/guard/evaluator, with mutants of its own.
+func TestMutants(t *testing.T) {
+	for name, m := range map[string]struct{ variable, old, new string }{
+		"another list of defaults":             {"defaults", "email", "mail"},
+		"the old text is the new one":          {"objects", "[object, oldObject]", "[object, object]"},
+		"a key planted deeper is the section":  {"sections", `\n  "embedded`, `"embedded`},
+		"a section ends where it is deeper":    {"sections", `'\n  }', 2`, `'  }', 2`},
+		"the keys are swapped":                 {"keys", "['baseline_client_scopes', 'scopes_supported']", "['scopes_supported', 'baseline_client_scopes']"},
+		"a list never ends":                    {"jsonLists", `.split('\n    ]', 2)[0]`, ``},
+		"a list ends at a bracket in a scope":  {"jsonLists", `'\n    ]', 2`, `']', 2`},
+		"entries keep their comma":             {"jsonLists", `'"[^"]*"'`, `'"[^"]*",?'`},
+		"lines of other keys are entries":      {"yamlLists", `.find('^(\n    - [^\n]*)+')`, ``},
+		"no text is read whole":                {"whole", "variables.keys.all", "false && variables.keys.all"},
+		"JSON with one scope is not read":      {"whole", `",?)+\n    `, `",?){2,}\n    `},
+		"YAML with one scope is not read":      {"whole", `\\S*)+`, `\\S*){2,}`},
+		"defaults are ignored":                 {"missing", "size(lists[1]) > 0 ?", "true ?"},
+		"YAML is ignored":                      {"missing", "each[0] + each[1]", "each[0]"},
+		"JSON is ignored":                      {"missing", "each[0] + each[1]", "each[1]"},
+		"what is supported is what is missing": {"missing", "!(scope in", "(scope in"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := evaluator.Mutant(t, m.variable, m.old, m.new)
+			const count = 5000
+			if len(compare(t, e, count, 1, &tally{})) == 0 {
+				t.Errorf("not found in %d cases", count)
+			}
+		})
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // edits change each fact once, in the newest release.
@@ -64,9 +65,7 @@ func TestEdits(t *testing.T) {
 				t.Fatalf("got %d differences, want one:\n%s", len(differences), strings.Join(differences, "\n"))
 			}
 			f, err := parse(edited, fact.file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			at := fmt.Sprintf("%s:%d", fact.file, line)
 			if len(fact.find.nodes(f)) == 0 {
 				at = f.place(fact.find.within)
@@ -120,9 +119,7 @@ func TestPlacesEdits(t *testing.T) {
 			edited := maps.Clone(files)
 			edited[edit.file] = &fstest.MapFile{Data: []byte(edit.text)}
 			differences, err := comparePlaces(edited)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if len(differences) != 1 || !strings.HasPrefix(differences[0], edit.want) {
 				t.Errorf("got %q\nwant one with %q", differences, edit.want)
 			}
@@ -130,7 +127,6 @@ func TestPlacesEdits(t *testing.T) {
 	}
 }
 
-// load reads the Go files of a release that are compared.
 func load(t *testing.T, r release.Release) fstest.MapFS {
 	t.Helper()
 	files, loaded := r.Files(t), fstest.MapFS{}
@@ -139,9 +135,7 @@ func load(t *testing.T, r release.Release) fstest.MapFS {
 			loaded[file] = &fstest.MapFile{Data: text}
 			return nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 	}
 	return loaded
 }

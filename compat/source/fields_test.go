@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // rendered is where standalone mode declares the run config that it renders.
@@ -40,16 +41,12 @@ var counterparts = map[string]struct{ file, name string }{
 	"redisTLS":             {storageConfig, "RedisTLSRunConfig"},
 }
 
-// ownField is a field that standalone mode renders.
 type ownField struct{ structure, json, kind string }
 
-// ownFields returns them in the order in which they are declared.
 func ownFields(t *testing.T) (own []ownField) {
 	t.Helper()
 	f, err := parse(os.DirFS("../.."), rendered)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, declaration := range f.syntax.Decls {
 		declaration, ok := declaration.(*ast.GenDecl)
 		if !ok {
@@ -68,7 +65,6 @@ func ownFields(t *testing.T) (own []ownField) {
 	return own
 }
 
-// name is what a field is called in JSON or YAML.
 func name(field *ast.Field, encoding string) string {
 	if field.Tag == nil {
 		return ""

@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
+	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -82,7 +85,6 @@ func comparePlaces(files fs.FS) (differences []string, err error) {
 	return differences, nil
 }
 
-// walk visits the Go files under a folder, without tests.
 func walk(files fs.FS, folder string, visit func(file string, text []byte) error) error {
 	return fs.WalkDir(files, folder, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
@@ -94,4 +96,26 @@ func walk(files fs.FS, folder string, visit func(file string, text []byte) error
 		}
 		return visit(file, text)
 	})
+}
+
+// TestChart checks that ToolHive's chart labels the Deployment of its operator with the
+// name and the version by which the plugin finds the version (internal/cluster).
+func TestChart(t *testing.T) {
+	const chart = "deploy/charts/operator/"
+	for _, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			files := r.Files(t)
+			for file, want := range map[string]string{
+				"templates/_helpers.tpl":    "app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}",
+				"templates/deployment.yaml": `{{- include "toolhive-operator.labels" . | nindent 4 }}`,
+				"Chart.yaml":                "appVersion: \"" + r.Version + "\"",
+			} {
+				text, err := fs.ReadFile(files, chart+file)
+				expect.NoError(t, err)
+				if !strings.Contains(string(text), want) {
+					t.Errorf("ToolHive %s, %s%s: there is no %s", r.Version, chart, file, want)
+				}
+			}
+		})
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // startUp are ToolHive's functions whose refusals are rules of scopegate's CRDs. What
@@ -50,7 +51,6 @@ func wasRead(name, version string) bool {
 	return false
 }
 
-// startUpFinds are a function and the constants that it reads.
 func startUpFinds(function string) map[string]find {
 	finds := map[string]find{function: body(function)}
 	if function == "validateTokenLifespans" {
@@ -96,7 +96,6 @@ func compareStartUp(compiled, files fs.FS, version string) (differences []string
 	return differences
 }
 
-// startUpText is what a find finds, in words.
 func startUpText(f *file, find find) string {
 	var text []string
 	for _, node := range find.nodes(f) {
@@ -114,18 +113,14 @@ func TestStartUpEdits(t *testing.T) {
 	files := fstest.MapFS{}
 	for _, each := range startUp {
 		text, err := fs.ReadFile(compiled, each.file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		files[each.file] = &fstest.MapFile{Data: text}
 	}
 	for _, each := range startUp {
 		for name, find := range startUpFinds(each.function) {
 			t.Run(name, func(t *testing.T) {
 				f, err := parse(files, each.file)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				source := f.source(find.nodes(f)[0])
 				edited := fstest.MapFS{}
 				for path, file := range files {

@@ -12,7 +12,6 @@ import (
 	"strings"
 )
 
-// file is a Go file of a release.
 type file struct {
 	path   string
 	text   []byte
@@ -47,12 +46,10 @@ func (f *file) place(name string) string {
 	return f.path
 }
 
-// source returns a node as it stands in the file.
 func (f *file) source(node ast.Node) string {
 	return string(f.text[f.set.Position(node.Pos()).Offset:f.set.Position(node.End()).Offset])
 }
 
-// word is a token and the line it is on.
 type word struct {
 	text string
 	line int
@@ -96,7 +93,6 @@ func (f *file) function(name string) *ast.FuncDecl {
 	return nil
 }
 
-// receiver returns the type of a method and a dot.
 func (f *file) receiver(function *ast.FuncDecl) string {
 	if function.Recv == nil {
 		return ""
@@ -106,14 +102,12 @@ func (f *file) receiver(function *ast.FuncDecl) string {
 
 // find says where in a file something stands.
 type find struct {
-	// within is the function or the type that holds it, if any.
 	within string
 	// key is what it is given to, if anything.
 	key   string
 	nodes func(f *file) []ast.Node
 }
 
-// body finds the body of a function.
 func body(function string) find {
 	return find{within: function, nodes: func(f *file) []ast.Node {
 		if declaration := f.function(function); declaration != nil {
@@ -123,7 +117,6 @@ func body(function string) find {
 	}}
 }
 
-// calls finds the calls of a function within another.
 func calls(within, called string) find {
 	return inFunction(within, func(f *file, node ast.Node) ast.Node {
 		if call, ok := node.(*ast.CallExpr); ok && f.source(call.Fun) == called {
@@ -181,7 +174,6 @@ func inFunction(within string, match func(*file, ast.Node) ast.Node) find {
 	}}
 }
 
-// value finds the value of a constant or a variable of the package.
 func value(name string) find {
 	return find{nodes: func(f *file) (found []ast.Node) {
 		for _, declaration := range f.syntax.Decls {
@@ -201,7 +193,6 @@ func value(name string) find {
 	}}
 }
 
-// imported finds the import of a package that a file knows under a name.
 func imported(name string) find {
 	return find{nodes: func(f *file) []ast.Node {
 		for _, spec := range f.syntax.Imports {
@@ -215,7 +206,6 @@ func imported(name string) find {
 	}}
 }
 
-// field finds a field of a struct: its name, type and tag.
 func field(structure, name string) find {
 	return find{within: structure, nodes: func(f *file) []ast.Node {
 		for _, field := range f.fields(structure) {
@@ -227,7 +217,6 @@ func field(structure, name string) find {
 	}}
 }
 
-// fields returns the fields of a struct.
 func (f *file) fields(structure string) []*ast.Field {
 	if structure, ok := f.declared(structure).(*ast.StructType); ok {
 		return structure.Fields.List
@@ -235,7 +224,6 @@ func (f *file) fields(structure string) []*ast.Field {
 	return nil
 }
 
-// declared returns what a type is declared as.
 func (f *file) declared(name string) (found ast.Expr) {
 	ast.Inspect(f.syntax, func(node ast.Node) bool {
 		if spec, ok := node.(*ast.TypeSpec); ok && spec.Name.Name == name {

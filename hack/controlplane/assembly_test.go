@@ -12,16 +12,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 var discarded = log.New(io.Discard, "", 0)
 
-// fakeBuilder writes what it would build.
 type fakeBuilder struct {
 	planned, built []string
-	// fails is the binary that it can't build.
-	fails string
+	fails          string
 }
 
 func (f *fakeBuilder) plan(_ context.Context, binaries []binary) error {
@@ -39,19 +37,13 @@ func (f *fakeBuilder) build(_ context.Context, b binary, path string) error {
 	return os.WriteFile(path, []byte(b.name+" as built"), 0o600)
 }
 
-// contents are the files of a folder.
 func contents(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	all := map[string]string{}
 	for _, entry := range entries {
-		text, err := os.ReadFile(filepath.Join(folder, entry.Name())) //nolint:gosec // The test's own file.
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := expect.ReadFile(t, filepath.Join(folder, entry.Name()))
 		if name, ok := strings.CutSuffix(entry.Name(), ".released"); ok {
 			all[name] += ", with where it is from"
 			continue
@@ -59,7 +51,7 @@ func contents(t *testing.T, folder string) map[string]string {
 		if !isExecutable(filepath.Join(folder, entry.Name())) {
 			t.Errorf("%s can't be executed", entry.Name())
 		}
-		all[entry.Name()] = string(text) + all[entry.Name()]
+		all[entry.Name()] = text + all[entry.Name()]
 	}
 	return all
 }
@@ -116,19 +108,11 @@ func TestAssembly(t *testing.T) {
 			}
 			// What is there is not provided again.
 			for range 2 {
-				if err := a.run(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(test.want, contents(t, a.folder)); diff != "" {
-					t.Errorf("the folder (-want +got):\n%s", diff)
-				}
-				if diff := cmp.Diff(test.built, fake.built); diff != "" {
-					t.Errorf("built (-want +got):\n%s", diff)
-				}
+				expect.NoError(t, a.run(t.Context()))
+				expect.Equal(t, "the folder", test.want, contents(t, a.folder))
+				expect.Equal(t, "built", test.built, fake.built)
 			}
-			if diff := cmp.Diff(test.built, fake.planned); diff != "" {
-				t.Errorf("planned (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "planned", test.built, fake.planned)
 			if !strings.Contains(said.String(), test.message) {
 				t.Errorf("it says %q, want %q in it", said.String(), test.message)
 			}
@@ -141,16 +125,10 @@ func TestFromSourceReplacesReleased(t *testing.T) {
 	t.Parallel()
 	a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: &fakeBuilder{}, log: discarded}
 	a.releases = serve(t, release(t))
-	if err := a.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, a.run(t.Context()))
 	a.releases = nil
-	if err := a.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"}, contents(t, a.folder)); diff != "" {
-		t.Errorf("the folder (-want +got):\n%s", diff)
-	}
+	expect.NoError(t, a.run(t.Context()))
+	expect.Equal(t, "the folder", map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"}, contents(t, a.folder))
 }
 
 // TestFailedBuild holds that what is complete stays, and nothing else does.
@@ -162,16 +140,10 @@ func TestFailedBuild(t *testing.T) {
 	if err := a.run(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if diff := cmp.Diff(map[string]string{"etcd": "etcd as built"}, contents(t, a.folder)); diff != "" {
-		t.Errorf("the folder (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "the folder", map[string]string{"etcd": "etcd as built"}, contents(t, a.folder))
 	fake.fails = ""
-	if err := a.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"etcd", "kubectl"}, fake.built); diff != "" {
-		t.Errorf("built (-want +got):\n%s", diff)
-	}
+	expect.NoError(t, a.run(t.Context()))
+	expect.Equal(t, "built", []string{"etcd", "kubectl"}, fake.built)
 }
 
 // TestInterrupted holds that nothing is built after a signal.
@@ -190,7 +162,5 @@ func TestInterrupted(t *testing.T) {
 	if len(fake.built) > 0 {
 		t.Errorf("built %v", fake.built)
 	}
-	if diff := cmp.Diff(map[string]string{}, contents(t, a.folder)); diff != "" {
-		t.Errorf("the folder (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "the folder", map[string]string{}, contents(t, a.folder))
 }

@@ -6,8 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // fixtureModule is a module with a program that needs nothing, and that no build
@@ -16,9 +20,7 @@ func fixtureModule(t *testing.T, source string) string {
 	t.Helper()
 	folder := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module example.com/fixture\n\ngo 1.26.0\n", "main.go": source + " // " + folder} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
 	}
 	return folder
 }
@@ -28,9 +30,7 @@ func TestBuild(t *testing.T) {
 	var said bytes.Buffer
 	b := &builder{module: fixtureModule(t, `package main; func main() { println("built") }`), log: log.New(&said, "", 0)}
 	fixture := binary{name: "fixture", version: "v1.2.3", pkg: ".", modfile: "go.mod"}
-	if err := b.plan(t.Context(), []binary{fixture}); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, b.plan(t.Context(), []binary{fixture}))
 	path := filepath.Join(t.TempDir(), "fixture")
 	if err := b.build(t.Context(), fixture, path); err != nil {
 		t.Fatalf("%v\n%s", err, &said)
@@ -39,11 +39,7 @@ func TestBuild(t *testing.T) {
 	if err != nil || string(got) != "built\n" {
 		t.Errorf("it prints %q, %v", got, err)
 	}
-	for _, want := range []string{"building fixture v1.2.3, 1 of 1: ", "fixture v1.2.3 was built from source in "} {
-		if !strings.Contains(said.String(), want) {
-			t.Errorf("it says %q, want %q in it", said.String(), want)
-		}
-	}
+	expect.Contains(t, said.String(), "building fixture v1.2.3, 1 of 1: ", "fixture v1.2.3 was built from source in ")
 	if b.progress.packages == 0 || b.progress.compiled != b.progress.packages || b.progress.done != 1 {
 		t.Errorf("%d of %d packages, %d binaries; want all", b.progress.compiled, b.progress.packages, b.progress.done)
 	}
@@ -64,5 +60,94 @@ func TestLdflags(t *testing.T) {
 	const want = "-s -w -X k8s.io/component-base/version.gitVersion=v1.35.4 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35"
 	if got := ldflags("v1.35.4"); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+const repositoryPins = "../../" + pins
+
+func TestReadPins(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		minor, modfile, kubernetes string
+		key                        string
+	}{
+		"the default":         {"", "go.mod", "v1.37.", `^v1\.37\.\d+-[0-9a-f]{12}$`},
+		"the default by name": {"1.37", "go.mod", "v1.37.", `^v1\.37\.\d+-[0-9a-f]{12}$`},
+		"1.36":                {"1.36", "1.36.mod", "v1.36.", `^v1\.36\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+		"1.35":                {"1.35", "1.35.mod", "v1.35.", `^v1\.35\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+		"1.34":                {"1.34", "1.34.mod", "v1.34.", `^v1\.34\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+		"1.33":                {"1.33", "1.33.mod", "v1.33.", `^v1\.33\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := readPins(t.Context(), repositoryPins, test.minor)
+			expect.NoError(t, err)
+			if !regexp.MustCompile(test.key).MatchString(got.key) {
+				t.Errorf("the key is %s, want %s", got.key, test.key)
+			}
+			var names []string
+			for _, b := range got.binaries {
+				names = append(names, b.name)
+				modfile, version := test.modfile, test.kubernetes
+				if b.name == "etcd" {
+					modfile, version = "go.mod", "v3."
+				}
+				if b.modfile != modfile || !strings.HasPrefix(b.version, version) {
+					t.Errorf("%s is %s of %s, want %s of %s", b.name, b.version, b.modfile, version, modfile)
+				}
+			}
+			expect.Equal(t, "binaries", []string{"etcd", "kubectl", "kube-apiserver", "kube-controller-manager"}, names)
+		})
+	}
+}
+
+func TestReadPinsOfAnUnknownMinor(t *testing.T) {
+	t.Parallel()
+	_, err := readPins(t.Context(), repositoryPins, "1.32")
+	const want = `KUBERNETES is "1.32"; choose one of 1.33, 1.34, 1.35, 1.36, 1.37`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		progress progress
+		want     string
+	}{
+		"nothing is compiled yet": {
+			progress{packages: 3000, binaries: 4},
+			"1 of 4: about 8 minutes are left for all of them",
+		},
+		"a machine that takes twice as long": {
+			progress{packages: 3000, compiled: 1500, binaries: 4, done: 2, spent: 2 * 1500 * perPackage},
+			"3 of 4: about 8 minutes are left for all of them",
+		},
+		"too few packages tell how fast it is": {
+			progress{packages: 3000, compiled: enough - 1, binaries: 4, spent: time.Hour},
+			"1 of 4: about 8 minutes are left for all of them",
+		},
+		"a minute": {
+			progress{packages: 300, binaries: 1},
+			"1 of 1: about a minute is left",
+		},
+		"all packages are in the build cache": {
+			progress{packages: 1, binaries: 1},
+			"1 of 1: less than a minute is left",
+		},
+		"more packages than were counted": {
+			progress{packages: 200, compiled: 210, binaries: 1, spent: time.Minute},
+			"1 of 1: less than a minute is left",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := test.progress.String(); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }

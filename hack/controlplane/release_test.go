@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // The paths below the addresses of what is released.
@@ -29,7 +31,6 @@ var (
 	etcdBinary    = binary{name: "etcd", version: "v3.7.3"}
 )
 
-// published is what a server has, by path. It answers other paths with 404.
 type published map[string][]byte
 
 func (p published) ServeHTTP(w http.ResponseWriter, request *http.Request) {
@@ -46,26 +47,19 @@ func sumOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// archive is a .tar.gz with a file and others around it.
 func archive(t *testing.T, name, content string) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
 	zipped := gzip.NewWriter(&buffer)
 	entries := tar.NewWriter(zipped)
 	for _, entry := range [][2]string{{"README.md", "read me"}, {name, content}, {"etcdctl", "another"}} {
-		if err := entries.WriteHeader(&tar.Header{Name: entry[0], Size: int64(len(entry[1])), Mode: 0o755}); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, entries.WriteHeader(&tar.Header{Name: entry[0], Size: int64(len(entry[1])), Mode: 0o755}))
 		if _, err := entries.Write([]byte(entry[1])); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := entries.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := zipped.Close(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, entries.Close())
+	expect.NoError(t, zipped.Close())
 	return buffer.Bytes()
 }
 
@@ -81,7 +75,6 @@ func release(t *testing.T) published {
 	}
 }
 
-// serve starts a server with a certificate, and returns releases that take from it.
 func serve(t *testing.T, handler http.Handler) *releases {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -105,8 +98,7 @@ func TestDownload(t *testing.T) {
 		platform string
 		// want is the content, or part of the error.
 		want, wantErr string
-		// from is part of where it says that it is from.
-		from string
+		from          string
 	}{
 		"a binary": {
 			binary: kubectlBinary, want: "kubectl as released",
@@ -183,14 +175,10 @@ func TestDownload(t *testing.T) {
 			path := filepath.Join(t.TempDir(), test.binary.name)
 			from, err := r.download(t.Context(), test.binary, path)
 			if test.wantErr != "" {
-				if err == nil || !strings.Contains(err.Error(), test.wantErr) {
-					t.Fatalf("got %v, want an error with %s", err, test.wantErr)
-				}
+				expect.Error(t, err, test.wantErr)
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if got, err := os.ReadFile(path); err != nil || string(got) != test.want { //nolint:gosec // The test's own file.
 				t.Errorf("got %q, %v, want %q", got, err, test.want)
 			}
@@ -206,9 +194,8 @@ func TestConnection(t *testing.T) {
 	t.Parallel()
 	silent := func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }
 	tests := map[string]struct {
-		serve   http.HandlerFunc
-		wantErr string
-		// requests is how many the server gets for two binaries.
+		serve    http.HandlerFunc
+		wantErr  string
 		requests int
 	}{
 		"it is cut": {func(w http.ResponseWriter, request *http.Request) {
@@ -244,9 +231,8 @@ func TestConnection(t *testing.T) {
 			}))
 			r.patience = time.Second
 			for range 2 {
-				if _, err := r.download(t.Context(), kubectlBinary, filepath.Join(t.TempDir(), "kubectl")); err == nil || !strings.Contains(err.Error(), test.wantErr) {
-					t.Fatalf("got %v, want an error with %s", err, test.wantErr)
-				}
+				_, err := r.download(t.Context(), kubectlBinary, filepath.Join(t.TempDir(), "kubectl"))
+				expect.Error(t, err, test.wantErr)
 			}
 			if got := int(requests.Load()); got != test.requests {
 				t.Errorf("the server got %d requests, want %d", got, test.requests)
@@ -284,14 +270,11 @@ func TestAddresses(t *testing.T) {
 	t.Chdir("../..")
 	t.Setenv("SCOPEGATE_KUBERNETES_RELEASES", "https://mirror.example.com/kubernetes/")
 	r, err := newReleases("linux/amd64")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	if want := "https://mirror.example.com/kubernetes"; r.kubernetes != want {
 		t.Errorf("the address is %s, want %s", r.kubernetes, want)
 	}
 	t.Setenv("SCOPEGATE_ETCD_RELEASES", "http://mirror.example.com/etcd")
-	if _, err := newReleases("linux/amd64"); err == nil || !strings.Contains(err.Error(), "SCOPEGATE_ETCD_RELEASES") {
-		t.Errorf("got %v, want that the address has to be https", err)
-	}
+	_, err = newReleases("linux/amd64")
+	expect.Error(t, err, "SCOPEGATE_ETCD_RELEASES")
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr/funcr"
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +14,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controller"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -22,7 +22,6 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// written is an object's writer, with the log lines and events that it reports.
 type written struct {
 	t        *testing.T
 	write    controller.Write
@@ -56,10 +55,8 @@ func (w *written) reported() (logged, recorded []string) {
 
 func (w *written) live(object client.Object) *v1beta1.MCPServer {
 	w.t.Helper()
-	live := &v1beta1.MCPServer{}
-	if err := cluster.Client.Get(w.t.Context(), client.ObjectKeyFromObject(object), live); err != nil {
-		w.t.Fatal(err)
-	}
+	live := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	cluster.Get(w.t, live)
 	return live
 }
 
@@ -85,9 +82,7 @@ func TestOneTransitionIsReportedOnce(t *testing.T) {
 		"somebody else's write is not seen yet": {func(w *written, stale *v1beta1.MCPServer) {
 			edited := stale.DeepCopy()
 			edited.Labels = map[string]string{"edited": "true"}
-			if err := cluster.Client.Update(t.Context(), edited); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Update(t.Context(), edited))
 			w.as(stale, "False", unsupported)
 			if edited.ResourceVersion != w.live(stale).ResourceVersion {
 				t.Error("the stale decision was written")
@@ -95,14 +90,10 @@ func TestOneTransitionIsReportedOnce(t *testing.T) {
 			w.as(edited, "False", unsupported)
 		}, []string{unsupported}},
 		"a namesake took its place": {func(w *written, stale *v1beta1.MCPServer) {
-			if err := cluster.Client.Delete(t.Context(), stale.DeepCopy()); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Delete(t, stale.DeepCopy())
 			w.as(stale, "False", unsupported)
 			namesake := testenv.Server(stale.Namespace, stale.Name, testenv.AuthServerRef("shared"))
-			if err := cluster.Client.Create(t.Context(), namesake); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Create(t, namesake)
 			w.as(stale, "False", unsupported)
 			w.as(namesake, "False", unsupported)
 		}, []string{unsupported}},
@@ -113,18 +104,12 @@ func TestOneTransitionIsReportedOnce(t *testing.T) {
 				recorder := events.NewFakeRecorder(10)
 				w := &written{t: t, write: write(cluster.Client, recorder), recorder: recorder}
 				server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
-				if err := cluster.Client.Create(t.Context(), server); err != nil {
-					t.Fatal(err)
-				}
+				cluster.Create(t, server)
 				w.as(server, "True", "BaselineScopesSupported")
 				tc.run(w, w.live(server))
 				logged, recorded := w.reported()
-				if diff := cmp.Diff(tc.want, logged); diff != "" {
-					t.Errorf("lines of the log (-want +got):\n%s", diff)
-				}
-				if diff := cmp.Diff(tc.want, recorded); diff != "" {
-					t.Errorf("events (-want +got):\n%s", diff)
-				}
+				expect.Equal(t, "lines of the log", tc.want, logged)
+				expect.Equal(t, "events", tc.want, recorded)
 			})
 		}
 	}
@@ -140,15 +125,11 @@ func TestOneReasonIsReportedOnce(t *testing.T) {
 	for name, conditions := range map[string][]metav1.Condition{"why first": {why, held, stalled}, "held first": {held, stalled, why}} {
 		t.Run(name, func(t *testing.T) {
 			object := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
-			if err := cluster.Client.Create(t.Context(), object); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Create(t, object)
 			recorder := events.NewFakeRecorder(10)
 			logged := 0
 			logger := funcr.New(func(string, string) { logged++ }, funcr.Options{})
-			if err := controller.StandaloneWrite(cluster.Client, recorder)(log.IntoContext(t.Context(), logger), object, conditions); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, controller.StandaloneWrite(cluster.Client, recorder)(log.IntoContext(t.Context(), logger), object, conditions))
 			if logged != 2 || len(recorder.Events) != 1 {
 				t.Fatalf("%d lines of the log, %d events; want 2, 1", logged, len(recorder.Events))
 			}

@@ -8,22 +8,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestStopEndsWatches checks that kube-apiserver does not wait for open watches.
 func TestStopEndsWatches(t *testing.T) {
 	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	admin, err := client.NewWithWatch(plane.Config, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	watch, err := admin.Watch(t.Context(), &corev1.ConfigMapList{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	go func() {
 		for range watch.ResultChan() {
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // FuzzLint lints arbitrary text. The linter must not panic, must place every
@@ -29,23 +29,16 @@ func FuzzLint(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	files, err := filepath.Glob(testdata + "/*/*/reject-*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
+	expect.NoError(f, err)
 	for i, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // A file of the corpus.
-		if err != nil {
-			f.Fatal(err)
-		}
+		text := expect.ReadFile(f, file)
 		if i%10 == 0 {
-			f.Add(text)
+			f.Add([]byte(text))
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: text}}, lint.Options{Guard: len(text)%2 == 0, Old: []lint.Source{{Name: "old", Text: text}}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		// YAML also ends a line at a lone carriage return and at three Unicode
 		// characters.
 		lines := 1

@@ -3,19 +3,18 @@ package lint_test
 import (
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const testdata = "../../test/testdata"
@@ -23,18 +22,12 @@ const testdata = "../../test/testdata"
 // TestCorpus lints every case of the corpus in both versions. The causes must
 // equal those of the API server, and the rule must be that of the folder.
 func TestCorpus(t *testing.T) {
-	cases, err := corpus.Load(os.DirFS(testdata))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cases := corpus.Cases(t, testdata)
 	for _, c := range cases {
-		text, err := os.ReadFile(path.Join(testdata, c.Path))
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := expect.ReadFile(t, path.Join(testdata, c.Path))
 		for _, version := range []string{"v1alpha1", "v1beta1"} {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
-				found := lintOne(t, strings.Replace(string(text), "v1beta1", version, 1), lint.Options{})
+				found := lintOne(t, strings.Replace(text, "v1beta1", version, 1), lint.Options{})
 				var causes []metav1.StatusCause
 				rules := map[string]bool{}
 				for _, finding := range found.Findings {
@@ -44,9 +37,7 @@ func TestCorpus(t *testing.T) {
 					}
 				}
 				corpus.Sort(causes)
-				if diff := cmp.Diff(c.Causes, causes); diff != "" {
-					t.Errorf("causes (-want +got):\n%s", diff)
-				}
+				expect.Equal(t, "causes", c.Causes, causes)
 				if want := "rule/" + c.Rule; !c.Accept && !rules[want] {
 					t.Errorf("want a finding of %s, got %v", want, slices.Sorted(maps.Keys(rules)))
 				}
@@ -59,9 +50,7 @@ func TestCorpus(t *testing.T) {
 // path, has an ID by its message, and no ID is left over.
 func TestRules(t *testing.T) {
 	schemas, err := corpus.Schemas()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	ids := map[string]string{}
 	for id, message := range lint.StaticRules {
 		ids[message] = id
@@ -93,14 +82,10 @@ func TestRules(t *testing.T) {
 	// allOf would have no ID.
 	written := 0
 	files, err := fs.Glob(config.Files, "crd/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, file := range files {
 		text, err := config.Files.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		written += strings.Count(string(text), " rule: ")
 	}
 	if written != 2*rules || rules == 0 {
@@ -110,12 +95,9 @@ func TestRules(t *testing.T) {
 
 // TestDocumented compares docs/lint.md with the rules.
 func TestDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../docs/lint.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := expect.ReadFile(t, "../../docs/lint.md")
 	for _, rule := range lint.Rules() {
-		if static := strings.HasPrefix(rule.ID, "rule/"); !static && !strings.Contains(string(page), "| `"+rule.ID+"` | "+string(rule.Severity)+" | "+rule.About+" |\n") {
+		if static := strings.HasPrefix(rule.ID, "rule/"); !static && !strings.Contains(page, "| `"+rule.ID+"` | "+string(rule.Severity)+" | "+rule.About+" |\n") {
 			t.Errorf("docs/lint.md lacks the line:\n| `%s` | %s | %s |", rule.ID, rule.Severity, rule.About)
 		}
 	}
@@ -124,9 +106,7 @@ func TestDocumented(t *testing.T) {
 func lintOne(t *testing.T, text string, options lint.Options) lint.Report {
 	t.Helper()
 	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return found
 }
 
@@ -160,7 +140,6 @@ func serverText(refs string) string {
 	return "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata: {name: web}\nspec:\n  image: a\n" + refs + "---\n"
 }
 
-// TestAcrossObjects checks findings that depend on several objects.
 func TestAcrossObjects(t *testing.T) {
 	supportedText := strings.Replace(configText, "issuer:", "scopesSupported: [openid, admin]\n    issuer:", 1)
 	const (
@@ -199,9 +178,7 @@ func TestAcrossObjects(t *testing.T) {
 		"the last counts":      {strings.Replace(configText, ", admin", "", 1) + configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:13:18 object/duplicate", "f:18:36 baseline/not-supported"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, places(lintOne(t, c.text, c.options))); diff != "" {
-				t.Errorf("findings (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "findings", c.want, places(lintOne(t, c.text, c.options)))
 		})
 	}
 }
@@ -217,7 +194,6 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestOld validates edits of objects that were stored before the rules existed.
 func TestOld(t *testing.T) {
 	virtual := `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: VirtualMCPServer
@@ -251,9 +227,7 @@ spec:
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := lintOne(t, strings.Replace(virtual, c.from, c.to, 1), lint.Options{Old: []lint.Source{{Name: "old", Text: []byte(c.old)}}})
-			if diff := cmp.Diff(c.want, places(found)); diff != "" {
-				t.Errorf("findings (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "findings", c.want, places(found))
 		})
 	}
 }

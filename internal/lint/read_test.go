@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // bad has a finding at line 7, column 3.
@@ -28,13 +29,10 @@ func item(text string) string {
 	return "- " + strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\n  "), "  ")
 }
 
-// lintText returns the places and rules of a text's findings.
 func lintText(t *testing.T, text string) []string {
 	t.Helper()
 	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, lint.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return places(found)
 }
 
@@ -46,7 +44,6 @@ func places(found lint.Report) []string {
 	return places
 }
 
-// TestInputForms lints the same object in every form of input.
 func TestInputForms(t *testing.T) {
 	unknown := func(line, column int) string { return fmt.Sprintf("f:%d:%d schema/unknown-field", line, column) }
 	for name, c := range map[string]struct {
@@ -133,25 +130,19 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
-// tree writes files into a new folder. A text that starts with -> is the target
-// of a link.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()
 	for name, text := range files {
 		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
 		var err error
 		if target, isLink := strings.CutPrefix(text, "->"); isLink {
 			err = os.Symlink(target, file)
 		} else {
 			err = os.WriteFile(file, []byte(text), 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 	}
 	return folder
 }
@@ -179,16 +170,12 @@ func TestRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sources, err := lint.Read(c.paths, c.recursive, strings.NewReader("in"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			var got []string
 			for _, source := range sources {
 				got = append(got, strings.TrimPrefix(source.Name, folder+"/")+"="+string(source.Text))
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("sources (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "sources", c.want, got)
 		})
 	}
 	if _, err := lint.Read([]string{filepath.Join(folder, "missing.yaml")}, false, nil); err == nil {

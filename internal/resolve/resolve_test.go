@@ -10,6 +10,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -26,7 +27,6 @@ func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.Configs {
 	}
 }
 
-// shape is the part of a pair that the tests compare.
 type shape struct {
 	State   resolve.State
 	Config  string
@@ -87,9 +87,7 @@ func TestByReference(t *testing.T) {
 			proxy, _ := resolve.ConsumerOf(testenv.Proxy(namespace, "web", tc.refs))
 			for _, consumer := range []resolve.Consumer{server, proxy} {
 				pair, err := resolve.Resolve(consumer, all)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				if diff := cmp.Diff(tc.want, shapeOf(pair)); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", consumer, diff)
 				}
@@ -123,12 +121,8 @@ func TestInline(t *testing.T) {
 			virtual.Spec.IncomingAuth = tc.auth
 			consumer, _ := resolve.ConsumerOf(virtual)
 			pair, err := resolve.Resolve(consumer, configs())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want, shapeOf(pair)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			expect.NoError(t, err)
+			expect.Equal(t, "", tc.want, shapeOf(pair))
 		})
 	}
 }

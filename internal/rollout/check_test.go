@@ -4,33 +4,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const namespace = "ns"
-
-// pairOf resolves a consumer with one config, which may be nil.
-func pairOf(t testing.TB, object any, config *v1beta1.MCPExternalAuthConfig) resolve.Pair {
-	t.Helper()
-	consumer, _ := resolve.ConsumerOf(object)
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		if config == nil || config.Name != name {
-			return nil, nil
-		}
-		return config, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
-}
 
 // TestHolds covers every reason to hold a rollout.
 func TestHolds(t *testing.T) {
@@ -101,7 +86,7 @@ func TestHolds(t *testing.T) {
 		}), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = nil }), false, "RunConfigTooLarge", false, "shorten its lists of scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, hold := rollout.Check(pairOf(t, tc.object, tc.config), !tc.oidcMissing)
+			_, hold := rollout.Check(testenv.Pair(tc.object, tc.config), !tc.oidcMissing)
 			if hold == nil {
 				t.Fatal("not held")
 			}
@@ -123,14 +108,12 @@ func TestDefaultsAreNotSet(t *testing.T) {
 	config.Spec.EmbeddedAuthServer.CIMD = &v1alpha1.CIMDConfig{Enabled: false}
 	config.Spec.EmbeddedAuthServer.Storage = &v1alpha1.AuthServerStorageConfig{Type: "memory"}
 	config.Spec.EmbeddedAuthServer.DelegateClients = []v1alpha1.OpaqueObject{}
-	checked, hold := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config), true)
+	checked, hold := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config), true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
-	bare, _ := rollout.Check(pairOf(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
-	if diff := cmp.Diff(bare.RunConfig(), checked.RunConfig()); diff != "" {
-		t.Errorf("defaults change the run config (-without +with):\n%s", diff)
-	}
+	bare, _ := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
+	expect.Equal(t, "defaults change the run config", bare.RunConfig(), checked.RunConfig())
 }
 
 func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
@@ -138,7 +121,7 @@ func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
 	second := *config.UpstreamProviders[0].DeepCopy()
 	second.Name = "second"
 	config.UpstreamProviders = append(config.UpstreamProviders, second)
-	if _, hold := rollout.Check(pairOf(t, testenv.Virtual(namespace, "v", config), nil), true); hold != nil {
+	if _, hold := rollout.Check(testenv.Pair(testenv.Virtual(namespace, "v", config)), true); hold != nil {
 		t.Errorf("held for %s: %s", hold.Reason, hold.Message)
 	}
 }
@@ -147,11 +130,98 @@ func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
 func TestEveryMessageFitsIntoACondition(t *testing.T) {
 	server := testenv.Server(namespace, strings.Repeat("n", 253), testenv.AuthServerRef("shared"))
 	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)
-	pair := pairOf(t, server, testenv.Config(namespace, "shared"))
+	pair := testenv.Pair(server, testenv.Config(namespace, "shared"))
 	_, hold := rollout.Check(pair, true)
 	for _, condition := range status.Held(pair, hold.Reason, hold.Message, hold.Stalled) {
 		if len(condition.Message) > 2048 {
 			t.Errorf("%s has %d bytes", condition.Type, len(condition.Message))
 		}
+	}
+}
+
+func TestChildName(t *testing.T) {
+	seen := map[string]string{}
+	for _, kind := range []string{resolve.KindMCPServer, resolve.KindMCPRemoteProxy, resolve.KindVirtualMCPServer} {
+		for _, name := range []string{
+			"web", "web.1", "web-1", "1web", "0", "a.b.c", strings.Repeat("a", 253), strings.Repeat("a", 252) + "b",
+			strings.Repeat("a.", 126) + "a", strings.Repeat("a", 39) + ".b",
+		} {
+			got := rollout.ChildName(resolve.Consumer{Kind: kind, Namespace: "ns", Name: name})
+			// The strictest rule for the names of Services and labels.
+			if errs := validation.IsDNS1035Label(got); len(errs) > 0 {
+				t.Errorf("%s %q gives %q: %v", kind, name, got, errs)
+			}
+			if other, ok := seen[got]; ok {
+				t.Errorf("%s %q and %s have the same child %q", kind, name, other, got)
+			}
+			seen[got] = kind + " " + name
+		}
+	}
+}
+
+// TestUnsupportedFields sets each field that is not rendered, and expects a hold
+// that names it.
+func TestUnsupportedFields(t *testing.T) {
+	opaque := &v1alpha1.OpaqueObject{Raw: []byte(`{"a":1}`)}
+	params := map[string]string{"resource": "https://api.example.com"}
+	clients := int32(0)
+	type config = v1alpha1.EmbeddedAuthServerConfig
+	oidc := func(change func(*v1alpha1.OIDCUpstreamConfig)) func(*config) {
+		return func(c *config) { change(c.UpstreamProviders[0].OIDCConfig) }
+	}
+	oauth2 := func(change func(*v1alpha1.OAuth2UpstreamConfig)) func(*config) {
+		return func(c *config) {
+			provider := &c.UpstreamProviders[0]
+			provider.Type, provider.OIDCConfig, provider.OAuth2Config = v1alpha1.UpstreamProviderTypeOAuth2, nil, &v1alpha1.OAuth2UpstreamConfig{
+				AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token", ClientID: "scopegate",
+			}
+			change(provider.OAuth2Config)
+		}
+	}
+	name := testenv.AuthServer().UpstreamProviders[0].Name
+	for field, set := range map[string]func(*config){
+		"spiffeTrustDomains":    func(c *config) { c.SPIFFETrustDomains = []v1alpha1.OpaqueObject{*opaque} },
+		"inboundGrants":         func(c *config) { c.InboundGrants = opaque },
+		"delegateClients":       func(c *config) { c.DelegateClients = []v1alpha1.OpaqueObject{*opaque} },
+		"trustedIssuers":        func(c *config) { c.TrustedIssuers = []v1alpha1.OpaqueObject{*opaque} },
+		"registrationRateLimit": func(c *config) { c.RegistrationRateLimit = opaque },
+		"tlsListener":           func(c *config) { c.TLSListener = opaque },
+		"storage.maxDCRClients": func(c *config) { c.Storage = &v1alpha1.AuthServerStorageConfig{MaxDCRClients: &clients} },
+		"upstreamProviders[" + name + "].oidcConfig.dcrConfig":               oidc(func(c *v1alpha1.OIDCUpstreamConfig) { c.DCRConfig = &v1alpha1.OpaqueObject{} }),
+		"upstreamProviders[" + name + "].oidcConfig.additionalTokenParams":   oidc(func(c *v1alpha1.OIDCUpstreamConfig) { c.AdditionalTokenParams = params }),
+		"upstreamProviders[" + name + "].oidcConfig.omitScopeOnRefresh":      oidc(func(c *v1alpha1.OIDCUpstreamConfig) { c.OmitScopeOnRefresh = true }),
+		"upstreamProviders[" + name + "].oauth2Config.dcrConfig":             oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.DCRConfig = opaque }),
+		"upstreamProviders[" + name + "].oauth2Config.additionalTokenParams": oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.AdditionalTokenParams = params }),
+		"upstreamProviders[" + name + "].oauth2Config.omitScopeOnRefresh":    oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.OmitScopeOnRefresh = true }),
+		"upstreamProviders[" + name + "].oauth2Config.tokenEndpointAuthMethod": oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) {
+			c.TokenEndpointAuthMethod = "client_secret_basic"
+		}),
+	} {
+		t.Run(field, func(t *testing.T) {
+			shared := testenv.Config(namespace, "shared", "openid")
+			set(shared.Spec.EmbeddedAuthServer)
+			_, hold := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared), true)
+			want := `spec.embeddedAuthServer of MCPExternalAuthConfig "shared" sets ` + field +
+				`, which scopegate does not render: remove it, or let ToolHive's operator run MCPServer "web"`
+			if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
+				t.Errorf("got %+v, want %s", hold, want)
+			}
+		})
+	}
+}
+
+// TestUpstreamFilterIsUnsupported does the same for the only such field outside
+// of the config.
+func TestUpstreamFilterIsUnsupported(t *testing.T) {
+	server := testenv.Virtual(namespace, "office", testenv.AuthServer("openid"))
+	server.Spec.AuthServerUpstreamFilter = &v1alpha1.OpaqueObject{}
+	if _, hold := rollout.Check(testenv.Pair(server), true); hold != nil {
+		t.Errorf("an empty filter holds: %+v", hold)
+	}
+	server.Spec.AuthServerUpstreamFilter.Raw = []byte(`{"rules":[{"groups":["a"],"upstreamProviders":["b"]}]}`)
+	_, hold := rollout.Check(testenv.Pair(server), true)
+	want := `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it`
+	if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
+		t.Errorf("got %+v, want %s", hold, want)
 	}
 }

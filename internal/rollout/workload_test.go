@@ -1,20 +1,24 @@
 package rollout
 
 import (
+	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -71,9 +75,7 @@ func checked(t *testing.T, config *v1alpha1.EmbeddedAuthServerConfig) Checked {
 		OIDC: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com"},
 	}
 	pair, err := resolve.Resolve(consumer, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	checked, hold := Check(pair, true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
@@ -95,40 +97,13 @@ func TestNoRenderDrift(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checked := checked(t, config)
 			for kind, object := range map[string]any{
-				"deployment": checked.deployment("authserver:golden"), "service": checked.service(), "runconfig": indented(t, checked.RunConfig()),
+				"deployment": checked.deployment("authserver:golden"), "service": checked.service(), "runconfig": json.RawMessage(checked.RunConfig()),
 			} {
 				text, err := yaml.Marshal(object)
-				if err != nil {
-					t.Fatal(err)
-				}
-				golden(t, filepath.Join("testdata", name+"-"+kind+".yaml"), text)
+				expect.NoError(t, err)
+				expect.Golden(t, *update, filepath.Join("testdata", name+"-"+kind+".yaml"), string(text))
 			}
 		})
-	}
-}
-
-func indented(t *testing.T, runConfig string) any {
-	t.Helper()
-	var content any
-	if err := yaml.Unmarshal([]byte(runConfig), &content); err != nil {
-		t.Fatal(err)
-	}
-	return content
-}
-
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file) //nolint:gosec // A golden file.
-	if err != nil {
-		t.Fatalf("%v; run with -update to write it", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-golden +rendered):\n%s", file, diff)
 	}
 }
 
@@ -136,9 +111,7 @@ func golden(t *testing.T, file string, got []byte) {
 // Security Standards, with the API server's own evaluator.
 func TestRestricted(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	template := checked(t, everything()).deployment("authserver:golden").Spec.Template
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	evaluate := func(meta metav1.ObjectMeta, spec corev1.PodSpec) policy.AggregateCheckResult {
@@ -154,5 +127,88 @@ func TestRestricted(t *testing.T) {
 	}
 	if token := template.Spec.AutomountServiceAccountToken; token == nil || *token {
 		t.Error("the pod has the token of a service account")
+	}
+}
+
+// TestValidate checks which field the error names. compat/equivalence checks that
+// validate agrees with ToolHive itself; these are the cases that it found.
+func TestValidate(t *testing.T) {
+	const resourceURL = "https://mcp.example.com"
+	redis := func(change func(*v1alpha1.RedisStorageConfig)) func(*v1alpha1.EmbeddedAuthServerConfig) {
+		return func(config *v1alpha1.EmbeddedAuthServerConfig) {
+			storage := &v1alpha1.RedisStorageConfig{
+				SentinelConfig: &v1alpha1.RedisSentinelConfig{MasterName: "main", SentinelAddrs: []string{"sentinel:26379"}},
+				ACLUserConfig:  &v1alpha1.RedisACLUserConfig{PasswordSecretRef: &v1alpha1.SecretKeyRef{Name: "redis", Key: "password"}},
+			}
+			change(storage)
+			config.Storage = &v1alpha1.AuthServerStorageConfig{Type: v1alpha1.AuthServerStorageTypeRedis, Redis: storage}
+		}
+	}
+	redirect := func(uri string) func(*v1alpha1.EmbeddedAuthServerConfig) {
+		return func(config *v1alpha1.EmbeddedAuthServerConfig) {
+			config.UpstreamProviders[0].OIDCConfig.RedirectURI = uri
+		}
+	}
+	cases := map[string]struct {
+		change func(*v1alpha1.EmbeddedAuthServerConfig)
+		// want is the prefix of the error, empty for none.
+		want string
+	}{
+		"complete":           {func(*v1alpha1.EmbeddedAuthServerConfig) {}, ""},
+		"Redis is complete":  {redis(func(*v1alpha1.RedisStorageConfig) {}), ""},
+		"no Sentinel master": {redis(func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.MasterName = "" }), "storage.redis.sentinelConfig.masterName is empty"},
+		"timeout that overflows": {
+			redis(func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" }), "storage.redis.readTimeout is not a duration",
+		},
+		"redirect to a loopback host":                  {redirect("http://127.0.0.2:8080/callback"), ""},
+		"redirect to a name below localhost":           {redirect("http://app.localhost/callback"), ""},
+		"redirect to localhost in capitals":            {redirect("http://LOCALHOST/callback"), "upstreamProviders[idp].oidcConfig.redirectUri"},
+		"redirect over http":                           {redirect("http://mcp.example.com/callback"), "upstreamProviders[idp].oidcConfig.redirectUri"},
+		"issuer on any loopback address":               {func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://127.0.0.2:8080" }, ""},
+		"issuer over http":                             {func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://auth.example.com" }, "issuer is"},
+		"secret for a client on some loopback address": {forceConfidential("https://127.0.0.2/callback"), "forceConfidentialRedirectUris has"},
+		"secret for a client elsewhere":                {forceConfidential("https://app.example.com/callback"), ""},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			config := &v1alpha1.EmbeddedAuthServerConfig{
+				Issuer: "https://auth.example.com",
+				UpstreamProviders: []v1alpha1.UpstreamProviderConfig{{
+					Name: "idp", Type: v1alpha1.UpstreamProviderTypeOIDC,
+					OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://idp.example.com", ClientID: "scopegate"},
+				}},
+			}
+			test.change(config)
+			err := validate(config, resourceURL)
+			if (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func forceConfidential(uri string) func(*v1alpha1.EmbeddedAuthServerConfig) {
+	return func(config *v1alpha1.EmbeddedAuthServerConfig) {
+		config.AllowConfidentialClientRegistration, config.ForceConfidentialRedirectURIs = true, []string{uri}
+	}
+}
+
+// TestNothingToRestore checks that values which the API server and other writers
+// may set are not a difference. Otherwise scopegate would write the object again
+// and again.
+func TestNothingToRestore(t *testing.T) {
+	checked := checked(t, everything())
+	deployment := checked.deployment("x")
+	deployment.Spec.Template.Spec.SchedulerName = corev1.DefaultSchedulerName
+	deployment.Spec.Template.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
+	deployment.Annotations = map[string]string{"deployment.kubernetes.io/revision": "1"}
+	service := checked.service()
+	service.Spec.Type = corev1.ServiceTypeNodePort
+	service.Spec.Ports[0].NodePort = 30080
+	service.Spec.ClusterIPs = []string{"10.0.0.1"}
+	for live, desired := range map[client.Object]client.Object{deployment: checked.deployment("x"), service: checked.service()} {
+		if after := restored(live, desired); !equality.Semantic.DeepEqual(after, live) {
+			t.Errorf("%T (-live +restored):\n%s", live, cmp.Diff(live, after))
+		}
 	}
 }

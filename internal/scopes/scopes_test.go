@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 func TestEffective(t *testing.T) {
@@ -45,9 +46,7 @@ func TestMissing(t *testing.T) {
 		"duplicates are fine":     {[]string{"a", "a"}, []string{"a"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, scopes.Missing(tc.baseline, tc.effective)); diff != "" {
-				t.Errorf("missing (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "missing", tc.want, scopes.Missing(tc.baseline, tc.effective))
 		})
 	}
 }

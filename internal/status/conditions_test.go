@@ -10,6 +10,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 func TestSet(t *testing.T) {
@@ -43,9 +44,7 @@ func TestSet(t *testing.T) {
 	}
 
 	status.Set(&got, 3)
-	if diff := cmp.Diff(v1alpha1.Status{ObservedGeneration: 3}, got); diff != "" {
-		t.Errorf("with no conditions (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "with no conditions", v1alpha1.Status{ObservedGeneration: 3}, got)
 }
 
 // TestAPatchHasEveryField fails when a field is added to Status: mergePatch must
@@ -55,7 +54,5 @@ func TestAPatchHasEveryField(t *testing.T) {
 	for field := range reflect.TypeFor[v1alpha1.Status]().Fields() {
 		fields = append(fields, field.Name)
 	}
-	if diff := cmp.Diff([]string{"Conditions", "ObservedGeneration"}, fields); diff != "" {
-		t.Errorf("fields of a status (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "fields of a status", []string{"Conditions", "ObservedGeneration"}, fields)
 }

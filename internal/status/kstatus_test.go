@@ -11,6 +11,7 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
@@ -18,11 +19,7 @@ import (
 // shared config because of one bad consumer, wait for ever, or be ready too
 // early.
 func TestKstatus(t *testing.T) {
-	all, err := fixtures.All()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range all {
+	for _, row := range fixtures.All() {
 		t.Run(row.Name, func(t *testing.T) {
 			result, err := status.Compute(row.Object)
 			if err != nil || result.Status != row.Kstatus {
@@ -43,21 +40,15 @@ func TestKstatus(t *testing.T) {
 // TestRowsHaveEveryReason checks that each reason of the API is in the conditions
 // of a row.
 func TestRowsHaveEveryReason(t *testing.T) {
-	all, err := fixtures.All()
-	if err != nil {
-		t.Fatal(err)
-	}
 	found := map[string]bool{}
-	for _, row := range all {
+	for _, row := range fixtures.All() {
 		conditions, _, _ := unstructured.NestedSlice(row.Object.Object, "status", "conditions")
 		for _, condition := range conditions {
 			found[condition.(map[string]any)["reason"].(string)] = true
 		}
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	reasons := 0
 	ast.Inspect(file, func(node ast.Node) bool {
 		spec, ok := node.(*ast.ValueSpec)

@@ -4,8 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -78,9 +77,7 @@ func TestRead(t *testing.T) {
 			if (err == nil) != (c.err == "") || (err != nil && !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want one with %q", err, c.err)
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("auth servers (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "auth servers", c.want, got)
 		})
 	}
 }

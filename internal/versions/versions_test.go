@@ -2,13 +2,11 @@ package versions_test
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
@@ -61,16 +59,11 @@ func TestDocumented(t *testing.T) {
 		{Of: "Kubernetes", First: minors[0], Last: minors[len(minors)-1]},
 		{Of: "ToolHive", First: releases[0][1], Last: releases[len(releases)-1][1]},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the ranges (-in Go +documented or run):\n%s", diff)
-	}
+	expect.Equal(t, "the ranges", want, got)
 }
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../" + name) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	text := expect.ReadFile(t, "../../"+name)
+	return text
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -19,16 +18,12 @@ type coldStart struct {
 	again   *result
 }
 
-func coldStartBench(ctx context.Context, o options) (err error) {
-	fleet, err := startFleet(ctx, o.configs, o.consumers)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, fleet.plane.Stop()) }()
-	return (&coldStart{fleet: fleet}).measure(ctx, o.rounds)
+func coldStartBench(ctx context.Context, o options) {
+	fleet := startFleet(ctx, o.configs, o.consumers)
+	defer stop(fleet.plane.Stop)
+	(&coldStart{fleet: fleet}).measure(ctx, o.rounds)
 }
 
-// result is what one start of the manager was like.
 type result struct {
 	patches  []statusPatch
 	others   int
@@ -38,20 +33,15 @@ type result struct {
 
 // start runs a manager until it has looked at every object, and has written at
 // least want statuses.
-func (b *coldStart) start(ctx context.Context, want int) (result, error) {
+func (b *coldStart) start(ctx context.Context, want int) result {
 	before := heap()
-	manager, err := b.manage(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	err = manager.settle(want)
+	manager := b.manage(ctx)
+	manager.settle(want)
 	_, others, last := manager.wire.count()
 	measured := result{others: others, duration: last.Sub(manager.begin), heap: heap() - before}
-	if err := errors.Join(err, manager.stop()); err != nil {
-		return result{}, err
-	}
-	measured.patches, err = manager.written()
-	return measured, err
+	check(manager.stop())
+	measured.patches = manager.written()
+	return measured
 }
 
 func heap() int64 {
@@ -65,56 +55,45 @@ func heap() int64 {
 // sides are what is compared: each writes every status once.
 func (b *coldStart) sides() []side {
 	return []side{
-		{"the manager", func(ctx context.Context) (time.Duration, error) {
-			managed, err := b.start(ctx, b.objects())
+		{"the manager", func(ctx context.Context) time.Duration {
+			managed := b.start(ctx, b.objects())
 			b.patches = managed.patches
-			return managed.duration, err
+			return managed.duration
 		}},
-		{"the plain client", func(ctx context.Context) (time.Duration, error) { return b.replay(ctx, b.patches) }},
-		{"the plain client that also watches", func(ctx context.Context) (time.Duration, error) { return b.watchAndReplay(ctx, b.patches) }},
+		{"the plain client", func(ctx context.Context) time.Duration { return b.replay(ctx, b.patches) }},
+		{"the plain client that also watches", func(ctx context.Context) time.Duration { return b.watchAndReplay(ctx, b.patches) }},
 	}
 }
 
 type side struct {
 	name  string
-	write func(context.Context) (time.Duration, error)
+	write func(context.Context) time.Duration
 }
 
 // round returns how many statuses each side wrote in a second. Each round begins
 // with another side: an API server gets slower with what it has behind it.
-func (b *coldStart) round(ctx context.Context, number int) (speeds []float64, err error) {
+func (b *coldStart) round(ctx context.Context, number int) []float64 {
 	sides := b.sides()
-	speeds = make([]float64, len(sides))
+	speeds := make([]float64, len(sides))
 	for i := range sides {
 		i := (number + i) % len(sides)
-		took, err := sides[i].write(ctx)
-		if err != nil {
-			return nil, err
-		}
+		took := sides[i].write(ctx)
 		speeds[i] = float64(len(b.patches)) / took.Seconds()
 		progress("round %d: %s: %d statuses, %.0f/s", number+1, sides[i].name, len(b.patches), speeds[i])
 		if b.again == nil {
 			progress("a second pass over the same objects")
-			again, err := b.start(ctx, 0)
-			if err != nil {
-				return nil, err
-			}
+			again := b.start(ctx, 0)
 			b.again = &again
 		}
-		if err := b.reset(ctx, b.patches); err != nil {
-			return nil, err
-		}
+		b.reset(ctx, b.patches)
 	}
-	return speeds, nil
+	return speeds
 }
 
-func (b *coldStart) measure(ctx context.Context, rounds int) error {
+func (b *coldStart) measure(ctx context.Context, rounds int) {
 	var ratios, watchRatios, perSecond []float64
 	for number := range rounds {
-		speeds, err := b.round(ctx, number)
-		if err != nil {
-			return err
-		}
+		speeds := b.round(ctx, number)
 		ratios = append(ratios, speeds[0]/speeds[1])
 		watchRatios = append(watchRatios, speeds[0]/speeds[2])
 		perSecond = append(perSecond, speeds[0])
@@ -125,5 +104,5 @@ func (b *coldStart) measure(ctx context.Context, rounds int) error {
 	result.row("statuses a second", fmt.Sprintf("%.0f (median)", median(perSecond)), "")
 	result.row("writes of a second pass", fmt.Sprint(len(b.again.patches)+b.again.others), "0")
 	result.row("heap per object after a second pass", fmt.Sprintf("%.2f KiB", float64(b.again.heap)/float64(b.objects())/1024), "<= 3 KiB")
-	return result.print()
+	result.print()
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -23,7 +22,6 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// editsOfRound is how often each object is edited in a round.
 const editsOfRound = 70
 
 // edits are how long the edits took, by the mode of the namespace, in milliseconds.
@@ -31,60 +29,40 @@ type edits map[string][]float64
 
 // editBench is P9: edits in a namespace where the guard's policies deny, against the
 // same edits in one where they are off.
-func editBench(ctx context.Context, o options) (err error) {
-	crds, err := toolHiveCRDs()
-	if err != nil {
-		return err
-	}
-	plane, admin, err := startPlane(ctx, controlplane.Options{Guard: true, CRDs: crds})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
+func editBench(ctx context.Context, o options) {
+	plane, admin := startPlane(ctx, controlplane.Options{Guard: true, CRDs: toolHiveCRDs()})
+	defer stop(plane.Stop)
 	columns := []string{"off: median", "99 %", "deny: median", "99 %", "deny / off, medians", "target"}
 	result := newTable(append([]string{"P9: an edit of a baseline, by its consumers"}, columns...)...)
 	plotted := newFigures("consumers in the namespace", "with the policies", "without")
 	targets := map[int]string{10: "<= 1.2", 100: "<= 3"}
 	for _, consumers := range []int{1, 10, 100, 1000} {
 		progress("editing a config with %d consumers", consumers)
-		took, err := editConfig(ctx, admin, consumers, editsOfRound*o.rounds)
-		if err != nil {
-			return err
-		}
+		took := editConfig(ctx, admin, consumers, editsOfRound*o.rounds)
 		result.row(append(append([]string{fmt.Sprint(consumers)}, took.cells()...), targets[consumers])...)
 		plotted.add(float64(consumers), median(took[guard.ModeDeny])/1000, median(took[guard.ModeOff])/1000)
 	}
-	if err := profileEdits(ctx, plane, admin); err != nil {
-		return err
-	}
+	profileEdits(ctx, plane, admin)
 	others := newTable(append([]string{"an update of"}, columns[:5]...)...)
-	if err := editOthers(ctx, admin, editsOfRound*o.rounds, others); err != nil {
-		return err
-	}
-	return errors.Join(result.print(), plotted.write("edit"), others.print())
+	editOthers(ctx, admin, editsOfRound*o.rounds, others)
+	result.print()
+	plotted.write("edit")
+	others.print()
 }
 
-// profiledFor is how long the API server is profiled.
 const profiledFor = 20 * time.Second
 
 // profileEdits writes a CPU profile of the API server, while a config with 1,000
 // consumers is edited, to bin/edit.pprof.
-func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c client.Client) error {
-	clientset, err := kubernetes.NewForConfig(plane.Config)
-	if err != nil {
-		return err
-	}
-	config := testenv.Config("", "shared", "openid")
-	if config.Namespace, err = setup.Namespace(ctx, c, guard.ModeDeny); err != nil {
-		return err
-	}
-	if err := errors.Join(storeConsumers(ctx, c, config.Namespace, 1000), c.Create(ctx, config)); err != nil {
-		return err
-	}
+func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c client.Client) {
+	clientset := must(kubernetes.NewForConfig(plane.Config))
+	config := testenv.Config(must(setup.Namespace(ctx, c, guard.ModeDeny)), "shared", "openid")
+	storeConsumers(ctx, c, config.Namespace, 1000)
+	check(c.Create(ctx, config))
 	group, ctx := errgroup.WithContext(ctx)
-	editing, stop := context.WithCancel(ctx)
+	editing, end := context.WithCancel(ctx)
 	group.Go(func() error {
-		defer stop()
+		defer end()
 		profile, err := clientset.RESTClient().Get().AbsPath("/debug/pprof/profile").Param("seconds", fmt.Sprint(profiledFor.Seconds())).DoRaw(ctx)
 		if err != nil {
 			return err
@@ -100,44 +78,32 @@ func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c clien
 		}
 		return nil
 	})
-	return group.Wait()
+	check(group.Wait())
 }
 
 // inBothModes makes a namespace in which nothing is asked and one that denies, each
 // with what fill creates in it, and edits that so often, in turn.
-func inBothModes(ctx context.Context, c client.Client, count int, fill func(namespace string) (client.Object, error), edit func(object client.Object, i int)) (edits, error) {
+func inBothModes(ctx context.Context, c client.Client, count int, fill func(namespace string) client.Object, edit func(object client.Object, i int)) edits {
 	modes := []string{guard.ModeOff, guard.ModeDeny}
 	objects := map[string]client.Object{}
 	for _, mode := range modes {
-		namespace, err := setup.Namespace(ctx, c, mode)
-		if err != nil {
-			return nil, err
-		}
-		if objects[mode], err = fill(namespace); err != nil {
-			return nil, err
-		}
-		if err := c.Create(ctx, objects[mode]); err != nil {
-			return nil, err
-		}
+		objects[mode] = fill(must(setup.Namespace(ctx, c, mode)))
+		check(c.Create(ctx, objects[mode]))
 	}
-	if err := setup.Settle(ctx, c); err != nil {
-		return nil, err
-	}
+	check(setup.Settle(ctx, c))
 	took := edits{}
 	for i := range warmUps + count {
 		for turn := range modes {
 			mode := modes[(i+turn)%len(modes)]
 			edit(objects[mode], i)
 			begin := time.Now()
-			if err := c.Update(ctx, objects[mode]); err != nil {
-				return nil, err
-			}
+			check(c.Update(ctx, objects[mode]))
 			if i >= warmUps {
 				took[mode] = append(took[mode], time.Since(begin).Seconds()*1000)
 			}
 		}
 	}
-	return took, nil
+	return took
 }
 
 func (e edits) cells() []string {
@@ -148,19 +114,20 @@ func (e edits) cells() []string {
 	}
 }
 
-func editConfig(ctx context.Context, c client.Client, consumers, count int) (edits, error) {
-	return inBothModes(ctx, c, count, func(namespace string) (client.Object, error) {
-		return testenv.Config(namespace, "shared", "openid"), storeConsumers(ctx, c, namespace, consumers)
+func editConfig(ctx context.Context, c client.Client, consumers, count int) edits {
+	return inBothModes(ctx, c, count, func(namespace string) client.Object {
+		storeConsumers(ctx, c, namespace, consumers)
+		return testenv.Config(namespace, "shared", "openid")
 	}, setBaseline)
 }
 
 // storeConsumers creates so many MCPServers that run an auth server from one config.
-func storeConsumers(ctx context.Context, c client.Client, namespace string, consumers int) error {
+func storeConsumers(ctx context.Context, c client.Client, namespace string, consumers int) {
 	errs := make([]error, consumers)
 	setup.InParallel(consumers, func(i int) {
 		errs[i] = c.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef("shared", "openid", "email")))
 	})
-	return errors.Join(errs...)
+	check(errors.Join(errs...))
 }
 
 func setBaseline(config client.Object, i int) {
@@ -170,7 +137,7 @@ func setBaseline(config client.Object, i int) {
 
 // editOthers updates what ToolHive's operator writes, and what has nothing to do
 // with it.
-func editOthers(ctx context.Context, c client.Client, count int, result *table) error {
+func editOthers(ctx context.Context, c client.Client, count int, result *table) {
 	for _, updated := range []struct {
 		name string
 		fill func(namespace string) client.Object
@@ -184,24 +151,16 @@ func editOthers(ctx context.Context, c client.Client, count int, result *table) 
 			return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "other"}}
 		}},
 		{"a Deployment", func(namespace string) client.Object {
-			labels := map[string]string{"app": "web"}
-			return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "updated"}, Spec: appsv1.DeploymentSpec{
-				Selector: &metav1.LabelSelector{MatchLabels: labels},
-				Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "example.com/web"}}}},
-			}}
+			return testenv.Deployment(namespace, "updated", map[string]string{"app": "web"})
 		}},
 		{"a Service", func(namespace string) client.Object {
 			return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "updated"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 8080}}}}
 		}},
 	} {
 		progress("updating %s", updated.name)
-		took, err := inBothModes(ctx, c, count, func(namespace string) (client.Object, error) { return updated.fill(namespace), nil }, func(object client.Object, i int) {
+		took := inBothModes(ctx, c, count, updated.fill, func(object client.Object, i int) {
 			object.SetAnnotations(map[string]string{"round": fmt.Sprint(i)})
 		})
-		if err != nil {
-			return err
-		}
 		result.row(append([]string{updated.name}, took.cells()...)...)
 	}
-	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,25 +17,19 @@ var fanOuts = []struct{ consumers, edits int }{{10, 3}, {100, 3}, {1000, 3}, {10
 // fanOutBench is P8: one edit of a config changes the verdict on all of its
 // consumers, against a plain client that lists and watches the same objects and sends
 // the very same status patches.
-func fanOutBench(ctx context.Context, o options) error {
+func fanOutBench(ctx context.Context, o options) {
 	result := newTable("P8: one edit of a config, by its consumers", "until the last condition", "the same patches by a plain client", "ratio", "target", "writes / objects whose status changes")
 	figures := newFigures("consumers", "the manager", "a plain client that watches the same objects")
 	for _, size := range fanOuts {
 		var ratios, ours, plain []float64
 		writes := 0
-		fleet, err := startFleet(ctx, 1, size.consumers)
-		if err != nil {
-			return err
-		}
-		err = fleet.editOften(ctx, size.edits*o.rounds, func(patches int, took, replayed time.Duration) {
+		fleet := startFleet(ctx, 1, size.consumers)
+		fleet.editOften(ctx, size.edits*o.rounds, func(patches int, took, replayed time.Duration) {
 			progress("an edit: %d statuses, the manager %.2f s, the plain client %.2f s", patches, took.Seconds(), replayed.Seconds())
 			ours, plain = append(ours, took.Seconds()), append(plain, replayed.Seconds())
 			ratios = append(ratios, took.Seconds()/replayed.Seconds())
 			writes += patches
 		})
-		if err := errors.Join(err, fleet.plane.Stop()); err != nil {
-			return err
-		}
 		target := ""
 		if size.consumers == 1000 {
 			target = "<= 1.10"
@@ -45,71 +38,52 @@ func fanOutBench(ctx context.Context, o options) error {
 			fmt.Sprintf("%.2f", float64(writes)/float64(len(ratios)*fleet.objects())))
 		figures.add(float64(size.consumers), median(ours), median(plain))
 	}
-	return errors.Join(result.print(), figures.write("fanout"))
+	result.print()
+	figures.write("fanout")
 }
 
 // editOften makes so many edits of the config, and reports how many statuses each
-// changed, and how long the manager and the plain client took.
-func (f *fleet) editOften(ctx context.Context, count int, report func(patches int, took, replayed time.Duration)) error {
+// changed, and how long the manager and the plain client took. It stops the control
+// plane.
+func (f *fleet) editOften(ctx context.Context, count int, report func(patches int, took, replayed time.Duration)) {
+	defer stop(f.plane.Stop)
 	// As created, the baseline is not supported.
-	before, _, err := f.edited(ctx, nil)
-	if err != nil {
-		return err
-	}
+	before, _ := f.edited(ctx, nil)
 	for i := range count {
 		baseline := []string{"openid"}
 		if i%2 == 1 {
 			baseline = append(baseline, "admin")
 		}
-		after, took, err := f.edited(ctx, baseline)
-		if err != nil {
-			return err
-		}
-		if _, err := f.replay(ctx, before); err != nil {
-			return err
-		}
-		stop, err := f.watch(ctx)
-		if err != nil {
-			return err
-		}
-		replayed, err := f.replay(ctx, after)
-		if err := errors.Join(err, stop()); err != nil {
-			return err
-		}
+		after, took := f.edited(ctx, baseline)
+		f.replay(ctx, before)
+		unwatch := f.watch(ctx)
+		replayed := f.replay(ctx, after)
+		check(unwatch())
 		report(len(after), took, replayed)
 		before = after
 	}
-	return nil
 }
 
 // edited runs a manager, gives the config a baseline, if there is one, and
 // returns the status patches that follow, and how long after the edit the last
 // was answered. Every status must change by it.
-func (f *fleet) edited(ctx context.Context, baseline []string) ([]statusPatch, time.Duration, error) {
-	manager, err := f.manage(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
+func (f *fleet) edited(ctx context.Context, baseline []string) ([]statusPatch, time.Duration) {
+	manager := f.manage(ctx)
 	begin, want := manager.begin, f.objects()
 	if baseline != nil {
-		err = manager.settle(0)
+		manager.settle(0)
 		begin = time.Now()
-		err = errors.Join(err, f.setBaseline(ctx, baseline))
+		f.setBaseline(ctx, baseline)
 	}
-	err = errors.Join(err, manager.settle(want))
+	manager.settle(want)
 	_, _, last := manager.wire.count()
-	if err := errors.Join(err, manager.stop()); err != nil {
-		return nil, 0, err
-	}
-	patches, err := manager.written()
-	return patches, last.Sub(begin), err
+	check(manager.stop())
+	return manager.written(), last.Sub(begin)
 }
 
-func (f *fleet) setBaseline(ctx context.Context, baseline []string) error {
+func (f *fleet) setBaseline(ctx context.Context, baseline []string) {
 	config := &v1beta1.MCPExternalAuthConfig{}
-	if err := f.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "config-0"}, config); err != nil {
-		return err
-	}
+	check(f.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "config-0"}, config))
 	config.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline
-	return f.admin.Update(ctx, config)
+	check(f.admin.Update(ctx, config))
 }

@@ -17,44 +17,30 @@ const (
 	runsPerRound = 5
 )
 
-// lintTools are the programs that are compared.
 type lintTools struct {
 	ours, validate, conform, conftest string
 	meter                             meter
 }
 
-// part is one comparison: it measures so many runs of each program and adds rows.
-type part func(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error
+type part func(ctx context.Context, tools lintTools, folder string, runs int, row func(...string))
 
 // lintBench makes a benchmark of a comparison of kubectl scopegate lint with
 // others: P4, P5 or P6. Runs that are compared find the same, and if they do not,
 // it fails.
-func lintBench(compare part) func(context.Context, options) error {
-	return func(ctx context.Context, o options) error {
-		folder, err := os.MkdirTemp("", "scopegate-bench-")
-		if err != nil {
-			return err
-		}
+func lintBench(compare part) func(context.Context, options) {
+	return func(ctx context.Context, o options) {
+		folder := must(os.MkdirTemp("", "scopegate-bench-"))
 		defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
-		tools, err := buildTools(ctx, folder)
-		if err != nil {
-			return err
-		}
 		result := newTable("lint", "measured", "target")
-		if err := compare(ctx, tools, folder, runsPerRound*o.rounds, result.row); err != nil {
-			return err
-		}
-		return result.print()
+		compare(ctx, buildTools(ctx, folder), folder, runsPerRound*o.rounds, result.row)
+		result.print()
 	}
 }
 
 // buildTools builds the programs, those of others in the versions that are pinned
 // here.
-func buildTools(ctx context.Context, folder string) (lintTools, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return lintTools{}, err
-	}
+func buildTools(ctx context.Context, folder string) lintTools {
+	cache := must(os.UserCacheDir())
 	// Go leaves a program there alone that is up to date.
 	into := filepath.Join(cache, "scopegate", "bench")
 	tools := lintTools{meter: meter{file: filepath.Join(folder, "usage.json")}}
@@ -68,51 +54,33 @@ func buildTools(ctx context.Context, folder string) (lintTools, error) {
 		{&tools.conform, "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"},
 		{&tools.conftest, "github.com/open-policy-agent/conftest@v0.71.1"},
 	} {
-		path, err := build(ctx, tool.main, into)
-		if err != nil {
-			return tools, err
-		}
-		*tool.path = path
+		*tool.path = build(ctx, tool.main, into)
 	}
-	return tools, nil
+	return tools
 }
 
 // many is P4.
-func many(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error {
-	text, err := manifests(documents)
-	if err != nil {
-		return err
-	}
+func many(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) {
+	text := manifests(documents)
 	file := filepath.Join(folder, "manifests.yaml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return err
-	}
-	location, err := jsonSchemas(folder)
-	if err != nil {
-		return err
-	}
+	check(os.WriteFile(file, text, 0o600))
+	location := jsonSchemas(folder)
 	ours := program{"lint", []string{tools.ours, "lint", "-o", "json", file}}
 	validate := program{"kubectl-validate", []string{tools.validate, "--local-crds", "config/crd", "-o", "json", file}}
 	conform := program{"kubeconform", []string{tools.conform, "-schema-location", location, "-output", "json", file}}
-	if err := sameFindings(ctx, tools.meter, ours, validate, conform, names(text)); err != nil {
-		return err
-	}
+	sameFindings(ctx, tools.meter, ours, validate, conform, names(text))
 	progress("%d documents, %d runs of each", documents, runs)
-	used, err := tools.meter.interleave(ctx, runs, ours, validate, conform)
-	if err != nil {
-		return err
-	}
+	used := tools.meter.interleave(ctx, runs, ours, validate, conform)
 	what := fmt.Sprintf("P4: %d documents", documents)
 	row(what+", time / kubectl-validate", figure(used[0], used[1], wall), "<= 0.10")
 	row(what+", CPU time / kubectl-validate", figure(used[0], used[1], cpu), "")
 	row(what+", time / kubeconform", figure(used[0], used[2], wall), "")
 	row(what+", CPU time / kubeconform", figure(used[0], used[2], cpu), "")
-	return nil
 }
 
 // sameFindings reports whether the programs find fault with the documents that are
 // wrong and no others: kubeconform with those that break the schema.
-func sameFindings(ctx context.Context, meter meter, ours, validate, conform program, names []string) error {
+func sameFindings(ctx context.Context, meter meter, ours, validate, conform program, names []string) {
 	wrong := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		return !strings.HasPrefix(name, "rule-") && !strings.HasPrefix(name, "schema-")
 	})
@@ -120,93 +88,55 @@ func sameFindings(ctx context.Context, meter meter, ours, validate, conform prog
 	schemaOnly := slices.DeleteFunc(slices.Clone(wrong), func(name string) bool { return !strings.HasPrefix(name, "schema-") })
 	for _, tool := range []struct {
 		program program
-		found   func([]byte, []string) ([]string, error)
+		found   func([]byte, []string) []string
 		want    []string
 	}{{ours, ourErrors, wrong}, {validate, validateErrors, wrong}, {conform, conformErrors, schemaOnly}} {
-		_, output, err := meter.start(ctx, tool.program)
-		if err != nil {
-			return err
-		}
-		found, err := tool.found(output, names)
-		if err != nil {
-			return fmt.Errorf("reading what %s found: %w", tool.program.name, err)
-		}
+		_, output := meter.start(ctx, tool.program)
+		found := tool.found(output, names)
 		slices.Sort(found)
 		if found = slices.Compact(found); !slices.Equal(found, tool.want) || len(found) == 0 {
-			return fmt.Errorf("%s finds fault with %v, want %v", tool.program.name, found, tool.want)
+			check(fmt.Errorf("%s finds fault with %v, want %v", tool.program.name, found, tool.want))
 		}
 	}
-	return nil
 }
 
 // across is P5.
-func across(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error {
-	text, err := pairs(pairCount)
-	if err != nil {
-		return err
-	}
+func across(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) {
 	file := filepath.Join(folder, "pairs.yaml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return err
-	}
+	check(os.WriteFile(file, pairs(pairCount), 0o600))
 	ours := program{"lint", []string{tools.ours, "lint", "-o", "json", file}}
 	conftest := program{"conftest", []string{tools.conftest, "test", "--combine", "-p", "test/bench/baseline.rego", "-o", "json", file}}
 	var found [2][]string
 	for i, tool := range []struct {
 		program program
-		found   func([]byte, []string) ([]string, error)
+		found   func([]byte, []string) []string
 	}{{ours, ourConsumers}, {conftest, conftestErrors}} {
-		_, output, err := tools.meter.start(ctx, tool.program)
-		if err == nil {
-			found[i], err = tool.found(output, nil)
-		}
-		if err != nil {
-			return err
-		}
+		_, output := tools.meter.start(ctx, tool.program)
+		found[i] = tool.found(output, nil)
 		slices.Sort(found[i])
 	}
 	if !slices.Equal(found[0], found[1]) || len(found[0]) != pairCount/oneWrongIn {
-		return fmt.Errorf("lint finds fault with %v, conftest with %v", found[0], found[1])
+		check(fmt.Errorf("lint finds fault with %v, conftest with %v", found[0], found[1]))
 	}
 	progress("%d pairs, %d runs of each", pairCount, runs)
-	used, err := tools.meter.interleave(ctx, runs, ours, conftest)
-	if err != nil {
-		return err
-	}
+	used := tools.meter.interleave(ctx, runs, ours, conftest)
 	row(fmt.Sprintf("P5: %d pairs, time / conftest --combine", pairCount), figure(used[0], used[1], wall), "<= 0.25")
-	return nil
 }
 
 // single is P6.
-func single(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) error {
+func single(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) {
 	file := filepath.Join(folder, "one.yaml")
-	text, err := os.ReadFile("config/samples/30-auth-config.yaml")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return err
-	}
+	text := must(os.ReadFile("config/samples/30-auth-config.yaml"))
+	check(os.WriteFile(file, text, 0o600))
 	progress("1 document, %d runs of each", 2*runs)
-	used, err := tools.meter.interleave(ctx, 2*runs, program{"lint", []string{tools.ours, "lint", file}},
+	used := tools.meter.interleave(ctx, 2*runs, program{"lint", []string{tools.ours, "lint", file}},
 		program{"kubectl-validate", []string{tools.validate, "--local-crds", "config/crd", file}})
-	if err != nil {
-		return err
-	}
 	row("P6: 1 document, time / kubectl-validate", figure(used[0], used[1], wall), "<= 0.80")
 	row("P6: 1 document, CPU time / kubectl-validate", figure(used[0], used[1], cpu), "")
 	row("P6: 1 document, peak memory / kubectl-validate", fmt.Sprintf("%.2f (%.1f / %.1f MiB)", ratio(used[0], used[1], peak),
 		medianOf(used[0], peak)/(1<<20), medianOf(used[1], peak)/(1<<20)), "<= 1.00")
-	ours, err := size(tools.ours)
-	if err != nil {
-		return err
-	}
-	theirs, err := size(tools.validate)
-	if err != nil {
-		return err
-	}
+	ours, theirs := size(tools.ours), size(tools.validate)
 	row("P6: stripped binary / kubectl-validate", fmt.Sprintf("%.2f (%.1f / %.1f MB)", ours/theirs, ours/1e6, theirs/1e6), "<= 0.35")
-	return nil
 }
 
 // figure is a ratio with the medians of both sides.
@@ -233,22 +163,22 @@ type ourReport struct {
 	}
 }
 
-func ourErrors(output []byte, _ []string) ([]string, error) {
+func ourErrors(output []byte, _ []string) []string {
 	var report ourReport
-	err := json.Unmarshal(output, &report)
+	check(json.Unmarshal(output, &report))
 	var found []string
 	for _, finding := range report.Findings {
 		if finding.Severity == "error" {
 			found = append(found, finding.Object.Name)
 		}
 	}
-	return found, err
+	return found
 }
 
 // ourConsumers are the consumers that messages quote.
-func ourConsumers(output []byte, _ []string) ([]string, error) {
+func ourConsumers(output []byte, _ []string) []string {
 	var report ourReport
-	err := json.Unmarshal(output, &report)
+	check(json.Unmarshal(output, &report))
 	var found []string
 	for _, finding := range report.Findings {
 		if _, rest, ok := strings.Cut(finding.Message, `MCPServer "`); ok && finding.Rule == "baseline/not-supported" {
@@ -256,18 +186,16 @@ func ourConsumers(output []byte, _ []string) ([]string, error) {
 			found = append(found, name)
 		}
 	}
-	return found, err
+	return found
 }
 
-func validateErrors(output []byte, names []string) ([]string, error) {
+func validateErrors(output []byte, names []string) []string {
 	var files map[string][]struct{ Status string }
-	if err := json.Unmarshal(output, &files); err != nil {
-		return nil, err
-	}
+	check(json.Unmarshal(output, &files))
 	var found []string
 	for _, documents := range files {
 		if len(documents) != len(names) {
-			return nil, fmt.Errorf("%d documents, want %d", len(documents), len(names))
+			check(fmt.Errorf("%d documents, want %d", len(documents), len(names)))
 		}
 		for i, document := range documents {
 			if document.Status != "Success" {
@@ -275,24 +203,24 @@ func validateErrors(output []byte, names []string) ([]string, error) {
 			}
 		}
 	}
-	return found, nil
+	return found
 }
 
-func conformErrors(output []byte, _ []string) ([]string, error) {
+func conformErrors(output []byte, _ []string) []string {
 	var report struct {
 		Resources []struct{ Name, Status string }
 	}
-	err := json.Unmarshal(output, &report)
+	check(json.Unmarshal(output, &report))
 	var found []string
 	for _, resource := range report.Resources {
 		found = append(found, resource.Name)
 	}
-	return found, err
+	return found
 }
 
-func conftestErrors(output []byte, _ []string) ([]string, error) {
+func conftestErrors(output []byte, _ []string) []string {
 	var results []struct{ Failures []struct{ Msg string } }
-	err := json.Unmarshal(output, &results)
+	check(json.Unmarshal(output, &results))
 	var found []string
 	for _, result := range results {
 		for _, failure := range result.Failures {
@@ -300,5 +228,5 @@ func conftestErrors(output []byte, _ []string) ([]string, error) {
 			found = append(found, name)
 		}
 	}
-	return found, err
+	return found
 }

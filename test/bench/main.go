@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,7 +20,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-// options are how much is measured.
 type options struct {
 	configs, consumers, rounds int
 	rest                       time.Duration
@@ -28,7 +28,7 @@ type options struct {
 // benchmarks in the order in which they run.
 var benchmarks = []struct {
 	name string
-	run  func(context.Context, options) error
+	run  func(context.Context, options)
 }{
 	{"lint", lintBench(many)},
 	{"lint-pairs", lintBench(across)},
@@ -49,9 +49,9 @@ func main() {
 	flag.DurationVar(&o.rest, "rest", 10*time.Minute, "how long the manager at rest is measured")
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, flag.Args(), o)
-	stop()
+	release()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -70,7 +70,7 @@ func run(ctx context.Context, names []string, o options) error {
 	}
 	for _, benchmark := range benchmarks {
 		if len(names) == 0 || slices.Contains(names, benchmark.name) {
-			if err := benchmark.run(ctx, o); err != nil {
+			if err := attempt(func() { benchmark.run(ctx, o) }); err != nil {
 				return fmt.Errorf("%s: %w", benchmark.name, err)
 			}
 		}
@@ -78,5 +78,43 @@ func run(ctx context.Context, names []string, o options) error {
 	return nil
 }
 
-// progress prints to standard error what takes long.
+// failure is what check panics with: a benchmark that fails ends, after its deferred
+// calls.
+type failure struct{ error }
+
+func check(err error) {
+	if err != nil {
+		panic(failure{err})
+	}
+}
+
+func must[T any](value T, err error) T {
+	check(err)
+	return value
+}
+
+// attempt returns the error with which a benchmark fails.
+func attempt(benchmark func()) (err error) {
+	defer func() { err = errorOf(recover()) }()
+	benchmark()
+	return nil
+}
+
+// stop is for defer. It does not hide the failure because of which it is called.
+func stop(end func() error) {
+	err := end()
+	check(errors.Join(errorOf(recover()), err))
+}
+
+func errorOf(panicked any) error {
+	if panicked == nil {
+		return nil
+	}
+	failed, ok := panicked.(failure)
+	if !ok {
+		panic(panicked)
+	}
+	return failed.error
+}
+
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }

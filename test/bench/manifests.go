@@ -23,7 +23,7 @@ const oneWrongIn = 50
 // manifests are documents as people have them in a folder, a quarter of each kind
 // with an auth server or a config. One in oneWrongIn breaks the schema and as many
 // a CEL rule; their names begin with schema and rule.
-func manifests(count int) ([]byte, error) {
+func manifests(count int) []byte {
 	m := &writer{}
 	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
 	for i := 0; m.documents < count; i++ {
@@ -37,12 +37,12 @@ func manifests(count int) ([]byte, error) {
 			m.add(testenv.Server(namespace, fmt.Sprintf("schema-%d", i), testenv.AuthServerRef(config.Name)), func(spec map[string]any) { spec["proxyPort"] = -1 })
 		}
 	}
-	return m.text.Bytes(), m.err
+	return m.text.Bytes()
 }
 
 // pairs are as many configs with a consumer each. The baseline of one in
 // oneWrongIn is not supported; their consumers' names begin with wrong.
-func pairs(count int) ([]byte, error) {
+func pairs(count int) []byte {
 	m := &writer{}
 	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
 	for i := range count {
@@ -54,55 +54,34 @@ func pairs(count int) ([]byte, error) {
 		// Half of them have scopes of their own.
 		m.add(testenv.Server(namespace, consumer, testenv.AuthServerRef(config, []string{"openid", "profile", "offline_access"}[:3*(i%2)]...)), nil)
 	}
-	return m.text.Bytes(), m.err
+	return m.text.Bytes()
 }
 
 // writer writes manifests into one YAML stream.
 type writer struct {
 	text      bytes.Buffer
 	documents int
-	err       error
 }
 
 // add writes an object; change, if not nil, changes its spec.
 func (w *writer) add(object runtime.Object, change func(spec map[string]any)) {
-	if w.err != nil {
-		return
-	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	if err != nil {
-		w.err = err
-		return
-	}
-	gvk, err := apiutil.GVKForObject(object, operator.Scheme)
-	if err != nil {
-		w.err = err
-		return
-	}
+	content := must(runtime.DefaultUnstructuredConverter.ToUnstructured(object))
+	gvk := must(apiutil.GVKForObject(object, operator.Scheme))
 	content["apiVersion"], content["kind"] = gvk.GroupVersion().String(), gvk.Kind
 	delete(content, "status")
 	if change != nil {
 		change(content["spec"].(map[string]any))
 	}
-	text, err := yaml.Marshal(content)
-	if err != nil {
-		w.err = err
-		return
-	}
 	if w.documents++; w.documents > 1 {
 		w.text.WriteString("---\n")
 	}
-	w.text.Write(text)
+	w.text.Write(must(yaml.Marshal(content)))
 }
 
 // jsonSchemas writes the schemas of the CRDs as kubeconform reads them, in a
 // strict form as its own converter makes it, and returns the location to give it.
-func jsonSchemas(folder string) (string, error) {
-	crds, err := config.CRDs()
-	if err != nil {
-		return "", err
-	}
-	for _, crd := range crds {
+func jsonSchemas(folder string) string {
+	for _, crd := range must(config.CRDs()) {
 		for _, version := range crd.Spec.Versions {
 			schema := version.Schema.OpenAPIV3Schema
 			// The metadata are not described by the CRD.
@@ -113,16 +92,10 @@ func jsonSchemas(folder string) (string, error) {
 					properties[name] = property
 				}
 			}
-			text, err := json.Marshal(schema)
-			if err != nil {
-				return "", err
-			}
-			if err := os.WriteFile(filepath.Join(folder, crd.Spec.Names.Singular+"_"+version.Name+".json"), text, 0o600); err != nil {
-				return "", err
-			}
+			check(os.WriteFile(filepath.Join(folder, crd.Spec.Names.Singular+"_"+version.Name+".json"), must(json.Marshal(schema)), 0o600))
 		}
 	}
-	return filepath.Join(folder, "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"), nil
+	return filepath.Join(folder, "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json")
 }
 
 // closeObjects refuses fields that a schema does not have.

@@ -15,7 +15,6 @@ import (
 	"time"
 )
 
-// program is one side of a comparison: a command line.
 type program struct {
 	name string
 	line []string
@@ -32,38 +31,32 @@ type usage struct {
 type meter struct{ path, file string }
 
 // start runs a program to its end. That it finds something is no failure.
-func (m meter) start(ctx context.Context, p program) (usage, []byte, error) {
+func (m meter) start(ctx context.Context, p program) (usage, []byte) {
 	command := exec.CommandContext(ctx, m.path, append([]string{m.file}, p.line...)...) //nolint:gosec // Programs that this one builds.
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
 	err := command.Run()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
-		return usage{}, nil, fmt.Errorf("%s: %w: %s", p.name, err, &stderr)
+		check(fmt.Errorf("%s: %w: %s", p.name, err, &stderr))
 	}
 	var used usage
-	text, err := os.ReadFile(m.file)
-	if err == nil {
-		err = json.Unmarshal(text, &used)
-	}
-	return used, stdout.Bytes(), err
+	check(json.Unmarshal(must(os.ReadFile(m.file)), &used))
+	return used, stdout.Bytes()
 }
 
 // interleave runs each program once for nothing and then so many times in turn.
-func (m meter) interleave(ctx context.Context, runs int, programs ...program) ([][]usage, error) {
+func (m meter) interleave(ctx context.Context, runs int, programs ...program) [][]usage {
 	all := make([][]usage, len(programs))
 	for round := range runs + 1 {
 		for i, program := range programs {
-			used, _, err := m.start(ctx, program)
-			if err != nil {
-				return nil, err
-			}
+			used, _ := m.start(ctx, program)
 			if round > 0 {
 				all[i] = append(all[i], used)
 			}
 		}
 	}
-	return all, nil
+	return all
 }
 
 // ratio is the median of the ratios of two sides, run by run.
@@ -94,21 +87,15 @@ func peak(u usage) float64 { return float64(u.Peak) }
 
 // build builds a main package, stripped as released programs are, and returns the
 // path. A package with a version is built from its own module.
-func build(ctx context.Context, main, into string) (string, error) {
+func build(ctx context.Context, main, into string) string {
 	name, _, _ := strings.Cut(path.Base(main), "@")
 	progress("building %s", name)
 	command := exec.CommandContext(ctx, "go", "install", "-trimpath", "-ldflags=-s -w", main)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOBIN="+into)
 	if output, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w\n%s", main, err, output)
+		check(fmt.Errorf("building %s: %w\n%s", main, err, output))
 	}
-	return filepath.Join(into, name), nil
+	return filepath.Join(into, name)
 }
 
-func size(path string) (float64, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	return float64(info.Size()), nil
-}
+func size(path string) float64 { return float64(must(os.Stat(path)).Size()) }

@@ -30,8 +30,7 @@ import (
 const (
 	// restObjects is how many objects there are, half of them configs.
 	restObjects = 1000
-	// settled is how long no status must be written for the manager to be at rest.
-	settled = 30 * time.Second
+	settled     = 30 * time.Second
 
 	auditPolicy = `{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"Metadata"}]}`
 	metricsAt   = "127.0.0.1:18080"
@@ -39,63 +38,29 @@ const (
 
 // restBench is P10: the guard's manager, as a process of its own, over objects that
 // nobody changes.
-func restBench(ctx context.Context, o options) (err error) {
-	crds, err := toolHiveCRDs()
-	if err != nil {
-		return err
-	}
-	folder, err := os.MkdirTemp("", "scopegate-bench-")
-	if err != nil {
-		return err
-	}
+func restBench(ctx context.Context, o options) {
+	folder := must(os.MkdirTemp("", "scopegate-bench-"))
 	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
 	policy, log := filepath.Join(folder, "policy.json"), filepath.Join(folder, "audit.log")
-	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-		return err
-	}
-	plane, admin, err := startPlane(ctx, controlplane.Options{Guard: true, CRDs: crds, APIServerArgs: map[string]string{
+	check(os.WriteFile(policy, []byte(auditPolicy), 0o600))
+	plane, admin := startPlane(ctx, controlplane.Options{Guard: true, CRDs: toolHiveCRDs(), APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, plane.Stop()) }()
+	defer stop(plane.Stop)
 	// Filled while the guard is off, as the policies would look at every object at each
 	// create.
 	fleet := &fleet{plane: plane, admin: admin, configs: restObjects / 2, consumers: restObjects / 2}
-	if err := fleet.fill(ctx); err != nil {
-		return err
-	}
-	if err := setup.SetMode(ctx, admin, namespace, guard.ModeDeny); err != nil {
-		return err
-	}
-	stop, err := startManager(ctx, plane, folder)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
+	fleet.fill(ctx)
+	check(setup.SetMode(ctx, admin, namespace, guard.ModeDeny))
+	defer stop(startManager(ctx, plane, folder))
 	progress("the manager settles")
 	user := plane.ManagerConfig().Impersonate.UserName
-	if err := settle(ctx, log, user); err != nil {
-		return err
-	}
-	before, err := scrape(ctx)
-	if err != nil {
-		return err
-	}
+	settle(ctx, log, user)
+	before := scrape(ctx)
 	begin := time.Now()
 	progress("the manager rests for %v", o.rest)
-	if err := pause(ctx, o.rest); err != nil {
-		return err
-	}
-	after, err := scrape(ctx)
-	if err != nil {
-		return err
-	}
-	requests, err := requestsSince(log, user, begin)
-	if err != nil {
-		return err
-	}
+	pause(ctx, o.rest)
+	after, requests := scrape(ctx), requestsSince(log, user, begin)
 	result := newTable(fmt.Sprintf("P10: the guard's manager at rest, %d objects, %v", restObjects, o.rest), "measured", "target")
 	share := (after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]) / time.Since(begin).Seconds()
 	result.row("CPU, without the check of the policies", fmt.Sprintf("%.2f %% of a core", share*100), "< 0.1 %")
@@ -104,75 +69,55 @@ func restBench(ctx context.Context, o options) (err error) {
 	for _, request := range slices.Sorted(maps.Keys(requests)) {
 		result.row("requests: "+request, fmt.Sprint(requests[request]), "")
 	}
-	return result.print()
+	result.print()
 }
 
 // startManager runs cmd/manager as the guard, with the rights of its service account,
 // and without the check of the policies, as it is not told its namespace.
-func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) (stop func() error, err error) {
-	path, err := build(ctx, "github.com/scopegate/scopegate/cmd/manager", folder)
-	if err != nil {
-		return nil, err
-	}
-	file, err := clientcmd.LoadFromFile(plane.Kubeconfig)
-	if err != nil {
-		return nil, err
-	}
+func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) (stop func() error) {
+	path := build(ctx, "github.com/scopegate/scopegate/cmd/manager", folder)
+	file := must(clientcmd.LoadFromFile(plane.Kubeconfig))
 	user := plane.ManagerConfig().Impersonate
 	for _, info := range file.AuthInfos {
 		info.Impersonate, info.ImpersonateGroups = user.UserName, user.Groups
 	}
 	kubeconfig := filepath.Join(folder, "kubeconfig")
-	if err := clientcmd.WriteToFile(*file, kubeconfig); err != nil {
-		return nil, err
-	}
+	check(clientcmd.WriteToFile(*file, kubeconfig))
 	manager := exec.Command(path, "--kubeconfig="+kubeconfig, "--metrics-bind-address="+metricsAt, "--health-probe-bind-address=0", //nolint:gosec // Our own program.
 		"--leader-elect", "--leader-election-namespace="+controlplane.Namespace)
 	manager.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if manager.Stderr, err = os.Create(filepath.Join(folder, "manager.log")); err != nil { //nolint:gosec // A file of the benchmark.
-		return nil, err
-	}
-	if err := manager.Start(); err != nil {
-		return nil, err
-	}
-	return func() error { return errors.Join(manager.Process.Signal(syscall.SIGTERM), manager.Wait()) }, nil
+	manager.Stderr = must(os.Create(filepath.Join(folder, "manager.log"))) //nolint:gosec // A file of the benchmark.
+	check(manager.Start())
+	return func() error { return errors.Join(manager.Process.Signal(syscall.SIGTERM), manager.Wait()) }
 }
 
-// scrape returns the manager's metrics that have no labels.
-func scrape(ctx context.Context) (map[string]float64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+metricsAt+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
+func scrape(ctx context.Context) map[string]float64 {
+	request := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://"+metricsAt+"/metrics", nil))
+	response := must(http.DefaultClient.Do(request))
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
+	families := must(parser.TextToMetricFamilies(response.Body))
+	check(response.Body.Close())
 	values := map[string]float64{}
 	for name, family := range families {
 		metric := family.GetMetric()[0]
 		values[name] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
 	}
-	return values, errors.Join(err, response.Body.Close())
+	return values
 }
 
 // requestsSince counts what a user asked the API server for, by verb and resource.
-func requestsSince(log, user string, begin time.Time) (map[string]int, error) {
-	file, err := os.Open(log) //nolint:gosec // The benchmark's own file.
-	if err != nil {
-		return nil, err
-	}
+func requestsSince(log, user string, begin time.Time) map[string]int {
+	file := must(os.Open(log)) //nolint:gosec // The benchmark's own file.
+	defer stop(file.Close)
 	counts := map[string]int{}
 	decoder := json.NewDecoder(bufio.NewReader(file))
 	for {
 		event := auditv1.Event{}
-		if err := decoder.Decode(&event); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return counts, file.Close()
-		} else if err != nil {
-			return nil, errors.Join(err, file.Close())
+		err := decoder.Decode(&event)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return counts
 		}
+		check(err)
 		if event.ImpersonatedUser == nil || event.ImpersonatedUser.Username != user || event.RequestReceivedTimestamp.Time.Before(begin) || event.ObjectRef == nil {
 			continue
 		}
@@ -188,27 +133,21 @@ func requestsSince(log, user string, begin time.Time) (map[string]int, error) {
 }
 
 // settle waits until the manager has written every status, and then none for a while.
-func settle(ctx context.Context, log, user string) error {
+func settle(ctx context.Context, log, user string) {
 	for {
 		begin := time.Now()
-		if err := pause(ctx, settled); err != nil {
-			return err
-		}
-		lately, err := requestsSince(log, user, begin)
-		if err != nil {
-			return err
-		}
+		pause(ctx, settled)
+		lately := requestsSince(log, user, begin)
 		if lately["patch mcpservers/status"] == 0 && lately["patch mcpexternalauthconfigs/status"] == 0 {
-			return nil
+			return
 		}
 	}
 }
 
-func pause(ctx context.Context, duration time.Duration) error {
+func pause(ctx context.Context, duration time.Duration) {
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		check(ctx.Err())
 	case <-time.After(duration):
-		return nil
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // atOnce is how many kubectls run at a time.
@@ -61,10 +61,8 @@ func checkExplained(t *testing.T, text string, level *schema.Structural) {
 func awaitOpenAPI(t *testing.T) {
 	t.Helper()
 	discovery, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	published := func(ctx context.Context) (bool, error) {
+	expect.NoError(t, err)
+	expect.Eventually(t, "the OpenAPI schemas of all kinds are published", func(ctx context.Context) (bool, error) {
 		for _, version := range versions {
 			text, err := discovery.RESTClient().Get().AbsPath("/openapi/v3/apis/toolhive.stacklok.dev/" + version).DoRaw(ctx)
 			for _, kind := range loadSchemas(t) {
@@ -74,10 +72,7 @@ func awaitOpenAPI(t *testing.T) {
 			}
 		}
 		return true, nil
-	}
-	if err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 30*time.Second, true, published); err != nil {
-		t.Fatalf("waiting for the OpenAPI schemas of all kinds: %v", err)
-	}
+	})
 }
 
 // explain runs kubectl explain. Its cache of what the API server has is the
@@ -112,11 +107,7 @@ func TestExplainBaseline(t *testing.T) {
 				t.Run(kind+"/"+field+"/"+version, func(t *testing.T) {
 					t.Parallel()
 					got := strings.Join(strings.Fields(explain(t, cache, version, kind, config+"."+field)), " ")
-					for _, want := range texts {
-						if !strings.Contains(got, want) {
-							t.Errorf("kubectl explain does not say %q:\n%s", want, got)
-						}
-					}
+					expect.Contains(t, got, texts...)
 				})
 			}
 		}

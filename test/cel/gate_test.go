@@ -7,12 +7,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"text/tabwriter"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/util/version"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // kubernetes is the version whose kube-apiserver the suites run.
@@ -42,9 +44,7 @@ var mutations = sync.OnceValues(func() ([]corpus.Tested, error) {
 func loadMutations(t *testing.T) []corpus.Tested {
 	t.Helper()
 	all, err := mutations()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return all
 }
 
@@ -66,7 +66,7 @@ func TestMutations(t *testing.T) {
 			expressions[id], ids[expression], used[strings.ToLower(tested.Kind)+"/"+id] = expression, id, true
 		}
 	}
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, testdata) {
 		if !used[folder(c)] {
 			t.Errorf("%s tests no rule: nothing changes in its folder when any is replaced by true", c.Path)
 		}
@@ -93,16 +93,14 @@ func checkTested(t *testing.T, tested corpus.Tested) {
 // TestOfflineEvaluation holds the evaluator of the mutations to the same causes
 // as the API server, without which they would prove nothing.
 func TestOfflineEvaluation(t *testing.T) {
-	cases := loadCases(t)
+	cases := corpus.Cases(t, testdata)
 	for _, schema := range loadSchemas(t) {
 		evaluate := corpus.Evaluator(schema)
 		for _, c := range cases {
 			if c.Object.GetKind() != schema.Kind {
 				continue
 			}
-			if diff := cmp.Diff(c.Causes, evaluate(c)); diff != "" {
-				t.Errorf("%s: causes (-want +got):\n%s", c.Path, diff)
-			}
+			expect.Equal(t, c.Path+": causes", c.Causes, evaluate(c))
 		}
 	}
 }
@@ -110,20 +108,80 @@ func TestOfflineEvaluation(t *testing.T) {
 // TestVersionsAreTheSame lets the tests of one version speak for both.
 func TestVersionsAreTheSame(t *testing.T) {
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for _, crd := range crds {
 		alpha, err := corpus.VersionSchema(crd, "v1alpha1")
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		beta, err := corpus.VersionSchema(crd, "v1beta1")
-		if err != nil {
-			t.Fatal(err)
+		expect.NoError(t, err)
+		expect.Equal(t, crd.Name+": schema", beta, alpha)
+	}
+}
+
+// targetShare is the most that an expression may cost of the budget: far from
+// where another release of Kubernetes, which estimates otherwise, would refuse
+// the CRD. baselineShare is that of the rules on a baseline.
+const (
+	targetShare   = 0.02
+	baselineShare = 0.002
+)
+
+// TestCosts compares what the API server estimates for every expression with
+// the golden file.
+func TestCosts(t *testing.T) {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
+	priced := func(tested corpus.Tested, expression string, cost uint64) {
+		id := strings.Join(tested.IDs(), ",")
+		row(tested.Kind, tested.Path, id, expression, fmt.Sprint(cost), fmt.Sprintf("%.6f", share(cost)))
+	}
+	together := map[string]uint64{}
+	row("KIND", "PATH", "RULE", "EXPRESSION", "COST", "SHARE")
+	for _, tested := range loadMutations(t) {
+		checkCost(t, tested.Rule)
+		together[tested.Kind] += tested.Cost + tested.MessageCost
+		priced(tested, "rule", tested.Cost)
+		if tested.MessageExpression != "" {
+			priced(tested, "messageExpression", tested.MessageCost)
 		}
-		if diff := cmp.Diff(beta, alpha); diff != "" {
-			t.Errorf("%s: schema (-v1beta1 +v1alpha1):\n%s", crd.Name, diff)
+	}
+	// The linter does not count what evaluating costs, since no object can use up
+	// what the API server allows even for one expression.
+	for kind, cost := range together {
+		if cost > celconfig.PerCallLimit {
+			t.Errorf("the expressions of %s cost %d together, %d at most are allowed", kind, cost, celconfig.PerCallLimit)
+		}
+	}
+	_ = table.Flush()
+	expect.Golden(t, *update, "testdata/costs.golden", text.String())
+}
+
+// TestOldestKubernetes compiles all rules as the oldest supported kube-apiserver
+// does.
+func TestOldestKubernetes(t *testing.T) {
+	for _, schema := range loadSchemas(t) {
+		rules, err := corpus.Rules(schema, version.MustParseGeneric(corpus.OldestKubernetes))
+		if err != nil {
+			t.Errorf("on Kubernetes %s: %v", corpus.OldestKubernetes, err)
+		}
+		for _, rule := range rules {
+			checkCost(t, rule)
 		}
 	}
 }
+
+func checkCost(t *testing.T, rule corpus.Rule) {
+	t.Helper()
+	most := targetShare
+	if strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") {
+		most = baselineShare
+	}
+	for expression, cost := range map[string]uint64{"rule": rule.Cost, "messageExpression": rule.MessageCost} {
+		if share(cost) > most {
+			t.Errorf("the %s of %s costs %.5f of the budget, %.3f at most are allowed", expression, rule, share(cost), most)
+		}
+	}
+}
+
+func share(cost uint64) float64 { return float64(cost) / corpus.Budget }

@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // The bounds of the lists of scopes.
@@ -25,7 +25,7 @@ const (
 // their last letters only, the costliest to compare: the rules must still evaluate
 // within the limits of cost at run time.
 func TestLargestLists(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	supported := longScopes(mostScopes, 'a')
 	verdicts := map[string]struct {
 		baseline []any
@@ -50,7 +50,7 @@ func TestLargestLists(t *testing.T) {
 		for verdict, want := range verdicts {
 			t.Run(rule+"/"+verdict, func(t *testing.T) {
 				t.Parallel()
-				object := as(findCase(t, place.base).Object, "v1beta1", namespace, verdict)
+				object := corpus.As(findCase(t, place.base).Object, "v1beta1", namespace, verdict)
 				set(t, object, place.list, supported)
 				set(t, object, place.baseline, want.baseline)
 				got := corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll))
@@ -68,7 +68,7 @@ func TestLargestLists(t *testing.T) {
 // TestBoundsOfScopes goes one beyond each bound of the baseline: the schema
 // rejects that before a rule runs.
 func TestBoundsOfScopes(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	const field = "spec.embeddedAuthServer.baselineClientScopes"
 	notChecked := metav1.StatusCause{
 		Type: metav1.CauseTypeFieldValueInvalid, Field: "<nil>",
@@ -91,12 +91,10 @@ func TestBoundsOfScopes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			object := as(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
+			object := corpus.As(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
 			unstructured.RemoveNestedField(object.Object, "spec", "embeddedAuthServer", "scopesSupported")
 			set(t, object, field, c.baseline)
-			if diff := cmp.Diff(c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll)), corpus.SameCause); diff != "" {
-				t.Errorf("causes (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "causes", c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll)), corpus.SameCause)
 		})
 	}
 }
@@ -114,7 +112,7 @@ func longScopes(count int, mark rune) []any {
 
 func findCase(t *testing.T, path string) corpus.Case {
 	t.Helper()
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, testdata) {
 		if c.Path == path {
 			return c
 		}
@@ -125,7 +123,5 @@ func findCase(t *testing.T, path string) corpus.Case {
 
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
 	t.Helper()
-	if err := unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...))
 }

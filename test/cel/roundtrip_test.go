@@ -1,34 +1,31 @@
 package cel_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestNothingIsLost stores objects that set every field, and reads them back as
 // they were: through the API server in both versions, and through the Go types.
 func TestNothingIsLost(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	objects := richObjects(t)
 	for _, kind := range loadSchemas(t) {
 		for _, object := range objects[kind.Kind] {
@@ -37,22 +34,14 @@ func TestNothingIsLost(t *testing.T) {
 			for i, stored := range versions {
 				t.Run(fmt.Sprintf("%s/%s/%s", kind.Kind, object.GetName(), stored), func(t *testing.T) {
 					t.Parallel()
-					sent := as(object, stored, namespace, object.GetName()+"-"+stored)
-					if err := quiet.Create(t.Context(), sent, client.FieldValidation("Strict")); err != nil {
-						t.Fatal(err)
-					}
-					got := as(object, versions[1-i], namespace, sent.GetName())
-					if err := quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got); err != nil {
-						t.Fatal(err)
-					}
-					if diff := cmp.Diff(want.Object["spec"], got.Object["spec"]); diff != "" {
-						t.Errorf("stored as %s, read as %s (-want +got):\n%s", stored, versions[1-i], diff)
-					}
+					sent := corpus.As(object, stored, namespace, object.GetName()+"-"+stored)
+					expect.NoError(t, quiet.Create(t.Context(), sent, client.FieldValidation("Strict")))
+					got := corpus.As(object, versions[1-i], namespace, sent.GetName())
+					expect.NoError(t, quiet.Get(t.Context(), client.ObjectKeyFromObject(sent), got))
+					expect.Equal(t, fmt.Sprintf("stored as %s, read as %s", stored, versions[1-i]), want.Object["spec"], got.Object["spec"])
 					typed := throughGoTypes(t, got)
 					defaulting.Default(typed, kind.Structural)
-					if diff := cmp.Diff(want.Object["spec"], typed["spec"]); diff != "" {
-						t.Errorf("through the Go types of %s (-want +got):\n%s", versions[1-i], diff)
-					}
+					expect.Equal(t, fmt.Sprintf("through the Go types of %s", versions[1-i]), want.Object["spec"], typed["spec"])
 				})
 			}
 		}
@@ -64,27 +53,17 @@ func TestNothingIsLost(t *testing.T) {
 func throughGoTypes(t *testing.T, object *unstructured.Unstructured) map[string]any {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := errors.Join(v1alpha1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, errors.Join(v1alpha1.AddToScheme(scheme), v1beta1.AddToScheme(scheme)))
 	typed, err := scheme.New(object.GroupVersionKind())
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	text, err := object.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, typed); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, json.Unmarshal(text, typed))
 	if text, err = json.Marshal(typed); err != nil {
 		t.Fatal(err)
 	}
 	back := &unstructured.Unstructured{}
-	if err := back.UnmarshalJSON(text); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, back.UnmarshalJSON(text))
 	return back.Object
 }
 
@@ -105,7 +84,6 @@ func TestRichObjectsSetEveryField(t *testing.T) {
 	}
 }
 
-// collect notes the path of every field that a value sets.
 func collect(value any, s *schema.Structural, path string, set map[string]bool) {
 	set[path] = true
 	switch value := value.(type) {
@@ -126,7 +104,6 @@ func collect(value any, s *schema.Structural, path string, set map[string]bool) 
 	}
 }
 
-// richObjects reads the objects of test/testdata/roundtrip, by kind.
 func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(testdata, "roundtrip", "*.yaml"))
@@ -135,20 +112,13 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 	}
 	objects := map[string][]*unstructured.Unstructured{}
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
-		if err != nil {
-			t.Fatal(err)
-		}
-		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-		for {
-			object := &unstructured.Unstructured{}
-			err := decoder.Decode(object)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
+		decoded, err := config.Decode([]byte(expect.ReadFile(t, file)))
+		expect.NoError(t, err)
+		for _, object := range decoded {
+			// Integers are int64 then, as in an answer of the API server.
+			text, err := object.MarshalJSON()
+			expect.NoError(t, err)
+			expect.NoError(t, object.UnmarshalJSON(text))
 			objects[object.GetKind()] = append(objects[object.GetKind()], object)
 		}
 	}

@@ -1,22 +1,46 @@
+// Package cel_test holds the API to its schema on a real API server: every case
+// of the corpus, strict field names, lossless storage, and kubectl explain. The
+// rules themselves are also mutated and priced, offline.
 package cel_test
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
+
+const testdata = "../testdata"
+
+var (
+	cluster *testenv.Cluster
+	update  = flag.Bool("update", false, "rewrite the golden files and the causes in the corpus")
+)
+
+func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
+
+// versions in which every object is served.
+var versions = []string{"v1beta1", "v1alpha1"}
+
+func loadSchemas(t *testing.T) []corpus.Schema {
+	t.Helper()
+	schemas, err := corpus.Schemas()
+	expect.NoError(t, err)
+	return schemas
+}
 
 const owner = client.FieldOwner("test-cel")
 
@@ -55,7 +79,6 @@ var writes = map[string]struct {
 	}},
 }
 
-// mergePatch turns the spec of one object into that of the other.
 func mergePatch(from, to *unstructured.Unstructured) ([]byte, error) {
 	before, err := json.Marshal(map[string]any{"spec": from.Object["spec"]})
 	if err != nil {
@@ -71,13 +94,13 @@ func mergePatch(from, to *unstructured.Unstructured) ([]byte, error) {
 // TestRules sends every case of the corpus to the API server in every way and
 // version, and compares the causes of rejections to the letter.
 func TestRules(t *testing.T) {
-	cases, bases := loadCases(t), map[string]corpus.Case{}
+	cases, bases := corpus.Cases(t, testdata), map[string]corpus.Case{}
 	for _, c := range cases {
 		if c.Accept && bases[folder(c)].Object == nil {
 			bases[folder(c)] = c
 		}
 	}
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	for i, c := range cases {
 		base, ok := bases[folder(c)]
 		if !ok {
@@ -87,23 +110,22 @@ func TestRules(t *testing.T) {
 		for _, version := range versions {
 			t.Run(c.Path+"/"+version, func(t *testing.T) {
 				t.Parallel()
-				checkWrites(t, quiet, as(c.Object, version, namespace, fmt.Sprintf("case-%d-%s", i, version)), base.Object, c)
+				checkWrites(t, quiet, corpus.As(c.Object, version, namespace, fmt.Sprintf("case-%d-%s", i, version)), base.Object, c)
 			})
 		}
 	}
 }
 
-// checkWrites stores an object in every way.
 func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.Unstructured, c corpus.Case) {
 	t.Helper()
 	version := object.GroupVersionKind().Version
 	var stored *unstructured.Unstructured
 	for write, how := range writes {
-		object := as(object, version, object.GetNamespace(), object.GetName()+"-"+write)
+		object := corpus.As(object, version, object.GetNamespace(), object.GetName()+"-"+write)
 		if how.base {
 			// A rejected write leaves the base as it was, for the next.
 			if stored == nil || c.Accept {
-				stored = as(base, version, object.GetNamespace(), object.GetName())
+				stored = corpus.As(base, version, object.GetNamespace(), object.GetName())
 				if err := quiet.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(stored), owner); err != nil {
 					t.Fatalf("%s: the first accept case of the folder is rejected: %v", write, err)
 				}
@@ -117,9 +139,7 @@ func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.U
 			}
 			continue
 		}
-		if diff := cmp.Diff(c.Causes, got, corpus.SameCause); diff != "" {
-			t.Errorf("%s: causes (-want +got):\n%s", write, diff)
-		}
+		expect.Equal(t, write+": causes", c.Causes, got, corpus.SameCause)
 	}
 }
 
@@ -130,11 +150,5 @@ func folder(c corpus.Case) string { return filepath.Dir(c.Path) }
 func rewrite(t *testing.T, c corpus.Case, got []metav1.StatusCause) {
 	t.Helper()
 	file := filepath.Join(testdata, c.Path)
-	text, err := os.ReadFile(file) //nolint:gosec // A file of the corpus.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, corpus.WithCauses(text, got), 0o644); err != nil { //nolint:gosec // A file of the repository.
-		t.Fatal(err)
-	}
+	expect.WriteFile(t, file, string(corpus.WithCauses([]byte(expect.ReadFile(t, file)), got)))
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // misspelt is what each name gets appended.
@@ -20,7 +21,7 @@ const misspelt = "x"
 // TestStrictFieldNames misspells every field name at every place that is not
 // opaque. Strict validation must name each as unknown, and nothing else.
 func TestStrictFieldNames(t *testing.T) {
-	quiet, namespace := newClient(t), cluster.Namespace(t)
+	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
 	for _, kind := range loadSchemas(t) {
 		for path, level := range levels(kind.Structural) {
 			names := misspeltNames(level)
@@ -29,7 +30,7 @@ func TestStrictFieldNames(t *testing.T) {
 					t.Parallel()
 					object := &unstructured.Unstructured{Object: objectWith(path, names)}
 					object.SetKind(kind.Kind)
-					object = as(object, version, namespace, "misspelt")
+					object = corpus.As(object, version, namespace, "misspelt")
 					err := quiet.Create(t.Context(), object, client.DryRunAll, client.FieldValidation("Strict"))
 					if !apierrors.IsBadRequest(err) {
 						t.Fatalf("want a strict decoding error, got: %v", err)
@@ -60,7 +61,7 @@ func TestOpaqueFields(t *testing.T) {
 			}
 		})
 	}
-	golden(t, "testdata/opaque.golden", strings.Join(opaque, "\n")+"\n")
+	expect.Golden(t, *update, "testdata/opaque.golden", strings.Join(opaque, "\n")+"\n")
 }
 
 // levels are the objects of a schema whose field names are fixed, by their

@@ -34,7 +34,6 @@ import (
 // root is the folder of the repository, in which kubectl runs.
 const root = "../.."
 
-// cluster is what the tests run on.
 type cluster struct {
 	// node is nil where the cluster is somebody else's.
 	node      *node.Cluster
@@ -50,10 +49,8 @@ type cluster struct {
 	cache string
 }
 
-// started is the cluster, nil if no test has asked for it.
 var started *cluster
 
-// start starts the cluster, or connects to the one that is named, once.
 var start = sync.OnceValues(func() (c *cluster, err error) {
 	if os.Getenv("KUBECONFIG") == "" && os.Getenv("CONTEXT") == "" {
 		c, err = startNode()
@@ -76,7 +73,6 @@ var start = sync.OnceValues(func() (c *cluster, err error) {
 	return c, nil
 })
 
-// startNode starts a cluster of one node on this machine.
 func startNode() (*cluster, error) {
 	own, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: chart.Images()})
 	if err != nil {
@@ -178,7 +174,6 @@ func (p serviceProxy) RoundTrip(request *http.Request) (*http.Response, error) {
 	return p.next.RoundTrip(request)
 }
 
-// run runs kubectl, and returns both its outputs in the order of printing.
 func (c *cluster) run(ctx context.Context, stdin io.Reader, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, c.kubectlPath, append([]string{"--context", c.context}, arguments...)...) //nolint:gosec // The tests' own commands.
 	command.Dir = root

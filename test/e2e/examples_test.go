@@ -35,7 +35,6 @@ import (
 // it was accepted, and of each child that ToolHive's operator made what it says.
 type outcome map[string]string
 
-// childKinds are of what ToolHive's operator makes. Secrets are not read.
 var childKinds = []schema.GroupVersionKind{
 	appsv1.SchemeGroupVersion.WithKind("DeploymentList"), appsv1.SchemeGroupVersion.WithKind("StatefulSetList"),
 	corev1.SchemeGroupVersion.WithKind("ServiceList"), corev1.SchemeGroupVersion.WithKind("ConfigMapList"), corev1.SchemeGroupVersion.WithKind("ServiceAccountList"),
@@ -110,7 +109,6 @@ func (s *scenario) applyExample(result outcome, path, name, namespace string) er
 	}
 }
 
-// awaitChildren adds the children once they have not changed for four seconds.
 func (s *scenario) awaitChildren(result outcome) {
 	s.Helper()
 	var last outcome

@@ -21,8 +21,7 @@ const (
 	guardManifest = "dist/guard.yaml"
 	holdManifest  = "dist/guard-hold.yaml"
 	// mistakes are the objects with a bad baseline: the config, and office.
-	mistakes = 2
-	// heldConfigMaps selects what the guard holds.
+	mistakes       = 2
 	heldConfigMaps = guard.HeldLabel + "=true"
 )
 
@@ -321,7 +320,6 @@ func (s *scenario) wantHeld(want ...string) {
 	}
 }
 
-// message is that of the guard's condition.
 func (s *scenario) message(object string) string {
 	s.Helper()
 	said, err := s.run(ctx, nil, "--namespace", demo, "get", object, "--output", `jsonpath={.status.conditions[?(@.type=="BaselineScopesValid")].message}`)

@@ -16,7 +16,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
 
-// history is every revision of every object of a namespace, in order.
 type history struct {
 	mu         sync.Mutex
 	revisions  map[string][]revision
@@ -72,7 +71,6 @@ func (h *history) settled() error {
 	return nil
 }
 
-// current is that every object has the condition of its generation.
 func (h *history) current() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -93,7 +91,6 @@ func (h *history) quiet() window {
 
 // churnReport is what the revisions show.
 type churnReport struct {
-	// writes are the guard's.
 	writes int
 	// overwritten is how often ToolHive's operator took the entry away or put an
 	// old one in its place, and back how long it took until it was back.
@@ -166,7 +163,6 @@ func (r *churnReport) add(name string, revisions []revision, bases map[string]st
 	}
 }
 
-// entry is the guard's condition of an object, nil if there is none.
 func entry(object *unstructured.Unstructured) map[string]any {
 	conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
 	for _, condition := range conditions {

@@ -52,7 +52,6 @@ func (s *scenario) part(name string, run func(*scenario)) {
 	s.diagnosed = s.diagnosed || !passed
 }
 
-// end shows the cluster if the scenario failed, and undoes what it did.
 func (s *scenario) end() {
 	// Also after an interruption, but not where the cluster goes anyway.
 	interrupted := ctx.Err() != nil
@@ -116,7 +115,6 @@ func (s *scenario) kubectl(namespace string, arguments ...string) string {
 	return output
 }
 
-// try is kubectl for a command that may fail.
 func (s *scenario) try(namespace, stdin string, arguments ...string) (string, error) {
 	if namespace != "" {
 		arguments = append([]string{"--namespace", namespace}, arguments...)
@@ -137,10 +135,8 @@ func (s *scenario) must(err error) {
 	}
 }
 
-// testdata is the path of a file or folder of the tests, from the root.
 func testdata(name string) string { return filepath.Join("test", "e2e", "testdata", name) }
 
-// apply applies files or folders of testdata in a namespace.
 func (s *scenario) apply(namespace string, files ...string) {
 	s.Helper()
 	arguments := []string{"apply"}
@@ -211,7 +207,6 @@ func (s *scenario) await(what string, missing func() error) {
 	timed(begin, what)
 }
 
-// timed reports what is done now, and how long it took.
 func timed(begin time.Time, what string) {
 	fmt.Printf("%6.1fs  %s\n", time.Since(begin).Seconds(), what)
 }
@@ -223,10 +218,8 @@ func (s *scenario) awaitConditions(namespace, condition string, objects ...strin
 	s.kubectl(namespace, append([]string{"wait", "--for=condition=" + condition, "--timeout", awaitTimeout.String()}, objects...)...)
 }
 
-// allConditions shows the conditions of an object, one a line.
 const allConditions = `jsonpath={range .status.conditions[*]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}`
 
-// showConditions shows all conditions of objects.
 func (s *scenario) showConditions(namespace string, objects ...string) {
 	s.Helper()
 	for _, object := range objects {

@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -14,23 +14,17 @@ import (
 // says of its place, where ToolHive's operator has written another meanwhile.
 func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 	server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
-	if err := cluster.Client.Create(t.Context(), server); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Create(t, server)
 	own := metav1.Condition{Type: condition.Type, Status: metav1.ConditionTrue, Reason: "BaselineScopesSupported", LastTransitionTime: metav1.Now()}
 	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", LastTransitionTime: metav1.Now()}
 	says := func(conditions ...metav1.Condition) {
 		t.Helper()
 		server.Status.Conditions = conditions
-		if err := cluster.Client.Status().Update(t.Context(), server); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Status().Update(t.Context(), server))
 	}
 	left := func(want ...string) {
 		t.Helper()
-		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(server), server); err != nil {
-			t.Fatal(err)
-		}
+		cluster.Get(t, server)
 		var got []string
 		for _, c := range server.Status.Conditions {
 			got = append(got, c.Type)

@@ -3,7 +3,6 @@ package guard_test
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +10,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -25,14 +25,12 @@ func dryUpdate(t *testing.T, object client.Object) error {
 	return cluster.Client.Update(t.Context(), object, client.DryRunAll)
 }
 
-// edited returns a copy of an object with a change.
 func edited[T client.Object](object T, change func(T)) T {
 	object = object.DeepCopyObject().(T)
 	change(object)
 	return object
 }
 
-// refusalOf returns what a policy said, empty where the edit was admitted.
 func refusalOf(t *testing.T, err error) setup.Refusal {
 	t.Helper()
 	refusal, refused := setup.AsRefusal(err)
@@ -93,9 +91,7 @@ func TestMessages(t *testing.T) {
 		"config not consumed": {dryCreate(t, testenv.Config(ns, "lone", "admin")), setup.Refusal{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, refusalOf(t, tc.err)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "", tc.want, refusalOf(t, tc.err))
 		})
 	}
 }
@@ -196,9 +192,7 @@ func TestModes(t *testing.T) {
 			if !tc.warned && !tc.denied {
 				want = setup.Refusal{}
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "", want, got)
 		})
 	}
 }

@@ -2,16 +2,16 @@ package guard_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -22,7 +22,6 @@ var runConfigs = map[string]func(namespace, server string, baseline ...string) *
 	"MCPServer": setup.RunConfig, "VirtualMCPServer": setup.AuthServerConfig,
 }
 
-// holding makes a namespace that denies, and waits until the hold is effective there.
 func holding(t *testing.T) string {
 	t.Helper()
 	if can, err := setup.CanHold(cluster.Client); err != nil || !can {
@@ -39,14 +38,11 @@ func awaitHold(t *testing.T, namespace string, held bool) {
 	if err := cluster.Client.Create(t.Context(), setup.RunConfig(namespace, "canary", "openid")); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, fmt.Sprintf("an update is held: %t", held), func(ctx context.Context) (bool, error) {
 		bad := setup.RunConfig(namespace, "canary", "admin")
 		err := cluster.Client.Update(ctx, bad, client.DryRunAll)
 		return isHeld(bad) == held, err
 	})
-	if err != nil {
-		t.Fatalf("waiting until an update is held: %t: %v", held, err)
-	}
 }
 
 func isHeld(configMap *corev1.ConfigMap) bool { return configMap.Labels[guard.HeldLabel] == "true" }
@@ -55,9 +51,7 @@ func isHeld(configMap *corev1.ConfigMap) bool { return configMap.Labels[guard.He
 // there.
 func put(t *testing.T, configMap *corev1.ConfigMap) *corev1.ConfigMap {
 	t.Helper()
-	if err := cluster.Client.Update(t.Context(), configMap); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Update(t.Context(), configMap))
 	return configMap
 }
 
@@ -77,9 +71,7 @@ func TestRunConfigsAreRejected(t *testing.T) {
 					want = deniedBy(guard.RunConfigsPolicy, `scope "admin" (and 1 more) of baseline_client_scopes in ConfigMap "`+bad.Name+`" is not supported by the auth server of `+
 						kind+` "web": add it to the scopes of its oidcConfigRef, or remove it from baselineClientScopes`)
 				}
-				if diff := cmp.Diff(want, refusalOf(t, c.Create(t.Context(), bad, client.DryRunAll))); diff != "" {
-					t.Errorf("(-want +got):\n%s", diff)
-				}
+				expect.Equal(t, "", want, refusalOf(t, c.Create(t.Context(), bad, client.DryRunAll)))
 				if len(warnings.Texts) > 0 {
 					t.Errorf("warnings, which nobody reads: %q", warnings.Texts)
 				}
@@ -126,15 +118,11 @@ func TestHold(t *testing.T) {
 	for kind, runConfig := range runConfigs {
 		t.Run(kind, func(t *testing.T) {
 			good := runConfig(ns, "web", "openid")
-			if err := cluster.Client.Create(t.Context(), good); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Create(t, good)
 			held := put(t, runConfig(ns, "web", "admin"))
 			want := edited(good, func(c *corev1.ConfigMap) { c.Labels[guard.HeldLabel] = "true" })
 			want.ResourceVersion, want.ManagedFields = held.ResourceVersion, held.ManagedFields
-			if diff := cmp.Diff(want, held); diff != "" {
-				t.Errorf("held (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "held", want, held)
 			if again := put(t, runConfig(ns, "web", "admin")); again.ResourceVersion != held.ResourceVersion {
 				t.Errorf("the second time something is stored: resourceVersion %s, then %s", held.ResourceVersion, again.ResourceVersion)
 			}
@@ -159,9 +147,7 @@ func TestHoldIsForWhatWasGood(t *testing.T) {
 	for kind, runConfig := range runConfigs {
 		t.Run(kind, func(t *testing.T) {
 			ns := holding(t)
-			if err := setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeOff); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeOff))
 			settle(t)
 			bad, unread := runConfig(ns, "bad", "admin"), runConfig(ns, "unread", "openid")
 			for key := range unread.Data {
@@ -171,14 +157,8 @@ func TestHoldIsForWhatWasGood(t *testing.T) {
 				}[key]
 			}
 			marked := edited(runConfig(ns, "marked", "admin"), func(c *corev1.ConfigMap) { c.Labels[guard.HeldLabel] = "true" })
-			for _, object := range []client.Object{bad, unread, marked} {
-				if err := cluster.Client.Create(t.Context(), object); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Create(t, bad, unread, marked)
+			expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny))
 			awaitHold(t, ns, true)
 			for _, name := range []string{"bad", "unread"} {
 				written := runConfig(ns, name, "root")
@@ -213,9 +193,7 @@ func TestHoldPatches(t *testing.T) {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				server := "patched"
 				before, after := edited(runConfig(ns, server, "openid"), tc.before), edited(runConfig(ns, server, "admin"), tc.after)
-				if err := cluster.Client.Create(t.Context(), before); err != nil {
-					t.Fatal(err)
-				}
+				cluster.Create(t, before)
 				t.Cleanup(func() {
 					if err := cluster.Client.Delete(context.WithoutCancel(t.Context()), before); err != nil {
 						t.Error(err)
@@ -234,13 +212,9 @@ func TestHoldPatches(t *testing.T) {
 func TestHoldMode(t *testing.T) {
 	ns := holding(t)
 	for _, mode := range []string{guard.ModeWarn, guard.ModeOff, "other"} {
-		if err := setup.SetMode(t.Context(), cluster.Client, ns, mode); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, mode))
 		awaitHold(t, ns, false)
-		if err := setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny))
 		awaitHold(t, ns, true)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
@@ -28,28 +28,16 @@ var long = flag.Bool("long", false, "also wait until the policies follow a CRD t
 // policy that lacked its kind is effective, some half a minute after its CRD is there.
 func TestShipped(t *testing.T) {
 	all, err := setup.LikeToolHive()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	isProxies := func(crd *apiextensionsv1.CustomResourceDefinition) bool {
 		return crd.Spec.Names.Kind == "MCPRemoteProxy"
 	}
 	missing := all[slices.IndexFunc(all, isProxies)].DeepCopy()
-	lacking, err := testenv.Start(t.Context(), controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := lacking.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	lacking := testenv.StartFor(t, controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
 	ctx, c := t.Context(), lacking.Client
 	kubectl(t, lacking, "apply", "--validate=strict", "-f", files)
 	ns, err := setup.Namespace(ctx, c, guard.ModeDeny)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
 	for _, object := range []client.Object{config, server} {
 		if err := c.Create(ctx, object); err != nil {
@@ -79,12 +67,9 @@ func TestShipped(t *testing.T) {
 	}
 
 	kubectl(t, lacking, "delete", "-f", files)
-	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the deleted policies refuse nothing", func(ctx context.Context) (bool, error) {
 		return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) == nil, nil
 	})
-	if err != nil {
-		t.Errorf("after the policies are deleted: %v", err)
-	}
 }
 
 // denyByDefault takes every policy from warn to deny where a namespace has no
@@ -97,9 +82,7 @@ func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 		}
 	}
 	ns, err := setup.Namespace(t.Context(), cluster.Client, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	err = setup.AwaitRefusal(t.Context(), "scopegate-virtualmcpservers", func() error {
 		return cluster.Client.Create(t.Context(), testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
 	})
@@ -108,7 +91,6 @@ func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 	}
 }
 
-// files are what users apply.
 const files = "../../config/guard/policies"
 
 // kubectl runs kubectl, which must neither fail nor warn, on every policy and
@@ -119,10 +101,7 @@ func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) {
 	if err != nil || stderr != "" {
 		t.Fatalf("kubectl %v: %v\n%s", arguments, err, stderr)
 	}
-	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	all := policies.Load()
 	want := 0
 	for _, policy := range all.Validating {
 		want += len(all.Objects(policy.Name))

@@ -2,29 +2,28 @@ package guard_test
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, os.DirFS("../testdata")) }
+func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, "../testdata") }
 
 // TestStartUpRatchets stores what the policy refuses while it is off: what was wrong
 // before stays editable, and what was not can't become so.
 func TestStartUpRatchets(t *testing.T) {
 	ns := namespace(t, guard.ModeOff)
-	accepts, rejects := setup.StartUpCases(t, os.DirFS("../testdata"))
+	accepts, rejects := setup.StartUpCases(t, "../testdata")
 	first := map[string]corpus.Case{}
 	for _, c := range accepts {
 		if _, ok := first[path.Dir(c.Path)]; !ok {
@@ -33,21 +32,15 @@ func TestStartUpRatchets(t *testing.T) {
 	}
 	create := func(c corpus.Case, name string) *unstructured.Unstructured {
 		t.Helper()
-		object := c.Object.DeepCopy()
-		object.SetNamespace(ns)
-		object.SetName(name)
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatalf("%s: %v", c.Path, err)
-		}
+		object := corpus.As(c.Object, "v1beta1", ns, name)
+		cluster.Create(t, object)
 		return object
 	}
 	bad, good := map[string]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}
 	for i, c := range rejects {
 		bad[c.Path], good[c.Path] = create(c, fmt.Sprintf("bad-%d", i)), create(first[path.Dir(c.Path)], fmt.Sprintf("good-%d", i))
 	}
-	if err := setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeDeny))
 	settle(t)
 	for _, c := range rejects {
 		t.Run(c.Path, func(t *testing.T) {
@@ -63,9 +56,7 @@ func TestStartUpRatchets(t *testing.T) {
 				"cimd":                         {map[string]any{"enabled": true, "cacheFallbackTtl": "0ms"}, false},
 			} {
 				object := bad[c.Path].DeepCopy()
-				if err := unstructured.SetNestedField(object.Object, edit.value, append(config, field)...); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, unstructured.SetNestedField(object.Object, edit.value, append(config, field)...))
 				setup.CheckRefusedAtStart(t, dryUpdate(t, object), object, edit.accept)
 			}
 			becomes := good[c.Path].DeepCopy()
@@ -97,9 +88,7 @@ func TestStartUpMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := testenv.Config(ns, "login")
 			tc.change(config.Spec.EmbeddedAuthServer)
-			if diff := cmp.Diff(deniedBy(guard.StartUpPolicy, tc.want), refusalOf(t, dryCreate(t, config))); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "", deniedBy(guard.StartUpPolicy, tc.want), refusalOf(t, dryCreate(t, config)))
 		})
 	}
 }

@@ -5,20 +5,17 @@ package manager_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -30,43 +27,26 @@ func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) 
 // The manager counts what its cache holds, which lags behind the API server.
 func awaitAnswer(t *testing.T, url, want string) {
 	t.Helper()
-	var body []byte
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return false, err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return false, nil //nolint:nilerr // It does not listen yet.
-		}
-		defer func() { _ = response.Body.Close() }()
-		body, err = io.ReadAll(response.Body)
-		return err == nil && response.StatusCode == http.StatusOK && strings.Contains(string(body), want), nil
-	})
-	if err != nil {
-		t.Fatalf("%s does not say %q: %v: %s", url, want, err, body)
-	}
+	var body string
+	expect.Eventually(t, url+" says "+want, func(ctx context.Context) (bool, error) {
+		status, answer, _ := testenv.Fetch(ctx, url, "") // It may not listen yet.
+		body = answer
+		return status == http.StatusOK && strings.Contains(answer, want), nil
+	}, func() string { return body })
 }
 
 func TestManagerServesAndEndsCleanly(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	for _, object := range []client.Object{config, server} {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
-	}
+	cluster.Create(t, config, server)
 	metrics, probes := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,
 		"--health-probe-bind-address", probes, "--leader-elect", "--leader-election-namespace", controlplane.Namespace)
 
 	awaitAnswer(t, fmt.Sprintf("http://%s/readyz", probes), "ok")
 	awaitAnswer(t, fmt.Sprintf("http://%s/healthz", probes), "ok")
-	testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
+	testenv.AwaitValid(t, cluster, server, "False")
 	awaitAnswer(t, fmt.Sprintf("http://%s/metrics", metrics),
 		`scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1`)
 
@@ -106,9 +86,7 @@ func TestManagerRefuses(t *testing.T) {
 func TestManagerRefusesForeignCRDs(t *testing.T) {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	key := client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}
-	if err := cluster.Client.Get(t.Context(), key, crd); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Get(t.Context(), key, crd))
 	for i := range crd.Spec.Versions {
 		spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
 		server := spec.Properties["embeddedAuthServer"]
@@ -116,22 +94,16 @@ func TestManagerRefusesForeignCRDs(t *testing.T) {
 		delete(server.Properties, "scopesSupported")
 		spec.Properties["embeddedAuthServer"] = server
 	}
-	if err := cluster.Client.Update(t.Context(), crd); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Update(t.Context(), crd))
 	// The API server publishes a changed schema a moment later.
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the field is gone", func(ctx context.Context) (bool, error) {
 		_, _, err := cluster.Kubectl(ctx, nil, "explain", "mcpexternalauthconfig.spec.embeddedAuthServer.scopesSupported")
 		return err != nil, nil
 	})
-	if err != nil {
-		t.Fatalf("waiting until the field is gone: %v", err)
-	}
 	command := exec.CommandContext(t.Context(), testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig) //nolint:gosec // Our own binary.
 	output, err := command.CombinedOutput()
-	for _, want := range []string{"MCPExternalAuthConfig is not scopegate's own", "start without --standalone"} {
-		if err == nil || !strings.Contains(string(output), want) {
-			t.Errorf("got %v, want an error that says %q:\n%s", err, want, output)
-		}
+	if err == nil {
+		t.Error("the manager starts")
 	}
+	expect.Contains(t, string(output), "MCPExternalAuthConfig is not scopegate's own", "start without --standalone")
 }

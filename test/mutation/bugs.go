@@ -1,6 +1,5 @@
 package main
 
-// class is how a bug goes wrong.
 type class string
 
 // The classes are those in which model checkers of operators (Sieve, Acto,

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // TestBugs holds that each bug still has its place in the code, and that the code
@@ -31,15 +33,10 @@ func TestBugs(t *testing.T) {
 			}
 			names[bug.name] = true
 			path := filepath.Join("..", "..", bug.file)
-			text, err := os.ReadFile(path) //nolint:gosec // The table names it.
-			if err != nil {
-				t.Fatal(err)
-			}
-			broken, err := bug.apply(string(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if broken == string(text) {
+			text := expect.ReadFile(t, path)
+			broken, err := bug.apply(text)
+			expect.NoError(t, err)
+			if broken == text {
 				t.Error("it changes nothing")
 			}
 			if filepath.Ext(path) == ".go" {
@@ -72,16 +69,13 @@ func decode(text string) error {
 // packages are the files with what each package exports, by import path.
 type packages map[string]string
 
-// exports asks the go command for the packages that the code imports.
 func exports(t *testing.T) packages {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Export", "./internal/...")
 	command.Dir = filepath.Join("..", "..")
 	command.Stderr = os.Stderr
 	output, err := command.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	found := packages{}
 	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
 		var one struct{ ImportPath, Export string }
@@ -94,7 +88,6 @@ func exports(t *testing.T) packages {
 	}
 }
 
-// check compiles the package of a file that has another text, as far as its types.
 func (p packages) check(path, text string) error {
 	folder, name := filepath.Split(path)
 	all, err := filepath.Glob(filepath.Join(folder, "*.go"))

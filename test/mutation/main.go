@@ -143,7 +143,6 @@ func (b bug) suites(last string) []suite {
 	return append(first, suites...)
 }
 
-// run returns the package and the test that fail, or "" if none does.
 func (s suite) run(ctx context.Context, overlay string) (string, error) {
 	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-timeout=15m", s.packages) //nolint:gosec // The table names it.
 	command.Dir = s.module
@@ -171,7 +170,6 @@ func (s suite) run(ctx context.Context, overlay string) (string, error) {
 	}
 }
 
-// overlay writes the file with the bug, and the JSON that names it.
 func (b bug) overlay(folder string) (string, error) {
 	file, err := filepath.Abs(b.file)
 	if err != nil {
@@ -193,7 +191,6 @@ func (b bug) overlay(folder string) (string, error) {
 	return overlay, errors.Join(os.WriteFile(replaced, []byte(broken), 0o600), os.WriteFile(overlay, content, 0o600))
 }
 
-// apply puts the bug into the text of its file.
 func (b bug) apply(text string) (string, error) {
 	if n := strings.Count(text, b.old); n != 1 {
 		return "", fmt.Errorf("%s has %q %d times, and once it must be: the code has changed, so must the bug", b.file, b.old, n)

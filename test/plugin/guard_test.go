@@ -13,8 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -23,6 +21,7 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -30,11 +29,11 @@ import (
 // is there and with it, in a namespace of another name than the default. The ConfigMaps
 // and Deployments are as ToolHive's operator makes them.
 func TestGuard(t *testing.T) {
-	create(t, guarded, objects()...)
+	guarded.Create(t, objects()...)
 	c, d := "team-c", "team-d"
 	both := testenv.Server(d, "both", testenv.AuthServerRef("shared"))
 	both.Spec.ExternalAuthConfigRef = testenv.ExternalAuthConfigRef("outgoing").ExternalAuthConfigRef
-	create(t, guarded, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
+	guarded.Create(t, namespace(c, map[string]string{"scopegate.dev/guard": "off"}),
 		testenv.Config(c, "shared", "admin"),
 		testenv.Server(c, "fresh", testenv.AuthServerRef("shared", "admin")),
 		testenv.Server(c, "off", testenv.AuthServerRef("shared")),
@@ -86,12 +85,9 @@ func testDenied(t *testing.T, namespace, bad string) {
 	rejected := func(err error) bool {
 		return err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy 'scopegate-")
 	}
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the edit of a pair is rejected", func(ctx context.Context) (bool, error) {
 		return rejected(edit(ctx, "fresh")), nil
 	})
-	if err != nil {
-		t.Fatalf("waiting until the edit of a pair is rejected: %v", err)
-	}
 	if err := edit(t.Context(), "both"); err != nil {
 		t.Errorf("the edit of a consumer with two references: %v", err)
 	}
@@ -117,22 +113,12 @@ func findings(t *testing.T, arguments ...string) string {
 
 // TestAnotherAPIServer reads one that can't hold, and that has one of the CRDs only.
 func TestAnotherAPIServer(t *testing.T) {
-	plane, err := controlplane.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+	plane := testenv.StartFor(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
 		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	reader, err := cluster.New(plane.Config, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	hidden := map[string]string{}
 	installed, err := reader.Installation(t.Context(), hidden)
 	if err != nil || installed.Hold != "not-available" || len(hidden) > 0 {
@@ -145,13 +131,10 @@ func TestAnotherAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The schema is published a moment later.
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "half of the CRDs is told as such", func(ctx context.Context) (bool, error) {
 		_, read := reader.Read(ctx, "")
 		return read != nil && strings.Contains(read.Error(), "serves no MCPExternalAuthConfig"), nil
 	})
-	if err != nil {
-		t.Errorf("waiting until half of the CRDs is told as such: %v", err)
-	}
 }
 
 // install installs the guard, which warns or denies by default and holds where
@@ -160,48 +143,33 @@ func install(t *testing.T, mode string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), guarded.KubectlPath, "apply", "--server-side", "-k", filepath.Join("testdata", "guard-"+mode)) //nolint:gosec // The pinned binary.
 	command.Env = environment(guarded)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-}
-
-func patch(t *testing.T, object client.Object, content string) {
-	t.Helper()
-	if err := guarded.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, []byte(content))); err != nil {
-		t.Fatal(err)
-	}
+	expect.Output(t, command)
 }
 
 func label(t *testing.T, namespace, mode string) {
 	t.Helper()
-	patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, `{"metadata":{"labels":{"scopegate.dev/guard":"`+mode+`"}}}`)
+	guarded.Patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, `{"metadata":{"labels":{"scopegate.dev/guard":"`+mode+`"}}}`)
 }
 
 // unlabel makes a ConfigMap one that somebody made by hand.
 func unlabel(t *testing.T, namespace, name string) {
 	t.Helper()
-	patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, `{"metadata":{"labels":null}}`)
+	guarded.Patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, `{"metadata":{"labels":null}}`)
 }
 
 // hold writes a run config as ToolHive's operator does, once the guard holds it.
 func hold(t *testing.T, namespace, name, text string) {
 	t.Helper()
 	content, err := json.Marshal(map[string]any{"data": map[string]string{"runconfig.json": text}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.NoError(t, err)
+	expect.Eventually(t, "the guard holds", func(ctx context.Context) (bool, error) {
 		tried := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		err := guarded.Client.Patch(ctx, tried, client.RawPatch(types.MergePatchType, content), client.DryRunAll)
 		return tried.Labels["scopegate.dev/held"] == "true", err
 	})
-	if err != nil {
-		t.Fatalf("waiting until the guard holds: %v", err)
-	}
-	patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, string(content))
+	guarded.Patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, string(content))
 }
 
-// runConfig is a run config of a proxy, as ToolHive's operator writes it.
 func runConfig(baseline, supported string) string {
 	return `{
   "schema_version": "v0.1.0",
@@ -230,26 +198,13 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 	case "VirtualMCPServer":
 		owner, component = testenv.Virtual(namespace, name, nil), "vmcp-config"
 	}
-	if err := guarded.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner); err != nil {
-		t.Fatal(err)
-	}
+	guarded.Get(t, owner)
 	gvk, err := apiutil.GVKForObject(owner, operator.Scheme)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	owners := []metav1.OwnerReference{*metav1.NewControllerRef(owner, gvk)}
-	labels := map[string]string{"app": strings.ToLower(kind) + "-" + name}
-	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, OwnerReferences: owners},
-		Spec: appsv1.DeploymentSpec{
-			Replicas: ptr.To[int32](1), Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "proxy", Image: "example.com/proxy:1"}}},
-			},
-		},
-	}
-	create(t, guarded, deployment, &corev1.ConfigMap{
+	deployment := testenv.Deployment(namespace, name, map[string]string{"app": strings.ToLower(kind) + "-" + name})
+	deployment.OwnerReferences = owners
+	guarded.Create(t, deployment, &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name + "-config", OwnerReferences: owners,
 			Labels: map[string]string{"toolhive.stacklok.io/component": component, "toolhive.stacklok.io/managed-by": "toolhive-operator"},
@@ -257,7 +212,5 @@ func makeChildren(t *testing.T, namespace, kind, name string, data map[string]st
 		Data: data,
 	})
 	deployment.Status = appsv1.DeploymentStatus{ObservedGeneration: deployment.Generation, Replicas: running, UpdatedReplicas: running, ReadyReplicas: running, AvailableReplicas: running}
-	if err := guarded.Client.Status().Update(t.Context(), deployment); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, guarded.Client.Status().Update(t.Context(), deployment))
 }

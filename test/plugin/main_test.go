@@ -6,7 +6,6 @@ package plugin_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,16 +16,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -34,71 +33,42 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var (
 	// standalone has scopegate's CRDs and its manager, guarded ToolHive's CRDs.
 	standalone, guarded *testenv.Cluster
-	// plugin is the path of the built plugin.
-	plugin string
+	plugin              string
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx := context.Background()
-	folder, err := os.MkdirTemp("", "scopegate-plugin-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
-	plugin = filepath.Join(folder, "kubectl-scopegate")
-	if output, err := exec.CommandContext(ctx, "go", "build", "-o", plugin, "../../cmd/kubectl-scopegate").CombinedOutput(); err != nil { //nolint:gosec // Our own package.
-		return 1, fmt.Errorf("building the plugin: %w\n%s", err, output)
-	}
-	if standalone, err = testenv.Start(ctx, controlplane.Options{}); err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, standalone.Stop()) }()
-	// What the plugin says of a cluster without any CRDs is tested first.
-	if guarded, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
-		return 1, err
-	}
-	defer func() { err = errors.Join(err, guarded.Stop()) }()
-	answer := kubectl(ctx, guarded, "tree")
-	if want := "neither ToolHive's nor scopegate's CRDs are installed"; answer.code != 3 || !bytes.Contains([]byte(answer.stderr), []byte(want)) {
-		return 1, fmt.Errorf("without CRDs: got %+v, want exit status 3 and %q", answer, want)
-	}
-	if err := installToolHive(ctx); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
-}
-
-// installToolHive installs the CRDs of ToolHive's module, which the auth server's
-// module pins: this one does without.
-func installToolHive(ctx context.Context) error {
-	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/stacklok/toolhive")
-	command.Dir = "../../authserver"
-	output, err := command.Output()
-	if err != nil {
-		return fmt.Errorf("finding ToolHive's module: %w", err)
-	}
-	module := struct{ Dir string }{}
-	if err := json.Unmarshal(output, &module); err != nil {
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		folder, err := os.MkdirTemp("", "scopegate-plugin-")
+		if err != nil {
+			return err
+		}
+		atEnd(func() error { return os.RemoveAll(folder) })
+		plugin = filepath.Join(folder, "kubectl-scopegate")
+		if err := testenv.Build(ctx, "github.com/scopegate/scopegate/cmd/kubectl-scopegate", plugin); err != nil {
+			return err
+		}
+		if standalone, err = testenv.Start(ctx, controlplane.Options{}); err != nil {
+			return err
+		}
+		atEnd(standalone.Stop)
+		// What the plugin says of a cluster without any CRDs is tested first.
+		if guarded, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
+			return err
+		}
+		atEnd(guarded.Stop)
+		answer := kubectl(ctx, guarded, "tree")
+		if want := "neither ToolHive's nor scopegate's CRDs are installed"; answer.code != 3 || !strings.Contains(answer.stderr, want) {
+			return fmt.Errorf("without CRDs: got %+v, want exit status 3 and %q", answer, want)
+		}
+		toolHive, err := chart.CRDs("../..")
+		if err != nil {
+			return err
+		}
+		_, err = envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, Paths: []string{toolHive}, ErrorIfPathMissing: true})
 		return err
-	}
-	_, err = envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{
-		MaxTime: time.Minute,
-		Paths:   []string{filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds")}, ErrorIfPathMissing: true,
 	})
-	return err
 }
 
-// answer is what a command came to.
 type answer struct {
 	stdout, stderr string
 	code           int
@@ -123,7 +93,6 @@ func environment(cluster *testenv.Cluster) []string {
 	return append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "PATH="+filepath.Dir(plugin)+":"+os.Getenv("PATH"), "KUBECTL_KUBERC=false")
 }
 
-// succeed runs the plugin and returns what it prints.
 func succeed(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
 	t.Helper()
 	got := kubectl(t.Context(), cluster, arguments...)
@@ -138,33 +107,9 @@ func succeed(t *testing.T, cluster *testenv.Cluster, arguments ...string) string
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	got = strings.ReplaceAll(got, server.GitVersion, "v1.37.2")
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file) //nolint:gosec // A file of the test.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
-}
-
-// create stores objects.
-func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
-	t.Helper()
-	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
-	}
+	expect.Golden(t, *update, filepath.Join("testdata", name), got)
 }
 
 func namespace(name string, labels map[string]string) *corev1.Namespace {

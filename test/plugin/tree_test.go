@@ -16,12 +16,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/cluster/tree"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -47,10 +47,10 @@ func objects() []client.Object {
 
 // TestStandalone shows the tree before a manager ran and with one.
 func TestStandalone(t *testing.T) {
-	create(t, standalone, objects()...)
+	standalone.Create(t, objects()...)
 	outright := testenv.Config("team-b", "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
-	create(t, standalone, outright)
+	standalone.Create(t, outright)
 
 	golden(t, "standalone-not-evaluated.txt", succeed(t, standalone, "tree", "-A"))
 	standalone.StartManager(t, nil)
@@ -66,7 +66,6 @@ func TestStandalone(t *testing.T) {
 	}
 }
 
-// awaitEvaluated returns when the manager has written every status.
 func awaitEvaluated(t *testing.T) {
 	t.Helper()
 	for _, object := range objects() {
@@ -86,26 +85,22 @@ func TestWatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// Off, since the guard that another test installs would reject the edit.
 			ns := "watched"
-			create(t, cluster, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
+			cluster.Create(t, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
 			await, stop := watchTree(t, cluster, ns)
 			await("no config")
 			config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
-			create(t, cluster, config)
+			cluster.Create(t, config)
 			await("NotReferenced")
-			create(t, cluster, server)
+			cluster.Create(t, server)
 			await("Supported")
 			if cluster == guarded {
 				makeChildren(t, ns, "MCPServer", "web", map[string]string{"runconfig.json": runConfig("openid", "openid")}, 1)
 				await("Supported RolledOut")
 			}
 			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-			if err := cluster.Client.Update(t.Context(), config); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Update(t.Context(), config))
 			await("NotSupported")
-			if err := cluster.Client.Delete(t.Context(), server); err != nil {
-				t.Fatal(err)
-			}
+			cluster.Delete(t, server)
 			await("NotReferenced")
 			stop()
 		})
@@ -124,12 +119,8 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, command.Start())
 	lines := bufio.NewScanner(stdout)
 	await = func(want string) {
 		t.Helper()
@@ -167,23 +158,20 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 // awaitRight waits until the API server goes by a role binding of a user.
 func awaitRight(t *testing.T, namespace, user string) {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, user+" may list", func(ctx context.Context) (bool, error) {
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "mcpservers",
 		}}}
 		err := guarded.Client.Create(ctx, review)
 		return review.Status.Allowed, err
 	})
-	if err != nil {
-		t.Fatalf("waiting until %s may list: %v", user, err)
-	}
 }
 
 // TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
 func TestWithoutRights(t *testing.T) {
 	// Off, since the guard that another test installs would reject the objects.
 	namespace := "team-off"
-	create(t, guarded, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
+	guarded.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
 		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
 			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
@@ -194,11 +182,7 @@ func TestWithoutRights(t *testing.T) {
 	)
 	awaitRight(t, namespace, "viewer")
 	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
-	for _, want := range []string{"NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`} {
-		if !strings.Contains(got, want) {
-			t.Errorf("want %q in:\n%s", want, got)
-		}
-	}
+	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`)
 	for _, arguments := range [][]string{{"tree", "-A", "--as", "viewer"}, {"guard", "check", "-n", namespace, "--as", "viewer"}} {
 		if got := kubectl(t.Context(), guarded, arguments...); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
 			t.Errorf("%v: got %+v, want exit status 3 and forbidden", arguments, got)
@@ -232,9 +216,7 @@ func TestExitStatus(t *testing.T) {
 // docs/tree.md shows.
 func TestCompletion(t *testing.T) {
 	program := filepath.Join(filepath.Dir(plugin), "kubectl_complete-scopegate")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700); err != nil { //nolint:gosec // It must be executable.
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700)) //nolint:gosec // It must be executable.
 	for want, words := range map[string][]string{
 		"kube-system\n": {"tree", "-n", "kube-sys"},
 		"wide\njson\n":  {"tree", "-o", ""},

@@ -6,23 +6,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // TestVersion prints the versions of a cluster with an operator of ToolHive that is
 // tested, of one that is not, and what a user sees who may not look for it.
 func TestVersion(t *testing.T) {
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()
-	if err != nil {
-		t.Fatal(err)
-	}
-	create(t, guarded, namespace("toolhive-system", nil))
+	expect.NoError(t, err)
+	guarded.Create(t, namespace("toolhive-system", nil))
 	operator := deployment("v0.50.0")
-	create(t, guarded, operator)
+	guarded.Create(t, operator)
 	t.Cleanup(func() {
 		// Not by the context of the test, which has ended.
 		if err := guarded.Client.Delete(context.Background(), operator); err != nil {
@@ -34,7 +32,7 @@ func TestVersion(t *testing.T) {
 		t.Errorf("want %q, and no warning, in:\n%s", want, got)
 	}
 
-	patch(t, operator, `{"metadata":{"labels":{"app.kubernetes.io/version":"v0.99.0"}}}`)
+	guarded.Patch(t, operator, `{"metadata":{"labels":{"app.kubernetes.io/version":"v0.99.0"}}}`)
 	var report struct {
 		Client string
 		Server struct {
@@ -43,26 +41,18 @@ func TestVersion(t *testing.T) {
 		}
 		Notes []string
 	}
-	if err := json.Unmarshal([]byte(succeed(t, guarded, "version", "-o", "json")), &report); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, json.Unmarshal([]byte(succeed(t, guarded, "version", "-o", "json")), &report))
 	const warning = "scopegate is not tested with ToolHive v0.99.0, but with v0.44.0 to v0.63.0: see docs/compatibility.md before you rely on it"
 	if report.Client == "" || report.Server.Kubernetes != server.GitVersion || report.Server.ToolHive != "v0.99.0" || report.Server.Guard.Hold == "" {
 		t.Errorf("got %+v", report)
 	}
-	if diff := cmp.Diff([]string{warning}, report.Notes); diff != "" {
-		t.Errorf("notes (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "notes", []string{warning}, report.Notes)
 	if got := kubectl(t.Context(), guarded, "guard", "check", "-n", "default"); got.code != 0 || !strings.Contains(got.stdout, warning+"\n") {
 		t.Errorf("guard check: got %+v, want %q", got, warning)
 	}
 
 	got = succeed(t, guarded, "version", "--as", "nobody-knows")
-	for _, want := range []string{"ToolHive: unknown\n", "the version of ToolHive's operator could not be read: deployments.apps is forbidden", "bindings of policies could not be read"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("want %q in:\n%s", want, got)
-		}
-	}
+	expect.Contains(t, got, "ToolHive: unknown\n", "the version of ToolHive's operator could not be read: deployments.apps is forbidden", "bindings of policies could not be read")
 	if got := kubectl(t.Context(), guarded, "version", "--server", "https://127.0.0.1:1"); got.code != 3 || !strings.HasPrefix(got.stdout, "scopegate ") || !strings.Contains(got.stderr, "reading the version of the API server") {
 		t.Errorf("no API server: got %+v, want the client's version and exit status 3", got)
 	}
@@ -74,14 +64,5 @@ func TestVersion(t *testing.T) {
 // deployment is that of ToolHive's operator, as its chart labels it.
 func deployment(version string) *appsv1.Deployment {
 	labels := map[string]string{"app.kubernetes.io/name": "toolhive-operator", "app.kubernetes.io/version": version}
-	return &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "toolhive-system", Name: "toolhive-operator", Labels: labels},
-		Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "manager", Image: "toolhive"}}},
-			},
-		},
-	}
+	return testenv.Deployment("toolhive-system", "toolhive-operator", labels)
 }

@@ -1,12 +1,11 @@
 package plugin_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // shown are the blocks of a page with a command, its output, and the golden file
@@ -18,30 +17,20 @@ var shown = regexp.MustCompile("(?m)^<!-- (test/plugin/testdata/\\S+) -->\n```co
 // have written them.
 func TestDocumentedOutput(t *testing.T) {
 	const name = "../../docs/tree.md"
-	page, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := expect.ReadFile(t, name)
 	blocks := 0
-	current := shown.ReplaceAllFunc(page, func(block []byte) []byte {
-		parts := shown.FindSubmatch(block)
-		output, err := os.ReadFile(filepath.Join("../..", string(parts[1])))
-		if err != nil {
-			t.Fatal(err)
-		}
+	current := shown.ReplaceAllStringFunc(page, func(block string) string {
+		parts := shown.FindStringSubmatch(block)
+		output := expect.ReadFile(t, filepath.Join("../..", parts[1]))
 		blocks++
-		return []byte("<!-- " + string(parts[1]) + " -->\n```console\n" + string(parts[2]) + string(output) + "```")
+		return "<!-- " + parts[1] + " -->\n```console\n" + parts[2] + output + "```"
 	})
 	if blocks < 3 {
 		t.Fatalf("%s shows %d commands, want at least 3", name, blocks)
 	}
 	if *update {
-		if err := os.WriteFile(name, current, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.WriteFile(t, name, current)
 		return
 	}
-	if diff := cmp.Diff(string(current), string(page)); diff != "" {
-		t.Errorf("%s (-real +documented):\n%s", name, diff)
-	}
+	expect.Equal(t, name, current, page)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -28,18 +29,14 @@ func TestSlowAPIServer(t *testing.T) {
 		delay = 2 * time.Second
 	}
 	w, err := newWorld(t.Context(), standalone, "slow")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	proxy := newProxy(t)
 	proxy.Delay = delay
 	process := startThrough(t, proxy, w)
 	for _, e := range append([]edit{nudge("web")}, story()[:3]...) {
 		begin := time.Now()
-		if err := w.do(t.Context(), e, false); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, w.do(t.Context(), e, false))
 		awaitRight(t, w)
 		// What the manager knows of the edit is late, so that it acts late.
 		if took := time.Since(begin); took < delay {
@@ -58,37 +55,21 @@ func TestCRDsAreReplaced(t *testing.T) {
 	if full() == 0 {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
-	plane, err := testenv.Start(t.Context(), controlplane.Options{GarbageCollector: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	plane := testenv.StartFor(t, controlplane.Options{GarbageCollector: true})
 	manager := plane.StartManager(t, nil)
 	namespace := plane.Namespace(t)
 	fill := func(baseline, reason string) {
 		t.Helper()
 		server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth"))
-		for _, object := range []client.Object{testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server} {
-			if err := plane.Client.Create(t.Context(), object); err != nil {
-				t.Fatal(err)
-			}
-		}
+		plane.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server)
 		begin := time.Now()
 		awaitReason(t, plane.Client, server, reason)
 		report("edge", begin, "the CRDs of a running manager are there", "the condition of a new object is right after %s", time.Since(begin).Round(100*time.Millisecond))
 	}
 	fill("openid", v1alpha1.ReasonBaselineScopesSupported)
 	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := envtest.UninstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: crds}); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, envtest.UninstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: crds}))
 	for _, crd := range crds {
 		testenv.AwaitGone(t, plane.Client, crd)
 	}
@@ -112,19 +93,13 @@ func TestCRDsAreReplaced(t *testing.T) {
 func TestNamespaceIsBeingDeleted(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "being-deleted")
 	// Nobody empties it here, so it stays as it is.
-	if err := w.Client.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}); err != nil {
-		t.Fatal(err)
-	}
+	w.Delete(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
 	// A child is missing, and the verdict changes twice.
 	for _, e := range []edit{replaceChild("web", false, false), setScopes("web", []string{"email"})} {
-		if err := e.do(t.Context(), w); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, e.do(t.Context(), w))
 	}
 	awaitReason(t, w.Client, w.objects["web"], v1alpha1.ReasonBaselineScopeNotSupported)
-	if err := setScopes("web", nil).do(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, setScopes("web", nil).do(t.Context(), w))
 	awaitReason(t, w.Client, w.objects["web"], v1alpha1.ReasonBaselineScopesSupported)
 	server := testenv.Await(t, w.Client, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "web"}}, "says why it does not roll out", func(s *v1beta1.MCPServer) bool {
 		return testenv.Condition(s.Status.Conditions, v1alpha1.ConditionReady).Reason == v1alpha1.ReasonRolloutFailed
@@ -132,9 +107,7 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 	if ready := testenv.Condition(server.Status.Conditions, v1alpha1.ConditionReady); !strings.Contains(ready.Message, "being terminated") {
 		t.Errorf("Ready says %q", ready.Message)
 	}
-	if err := kept.end(); err != nil {
-		t.Error(err)
-	}
+	expect.NoError(t, kept.end())
 }
 
 // TestDeletedWhileHeld deletes a consumer whose run config the guard holds: the
@@ -142,9 +115,7 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 func TestDeletedWhileHeld(t *testing.T) {
 	w, kept := settledWorld(t, guarded, "deleted-while-held")
 	for _, e := range []edit{setScopes("api", []string{"openid"}), holds("api")} {
-		if err := w.do(t.Context(), e, true); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, w.do(t.Context(), e, true))
 	}
 	awaitRight(t, w)
 	api := w.objects["api"]
@@ -152,74 +123,53 @@ func TestDeletedWhileHeld(t *testing.T) {
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(heldMap), heldMap); err != nil || heldMap.Labels[guard.HeldLabel] == "" {
 		t.Fatalf("the ConfigMap is not held: %v", err)
 	}
-	if err := w.do(t.Context(), toggle("api"), true); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.do(t.Context(), toggle("api"), true))
 	testenv.AwaitGone(t, w.Client, heldMap)
 	awaitRight(t, w)
-	if err := kept.end(); err != nil {
-		t.Error(err)
-	}
+	expect.NoError(t, kept.end())
 }
 
-// TestClockOfAnHourAhead starts on what a manager left whose clock was an hour ahead.
 func TestClockOfAnHourAhead(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "clock")
-	if err := kept.end(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, kept.end())
 	ahead := metav1.NewTime(time.Now().Add(time.Hour).Truncate(time.Second))
 	server := &v1beta1.MCPServer{}
-	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(w.objects["web"]), server); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.Client.Get(t.Context(), client.ObjectKeyFromObject(w.objects["web"]), server))
 	for i := range server.Status.Conditions {
 		server.Status.Conditions[i].LastTransitionTime = ahead
 	}
-	if err := w.Client.Status().Update(t.Context(), server); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.Client.Status().Update(t.Context(), server))
 	kept = keep(t.Context(), w, 1, start{})
-	if err := w.do(t.Context(), setScopes("web", []string{"email"}), true); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.do(t.Context(), setScopes("web", []string{"email"}), true))
 	condition := awaitReason(t, w.Client, server, v1alpha1.ReasonBaselineScopeNotSupported)
 	if !condition.LastTransitionTime.Before(&ahead) {
 		t.Errorf("the transition is of %s, which is in the future", condition.LastTransitionTime)
 	}
 	awaitRight(t, w)
-	if err := kept.end(); err != nil {
-		t.Error(err)
-	}
+	expect.NoError(t, kept.end())
 }
 
 // settledWorld returns a world with a manager that has done all that there is to do.
 func settledWorld(t *testing.T, p *plane, namespace string) (*world, *supervisor) {
 	t.Helper()
 	w, err := newWorld(t.Context(), p, namespace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	kept := keep(t.Context(), w, 1, start{})
 	awaitRight(t, w)
 	return w, kept
 }
 
-// awaitRight waits until everything in a world is as the model says.
 func awaitRight(t *testing.T, w *world) {
 	t.Helper()
-	if err := w.seen.await(t.Context(), w.namespace, w.wrong); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.seen.await(t.Context(), w.namespace, w.wrong))
 }
 
-// awaitReason waits until the condition BaselineScopesValid of an object has a reason.
 func awaitReason(t *testing.T, c client.WithWatch, object client.Object, reason string) metav1.Condition {
 	t.Helper()
 	var condition metav1.Condition
 	testenv.Await(t, c, object.DeepCopyObject().(status.Object), "has the reason "+reason, func(now status.Object) bool {
-		condition = testenv.Condition(now.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
+		condition = testenv.Valid(now)
 		return condition.Reason == reason
 	})
 	return condition

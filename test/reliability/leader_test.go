@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -32,9 +33,7 @@ func TestLeaderEnds(t *testing.T) {
 		ends = ends[:1]
 	}
 	w, err := newWorld(t.Context(), standalone, "leader")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	manager, edits := testenv.BuildManager(t), story()
 	leader := startProcess(t, manager, w, w.Config)
@@ -48,9 +47,7 @@ func TestLeaderEnds(t *testing.T) {
 		}
 		begin := time.Now()
 		for _, edit := range edits[:3] {
-			if err := w.do(t.Context(), edit, false); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, w.do(t.Context(), edit, false))
 		}
 		edits = edits[3:]
 		awaitRight(t, w)
@@ -70,9 +67,7 @@ func TestLeaderEnds(t *testing.T) {
 func leaseOf(t *testing.T, w *world) *coordinationv1.Lease {
 	t.Helper()
 	leases := &coordinationv1.LeaseList{}
-	if err := w.Client.List(t.Context(), leases); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, w.Client.List(t.Context(), leases))
 	for i := range leases.Items {
 		if lease := &leases.Items[i]; lease.Namespace == controlplane.Namespace && ptr.Deref(lease.Spec.HolderIdentity, "") != "" {
 			return lease
@@ -91,18 +86,14 @@ func TestEtcdOutage(t *testing.T) {
 	}
 	before := etcds(t)
 	plane, err := startStandalone(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := plane.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
 	w, err := newWorld(t.Context(), plane, "etcd")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	w.follow(true)
 	process := startProcess(t, testenv.BuildManager(t), w, w.Config)
 	awaitRight(t, w)
@@ -116,9 +107,7 @@ func TestEtcdOutage(t *testing.T) {
 	}
 	begin := time.Now()
 	for _, e := range story()[:3] {
-		if err := w.do(t.Context(), e, false); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, w.do(t.Context(), e, false))
 	}
 	awaitRight(t, w)
 	report("R6", begin, fmt.Sprintf("etcd is away for %s, three edits after it", length), "0 exits, right after %s", time.Since(begin).Round(100*time.Millisecond))
@@ -129,18 +118,14 @@ func TestEtcdOutage(t *testing.T) {
 
 func signal(t *testing.T, pid int, signal syscall.Signal) {
 	t.Helper()
-	if err := syscall.Kill(pid, signal); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, syscall.Kill(pid, signal))
 }
 
 // etcds are the processes of etcd that this one has started.
 func etcds(t *testing.T) map[int]bool {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=,args=").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	all := map[int]bool{}
 	for line := range strings.Lines(string(output)) {
 		fields := strings.Fields(line)
@@ -148,9 +133,7 @@ func etcds(t *testing.T) map[int]bool {
 			continue
 		}
 		pid, err := strconv.Atoi(fields[0])
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		all[pid] = true
 	}
 	return all

@@ -11,7 +11,6 @@ import (
 	"math/rand"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -39,11 +38,9 @@ type plane struct {
 	*testenv.Cluster
 	seen *mirror
 	// manager are the options of the managers that run on it.
-	manager operator.Options
-	// resources are those that a manager watches.
+	manager   operator.Options
 	resources []string
-	// edit is a random edit.
-	edit func(*rand.Rand) edit
+	edit      func(*rand.Rand) edit
 	// wrong names the first thing that is not yet as it has to be, or "".
 	wrong func(*world) string
 }
@@ -52,56 +49,38 @@ type plane struct {
 var standalone, guarded *plane
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (code int, err error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	stop := func(p *plane) {
-		cancel()
-		if p != nil && p.Cluster != nil {
-			err = errors.Join(err, p.Stop())
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if standalone, err = startStandalone(ctx); err != nil {
+			return err
 		}
-	}
-	standalone, err = startStandalone(ctx)
-	defer func() { stop(standalone) }()
-	if err != nil {
-		return 1, err
-	}
-	crds, err := setup.LikeToolHive()
-	if err != nil {
-		return 1, err
-	}
-	guarded, err = startPlane(ctx, &plane{
-		manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
-	}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
-	defer func() { stop(guarded) }()
-	if err != nil {
-		return 1, err
-	}
-	if !testing.Verbose() || full() > 0 {
-		ctrl.SetLogger(logr.Discard())
-	}
-	code = m.Run()
-	if violations := standalone.Rollouts.Stop(); len(violations) > 0 {
-		return 1, fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
-	}
-	return code, nil
+		atEnd(standalone.Stop)
+		atEnd(standalone.Refused)
+		crds, err := setup.LikeToolHive()
+		if err != nil {
+			return err
+		}
+		guarded, err = startPlane(ctx, &plane{
+			manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
+		}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
+		if err != nil {
+			return err
+		}
+		atEnd(guarded.Stop)
+		if !testing.Verbose() || full() > 0 {
+			ctrl.SetLogger(logr.Discard())
+		}
+		return nil
+	})
 }
 
 func startPlane(ctx context.Context, p *plane, options controlplane.Options) (_ *plane, err error) {
 	if p.Cluster, err = testenv.Start(ctx, options); err != nil {
 		return nil, err
 	}
-	p.seen, err = newMirror(ctx, p.Config)
-	return p, err
+	if p.seen, err = newMirror(ctx, p.Config); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
 }
 
 func startStandalone(ctx context.Context) (*plane, error) {

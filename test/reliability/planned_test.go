@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
@@ -71,13 +72,10 @@ func plan(p *plane, name string, edits []edit, each func(i int, s *step)) schedu
 	return s
 }
 
-// undisturbed plays edits without a fault: what the others have to end as.
 func undisturbed(t *testing.T, p *plane, name string, edits []edit) outcome {
 	t.Helper()
 	o, err := play(t.Context(), plan(p, name, edits, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return o
 }
 

@@ -20,7 +20,6 @@ import (
 // often as this comes back after half a minute.
 const mostFailures = 16
 
-// step is some edits, and what goes wrong meanwhile.
 type step struct {
 	edits []edit
 	// past restarts the manager, and shows it some resources as they were after an
@@ -30,12 +29,10 @@ type step struct {
 	// held are not seen by the manager until the edits are made.
 	held   []string
 	ending faults.Ending
-	// crash ends the manager at this write from the first edit on.
-	crash int
-	sent  bool
+	crash  int
+	sent   bool
 	// user makes all edits but the first right before this write.
 	user int
-	// rate is the share of requests that fail.
 	rate float64
 	seed int64
 	// settle, if not nil, waits until as many objects as the manager sees at first
@@ -84,7 +81,6 @@ func (s schedule) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// outcome is what a schedule led to.
 type outcome struct {
 	writes []string
 	failed int
@@ -141,7 +137,6 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 	})
 }
 
-// player plays the steps of a schedule.
 type player struct {
 	world      *world
 	supervisor *supervisor
@@ -155,7 +150,6 @@ type moment struct {
 	keys    []string
 }
 
-// remember keeps what there is.
 func (p *player) remember(ctx context.Context) error {
 	list := &v1beta1.MCPOIDCConfigList{}
 	if err := p.world.Client.List(ctx, list, client.InNamespace(p.world.namespace)); err != nil {
@@ -221,7 +215,6 @@ func (p *player) step(ctx context.Context, s step) error {
 	return nil
 }
 
-// restart restarts the manager in the past.
 func (p *player) restart(ctx context.Context, s step) error {
 	p.world.follow(s.exact())
 	versions, objects := map[string]string{}, 0
@@ -259,7 +252,6 @@ func (p *player) nudge(ctx context.Context) error {
 	return nil
 }
 
-// edit makes the edits of a step.
 func (p *player) edit(ctx context.Context, link *faults.Link, s step) error {
 	if s.user == 0 || len(s.edits) < 2 {
 		for _, e := range s.edits {

@@ -56,7 +56,6 @@ type start struct {
 	sent     bool
 }
 
-// keep starts a supervisor.
 func keep(ctx context.Context, w *world, concurrency int, first start) *supervisor {
 	ctx, stop := context.WithCancel(ctx)
 	k := &supervisor{world: w, concurrency: concurrency, next: first, changed: make(chan struct{}), stop: stop, stopped: make(chan struct{})}
@@ -69,7 +68,6 @@ func keep(ctx context.Context, w *world, concurrency int, first start) *supervis
 	return k
 }
 
-// live is one life of the manager.
 func (k *supervisor) live(ctx context.Context) {
 	link := faults.NewLink()
 	link.BeforeWrite = func(info *request.RequestInfo) { k.evaluate(link, info) }
@@ -177,7 +175,6 @@ var kindOf = map[string]schema.GroupVersionKind{
 	"services":               corev1.SchemeGroupVersion.WithKind("Service"),
 }
 
-// current is the link of this life, when it has begun.
 func (k *supervisor) current() *faults.Link {
 	for {
 		k.mu.Lock()
@@ -230,7 +227,6 @@ func (k *supervisor) restart(ctx context.Context, past map[string]string) {
 	}
 }
 
-// end stops the manager and returns what was wrong.
 func (k *supervisor) end() error {
 	k.stop()
 	<-k.stopped

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +21,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// world is what the user has made in a namespace.
 type world struct {
 	*plane
 	namespace string
@@ -87,7 +85,6 @@ func (w *world) create(ctx context.Context, key string) error {
 	return nil
 }
 
-// remove deletes an object, and garbage collection what it owns.
 func (w *world) remove(ctx context.Context, key string) error {
 	if err := w.Client.Delete(ctx, w.objects[key]); err != nil {
 		return fmt.Errorf("deleting %s: %w", key, err)
@@ -179,7 +176,6 @@ func edits(random *rand.Rand) []weighted {
 	}
 }
 
-// anEdit is a random one.
 func anEdit(random *rand.Rand) edit {
 	return oneOf(random, append(edits(random), weighted{1, func() edit {
 		return replaceChild(pick(random, consumerKeys), random.Intn(2) == 0, random.Intn(2) == 0)
@@ -357,19 +353,12 @@ func childOf(namespace, key string) string {
 
 func foreignChild(namespace, name string, deployment bool) client.Object {
 	labels := map[string]string{"app": "theirs"}
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	if !deployment {
 		// The port has a name, so that another one could be added.
 		ports := []corev1.ServicePort{{Name: "theirs", Port: 80}}
-		return &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: labels, Ports: ports}}
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{Selector: labels, Ports: ports}}
 	}
-	return &appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: labels},
-		Template: corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: labels},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "theirs"}}},
-		},
-	}}
+	return testenv.Deployment(namespace, name, labels)
 }
 
 func describe(edits []edit) string {

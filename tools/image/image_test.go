@@ -87,7 +87,6 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// TestLocal builds only for this machine's architecture.
 func TestLocal(t *testing.T) {
 	manifest, err := testBuild(t, true).IndexManifest()
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -13,19 +12,17 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/check"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 const ns = "ns"
 
-// selectors returns the selectors of a binding for namespaces.
 func selectors(t *testing.T, selector string) cluster.Selectors {
 	t.Helper()
 	parsed, err := labels.Parse(selector)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return cluster.Selectors{parsed}
 }
 
@@ -98,15 +95,9 @@ func TestFindings(t *testing.T) {
 				}
 			}
 			slices.Sort(rules)
-			if diff := cmp.Diff(c.want, rules); diff != "" {
-				t.Errorf("rules (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(c.deny, deny); diff != "" {
-				t.Errorf("with deny (-want +got):\n%s", diff)
-			}
-			if diff := cmp.Diff(counted, report.Summary.Deny); diff != "" {
-				t.Errorf("summary (-findings +summary):\n%s", diff)
-			}
+			expect.Equal(t, "rules", c.want, rules)
+			expect.Equal(t, "with deny", c.deny, deny)
+			expect.Equal(t, "summary", counted, report.Summary.Deny)
 		})
 	}
 }

@@ -15,14 +15,13 @@ import (
 	"github.com/scopegate/scopegate/internal/cluster/tree"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 const ns = "ns"
 
-// snapshot returns one config and one server, whose scopes support the baseline
-// or not.
 func snapshot(mode cluster.Mode, supported bool, conditions ...metav1.Condition) *cluster.Snapshot {
 	scopes := []string{"openid"}
 	if !supported {
@@ -138,11 +137,7 @@ func TestText(t *testing.T) {
 		ready("False", "Held\tby\nnobody", 2))
 	s.Hidden = map[string]string{"deployments": "you may not"}
 	text := tree.Build(s).Text(false, true)
-	for _, want := range []string{"True (stale)", "Held (Held by nobody)", "deployments could not be read: you may not\n", "1 config, 1 consumer: 1 supported, 0 not supported, 0 unresolved\n"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("want %q in:\n%s", want, text)
-		}
-	}
+	expect.Contains(t, text, "True (stale)", "Held (Held by nobody)", "deployments could not be read: you may not\n", "1 config, 1 consumer: 1 supported, 0 not supported, 0 unresolved\n")
 	if lines := strings.Count(text, "\n"); lines != 5 {
 		t.Errorf("%d lines, want 5:\n%s", lines, text)
 	}

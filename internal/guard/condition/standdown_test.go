@@ -101,7 +101,6 @@ func TestStandDown(t *testing.T) {
 	}
 }
 
-// always answers each write with the same condition.
 func always(m manager, answer string) bool {
 	for version := 1; version < 4*maxRepeats; version += 2 {
 		m.writes(version, "own")

@@ -6,44 +6,34 @@ import (
 	"encoding/xml"
 	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/lint/report"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// found returns the report on testdata/input.
 func found(t *testing.T) lint.Report {
 	t.Helper()
 	sources, err := lint.Read([]string{"testdata/input"}, false, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	found, err := lint.Lint(t.Context(), sources, lint.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return found
 }
 
 func write(t *testing.T, format string, found lint.Report, options report.Options) string {
 	t.Helper()
 	writeIn, err := report.In(format)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	var out bytes.Buffer
-	if err := writeIn(&out, found, options); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, writeIn(&out, found, options))
 	return out.String()
 }
 
@@ -61,24 +51,8 @@ func TestFormats(t *testing.T) {
 		"github":     {"github", report.Options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, filepath.Join("testdata", name+".golden"), write(t, c.format, found, c.options))
+			expect.Golden(t, *update, filepath.Join("testdata", name+".golden"), write(t, c.format, found, c.options))
 		})
-	}
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // A file of the repository.
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file) //nolint:gosec // A file of the repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s differs; run with -update if that is meant (-want +got):\n%s", file, diff)
 	}
 }
 
@@ -87,9 +61,7 @@ func TestSARIF(t *testing.T) {
 	for name, found := range map[string]lint.Report{"findings": found(t), "none": {}} {
 		t.Run(name, func(t *testing.T) {
 			read, err := sarif.FromBytes([]byte(write(t, "sarif", found, report.Options{Version: "v1.2.3"})))
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			if err := read.Validate(); err != nil {
 				t.Error(err)
 			}
@@ -133,9 +105,7 @@ func TestJUnit(t *testing.T) {
 	}
 	var read suites
 	decoder := xml.NewDecoder(strings.NewReader(write(t, "junit", found(t), report.Options{})))
-	if err := decoder.Decode(&read); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, decoder.Decode(&read))
 	if token, err := decoder.Token(); err == nil && strings.TrimSpace(string(token.(xml.CharData))) != "" {
 		t.Errorf("after the root element: %v", token)
 	}
@@ -176,9 +146,7 @@ func TestJSON(t *testing.T) {
 	}
 	decoder := json.NewDecoder(strings.NewReader(write(t, "json", found(t), report.Options{})))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&read); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, decoder.Decode(&read))
 	if _, err := decoder.Token(); err != io.EOF {
 		t.Errorf("there is more than one value: %v", err)
 	}
@@ -210,7 +178,6 @@ func TestHostileText(t *testing.T) {
 }
 
 func TestUnknownFormat(t *testing.T) {
-	if _, err := report.In("xml"); err == nil || !strings.Contains(err.Error(), "github, json, junit, sarif, text") {
-		t.Errorf("want the formats to be named, got %v", err)
-	}
+	_, err := report.In("xml")
+	expect.Error(t, err, "github, json, junit, sarif, text")
 }

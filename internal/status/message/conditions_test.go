@@ -6,35 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/message"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const namespace = "ns"
-
-// pair resolves a consumer with configs.
-func pair(t testing.TB, object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
-	t.Helper()
-	consumer, _ := resolve.ConsumerOf(object)
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		for _, config := range configs {
-			if config.Name == name {
-				return config, nil
-			}
-		}
-		return nil, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
-}
 
 type want struct {
 	Status  metav1.ConditionStatus
@@ -60,40 +44,38 @@ func TestForConsumer(t *testing.T) {
 		pair resolve.Pair
 		want want
 	}{
-		"no auth server": {pair(t, testenv.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
+		"no auth server": {testenv.Pair(testenv.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
 		"empty baseline": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("empty")), empty),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("empty")), empty),
 			want{"True", "BaselineScopesSupported", `baselineClientScopes is empty: every auth server supports it`},
 		},
 		"supported by own scopes": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("valid", "openid")), valid),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("valid", "openid")), valid),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "valid" is among the effective scopes (from its spec.oidcConfigRef.scopes)`},
 		},
 		"supported by scopesSupported": {
-			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("outright")), outright),
+			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("outright")), outright),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "outright" is among the effective scopes (from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig "outright")`},
 		},
 		"near miss of the defaults": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared),
 			want{"False", "BaselineScopeNotSupported", `scope "offline-access" is not supported by the auth server of MCPServer "web", whose effective scopes are "openid", "profile", "email", "offline_access" (the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "offline_access"?`},
 		},
 		"two of own scopes": {
-			pair(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
+			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
 			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "OpenID" instead of "openid"?`},
 		},
 		"virtual": {
-			pair(t, testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
+			testenv.Pair(testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
 			want{"False", "BaselineScopeNotSupported", `scope "admin" is not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add it there, or remove it from spec.authServerConfig.baselineClientScopes`},
 		},
 		"unresolved": {
-			pair(t, testenv.Server(namespace, "web", testenv.AuthServerRef("gone"))),
+			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("gone"))),
 			want{"Unknown", "ScopesNotResolved", `spec.authServerRef of MCPServer "web" names MCPExternalAuthConfig "gone", which does not exist in namespace "ns": create it, or name another`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, wantOf(message.ForConsumer(tc.pair))); diff != "" {
-				t.Errorf("condition (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "condition", tc.want, wantOf(message.ForConsumer(tc.pair)))
 		})
 	}
 }
@@ -101,12 +83,12 @@ func TestForConsumer(t *testing.T) {
 func TestForConfig(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid", "admin")
 	server := func(name string, scopes ...string) resolve.Pair {
-		return pair(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)), config)
+		return testenv.Pair(testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)), config)
 	}
 	unresolved := func(name string) resolve.Pair {
 		object := testenv.Server(namespace, name, testenv.AuthServerRef("shared"))
 		object.Spec.OIDCConfigRef = nil
-		return pair(t, object, config)
+		return testenv.Pair(object, config)
 	}
 	outright := func(supported ...string) *v1beta1.MCPExternalAuthConfig {
 		config := config.DeepCopy()
@@ -132,9 +114,7 @@ func TestForConfig(t *testing.T) {
 		"unresolved hides supported":     {config, []resolve.Pair{server("b", "openid", "admin"), unresolved("a")}, want{"Unknown", "ScopesNotResolved", `MCPServer "a" runs an auth server but has no spec.oidcConfigRef: name an MCPOIDCConfig there`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, wantOf(message.ForConfig(tc.config, tc.pairs))); diff != "" {
-				t.Errorf("condition (-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "condition", tc.want, wantOf(message.ForConfig(tc.config, tc.pairs)))
 		})
 	}
 }
@@ -165,7 +145,7 @@ func TestMessagesAreBounded(t *testing.T) {
 			config := testenv.Config(namespace, longName, tc.baseline...)
 			var pairs []resolve.Pair
 			for _, consumer := range tc.consumers {
-				pairs = append(pairs, pair(t, testenv.Server(namespace, consumer, testenv.AuthServerRef(longName, tc.effective...)), config))
+				pairs = append(pairs, testenv.Pair(testenv.Server(namespace, consumer, testenv.AuthServerRef(longName, tc.effective...)), config))
 			}
 			text := message.ForConfig(config, pairs).Message
 			if len(text) > 2048 {
@@ -181,6 +161,38 @@ func TestMessagesAreBounded(t *testing.T) {
 			own := message.ForConsumer(pairs[0]).Message
 			if len(own) > 2048 || strings.Contains(own, "…") {
 				t.Errorf("the consumer's message has %d bytes, and must not be cut within an entry", len(own))
+			}
+		})
+	}
+}
+
+// TestProgress changes one field at a time of a Deployment that is rolled out.
+func TestProgress(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*appsv1.Deployment)
+		done   bool
+		says   string
+	}{
+		"rolled out":                      {func(*appsv1.Deployment) {}, true, "runs the auth server"},
+		"a change that is not observed":   {func(d *appsv1.Deployment) { d.Generation++ }, false, "is not observed yet"},
+		"pods of before":                  {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 1 }, false, "updated 1 of 2 pods"},
+		"more pods than are to be":        {func(d *appsv1.Deployment) { d.Status.Replicas = 3 }, false, "1 old pods pending termination"},
+		"a pod that is not available":     {func(d *appsv1.Deployment) { d.Status.AvailableReplicas = 1 }, false, "1 of 2 updated pods available"},
+		"no number, which stands for one": {func(d *appsv1.Deployment) { d.Spec.Replicas = nil }, true, "runs the auth server"},
+		"scaled to none": {func(d *appsv1.Deployment) {
+			d.Spec.Replicas = ptr.To[int32](0)
+			d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation}
+		}, true, "runs the auth server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deployment := &appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Name: "auth-web", Generation: 2},
+				Spec:       appsv1.DeploymentSpec{Replicas: ptr.To[int32](2)},
+				Status:     appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2},
+			}
+			tc.change(deployment)
+			if done, message := message.Progress(deployment); done != tc.done || !strings.Contains(message, `"auth-web"`) || !strings.Contains(message, tc.says) {
+				t.Errorf("got %t, %q; want %t, and %q in it", done, message, tc.done, tc.says)
 			}
 		})
 	}

@@ -8,16 +8,20 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // causePrefix is the start of the comment line for each cause of a rejection.
@@ -59,6 +63,14 @@ func Load(root fs.FS) ([]Case, error) {
 		}
 	}
 	return cases, nil
+}
+
+// Cases loads the cases of a folder for a test.
+func Cases(t testing.TB, root string) []Case {
+	t.Helper()
+	cases, err := Load(os.DirFS(root))
+	expect.NoError(t, err)
+	return cases
 }
 
 func parse(file string, text []byte) (Case, error) {

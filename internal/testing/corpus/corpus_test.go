@@ -1,15 +1,14 @@
 package corpus_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const server = "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServer\nmetadata:\n  name: a\nspec: {}\n"
@@ -29,9 +28,7 @@ func TestLoadRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := corpus.Load(fstest.MapFS{c.file: {Data: []byte(c.text)}})
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("want an error with %q, got %v", c.want, err)
-			}
+			expect.Error(t, err, c.want)
 		})
 	}
 }
@@ -44,21 +41,14 @@ func TestCausesAreKept(t *testing.T) {
 	}
 	text := corpus.WithCauses([]byte("# cause: FieldValueInvalid spec.old old\n"+server), want)
 	cases, err := corpus.Load(fstest.MapFS{"mcpserver/rule/reject-a.yaml": {Data: text}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, cases[0].Causes); diff != "" {
-		t.Errorf("causes (-want +got):\n%s", diff)
-	}
+	expect.NoError(t, err)
+	expect.Equal(t, "causes", want, cases[0].Causes)
 }
 
 // TestCasesAreNamedApart checks that an object has the name of its file, so that
 // the cases can be applied side by side.
 func TestCasesAreNamedApart(t *testing.T) {
-	cases, err := corpus.Load(os.DirFS("../../../test/testdata"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cases := corpus.Cases(t, "../../../test/testdata")
 	for _, c := range cases {
 		if !strings.HasSuffix(c.Path, "/"+c.Object.GetName()+".yaml") || c.Object.GetNamespace() != "" || c.Object.GetAPIVersion() != "toolhive.stacklok.dev/v1beta1" {
 			t.Errorf("%s: want a v1beta1 object of the file's name without a namespace, got %s %s/%s",

@@ -3,8 +3,12 @@ package testenv
 import (
 	"context"
 	"fmt"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"k8s.io/client-go/rest"
 	"os"
 	"path/filepath"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -29,18 +33,14 @@ func (c *Cluster) Token(ctx context.Context, namespace, name string) (string, er
 func (c *Cluster) KubeconfigOf(t testing.TB, namespace, name string) string {
 	t.Helper()
 	token, err := c.Token(t.Context(), namespace, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	config := clientcmdapi.NewConfig()
 	config.Clusters["it"] = &clientcmdapi.Cluster{Server: c.Config.Host, CertificateAuthorityData: c.Config.CAData}
 	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
 	config.CurrentContext = "it"
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, clientcmd.WriteToFile(*config, path))
 	return path
 }
 
@@ -51,9 +51,18 @@ func (c *Cluster) AdminFiles(t testing.TB) (certificate, key string) {
 	folder := t.TempDir()
 	certificate, key = filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
 	for path, data := range map[string][]byte{certificate: c.Config.CertData, key: c.Config.KeyData} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, os.WriteFile(path, data, 0o600))
 	}
 	return certificate, key
+}
+
+// Quiet returns a client that does not print the API server's warnings: each request
+// in v1alpha1 has one.
+func (c *Cluster) Quiet(t testing.TB) client.Client {
+	t.Helper()
+	cfg := rest.CopyConfig(c.Config)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	quiet, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
+	expect.NoError(t, err)
+	return quiet
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // awaitTimeout limits waits that take milliseconds, sometimes after the start of
@@ -42,14 +43,10 @@ func AwaitGone[T client.Object](t testing.TB, c client.WithWatch, object T) {
 	ctx, cancel := context.WithTimeout(t.Context(), awaitTimeout)
 	defer cancel()
 	list, err := listOf(object)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	// The watch starts first, so it reports a deletion after the Get.
 	watcher, err := c.Watch(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	defer watcher.Stop()
 	err = c.Get(ctx, client.ObjectKeyFromObject(object), object)
 	for err == nil {

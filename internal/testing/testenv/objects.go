@@ -3,6 +3,8 @@ package testenv
 import (
 	"fmt"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -102,6 +104,20 @@ func Virtual(namespace, name string, config *v1alpha1.EmbeddedAuthServerConfig, 
 			GroupRef:         v1alpha1.OpaqueObject{Raw: []byte(`{"name":"group"}`)},
 			IncomingAuth:     v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeOIDC, OIDCConfigRef: OIDCConfigRef(scopes...)},
 			AuthServerConfig: config,
+		},
+	}
+}
+
+// Deployment returns one that is nobody's, with labels for it and its pods.
+func Deployment(namespace, name string, labels map[string]string) *appsv1.Deployment {
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},
+		Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "example.com/main:1"}}},
+			},
 		},
 	}
 }

@@ -2,9 +2,13 @@ package testenv
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -12,6 +16,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // Output collects the output of a process.
@@ -63,22 +71,26 @@ func (p *Process) Kill() { _ = p.command.Process.Kill() }
 // AwaitLog waits until the output of the process contains text.
 func (p *Process) AwaitLog(t testing.TB, text string) {
 	t.Helper()
-	for begin := time.Now(); !strings.Contains(p.Logs(), text); <-time.After(10 * time.Millisecond) {
-		if time.Since(begin) > awaitTimeout {
-			t.Fatalf("the manager does not print %q", text)
-		}
-	}
+	expect.Eventually(t, "the manager prints "+text, func(context.Context) (bool, error) {
+		return strings.Contains(p.Logs(), text), nil
+	}, p.Logs)
 }
 
 // BuildManager builds cmd/manager and returns the path of the binary.
 func BuildManager(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "manager")
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/scopegate/scopegate/cmd/manager").CombinedOutput() //nolint:gosec // Our own package.
-	if err != nil {
-		t.Fatalf("building the manager: %v\n%s", err, output)
-	}
+	expect.NoError(t, Build(t.Context(), "github.com/scopegate/scopegate/cmd/manager", path))
 	return path
+}
+
+// Build builds a program of scopegate's.
+func Build(ctx context.Context, main, path string) error {
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, main).CombinedOutput() //nolint:gosec // Our own package.
+	if err != nil {
+		return fmt.Errorf("building %s: %w\n%s", main, err, output)
+	}
+	return nil
 }
 
 // StartProcess runs the manager binary until the test ends or it is stopped.
@@ -92,9 +104,7 @@ func StartCommand(t testing.TB, command *exec.Cmd) *Process {
 	t.Helper()
 	process := &Process{command: command, ended: make(chan error, 1)}
 	process.command.Stdout, process.command.Stderr = &process.output, &process.output
-	if err := process.command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, process.command.Start())
 	go func() { process.ended <- process.command.Wait() }()
 	t.Cleanup(func() {
 		_ = process.command.Process.Kill()
@@ -122,4 +132,45 @@ func FreeAddress(t testing.TB) string {
 	}
 	t.Fatalf("finding a port: %v", err)
 	return ""
+}
+
+// trusting trusts any certificate: managers sign their own.
+var trusting = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // See above.
+
+// Fetch gets a URL, with a token unless that is empty.
+func Fetch(ctx context.Context, url, token string) (status int, body string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return 0, "", err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := trusting.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+// Reconciles returns the number of finished reconciles in this process, and the
+// number of objects that are queued or being reconciled.
+func Reconciles() (ended, pending float64, err error) {
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the metrics of this process: %w", err)
+	}
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			switch family.GetName() {
+			case "controller_runtime_reconcile_total":
+				ended += metric.GetCounter().GetValue()
+			case "workqueue_depth", "controller_runtime_active_workers":
+				pending += metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return ended, pending, nil
 }

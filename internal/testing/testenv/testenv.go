@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // AuthServerImage is the image of the Deployments in tests.
@@ -40,49 +42,36 @@ type Cluster struct {
 // It fails them if a revision with an invalid run config was ever rolled out. It
 // does not return.
 func Main(m *testing.M, cluster **Cluster, options controlplane.Options) {
-	flag.Parse()
-	os.Exit(run(m, cluster, options, false))
+	MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+		return startRecorded(ctx, cluster, options, atEnd)
+	})
 }
 
 // MainWithManager is Main with one manager for all tests.
 func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Options) {
-	flag.Parse()
-	os.Exit(run(m, cluster, options, true))
+	MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+		if err := startRecorded(ctx, cluster, options, atEnd); err != nil {
+			return err
+		}
+		manager, err := (*cluster).RunManager(ctx, nil)
+		if err == nil {
+			atEnd(manager.Stop)
+		}
+		return err
+	})
 }
 
-func run(m *testing.M, cluster **Cluster, options controlplane.Options, withManager bool) (code int) {
-	ctx := context.Background()
-	started, err := Start(ctx, options)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "testenv:", err)
-		return 1
-	}
-	defer func() {
-		if err := started.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "testenv: stopping the control plane:", err)
-			code = 1
+// StartFor starts a control plane for a test.
+func StartFor(t testing.TB, options controlplane.Options) *Cluster {
+	t.Helper()
+	cluster, err := Start(t.Context(), options)
+	expect.NoError(t, err)
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
 		}
-	}()
-	*cluster = started
-	if withManager {
-		manager, err := started.RunManager(ctx, nil)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "testenv:", err)
-			return 1
-		}
-		defer func() {
-			if err := manager.Stop(); err != nil {
-				fmt.Fprintln(os.Stderr, "testenv:", err)
-				code = 1
-			}
-		}()
-	}
-	code = m.Run()
-	if violations := started.Rollouts.Stop(); len(violations) > 0 {
-		fmt.Fprintf(os.Stderr, "FAIL: run configs were rolled out that the auth server refuses:\n%s\n", strings.Join(violations, "\n"))
-		return 1
-	}
-	return code
+	})
+	return cluster
 }
 
 // Start starts a control plane and a recorder of its rollouts.
@@ -101,6 +90,24 @@ func Start(ctx context.Context, options controlplane.Options) (*Cluster, error) 
 		return nil, err
 	}
 	return &Cluster{ControlPlane: plane, Client: admin, Rollouts: recorder}, nil
+}
+
+// startRecorded is Start for a whole package.
+func startRecorded(ctx context.Context, cluster **Cluster, options controlplane.Options, atEnd func(func() error)) (err error) {
+	if *cluster, err = Start(ctx, options); err != nil {
+		return err
+	}
+	atEnd((*cluster).Stop)
+	atEnd((*cluster).Refused)
+	return nil
+}
+
+// Refused ends the recorder and returns what it found as an error.
+func (c *Cluster) Refused() error {
+	if violations := c.Rollouts.Stop(); len(violations) > 0 {
+		return fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
+	}
+	return nil
 }
 
 // Stop stops the recorder and the control plane.
@@ -127,9 +134,7 @@ func logOutput() *os.File {
 func (c *Cluster) Namespace(t testing.TB) string {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
-	if err := c.Client.Create(t.Context(), namespace); err != nil {
-		t.Fatalf("creating a namespace: %v", err)
-	}
+	c.Create(t, namespace)
 	return namespace.Name
 }
 
@@ -199,9 +204,7 @@ func (c *Cluster) StartGuard(t testing.TB) *Manager {
 
 func stopAtEnd(t testing.TB, manager *Manager, err error) *Manager {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	t.Cleanup(func() {
 		if err := manager.Stop(); err != nil {
 			t.Error(err)
@@ -227,4 +230,33 @@ func (m *Manager) Stop() error {
 	case <-timeout:
 		return errors.New("the manager does not exit")
 	}
+}
+
+// MainAfter runs a package's tests after setUp, and then what setUp registers by
+// atEnd, the last first. It does not return.
+func MainAfter(m *testing.M, setUp func(ctx context.Context, atEnd func(func() error)) error) {
+	flag.Parse()
+	os.Exit(runAfter(m, setUp))
+}
+
+func runAfter(m *testing.M, setUp func(ctx context.Context, atEnd func(func() error)) error) (code int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	failed := func(err error) bool {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "FAIL:", err)
+			code = 1
+		}
+		return err != nil
+	}
+	var ends []func() error
+	defer func() {
+		for _, end := range slices.Backward(ends) {
+			failed(end())
+		}
+	}()
+	if failed(setUp(ctx, func(end func() error) { ends = append(ends, end) })) {
+		return code
+	}
+	return m.Run()
 }

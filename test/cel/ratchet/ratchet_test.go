@@ -1,3 +1,7 @@
+// Package ratchet_test holds the rules to what they promise objects that were
+// stored before them: such an object stays editable until something is touched
+// that a rule reads. It has a control plane of its own, since it takes the rules
+// out of the CRDs for a while.
 package ratchet_test
 
 import (
@@ -13,8 +17,48 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
+
+var cluster *testenv.Cluster
+
+func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
+
+// suite is what the tests share: a namespace, and a client that does not print
+// the warnings of v1alpha1.
+type suite struct {
+	client.Client
+	namespace string
+}
+
+func newSuite(t *testing.T) suite {
+	t.Helper()
+	return suite{Client: cluster.Quiet(t), namespace: cluster.Namespace(t)}
+}
+
+// withoutRules runs store while the CRDs have no rules, and returns when the API
+// server enforces them again.
+func (s suite) withoutRules(t *testing.T, cases []corpus.Case, store func()) {
+	t.Helper()
+	original, err := config.Objects("crd")
+	expect.NoError(t, err)
+	weak := make([]*unstructured.Unstructured, len(original))
+	for i, crd := range original {
+		weak[i] = crd.DeepCopy()
+		corpus.Weaken(weak[i].Object, "x-kubernetes-validations")
+	}
+	corpus.ReplaceCRDs(t, s, s.namespace, weak, cases, false)
+	store()
+	corpus.ReplaceCRDs(t, s, s.namespace, original, cases, true)
+}
+
+func (s suite) object(object *unstructured.Unstructured, version, name string) *unstructured.Unstructured {
+	return corpus.As(object, version, s.namespace, name)
+}
 
 const (
 	baseline      = "spec.authServerConfig.baselineClientScopes"
@@ -103,9 +147,8 @@ var edits = map[string]map[string][]step{
 	},
 }
 
-// TestRatcheting stores what the rules forbid and edits it.
 func TestRatcheting(t *testing.T) {
-	s, cases := newSuite(t), loadCases(t)
+	s, cases := newSuite(t), corpus.Cases(t, "../../testdata")
 	byPath, rejects := map[string]corpus.Case{}, []corpus.Case{}
 	for _, c := range cases {
 		byPath[c.Path] = c
@@ -122,9 +165,7 @@ func TestRatcheting(t *testing.T) {
 				object := s.object(byPath[c].Object, "v1beta1", stored(c, edit))
 				object.SetFinalizers([]string{finalizer})
 				addOpaqueContent(t, object)
-				if err := s.Create(t.Context(), object); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, s.Create(t.Context(), object))
 			}
 		}
 		for i, c := range rejects {
@@ -132,9 +173,7 @@ func TestRatcheting(t *testing.T) {
 			if path.Base(path.Dir(c.Path)) != "token-source-required" {
 				addOpaqueContent(t, object)
 			}
-			if err := s.Create(t.Context(), object); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, s.Create(t.Context(), object))
 		}
 	})
 	for c := range edits {
@@ -158,9 +197,7 @@ func (s suite) checkEdits(t *testing.T, name string, original *unstructured.Unst
 	t.Helper()
 	for i, step := range steps {
 		object := s.object(original, []string{"v1beta1", "v1alpha1"}[i%2], name)
-		if err := s.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, s.Get(t.Context(), client.ObjectKeyFromObject(object), object))
 		for path, value := range step.set {
 			set(t, object, path, value)
 		}
@@ -224,7 +261,7 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 func TestNothingBecomesInvalid(t *testing.T) {
 	s := newSuite(t)
 	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, "../../testdata") {
 		by := rejects
 		if c.Accept {
 			by = accepts
@@ -236,18 +273,14 @@ func TestNothingBecomesInvalid(t *testing.T) {
 			t.Parallel()
 			for i, valid := range accepts[folder] {
 				object := s.object(valid.Object, "v1beta1", fmt.Sprintf("valid-%s-%d", path.Base(folder), i))
-				if err := s.Create(t.Context(), object); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, s.Create(t.Context(), object))
 				for _, invalid := range rejects[folder] {
 					edited := object.DeepCopy()
 					edited.Object["spec"] = invalid.Object.DeepCopy().Object["spec"]
 					err := s.Update(t.Context(), edited)
 					got := corpus.Causes(err)
 					corpus.Sort(got)
-					if diff := cmp.Diff(invalid.Causes, got, corpus.SameCause); diff != "" {
-						t.Errorf("%s becomes %s: causes of %v (-want +got):\n%s", valid.Path, path.Base(invalid.Path), err, diff)
-					}
+					expect.Equal(t, fmt.Sprintf("%s becomes %s: causes of %v", valid.Path, path.Base(invalid.Path), err), invalid.Causes, got, corpus.SameCause)
 				}
 			}
 		})
@@ -269,21 +302,17 @@ func addOpaqueContent(t *testing.T, object *unstructured.Unstructured) {
 // TestEveryRuleIsStored keeps TestRatcheting from passing over a rule.
 func TestEveryRuleIsStored(t *testing.T) {
 	accepts, rejects := map[string]bool{}, map[string]bool{}
-	for _, c := range loadCases(t) {
+	for _, c := range corpus.Cases(t, "../../testdata") {
 		if c.Accept {
 			accepts[path.Dir(c.Path)] = true
 		} else {
 			rejects[path.Dir(c.Path)] = true
 		}
 	}
-	if diff := cmp.Diff(accepts, rejects); diff != "" {
-		t.Errorf("folders with accept cases, with reject cases (-accept +reject):\n%s", diff)
-	}
+	expect.Equal(t, "folders with accept cases, with reject cases", accepts, rejects)
 }
 
 func set(t *testing.T, object *unstructured.Unstructured, path string, value any) {
 	t.Helper()
-	if err := unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, unstructured.SetNestedField(object.Object, value, strings.Split(path, ".")...))
 }

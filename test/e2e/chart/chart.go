@@ -42,16 +42,21 @@ func Source(root string) (string, error) {
 	return module.Dir, nil
 }
 
+// CRDs is the folder of ToolHive's CRDs.
+func CRDs(root string) (string, error) {
+	source, err := Source(root)
+	return filepath.Join(source, "deploy", "charts", "operator-crds", "files", "crds"), err
+}
+
 // Manifests are the files and folders to apply, server-side since ToolHive's CRDs
 // are longer than an annotation may be.
 func Manifests(root string) ([]string, error) {
-	source, err := Source(root)
+	crds, err := CRDs(root)
 	if err != nil {
 		return nil, err
 	}
 	operator, err := filepath.Abs(filepath.Join(root, "test", "e2e", "chart", "operator.yaml"))
-	charts := filepath.Join(source, "deploy", "charts")
 	return []string{
-		filepath.Join(charts, "operator-crds", "files", "crds"), filepath.Join(charts, "operator", "templates", "clusterrole", "role.yaml"), operator,
+		crds, filepath.Join(crds, "..", "..", "..", "operator", "templates", "clusterrole", "role.yaml"), operator,
 	}, err
 }

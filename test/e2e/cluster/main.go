@@ -76,7 +76,6 @@ Logs are in %s. Ctrl-C ends the cluster.
 	return nil
 }
 
-// install applies ToolHive's manifests, and waits until its operator is Ready.
 func install(ctx context.Context, cluster *node.Cluster) error {
 	manifests, err := chart.Manifests(".")
 	if err != nil {

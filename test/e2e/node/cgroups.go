@@ -22,7 +22,6 @@ const cgroupRoot = "/sys/fs/cgroup"
 // cgroupName is the cgroup below which a cluster's pods are.
 func cgroupName(folder string) string { return filepath.Base(folder) }
 
-// cgroupTrees returns the roots of all trees.
 func cgroupTrees() ([]string, error) {
 	if _, err := os.Stat(filepath.Join(cgroupRoot, "cgroup.controllers")); err == nil {
 		return []string{cgroupRoot}, nil

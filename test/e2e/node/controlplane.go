@@ -37,7 +37,6 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 	return nil
 }
 
-// startAPIServer starts kube-apiserver and waits until it is ready.
 func (c *Cluster) startAPIServer(ctx context.Context) error {
 	if err := c.run("kube-apiserver", c.assets.plane("kube-apiserver"),
 		"--etcd-servers="+etcdURL, "--etcd-compaction-interval=0", "--cert-dir="+c.path("api"),

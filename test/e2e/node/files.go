@@ -50,7 +50,6 @@ func (c *Cluster) write(name, text string) error {
 	return os.WriteFile(c.path(name), []byte(text), 0o600)
 }
 
-// writeFiles writes keys, kubeconfigs and configurations.
 func (c *Cluster) writeFiles() error {
 	certificate, key, err := cert.GenerateSelfSignedCertKey("kubernetes",
 		[]net.IP{net.ParseIP(c.address.Node), net.ParseIP(apiService)},

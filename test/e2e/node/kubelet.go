@@ -80,7 +80,6 @@ func (c *Cluster) ctr(ctx context.Context, arguments ...string) error {
 	return nil
 }
 
-// startNode starts kubelet and kube-proxy, and waits until the node is Ready.
 func (c *Cluster) startNode(ctx context.Context) error {
 	begin := time.Now()
 	if err := makeCgroups(cgroupName(c.Folder)); err != nil {

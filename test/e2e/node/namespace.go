@@ -24,8 +24,7 @@ var initScript string
 type namespace struct {
 	unshare *exec.Cmd
 	done    chan struct{}
-	// pid is that of the first process.
-	pid int
+	pid     int
 }
 
 // enter makes the namespaces, and the link through which they are reached.
@@ -86,7 +85,6 @@ func (n *namespace) stop() error {
 	}
 }
 
-// command runs a program in the namespaces.
 func (n *namespace) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
 	nsenter := []string{"--target", strconv.Itoa(n.pid), "--net", "--mount", "--pid", "--", program}
 	command := exec.CommandContext(ctx, "nsenter", append(nsenter, arguments...)...) //nolint:gosec // Our own programs.
@@ -142,7 +140,6 @@ func (a addresses) unlink() error {
 	return nil
 }
 
-// link makes the link between the machine and the node.
 func (a addresses) link(ctx context.Context, pid int) error {
 	inside := strconv.Itoa(pid)
 	steps := [][]string{

@@ -55,9 +55,8 @@ type Cluster struct {
 	address   addresses
 	processes map[string]*process
 	stopDNS   func()
-	// services finds the address of a Service by its name.
-	services func(name string) (netip.Addr, bool)
-	mutex    sync.Mutex
+	services  func(name string) (netip.Addr, bool)
+	mutex     sync.Mutex
 }
 
 // Start starts a cluster whose node is Ready. Whoever starts it must call Stop,

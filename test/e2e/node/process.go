@@ -14,10 +14,9 @@ import (
 
 // process is a program that runs in the namespaces until it is stopped.
 type process struct {
-	command *exec.Cmd
-	log     string
-	done    chan struct{}
-	// stopping is true from when it is meant to end.
+	command  *exec.Cmd
+	log      string
+	done     chan struct{}
 	stopping bool
 }
 
@@ -67,7 +66,6 @@ func (p *process) stop() error {
 	return fmt.Errorf("process %d does not end", pid)
 }
 
-// await asks until there is no error, for as long as the programs run.
 func (c *Cluster) await(ctx context.Context, what string, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -103,7 +101,6 @@ func (c *Cluster) ended() error {
 	return nil
 }
 
-// tail returns the last lines of a file.
 func tail(path string) string {
 	text, err := os.ReadFile(path) //nolint:gosec // Our own log.
 	if err != nil {

@@ -5,12 +5,16 @@ package evaluator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"testing"
 
 	"github.com/google/cel-go/cel"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apiserver/pkg/admission"
 	plugincel "k8s.io/apiserver/pkg/admission/plugin/cel"
 	apiservercel "k8s.io/apiserver/pkg/apis/cel"
@@ -18,6 +22,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
@@ -49,59 +54,53 @@ type Evaluator struct {
 }
 
 // New compiles the policy, after change if it is not nil.
-func New(change func(*admissionv1.ValidatingAdmissionPolicy)) (*Evaluator, error) {
-	all, err := policies.Load()
-	if err != nil {
-		return nil, err
-	}
-	policy := all.Policy(guard.RunConfigsPolicy)
+func New(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *Evaluator {
+	t.Helper()
+	policy := policies.Load().Policy(guard.RunConfigsPolicy)
 	if change != nil {
 		change(policy)
 	}
-	compiled, err := compiler(policy.Spec.Variables)
-	if err != nil {
-		return nil, err
-	}
-	compile := func(expressions ...plugincel.ExpressionAccessor) plugincel.ConditionEvaluator {
-		evaluator, failed := compiled(expressions...)
-		if failed != nil {
-			err = failed
-		}
-		return evaluator
-	}
+	compile := compiler(t, policy.Spec.Variables)
 	validation := policy.Spec.Validations[0]
-	e := &Evaluator{
+	return &Evaluator{
 		validation: compile(expression{"", validation.Expression, cel.BoolType}),
 		message:    compile(expression{"", validation.MessageExpression, cel.StringType}),
 		variables: compile(expression{"", "variables.whole", cel.BoolType},
 			expression{"", "size(variables.missing[0])", cel.IntType}, expression{"", "size(variables.missing[1])", cel.IntType}),
 	}
-	return e, err
+}
+
+// Mutant compiles the policy with a variable changed, which has to have the old text.
+func Mutant(t testing.TB, variable, before, after string) *Evaluator {
+	t.Helper()
+	return New(t, func(policy *admissionv1.ValidatingAdmissionPolicy) {
+		for i := range policy.Spec.Variables {
+			if v := &policy.Spec.Variables[i]; v.Name == variable {
+				expect.Contains(t, v.Expression, before)
+				v.Expression = strings.ReplaceAll(v.Expression, before, after)
+			}
+		}
+	})
 }
 
 // compiler compiles the variables of a policy, and returns what compiles expressions
 // that read them.
-func compiler(variables []admissionv1.Variable) (func(...plugincel.ExpressionAccessor) (plugincel.ConditionEvaluator, error), error) {
+func compiler(t testing.TB, variables []admissionv1.Variable) func(...plugincel.ExpressionAccessor) plugincel.ConditionEvaluator {
+	t.Helper()
 	compiler, err := plugincel.NewCompositedCompiler(environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()))
-	if err != nil {
-		return nil, err
-	}
+	expect.NoError(t, err)
 	options := plugincel.OptionalVariableDeclarations{}
 	for _, variable := range variables {
 		result := compiler.CompileAndStoreVariable(expression{variable.Name, variable.Expression, cel.AnyType}, options, environment.NewExpressions)
 		if result.Error != nil {
-			return nil, fmt.Errorf("variable %s: %w", variable.Name, result.Error)
+			t.Fatalf("variable %s: %v", variable.Name, result.Error)
 		}
 	}
-	return func(expressions ...plugincel.ExpressionAccessor) (plugincel.ConditionEvaluator, error) {
+	return func(expressions ...plugincel.ExpressionAccessor) plugincel.ConditionEvaluator {
 		evaluator := compiler.CompileCondition(expressions, options, environment.NewExpressions)
-		for _, failed := range evaluator.CompilationErrors() {
-			if failed != nil {
-				return nil, failed
-			}
-		}
-		return evaluator, nil
-	}, nil
+		expect.NoError(t, errors.Join(evaluator.CompilationErrors()...))
+		return evaluator
+	}
 }
 
 // expression is what the compiler takes.
@@ -177,4 +176,38 @@ func evaluate(ctx context.Context, evaluator plugincel.ConditionEvaluator, objec
 		values[i] = result.EvalResult.Value()
 	}
 	return values, Budget - left, nil
+}
+
+// StartUp evaluates the policy scopegate-start-up.
+type StartUp struct{ validations plugincel.ConditionEvaluator }
+
+// NewStartUp compiles the policy.
+func NewStartUp(t testing.TB) *StartUp {
+	t.Helper()
+	policy := policies.Load().StartUp
+	var validations []plugincel.ExpressionAccessor
+	for _, validation := range policy.Spec.Validations {
+		validations = append(validations, expression{"", validation.Expression, cel.BoolType})
+	}
+	return &StartUp{compiler(t, policy.Spec.Variables)(validations...)}
+}
+
+// Admits reports whether the policy admits the creation of an object. A validation that
+// can't be evaluated admits it.
+func (s *StartUp) Admits(ctx context.Context, object *unstructured.Unstructured) (bool, error) {
+	gvk := object.GroupVersionKind()
+	gvr := gvk.GroupVersion().WithResource("any")
+	versioned := &admission.VersionedAttributes{VersionedObject: admission.NewLazyObject(object), VersionedKind: gvk}
+	versioned.Attributes = admission.NewAttributesRecord(object, nil, gvk, object.GetNamespace(), object.GetName(), gvr, "", admission.Create, &metav1.CreateOptions{}, false, nil)
+	request := plugincel.CreateAdmissionRequest(versioned.Attributes, metav1.GroupVersionResource(gvr), metav1.GroupVersionKind(gvk))
+	results, _, err := s.validations.ForInput(ctx, versioned, request, plugincel.OptionalVariableBindings{}, &corev1.Namespace{}, Budget)
+	if err != nil {
+		return false, fmt.Errorf("evaluating the policy: %w", err)
+	}
+	for _, result := range results {
+		if result.Error == nil && !result.EvalResult.Value().(bool) {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
@@ -29,14 +29,10 @@ func TestSizes(t *testing.T) {
 	all := 0
 	for _, pattern := range []string{"guard/policies/*.yaml", "guard/hold/*.yaml", "guard/start-up/*.yaml"} {
 		names, err := fs.Glob(config.Files, pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		for _, name := range names {
 			text, err := config.Files.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, err)
 			size := 0
 			for line := range bytes.Lines(text) {
 				if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) {
@@ -53,7 +49,6 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// expressions are those of all policies, by policy and name.
 func expressions(all policies.Policies) map[string]string {
 	found := map[string]string{}
 	for _, policy := range append(slices.Clone(all.Validating), all.StartUp) {
@@ -74,17 +69,8 @@ func expressions(all policies.Policies) map[string]string {
 	return found
 }
 
-func load(t *testing.T) policies.Policies {
-	t.Helper()
-	all, err := policies.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 func TestExpressionsAreShort(t *testing.T) {
-	for name, expression := range expressions(load(t)) {
+	for name, expression := range expressions(policies.Load()) {
 		if len(expression) > maxExpression {
 			t.Errorf("%s has %d characters, want at most %d", name, len(expression), maxExpression)
 		}
@@ -96,9 +82,7 @@ func TestExpressionsAreShort(t *testing.T) {
 func TestTwins(t *testing.T) {
 	text := func(name string) string {
 		text, err := config.Files.ReadFile("guard/policies/" + name + ".yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		return string(text)
 	}
 	words := func(text string) []string {
@@ -106,10 +90,8 @@ func TestTwins(t *testing.T) {
 		return strings.Fields(strings.ReplaceAll(text, "#", ""))
 	}
 	forServers := strings.NewReplacer("MCPServer", "MCPRemoteProxy", "mcpservers", "mcpremoteproxies").Replace(text(guard.ConfigsForMCPServersPolicy))
-	if diff := cmp.Diff(words(text(guard.ConfigsForMCPRemoteProxiesPolicy)), words(forServers)); diff != "" {
-		t.Errorf("the policies on configs differ in more than a kind:\n%s", diff)
-	}
-	all := load(t)
+	expect.Equal(t, "the policies on configs differ in more than a kind", words(text(guard.ConfigsForMCPRemoteProxiesPolicy)), words(forServers))
+	all := policies.Load()
 	var want []admissionv1.Variable
 	for _, variable := range all.Policy(guard.RunConfigsPolicy).Spec.Variables {
 		if variable.Name != "workload" {
@@ -117,18 +99,13 @@ func TestTwins(t *testing.T) {
 		}
 	}
 	hold := slices.DeleteFunc(slices.Clone(all.Hold.Spec.Variables), func(v admissionv1.Variable) bool { return v.Name == "held" })
-	if diff := cmp.Diff(want, hold); diff != "" {
-		t.Errorf("the variables of the policies on run configs differ:\n%s", diff)
-	}
-	if diff := cmp.Diff(all.Policy(guard.RunConfigsPolicy).Spec.MatchConstraints.ObjectSelector, all.Hold.Spec.MatchConstraints.ObjectSelector); diff != "" {
-		t.Errorf("the policies on run configs select different objects:\n%s", diff)
-	}
+	expect.Equal(t, "the variables of the policies on run configs differ", want, hold)
+	expect.Equal(t, "the policies on run configs select different objects", all.Policy(guard.RunConfigsPolicy).Spec.MatchConstraints.ObjectSelector, all.Hold.Spec.MatchConstraints.ObjectSelector)
 }
 
-// TestDefaultsAreTheSame holds the defaults of every policy to the one list.
 func TestDefaultsAreTheSame(t *testing.T) {
 	want, count := "'"+strings.Join(toolhive.DefaultScopes, " ")+"'.split(' ')", 0
-	for name, expression := range expressions(load(t)) {
+	for name, expression := range expressions(policies.Load()) {
 		if strings.HasSuffix(name, " defaults") {
 			if count++; expression != want {
 				t.Errorf("%s are %s, want %s", name, expression, want)
@@ -143,10 +120,8 @@ func TestDefaultsAreTheSame(t *testing.T) {
 // TestEveryPolicyIsNamed holds the files to the list that the check works by.
 func TestEveryPolicyIsNamed(t *testing.T) {
 	var names []string
-	for _, policy := range load(t).Validating {
+	for _, policy := range policies.Load().Validating {
 		names = append(names, policy.Name)
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(guard.ValidatingPolicies)), slices.Sorted(slices.Values(names))); diff != "" {
-		t.Errorf("policies (-named +files):\n%s", diff)
-	}
+	expect.Equal(t, "policies", slices.Sorted(slices.Values(guard.ValidatingPolicies)), slices.Sorted(slices.Values(names)))
 }

@@ -2,6 +2,7 @@
 package policies
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,21 +26,19 @@ type Policies struct {
 	HoldBinding *admissionv1.MutatingAdmissionPolicyBinding
 }
 
-// Load reads them.
-func Load() (Policies, error) {
+// Load reads them. It panics on what no policy is: the files are embedded.
+func Load() Policies {
 	policies := Policies{}
 	for _, folder := range []string{"guard/policies", "guard/hold", "guard/start-up"} {
 		objects, err := config.Objects(folder)
-		if err != nil {
-			return Policies{}, err
-		}
 		for _, object := range objects {
-			if err := policies.add(object); err != nil {
-				return Policies{}, fmt.Errorf("decoding %s %s: %w", object.GetKind(), object.GetName(), err)
-			}
+			err = errors.Join(err, policies.add(object))
+		}
+		if err != nil {
+			panic(fmt.Errorf("decoding config/%s: %w", folder, err))
 		}
 	}
-	return policies, nil
+	return policies
 }
 
 func (p *Policies) add(object *unstructured.Unstructured) (err error) {

@@ -40,7 +40,6 @@ func (g generator) chance(percent int) bool { return g.IntN(100) < percent }
 
 func (g generator) pick(from []string) string { return from[g.IntN(len(from))] }
 
-// baseline returns up to three scopes, doubles among them.
 func (g generator) baseline() []string {
 	var list []string
 	for range min(g.IntN(5), 3) {
@@ -106,7 +105,6 @@ func (g generator) virtual(name string) *v1beta1.VirtualMCPServer {
 	return virtual
 }
 
-// object returns a random object of a random kind.
 func (g generator) object() client.Object {
 	switch which := g.IntN(100); {
 	case which < 45:
@@ -129,7 +127,6 @@ func (g generator) world() world {
 	return w
 }
 
-// edit returns what an object of w becomes, or a new object.
 func (g generator) edit(w world) client.Object {
 	after := g.object()
 	stored, exists := w[key(after)]

@@ -18,15 +18,15 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const (
 	// batch is how many namespaces are stored before it is waited once until the
 	// policies see them.
-	batch   = 50
-	workers = 4
-	// editsEach is how many edits are tried in each namespace.
+	batch     = 50
+	workers   = 4
 	editsEach = 4
 )
 
@@ -50,9 +50,7 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 		if t.Failed() {
 			return
 		}
-		if err := Settle(t.Context(), cluster.Client); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, Settle(t.Context(), cluster.Client))
 		InParallel(len(worlds), func(i int) {
 			g := generator{rand.New(rand.NewPCG(seed+1, uint64(first+i))), names[i]} //nolint:gosec // Repeatable on purpose.
 			for range editsEach {
@@ -114,7 +112,7 @@ var outcomes = []string{admitted, refused, ratcheted, unseen}
 // compare sends an edit and returns what it should come to, and what is wrong
 // with the answer.
 func (g generator) compare(ctx context.Context, c client.Client, before world, after client.Object) (what, diff string) {
-	what, offenders := expect(before, after)
+	what, offenders := expected(before, after)
 	sent, err := g.sent(after)
 	if err != nil {
 		return what, err.Error()
@@ -144,11 +142,11 @@ func names(refusal Refusal, pair resolve.Pair) bool {
 		(pair.ConfigName == "" || strings.Contains(refusal.Message, fmt.Sprintf("MCPExternalAuthConfig %q", pair.ConfigName)))
 }
 
-// expect says by internal/resolve alone what an edit must come to: it is refused
+// expected says by internal/resolve alone what an edit must come to: it is refused
 // if it makes a pair NotSupported that was not so by the same inputs before.
 // The policies leave out a consumer with both references, and take the removal of
 // one for a change of the reference.
-func expect(before world, edit client.Object) (string, []resolve.Pair) {
+func expected(before world, edit client.Object) (string, []resolve.Pair) {
 	after := maps.Clone(before)
 	after[key(edit)] = edit
 	what, offenders := admitted, []resolve.Pair(nil)
@@ -204,7 +202,6 @@ func concerns(edit client.Object, pair resolve.Pair) bool {
 	return edit.GetName() == pair.ConfigName
 }
 
-// tally counts outcomes of edits that run at the same time.
 type tally struct {
 	mu sync.Mutex
 	of map[string]int

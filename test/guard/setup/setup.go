@@ -5,6 +5,7 @@ package setup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,11 +14,14 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"go.yaml.in/yaml/v3"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -25,8 +29,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
@@ -47,10 +55,7 @@ func CanHold(c client.Client) (bool, error) {
 // own; the hold where the API server can hold. Here they fail closed, so that an
 // expression that can't be evaluated rejects.
 func Install(ctx context.Context, c client.Client) error {
-	all, err := policies.Load()
-	if err != nil {
-		return err
-	}
+	all := policies.Load()
 	hold, err := CanHold(c)
 	if err != nil {
 		return err
@@ -223,8 +228,101 @@ func Client(t testing.TB, cluster *testenv.Cluster) (client.Client, *Warnings) {
 	cfg := rest.CopyConfig(cluster.Config)
 	cfg.WarningHandlerWithContext = warnings
 	c, err := client.New(cfg, client.Options{Scheme: cluster.Client.Scheme()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return c, warnings
+}
+
+// LikeToolHive returns scopegate's CRDs without what ToolHive's do not have: the
+// field scopesSupported, the rules that are policies here, and the bounds of a list and
+// of texts.
+func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	crds, err := config.CRDs()
+	if err != nil {
+		return nil, err
+	}
+	for _, crd := range crds {
+		for i := range crd.Spec.Versions {
+			strip(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
+		}
+	}
+	return crds, nil
+}
+
+// onStart reports whether a rule is one on what the auth server refuses at its start:
+// these read URLs, durations and the name of a provider.
+func onStart(rule apiextensionsv1.ValidationRule) bool {
+	return slices.ContainsFunc([]string{"isURL(", "duration(", ".matches(", "'default'"}, func(reads string) bool {
+		return strings.Contains(rule.Rule, reads)
+	})
+}
+
+func strip(schema *apiextensionsv1.JSONSchemaProps) {
+	var kept apiextensionsv1.ValidationRules
+	for _, rule := range schema.XValidations {
+		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") && !onStart(rule) {
+			kept = append(kept, rule)
+		}
+	}
+	schema.XValidations = kept
+	delete(schema.Properties, "scopesSupported")
+	if schema.Type == "string" {
+		schema.MaxLength = nil
+	}
+	for name, property := range schema.Properties {
+		if name == "scopes" {
+			property.MaxItems = nil
+		}
+		strip(&property)
+		schema.Properties[name] = property
+	}
+	if schema.Items != nil && schema.Items.Schema != nil {
+		strip(schema.Items.Schema)
+	}
+}
+
+type authServerConfig struct {
+	SchemaVersion        string   `json:"schema_version" yaml:"schema_version"`
+	ScopesSupported      []string `json:"scopes_supported" yaml:"scopes_supported"`
+	BaselineClientScopes []string `json:"baseline_client_scopes" yaml:"baseline_client_scopes"`
+	AllowedAudiences     []string `json:"allowed_audiences" yaml:"allowed_audiences"`
+}
+
+func authServer(baseline []string) authServerConfig {
+	return authServerConfig{toolhive.SchemaVersion, []string{"openid", "mcp:read"}, baseline, nil}
+}
+
+// RunConfig is a ConfigMap as ToolHive's operator writes it for an MCPServer, whose
+// auth server supports openid and mcp:read.
+func RunConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
+	text, err := json.MarshalIndent(struct {
+		SchemaVersion string           `json:"schema_version"`
+		AuthServer    authServerConfig `json:"embedded_auth_server_config"`
+	}{toolhive.SchemaVersion, authServer(baseline)}, "", "  ")
+	if err != nil {
+		panic(err) // Strings can always be encoded.
+	}
+	return configMap(namespace, server+"-runconfig", "MCPServer", server, toolhive.ComponentRunConfig, toolhive.RunConfigKey, string(text))
+}
+
+// AuthServerConfig is the same for a VirtualMCPServer.
+func AuthServerConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
+	text, err := yaml.Marshal(authServer(baseline))
+	if err != nil {
+		panic(err) // Strings can always be encoded.
+	}
+	return configMap(namespace, server+"-vmcp-config", "VirtualMCPServer", server, toolhive.ComponentVMCP, toolhive.AuthServerConfigKey, string(text))
+}
+
+func configMap(namespace, name, kind, owner, component, key, text string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: namespace,
+			Labels:      map[string]string{toolhive.ComponentLabel: component},
+			Annotations: map[string]string{toolhive.ContentChecksumAnnotation: fmt.Sprintf("checksum of %d bytes", len(text))},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1beta1.GroupVersion.String(), Kind: kind, Name: owner, UID: types.UID("uid-of-" + owner), Controller: ptr.To(true),
+			}},
+		},
+		Data: map[string]string{key: text},
+	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// baselineOf reads the baseline out of the run config of a pod template.
 func baselineOf(t testing.TB, template corev1.PodTemplateSpec) []string {
 	t.Helper()
 	var config struct {
@@ -42,17 +42,13 @@ func awaitBaselines(t testing.TB, object client.Object, want ...string) {
 	})
 	list := &appsv1.ReplicaSetList{}
 	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
-	if err := cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector))
 	for _, set := range list.Items {
 		got = append(got, strings.Join(baselineOf(t, set.Spec.Template), " "))
 	}
 	slices.Sort(got)
 	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the baselines of the ReplicaSets (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "the baselines of the ReplicaSets", want, got)
 }
 
 // fingerprint is every child of a consumer with its resourceVersion, after
@@ -64,9 +60,7 @@ func fingerprint(t testing.TB, object client.Object) []string {
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1 && len(d.Status.Conditions) == 2
 	})
 	service := serviceOf(object)
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Get(t, service)
 	return append(children(t, object, &appsv1.ReplicaSetList{}),
 		"deployment "+deployment.ResourceVersion, "service "+service.ResourceVersion)
 }
@@ -77,7 +71,7 @@ func consumers(namespace string) map[string]func(baseline ...string) (status.Obj
 		return func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
 			config := testenv.Config(namespace, "shared", baseline...)
 			return object, []client.Object{config}, func(t testing.TB, baseline ...string) {
-				edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
+				testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
 			}
 		}
 	}
@@ -87,7 +81,7 @@ func consumers(namespace string) map[string]func(baseline ...string) (status.Obj
 		"VirtualMCPServer": func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
 			virtual := testenv.Virtual(namespace, "web", testenv.AuthServer(baseline...))
 			return virtual, nil, func(t testing.TB, baseline ...string) {
-				edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
+				testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
 			}
 		},
 	}
@@ -104,9 +98,9 @@ func TestInvalidNeverRolls(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
 			consumer, others, setBaseline := consumers(namespace)[kind]("admin")
-			create(t, testenv.OIDCConfig(namespace, "oidc"))
-			create(t, others...)
-			create(t, consumer)
+			cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
+			cluster.Create(t, others...)
+			cluster.Create(t, consumer)
 			awaitVerdict(t, consumer, notSupported)
 			noChildren(t, consumer)
 
@@ -117,9 +111,7 @@ func TestInvalidNeverRolls(t *testing.T) {
 
 			setBaseline(t, "openid", "admin")
 			awaitVerdict(t, consumer, notSupported)
-			if diff := cmp.Diff(before, fingerprint(t, consumer)); diff != "" {
-				t.Errorf("the invalid baseline changed what runs (-before +after):\n%s", diff)
-			}
+			expect.Equal(t, "the invalid baseline changed what runs", before, fingerprint(t, consumer))
 
 			setBaseline(t, "openid", "email")
 			awaitVerdict(t, consumer, rolling)
@@ -141,7 +133,7 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	proxy := testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))
 	virtual := testenv.Virtual(namespace, "web", testenv.AuthServer("openid"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
 	before := map[client.Object][]string{}
 	for _, consumer := range []status.Object{server, proxy, virtual} {
 		awaitVerdict(t, consumer, rolling)
@@ -156,25 +148,25 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 		}
 	}
 
-	edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+	testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 		c.Spec = v1alpha1.MCPExternalAuthConfigSpec{Type: "unauthenticated"}
 	})
 	awaitVerdict(t, server, held(isNotResolved, "InvalidAuthServerRef"))
 	awaitVerdict(t, proxy, verdict{})
 	unchanged("another type of the config", server, proxy)
 
-	remove(t, config)
+	cluster.Delete(t, config)
 	awaitVerdict(t, server, waiting(isNotResolved, "ConfigNotFound"))
 	awaitVerdict(t, proxy, waiting(isNotResolved, "ConfigNotFound"))
 	unchanged("the config's deletion", server, proxy)
 
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
 	awaitVerdict(t, virtual, held(isNotResolved, "OIDCConfigRequired"))
 	unchanged("an anonymous edit", virtual)
 
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
-	edit(t, proxy, func(p *v1beta1.MCPRemoteProxy) { p.Spec.ExternalAuthConfigRef = nil })
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
+	testenv.Edit(t, cluster, proxy, func(p *v1beta1.MCPRemoteProxy) { p.Spec.ExternalAuthConfigRef = nil })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
 	for _, consumer := range []status.Object{server, proxy, virtual} {
 		awaitVerdict(t, consumer, verdict{})
 		testenv.AwaitGone(t, cluster.Client, deploymentOf(consumer))
@@ -185,13 +177,10 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 // TestDeletionCollectsTheChildren leaves the children to garbage collection.
 func TestDeletionCollectsTheChildren(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	deployment, service := deploymentOf(server), serviceOf(server)
 	fingerprint(t, server)
-	remove(t, server)
+	cluster.Delete(t, server)
 	testenv.AwaitGone(t, cluster.Client, deployment)
 	testenv.AwaitGone(t, cluster.Client, service)
 }
@@ -209,13 +198,8 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			}}
 		},
 		"Deployment": func(consumer client.Object) client.Object {
-			return &appsv1.Deployment{ObjectMeta: childKey(consumer), Spec: appsv1.DeploymentSpec{
-				Selector: &metav1.LabelSelector{MatchLabels: labels},
-				Template: corev1.PodTemplateSpec{
-					ObjectMeta: metav1.ObjectMeta{Labels: labels},
-					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "theirs"}}},
-				},
-			}}
+			child := childKey(consumer)
+			return testenv.Deployment(child.Namespace, child.Name, labels)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,13 +207,11 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			namespace := cluster.Namespace(t)
 			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 			theirs := foreign(server)
-			create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+			cluster.Create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
 			awaitVerdict(t, server, waiting(isSupported, "NameConflict"))
 
 			after := theirs.DeepCopyObject().(client.Object)
-			if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after))
 			for _, entry := range after.GetManagedFields() {
 				if entry.Manager == status.FieldManager {
 					t.Errorf("scopegate wrote %s: %+v", name, entry)
@@ -242,7 +224,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			if made != 0 {
 				t.Errorf("%d children were made beside the conflict", made)
 			}
-			remove(t, theirs)
+			cluster.Delete(t, theirs)
 			awaitVerdict(t, server, rolling)
 		})
 	}
@@ -252,12 +234,12 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 func TestAwkwardNames(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
 	seen := map[string]bool{}
 	for _, name := range []string{"web.v1.example", "0day", "web-v1.example", strings.Repeat("a", 253), strings.Repeat("a.", 126) + "b"} {
 		server, proxy := testenv.Server(namespace, name, testenv.AuthServerRef("shared")), testenv.Proxy(namespace, name, testenv.AuthServerRef("shared"))
 		virtual := testenv.Virtual(namespace, name, testenv.AuthServer())
-		create(t, server, proxy, virtual)
+		cluster.Create(t, server, proxy, virtual)
 		for _, consumer := range []status.Object{server, proxy, virtual} {
 			awaitVerdict(t, consumer, rolling)
 			seen[fingerprint(t, consumer)[0]] = true
@@ -271,22 +253,17 @@ func TestAwkwardNames(t *testing.T) {
 // TestRolledOutIsReady plays the kubelet's part in the status of a Deployment.
 func TestRolledOutIsReady(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	pods := &corev1.PodList{}
 	fingerprint(t, server)
-	if err := cluster.Client.List(t.Context(), pods, client.InNamespace(namespace)); err != nil || len(pods.Items) != 1 {
+	if err := cluster.Client.List(t.Context(), pods, client.InNamespace(server.Namespace)); err != nil || len(pods.Items) != 1 {
 		t.Fatalf("got %d pods (%v), want 1", len(pods.Items), err)
 	}
 	pod := &pods.Items[0]
 	before := pod.DeepCopy()
 	pod.Status.Phase = corev1.PodRunning
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
-	if err := cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)))
 	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
 }
 
@@ -296,11 +273,9 @@ func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
 	server := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
-	create(t, server)
+	cluster.Create(t, server)
 	manager, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: cluster.Client.Scheme()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for what, act := range map[string]func() error{
 		"read Secrets":          func() error { return manager.List(t.Context(), &corev1.SecretList{}) },
 		"read ConfigMaps":       func() error { return manager.List(t.Context(), &corev1.ConfigMapList{}) },
@@ -323,27 +298,23 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	server.Finalizers = []string{"example.com/keeps"}
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
 	awaitVerdict(t, server, rolling)
 	before := fingerprint(t, server)
 
-	if err := cluster.Client.Delete(t.Context(), server); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Delete(t, server)
 	for _, step := range []struct {
 		scope string
 		want  metav1.ConditionStatus
 	}{{"admin", metav1.ConditionFalse}, {"profile", metav1.ConditionTrue}} {
-		edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+		testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
 		})
 		// It is written after the rollout.
 		server = testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
-			return s.DeletionTimestamp != nil && testenv.Condition(s.Status.Conditions, v1alpha1.ConditionBaselineScopesValid).Status == step.want
+			return s.DeletionTimestamp != nil && testenv.Valid(s).Status == step.want
 		})
 	}
-	if diff := cmp.Diff(before, fingerprint(t, server)); diff != "" {
-		t.Errorf("the children (-before +after):\n%s", diff)
-	}
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
+	expect.Equal(t, "the children", before, fingerprint(t, server))
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Finalizers = nil })
 }

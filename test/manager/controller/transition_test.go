@@ -24,7 +24,7 @@ func TestAnyOrderOfCreation(t *testing.T) {
 			server := testenv.Server(namespace, "server", testenv.AuthServerRef("shared"))
 			objects := []client.Object{config, server, testenv.OIDCConfig(namespace, "oidc")}
 			for _, i := range order {
-				create(t, objects[i])
+				cluster.Create(t, objects[i])
 			}
 			awaitVerdict(t, server, rolling)
 			awaitVerdict(t, config, verdict{Valid: isSupported})
@@ -39,7 +39,7 @@ func TestEveryDirection(t *testing.T) {
 	oidc := testenv.OIDCConfig(namespace, "oidc")
 	shared, other := testenv.Config(namespace, "shared", "openid"), testenv.Config(namespace, "other", "admin")
 	server := testenv.Server(namespace, "server", testenv.AuthServerRef("shared"))
-	create(t, oidc, shared, other, server)
+	cluster.Create(t, oidc, shared, other, server)
 	both := func(consumer, onShared, onOther string) {
 		t.Helper()
 		want := map[string]verdict{
@@ -58,57 +58,57 @@ func TestEveryDirection(t *testing.T) {
 	both("rolling", isSupported, isNotReferred)
 
 	t.Log("the config")
-	edit(t, shared, func(c *v1beta1.MCPExternalAuthConfig) {
+	testenv.Edit(t, cluster, shared, func(c *v1beta1.MCPExternalAuthConfig) {
 		c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
 	})
 	both("not supported", isNotSupported, isNotReferred)
 	t.Log("the consumer's scopes")
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"openid", "admin"} })
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"openid", "admin"} })
 	both("rolling", isSupported, isNotReferred)
 	t.Log("the MCPOIDCConfig goes and comes")
-	remove(t, oidc)
+	cluster.Delete(t, oidc)
 	both("no oidc", isSupported, isNotReferred)
-	create(t, testenv.OIDCConfig(namespace, "oidc"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
 	both("rolling", isSupported, isNotReferred)
 	t.Log("the reference moves")
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef.Name = "other"; s.Spec.OIDCConfigRef.Scopes = nil })
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef.Name = "other"; s.Spec.OIDCConfigRef.Scopes = nil })
 	both("not supported", isNotReferred, isNotSupported)
 	t.Log("a second reference conflicts")
-	edit(t, server, func(s *v1beta1.MCPServer) {
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) {
 		s.Spec.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "shared"}
 	})
 	both("conflict", isNotResolved, isNotResolved)
 	t.Log("the first reference goes")
-	edit(t, server, func(s *v1beta1.MCPServer) {
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) {
 		s.Spec.AuthServerRef = nil
 		s.Spec.OIDCConfigRef.Scopes = []string{"openid", "admin"}
 	})
 	both("rolling", isSupported, isNotReferred)
 	t.Log("the other config of a conflict changes its type, which settles it")
-	edit(t, server, func(s *v1beta1.MCPServer) {
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) {
 		s.Spec.AuthServerRef = &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: "other"}
 	})
 	both("conflict", isNotResolved, isNotResolved)
-	edit(t, shared, func(c *v1beta1.MCPExternalAuthConfig) {
+	testenv.Edit(t, cluster, shared, func(c *v1beta1.MCPExternalAuthConfig) {
 		c.Spec = v1alpha1.MCPExternalAuthConfigSpec{Type: "unauthenticated"}
 	})
 	awaitVerdict(t, shared, verdict{})
 	both("rolling", "", isSupported)
 	t.Log("the config goes, and comes back under the same name")
-	remove(t, other)
+	cluster.Delete(t, other)
 	both("no config", "", "")
 	other = testenv.Config(namespace, "other", "nobody")
-	create(t, other)
+	cluster.Create(t, other)
 	both("not supported", "", isNotSupported)
 	t.Log("the consumer goes, and comes back under the same name")
-	remove(t, server)
+	cluster.Delete(t, server)
 	testenv.AwaitGone(t, cluster.Client, server)
 	awaitVerdict(t, other, verdict{Valid: isNotReferred})
 	server = testenv.Server(namespace, "server", testenv.AuthServerRef("other", "nobody"))
-	create(t, server)
+	cluster.Create(t, server)
 	both("rolling", "", isSupported)
 	t.Log("the last reference goes")
-	edit(t, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
+	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
 	both("none", "", isNotReferred)
 }
 
@@ -117,25 +117,25 @@ func TestEveryDirectionInline(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	oidc := testenv.OIDCConfig(namespace, "oidc")
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("openid"))
-	create(t, oidc, virtual)
+	cluster.Create(t, oidc, virtual)
 	awaitVerdict(t, virtual, rolling)
 
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"admin"} })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"admin"} })
 	awaitVerdict(t, virtual, notSupported)
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.ScopesSupported = []string{"admin"} })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.ScopesSupported = []string{"admin"} })
 	awaitVerdict(t, virtual, rolling)
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) {
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) {
 		v.Spec.AuthServerConfig.ScopesSupported = nil
 		v.Spec.IncomingAuth.OIDCConfigRef.Scopes = []string{"admin", "x"}
 	})
 	awaitVerdict(t, virtual, rolling)
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
 	awaitVerdict(t, virtual, held(isNotResolved, "OIDCConfigRequired"))
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeOIDC })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeOIDC })
 	awaitVerdict(t, virtual, rolling)
-	remove(t, oidc)
+	cluster.Delete(t, oidc)
 	awaitVerdict(t, virtual, waiting(isSupported, "OIDCConfigNotFound"))
-	edit(t, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
+	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
 	awaitVerdict(t, virtual, verdict{})
 }
 
@@ -150,7 +150,7 @@ func TestMixedConsumersOfOneConfig(t *testing.T) {
 	worse := testenv.Server(namespace, "worse", testenv.AuthServerRef("shared"))
 	lost := testenv.Server(namespace, "lost", testenv.AuthServerRef("shared"))
 	lost.Spec.OIDCConfigRef = nil
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, good, bad, worse, lost)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, good, bad, worse, lost)
 	awaitVerdict(t, good, rolling)
 	awaitVerdict(t, bad, notSupported)
 	awaitVerdict(t, worse, notSupported)
@@ -160,12 +160,12 @@ func TestMixedConsumersOfOneConfig(t *testing.T) {
 		`scope "admin" is not supported by the auth server of MCPServer "worse", whose effective scopes are "openid", "profile", "email", "offline_access" ` +
 		`(the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from baselineClientScopes`
 	testenv.Await(t, cluster.Client, config, "names both offenders", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Message == want
+		return testenv.Valid(c).Message == want
 	})
-	remove(t, bad)
-	remove(t, worse)
+	cluster.Delete(t, bad)
+	cluster.Delete(t, worse)
 	awaitVerdict(t, config, verdict{Valid: isNotResolved})
-	remove(t, lost)
+	cluster.Delete(t, lost)
 	awaitVerdict(t, config, verdict{Valid: isSupported})
 }
 
@@ -178,13 +178,13 @@ func TestSameNamesInTwoNamespaces(t *testing.T) {
 	for namespace, baseline := range map[string]string{one: "openid", two: "admin"} {
 		configs[namespace] = testenv.Config(namespace, "shared", baseline)
 		servers[namespace] = testenv.Server(namespace, "server", testenv.AuthServerRef("shared"))
-		create(t, testenv.OIDCConfig(namespace, "oidc"), configs[namespace], servers[namespace])
+		cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), configs[namespace], servers[namespace])
 	}
 	awaitVerdict(t, servers[one], rolling)
 	awaitVerdict(t, servers[two], notSupported)
 	awaitVerdict(t, configs[one], verdict{Valid: isSupported})
 	awaitVerdict(t, configs[two], verdict{Valid: isNotSupported})
-	remove(t, configs[one])
+	cluster.Delete(t, configs[one])
 	awaitVerdict(t, servers[one], waiting(isNotResolved, "ConfigNotFound"))
 	awaitVerdict(t, servers[two], notSupported)
 }

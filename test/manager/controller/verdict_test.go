@@ -81,15 +81,15 @@ func TestVerdictByReference(t *testing.T) {
 				namespace := cluster.Namespace(t)
 				row := rows(namespace, refs)[name]
 				if !row.withoutOIDC {
-					create(t, testenv.OIDCConfig(namespace, "oidc"))
+					cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
 				}
 				if row.config != nil {
-					create(t, row.config)
+					cluster.Create(t, row.config)
 				}
-				create(t, row.others...)
+				cluster.Create(t, row.others...)
 				server := testenv.Server(namespace, "server", *row.refs.DeepCopy())
 				proxy := testenv.Proxy(namespace, "proxy", *row.refs.DeepCopy())
-				create(t, server, proxy)
+				cluster.Create(t, server, proxy)
 				awaitVerdict(t, server, row.consumer)
 				awaitVerdict(t, proxy, row.consumer)
 				if row.config != nil {
@@ -126,7 +126,7 @@ func TestVerdictOfBothReferences(t *testing.T) {
 			namespace := cluster.Namespace(t)
 			one, second := testenv.Config(namespace, "one", "openid"), testenv.Config(namespace, "second", "openid")
 			server, proxy := testenv.Server(namespace, "server", tc.refs), testenv.Proxy(namespace, "proxy", tc.refs)
-			create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.OutgoingConfig(namespace, "outgoing"), one, second, server, proxy)
+			cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.OutgoingConfig(namespace, "outgoing"), one, second, server, proxy)
 			awaitVerdict(t, server, tc.consumer)
 			awaitVerdict(t, proxy, tc.consumer)
 			awaitVerdict(t, one, tc.one)
@@ -168,13 +168,13 @@ func TestVerdictInline(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
 			if !tc.withoutOIDC {
-				create(t, testenv.OIDCConfig(namespace, "oidc"))
+				cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
 			}
 			virtual := testenv.Virtual(namespace, "virtual", tc.config.DeepCopy(), tc.scopes...)
 			if tc.incoming != nil {
 				virtual.Spec.IncomingAuth = *tc.incoming
 			}
-			create(t, virtual)
+			cluster.Create(t, virtual)
 			awaitVerdict(t, virtual, tc.want)
 			if tc.want != rolling {
 				noChildren(t, virtual)
@@ -190,7 +190,7 @@ func TestNotConsumers(t *testing.T) {
 	config := testenv.Config(namespace, "shared", "openid")
 	virtual := testenv.Virtual(namespace, "virtual", nil)
 	virtual.Spec.OutgoingAuth = &v1alpha1.OpaqueObject{Raw: []byte(`{"default":{"type":"externalAuthConfigRef","externalAuthConfigRef":{"name":"shared"}}}`)}
-	create(t, config, virtual)
+	cluster.Create(t, config, virtual)
 	awaitVerdict(t, virtual, verdict{})
 	awaitVerdict(t, config, verdict{Valid: isNotReferred})
 }

@@ -16,15 +16,13 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// requests returns what a user asked the API server for, each request once.
 func requests(t *testing.T, path, user string) []auditv1.Event {
 	t.Helper()
 	file, err := os.Open(path) //nolint:gosec // The test's own file.
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	defer func() { _ = file.Close() }()
 	seen := map[string]bool{}
 	var events []auditv1.Event
@@ -33,13 +31,9 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 		if errors.Is(err, io.EOF) {
 			break // What is left is still being written.
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		event := auditv1.Event{}
-		if err := json.Unmarshal(line, &event); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, json.Unmarshal(line, &event))
 		// A watch is told when it starts and when it ends.
 		if event.User.Username != user || seen[string(event.AuditID)] {
 			continue
@@ -53,7 +47,6 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 	return events
 }
 
-// grant is one right: one verb on one resource, perhaps on one name.
 type grant struct {
 	role                        string
 	group, resource, name, verb string
@@ -71,9 +64,7 @@ func (i *installed) grants(t *testing.T) map[grant]bool {
 	for _, object := range i.objects {
 		if kind := object.GetKind(); kind == "Role" || kind == "ClusterRole" {
 			role := rbacv1.ClusterRole{}
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &role))
 			rules[roleKey(kind, object.GetNamespace(), object.GetName())] = role.Rules
 		}
 	}
@@ -82,9 +73,7 @@ func (i *installed) grants(t *testing.T) map[grant]bool {
 			continue
 		}
 		binding := rbacv1.RoleBinding{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &binding); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &binding))
 		if len(binding.Subjects) != 1 || binding.Subjects[0].Name != i.account() {
 			t.Errorf("%s %s binds %v, want the manager's ServiceAccount alone", object.GetKind(), object.GetName(), binding.Subjects)
 		}

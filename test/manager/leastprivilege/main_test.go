@@ -6,6 +6,7 @@ package leastprivilege_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -13,16 +14,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -38,31 +47,16 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if dist, err = os.MkdirTemp("", "scopegate-leastprivilege-"); err != nil {
+			return err
+		}
+		atEnd(func() error { return os.RemoveAll(dist) })
+		binary = filepath.Join(dist, "manager")
+		return errors.Join(testenv.Build(ctx, "github.com/scopegate/scopegate/cmd/manager", binary), setup.Dist(ctx, dist))
+	})
 }
 
-func run(m *testing.M) (int, error) {
-	folder, err := os.MkdirTemp("", "scopegate-leastprivilege-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
-	binary, dist = filepath.Join(folder, "manager"), folder
-	if output, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary, setup.Root+"/cmd/manager").CombinedOutput(); err != nil { //nolint:gosec // Our own package.
-		return 1, fmt.Errorf("building the manager: %w\n%s", err, output)
-	}
-	if err := setup.Dist(context.Background(), dist); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
-}
-
-// auditPolicy logs every request, whoever makes it.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -70,12 +64,10 @@ rules:
   - level: Metadata
 `
 
-// installed is a cluster on which a manifest was applied.
 type installed struct {
 	*testenv.Cluster
-	auditLog string
-	objects  []*unstructured.Unstructured
-	// deployment is that of the manager, in the manifest.
+	auditLog   string
+	objects    []*unstructured.Unstructured
 	deployment *appsv1.Deployment
 	kubeconfig string
 	// scraper is the token of who may read the metrics.
@@ -87,45 +79,29 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	t.Helper()
 	folder := t.TempDir()
 	policy, log := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
-	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+	expect.NoError(t, os.WriteFile(policy, []byte(auditPolicy), 0o600))
+	cluster := testenv.StartFor(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	i := &installed{Cluster: cluster, auditLog: log}
 	if toolhive {
-		crds, err := setup.ToolHiveCRDs(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		crds, err := chart.CRDs(setup.Root)
+		expect.NoError(t, err)
 		i.apply(t, crds)
 	}
 	for _, namespace := range []string{"team-a", "team-b", "team-c"} {
-		create(t, cluster, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+		cluster.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	}
 	for _, manifest := range manifests {
 		i.apply(t, manifest)
 		objects, err := setup.DecodeFile(manifest)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		i.objects = append(i.objects, objects...)
 	}
 	for _, object := range i.objects {
 		if object.GetKind() == "Deployment" {
 			i.deployment = &appsv1.Deployment{}
-			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i.deployment); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i.deployment))
 		}
 	}
 	i.kubeconfig = i.KubeconfigOf(t, controlplane.Namespace, i.account())
@@ -142,7 +118,6 @@ func (i *installed) apply(t *testing.T, path string) {
 // account is the ServiceAccount of the manager's pods.
 func (i *installed) account() string { return i.deployment.Spec.Template.Spec.ServiceAccountName }
 
-// process is a running manager.
 type process struct {
 	*testenv.Process
 	metrics string
@@ -183,28 +158,136 @@ func (i *installed) command(arguments ...string) *exec.Cmd {
 // answer a list by a watch.
 const listing = "KUBE_FEATURE_WatchListClient=false"
 
-// stop ends a manager as the kubelet does.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
-	if err := p.Stop(); err != nil {
-		t.Fatal(err)
+	expect.NoError(t, p.Stop())
+}
+
+func (p *process) scrape(t *testing.T, token string) int {
+	t.Helper()
+	status, _, err := testenv.Fetch(t.Context(), "https://"+p.metrics+"/metrics", token)
+	expect.NoError(t, err)
+	return status
+}
+
+// createAll makes one of each kind, whose baseline is not supported.
+func createAll(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	i.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared", "admin"))
+	i.Create(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid", "profile")),
+		testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid", "profile")))
+	i.Create(t, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
+}
+
+// awaitEvaluated waits until all kinds have their condition, and an event reports it.
+func awaitEvaluated(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")}, "False")
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: meta("web")}, "False")
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")}, "False")
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")}, "False")
+	awaitEvent(t, i, namespace, "BaselineScopeNotSupported")
+}
+
+// reconsider makes a server whose baseline is not supported, and waits until it is
+// evaluated: the manager that was started anew is at work.
+func reconsider(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	i.Create(t, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
+	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}}, "False")
+}
+
+// isNotEvaluated is of a namespace that is not watched.
+func isNotEvaluated(t *testing.T, i *installed, namespace string) {
+	t.Helper()
+	server := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
+	i.Get(t, server)
+	if len(server.Status.Conditions) > 0 {
+		t.Errorf("MCPServer %s/web, whose namespace is not watched, has %v", namespace, server.Status.Conditions)
 	}
 }
 
-// scrape gets the metrics with a token and returns the HTTP status.
-func (p *process) scrape(t *testing.T, token string) int {
+func awaitEvent(t *testing.T, i *installed, namespace, reason string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+p.metrics+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	awaitEvents(t, i, namespace, reason, func(*eventsv1.Event) bool { return true })
+}
+
+func awaitEvents(t *testing.T, i *installed, namespace, reason string, ok func(*eventsv1.Event) bool) {
+	t.Helper()
+	expect.Eventually(t, "there is an event "+reason+" in "+namespace, func(ctx context.Context) (bool, error) {
+		list := &eventsv1.EventList{}
+		if err := i.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return false, err
+		}
+		for _, event := range list.Items {
+			if event.Reason == reason && ok(&event) {
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+}
+
+// scraper makes a ServiceAccount that may read the metrics by the shipped role.
+func scraper(t *testing.T, i *installed, role string) string {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", GenerateName: "prometheus-"}}
+	i.Create(t, account)
+	if role != "" {
+		i.Create(t, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "prometheus-"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+			Subjects:   []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: account.Namespace, Name: account.Name}},
+		})
 	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
+	token, err := i.Token(t.Context(), account.Namespace, account.Name)
+	expect.NoError(t, err)
+	return token
+}
+
+// scrapeMetrics holds that the metrics are for those who may read them.
+func scrapeMetrics(t *testing.T, i *installed, manager *process) {
+	t.Helper()
+	allowed := scraper(t, i, "scopegate-metrics-reader")
+	expect.Eventually(t, "the API server knows the binding", func(context.Context) (bool, error) {
+		return manager.scrape(t, allowed) == http.StatusOK, nil
+	})
+	if got := manager.scrape(t, scraper(t, i, "")); got != http.StatusForbidden {
+		t.Errorf("somebody without the role gets %d, want 403", got)
 	}
-	response, err := insecure.Do(request)
-	if err != nil {
-		t.Fatal(err)
+	if got := manager.scrape(t, ""); got != http.StatusUnauthorized {
+		t.Errorf("somebody without a token gets %d, want 401", got)
 	}
-	defer func() { _ = response.Body.Close() }()
-	return response.StatusCode
+	i.scraper = allowed
+}
+
+// awaitEffective waits until the metric of a policy is 0 or 1.
+func awaitEffective(t *testing.T, i *installed, manager *process, policy, want string) {
+	t.Helper()
+	line := fmt.Sprintf("scopegate_guard_ineffective{policy=%q} %s\n", policy, want)
+	expect.Eventually(t, "the manager says "+line, func(ctx context.Context) (bool, error) {
+		_, text, err := testenv.Fetch(ctx, "https://"+manager.metrics+"/metrics", i.scraper)
+		return strings.Contains(text, line), err
+	})
+}
+
+// unbind takes the bindings of a policy away.
+func unbind(t *testing.T, i *installed, name string) {
+	t.Helper()
+	for _, mode := range []string{"default", "deny", "warn"} {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + mode}}
+		i.Delete(t, binding)
+	}
+}
+
+// disable lets a policy accept everything, as somebody with the right may.
+func disable(t *testing.T, i *installed, name string) {
+	t.Helper()
+	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	edit(t, i, policy, func() {
+		for j := range policy.Spec.Validations {
+			policy.Spec.Validations[j].Expression = "true"
+		}
+	})
 }

@@ -5,39 +5,25 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // reconciles returns how many reconciles have ended in a manager.
 func reconciles(ctx context.Context, address string) (float64, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
+	_, text, err := testenv.Fetch(ctx, "http://"+address+"/metrics", "")
 	if err != nil {
 		return 0, err
 	}
 	total := 0.0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "controller_runtime_reconcile_total{") {
 			value, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndex(line, " "):]), 64)
 			if err != nil {
@@ -90,7 +76,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
 	// Both are there before the manager: so its first evaluations are right, and no
 	// transitions.
-	create(t, config, server)
+	cluster.Create(t, config, server)
 	address := testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
 		// With a lease, the client libraries have something to log too.
@@ -100,19 +86,15 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		t.Helper()
 		config = testenv.Await(t, cluster.Client, config, "says "+status, func(c *v1beta1.MCPExternalAuthConfig) bool {
 			return c.Generation == generation && c.Status.ObservedGeneration == generation &&
-				string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == status
+				string(testenv.Valid(c).Status) == status
 		})
-		server = testenv.Await(t, cluster.Client, server, "says "+status, func(s *v1beta1.MCPServer) bool {
-			return string(testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status) == status
-		})
+		server = testenv.AwaitValid(t, cluster, server, status)
 	}
 	says(1, "True")
 	for i, step := range []struct{ scope, status string }{{"admin", "False"}, {"email", "True"}} {
-		patch := client.MergeFrom(config.DeepCopy())
-		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
-		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-			t.Fatal(err)
-		}
+		testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
+			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
+		})
 		says(int64(i+2), step.status)
 	}
 	// Without the MCPOIDCConfig, Ready waits for it whenever the baseline is good.
@@ -125,34 +107,25 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		"MCPServer web: Ready=False OIDCConfigNotFound",
 	}
 	var got []string
-	_ = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+	expect.Eventually(t, "the transitions are logged", func(context.Context) (bool, error) {
 		got = transitions(t, manager.Logs())
 		return len(got) >= len(want), nil
-	})
-	if diff := cmp.Diff(want, sorted(got)); diff != "" {
-		t.Errorf("lines of the log (-want +got):\n%s", diff)
-	}
+	}, func() string { return strings.Join(got, "\n") })
+	expect.Equal(t, "lines of the log", want, slices.Sorted(slices.Values(got)))
 
 	before := len(ofControllers(manager.Logs()))
 	const nudges = 50
 	start, err := reconciles(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for i := range nudges {
 		// A label wakes the reconciler of the object; each edit is awaited, so that
 		// none is merged with the next.
 		patch := fmt.Sprintf(`{"metadata":{"labels":{"nudge":"%d"}}}`, i)
-		if err := cluster.Client.Patch(t.Context(), server, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
-			t.Fatal(err)
-		}
-		err := wait.PollUntilContextTimeout(t.Context(), time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		cluster.Patch(t, server, patch)
+		expect.Eventually(t, fmt.Sprintf("reconcile %d comes", i+1), func(ctx context.Context) (bool, error) {
 			now, err := reconciles(ctx, address)
 			return now >= start+float64(i+1), err
 		})
-		if err != nil {
-			t.Fatalf("reconcile %d does not come: %v", i+1, err)
-		}
 	}
 	if said := ofControllers(manager.Logs())[before:]; len(said) > 0 {
 		t.Errorf("%d reconciles with nothing to tell were logged:\n%s", nudges, strings.Join(said, "\n"))

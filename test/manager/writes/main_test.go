@@ -6,10 +6,19 @@ package writes_test
 import (
 	"context"
 	"fmt"
-	"os"
+	"io"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -18,16 +27,120 @@ var cluster *testenv.Cluster
 // TestMain does not fail on what the recorder found: a test here makes it find
 // something.
 func TestMain(m *testing.M) {
-	started, err := testenv.Start(context.Background(), controlplane.Options{ControllerManager: true})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if cluster, err = testenv.Start(ctx, controlplane.Options{ControllerManager: true}); err == nil {
+			atEnd(cluster.Stop)
+		}
+		return err
+	})
+}
+
+// wire keeps the requests that go through it, watches and lists excepted.
+type wire struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	sent []exchange
+}
+
+// exchange is a request and how it was answered: 0 if it was not.
+type exchange struct {
+	request string
+	status  int
+}
+
+// wrap makes a client's requests go through the wire.
+func (w *wire) wrap(cfg *rest.Config) {
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.next = next
+		return w
+	})
+}
+
+func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
+	body := ""
+	if request.Body != nil {
+		content, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(content)
+		request.Body = io.NopCloser(strings.NewReader(body))
 	}
-	cluster = started
-	code := m.Run()
-	if err := started.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	sent := exchange{request: fmt.Sprintf("%s %s %s %s", request.Method, request.URL.Path, request.Header.Get("Content-Type"), body)}
+	response, err := w.next.RoundTrip(request)
+	if err == nil {
+		sent.status = response.StatusCode
 	}
-	os.Exit(code)
+	w.mu.Lock()
+	w.sent = append(w.sent, sent)
+	w.mu.Unlock()
+	return response, err
+}
+
+// take returns the requests since the last call whose text starts with any of
+// the prefixes.
+func (w *wire) take(prefixes ...string) []string {
+	return w.drain(func(sent exchange) bool {
+		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(sent.request, prefix) })
+	})
+}
+
+// takeWritten returns the requests since the last call that changed something. A
+// write of what the cache shows late is refused as a conflict, and changes nothing.
+func (w *wire) takeWritten() []string {
+	return w.drain(func(sent exchange) bool {
+		method, _, _ := strings.Cut(sent.request, " ")
+		return slices.Contains(writes, method) && sent.status != http.StatusConflict
+	})
+}
+
+func (w *wire) drain(keep func(exchange) bool) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var kept []string
+	for _, sent := range w.sent {
+		if keep(sent) {
+			kept = append(kept, sent.request)
+		}
+	}
+	w.sent = nil
+	return kept
+}
+
+// writes are the methods of all requests that change something.
+var writes = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// TestEveryKindIsWatchedFromTheStart starts the cache of a manager without its
+// controllers, as a manager does that is not the leader: what they look at must
+// be there when they start.
+func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
+	wire, cfg := &wire{}, cluster.ManagerConfig()
+	wire.wrap(cfg)
+	mgr, err := operator.New(t.Context(), cfg, operator.Options{Standalone: true, MetricsBindAddress: "0", Embedded: true})
+	expect.NoError(t, err)
+	wire.take()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- mgr.GetCache().Start(ctx) }()
+	mgr.GetCache().WaitForCacheSync(ctx)
+	seen := map[string]bool{}
+	for _, request := range wire.take("GET ") {
+		seen[path.Base(strings.Fields(request)[1])] = true
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	want := map[string]bool{
+		"mcpexternalauthconfigs": true, "mcpservers": true, "mcpremoteproxies": true, "virtualmcpservers": true, "mcpoidcconfigs": true,
+		"deployments": true, "services": true,
+	}
+	for resource := range seen {
+		if !want[resource] {
+			delete(seen, resource)
+		}
+	}
+	expect.Equal(t, "resources that were read", want, seen)
 }

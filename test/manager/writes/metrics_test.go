@@ -3,29 +3,20 @@ package writes_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-func sorted(list []string) []string {
-	slices.Sort(list)
-	return list
-}
 
 // TestMetrics counts objects by verdict in a namespace of its own, and holds
 // the names and helps to the conventions of Prometheus.
@@ -36,7 +27,7 @@ func TestMetrics(t *testing.T) {
 	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
 	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
 	virtual := testenv.Virtual(namespace, "v", testenv.AuthServer("openid"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
 	says := func(object status.Object, valid, ready string) bool {
 		conditions := object.GetStatus().Conditions
 		return string(testenv.Condition(conditions, "BaselineScopesValid").Status) == valid && testenv.Condition(conditions, "Ready").Reason == ready
@@ -44,9 +35,7 @@ func TestMetrics(t *testing.T) {
 	testenv.Await(t, cluster.Client, bad, "is held", func(s *v1beta1.MCPServer) bool { return says(s, "False", "BaselineScopeNotSupported") })
 	testenv.Await(t, cluster.Client, good, "rolls", func(s *v1beta1.MCPServer) bool { return says(s, "True", "RollingOut") })
 	testenv.Await(t, cluster.Client, virtual, "rolls", func(v *v1beta1.VirtualMCPServer) bool { return says(v, "True", "RollingOut") })
-	testenv.Await(t, cluster.Client, config, "is evaluated", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
+	testenv.AwaitValid(t, cluster, config, "False")
 
 	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Held: metrics.HeldStandalone}
 	problems, err := testutil.CollectAndLint(collector)
@@ -75,33 +64,23 @@ scopegate_rollouts_held{kind="VirtualMCPServer"} 0
 // hold: the recorder of every suite must find the Deployment and its ReplicaSet.
 func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	labels := map[string]string{"app": "ungated"}
-	template := corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{
-			rollout.RunConfigAnnotation: `{"scopes_supported":["openid"],"baseline_client_scopes":["openid","admin"]}`,
-		}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "c", Image: "c"}}},
-	}
-	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "ungated"},
-		Spec:       appsv1.DeploymentSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: template},
+	deployment := testenv.Deployment(namespace, "ungated", map[string]string{"app": "ungated"})
+	deployment.Spec.Template.Annotations = map[string]string{
+		rollout.RunConfigAnnotation: `{"scopes_supported":["openid"],"baseline_client_scopes":["openid","admin"]}`,
 	}
 	if before := cluster.Rollouts.Violations(); len(before) != 0 {
 		t.Fatalf("found already: %v", before)
 	}
-	create(t, deployment)
+	cluster.Create(t, deployment)
 	testenv.Await(t, cluster.Client, deployment, "is observed", func(d *appsv1.Deployment) bool {
 		return d.Status.ObservedGeneration == d.Generation && d.Status.UpdatedReplicas == 1
 	})
 	for _, kind := range []string{"Deployment", "ReplicaSet"} {
 		want, found := fmt.Sprintf("%s %s/ungated", kind, namespace), ""
 		// Its watches are others than the one above.
-		err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		expect.Eventually(t, "the recorder finds "+want, func(context.Context) (bool, error) {
 			found = strings.Join(cluster.Rollouts.Violations(), "\n")
 			return strings.Contains(found, want), nil
-		})
-		if err != nil {
-			t.Errorf("the recorder missed %s; it found:\n%s", want, found)
-		}
+		}, func() string { return found })
 	}
 }

@@ -1,23 +1,26 @@
 package writes_test
 
 import (
+	"context"
 	"fmt"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-type object = client.Object
 
 // managerOnWire returns a client with the manager's rights whose writes are
 // kept. No manager runs.
@@ -26,9 +29,7 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 	wire, cfg := &wire{}, cluster.ManagerConfig()
 	wire.wrap(cfg)
 	c, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return c, wire
 }
 
@@ -36,25 +37,14 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
-	create(t, config)
+	cluster.Create(t, config)
 	status.Set(&config.Status, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
-	if err := cluster.Client.Status().Update(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
 	return config
 }
 
 func condition(conditionType string, status metav1.ConditionStatus, reason string) metav1.Condition {
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason}
-}
-
-func live(t *testing.T, of *v1beta1.MCPExternalAuthConfig) *v1beta1.MCPExternalAuthConfig {
-	t.Helper()
-	live := &v1beta1.MCPExternalAuthConfig{}
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(of), live); err != nil {
-		t.Fatal(err)
-	}
-	return live
 }
 
 // TestMutateAndPatchStatus holds the contract of its doc comment, on the wire.
@@ -78,7 +68,8 @@ func TestMutateAndPatchStatus(t *testing.T) {
 		t.Errorf("a change of one field: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}
 
-	seen := live(t, cached)
+	seen := cached.DeepCopy()
+	cluster.Get(t, seen)
 	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	changed, err = status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
 		s.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Test", LastTransitionTime: at}}
@@ -88,9 +79,7 @@ func TestMutateAndPatchStatus(t *testing.T) {
 		t.Errorf("a change of conditions replaces them whole: changed %v, error %v, sent (-want +got):\n%s", changed, err, diff)
 	}
 
-	if diff := cmp.Diff(original, cached); diff != "" {
-		t.Errorf("the object of the cache was changed (-before +after):\n%s", diff)
-	}
+	expect.Equal(t, "the object of the cache was changed", original, cached)
 }
 
 // TestAnotherWriterSurvives lets somebody write another field of the status
@@ -100,9 +89,7 @@ func TestAnotherWriterSurvives(t *testing.T) {
 	cached := evaluated(t)
 	other := cached.DeepCopy()
 	other.Status.ObservedGeneration = 42
-	if err := cluster.Client.Status().Update(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), other))
 	patched := func(seen *v1beta1.MCPExternalAuthConfig, want bool) {
 		t.Helper()
 		changed, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "Patched" })
@@ -111,12 +98,13 @@ func TestAnotherWriterSurvives(t *testing.T) {
 		}
 	}
 	patched(cached, false)
-	if got := live(t, cached); got.ResourceVersion != other.ResourceVersion {
+	got := cached.DeepCopy()
+	if cluster.Get(t, got); got.ResourceVersion != other.ResourceVersion {
 		t.Errorf("a patch of what is no more was taken: %+v", got.Status)
 	}
-	patched(live(t, cached), true)
-	if got := live(t, cached).Status; got.ObservedGeneration != 42 || got.Conditions[0].Reason != "Patched" {
-		t.Errorf("stored %+v, want the other's observedGeneration 42 and the reason Patched", got)
+	patched(got, true)
+	if cluster.Get(t, got); got.Status.ObservedGeneration != 42 || got.Status.Conditions[0].Reason != "Patched" {
+		t.Errorf("stored %+v, want the other's observedGeneration 42 and the reason Patched", got.Status)
 	}
 }
 
@@ -125,12 +113,8 @@ func TestErrorsAreTheServers(t *testing.T) {
 	c, _ := managerOnWire(t)
 	cached := evaluated(t)
 	_, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.Conditions[0].Reason = "not a reason" })
-	if err == nil || !strings.Contains(err.Error(), "status.conditions[0].reason") {
-		t.Errorf("a status that the schema refuses gives %v", err)
-	}
-	if err := cluster.Client.Delete(t.Context(), cached.DeepCopy()); err != nil {
-		t.Fatal(err)
-	}
+	expect.Error(t, err, "status.conditions[0].reason")
+	cluster.Delete(t, cached.DeepCopy())
 	changed, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) { s.ObservedGeneration = 9 })
 	if err != nil || changed {
 		t.Errorf("an object that is gone gives changed %v, error %v", changed, err)
@@ -145,7 +129,7 @@ func TestAWrongStatusHeals(t *testing.T) {
 	cluster.StartManager(t, nil)
 	c, _ := managerOnWire(t)
 	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
-		valid := testenv.Condition(config.Status.Conditions, "BaselineScopesValid")
+		valid := testenv.Valid(config)
 		return valid.Reason == "NotReferenced" && valid.Message != ""
 	}
 	seen := testenv.Await(t, cluster.Client, config, "is evaluated", isRight)
@@ -157,4 +141,64 @@ func TestAWrongStatusHeals(t *testing.T) {
 	testenv.Await(t, cluster.Client, seen, "is repaired", func(config *v1beta1.MCPExternalAuthConfig) bool {
 		return isRight(config) && config.ResourceVersion != seen.ResourceVersion && config.Status.ObservedGeneration == 1
 	})
+}
+
+func checkedWith(t *testing.T, server *v1beta1.MCPServer, baseline ...string) rollout.Checked {
+	t.Helper()
+	checked, hold := rollout.Check(testenv.Pair(server, testenv.Config(server.Namespace, "shared", baseline...)), true)
+	if hold != nil {
+		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
+	}
+	return checked
+}
+
+// racing is a live reader after whose first answer something happens.
+type racing struct {
+	client.Reader
+	once sync.Once
+	then func()
+}
+
+func (r *racing) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	err := r.Reader.Get(ctx, key, object, options...)
+	r.once.Do(r.then)
+	return err
+}
+
+// TestAWriteIsBoundToWhatWasRead replaces a child by somebody else's object of
+// the same name between the last read and the write: a forced apply without
+// the uid would take it over. No manager runs.
+func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	owner := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
+	cluster.Create(t, owner)
+	asked := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	consumer, _ := resolve.ConsumerOf(asked)
+	name := rollout.ChildName(consumer)
+	theirs := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{
+		Selector: map[string]string{"app": "theirs"}, Ports: []corev1.ServicePort{{Name: "theirs", Port: 80}},
+	}}
+	ours := &corev1.Service{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: name,
+		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1beta1.GroupVersion.WithKind("MCPServer"))},
+	}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "theirs", Port: 80}}}}
+
+	manager, _ := managerOnWire(t)
+	cluster.Create(t, ours)
+	live := &racing{Reader: manager, then: func() {
+		if err := cluster.Client.Delete(t.Context(), ours.DeepCopy()); err != nil {
+			t.Error(err)
+		}
+		testenv.AwaitGone(t, cluster.Client, ours.DeepCopy())
+		cluster.Create(t, theirs)
+	}}
+	applier := &rollout.Applier{Client: manager, Live: live, Image: "x"}
+	if _, err := applier.Apply(t.Context(), owner, checkedWith(t, asked)); err == nil {
+		t.Error("the apply succeeded over somebody else's Service")
+	}
+	after := &corev1.Service{}
+	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(theirs), after))
+	if after.ResourceVersion != theirs.ResourceVersion {
+		t.Errorf("somebody else's Service was written: %+v", after.ManagedFields)
+	}
 }

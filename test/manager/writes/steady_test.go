@@ -6,17 +6,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -28,9 +26,7 @@ type reconciles struct{ ended, pending float64 }
 func countReconciles(t *testing.T) reconciles {
 	t.Helper()
 	ended, pending, err := testenv.Reconciles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return reconciles{ended, pending}
 }
 
@@ -40,13 +36,12 @@ func countReconciles(t *testing.T) reconciles {
 func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	t.Helper()
 	var now reconciles
-	err := wait.PollUntilContextTimeout(t.Context(), 5*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	expect.Eventually(t, fmt.Sprintf("%d reconciles have ended", n), func(context.Context) (bool, error) {
 		now = countReconciles(t)
 		return now.ended-before.ended >= float64(n) && now.pending == idle.pending, nil
+	}, func() string {
+		return fmt.Sprintf("%v ended, %v pending", now.ended-before.ended, now.pending-idle.pending)
 	})
-	if err != nil {
-		t.Fatalf("%v of %d reconciles, %v pending: %v", now.ended-before.ended, n, now.pending-idle.pending, err)
-	}
 }
 
 // awaitSettled waits until every object of a namespace is evaluated as it is, and
@@ -54,7 +49,7 @@ func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
 	unsettled := -1
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, 3*time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "all objects settle", func(ctx context.Context) (bool, error) {
 		unsettled = 0
 		for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
 			if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
@@ -74,10 +69,7 @@ func awaitSettled(t *testing.T, namespace string) {
 			}
 		}
 		return unsettled == 0, nil
-	})
-	if err != nil {
-		t.Fatalf("%d objects do not settle: %v", unsettled, err)
-	}
+	}, func() string { return fmt.Sprintf("%d do not", unsettled) })
 }
 
 // settle runs a manager until the objects of a namespace are settled: the cache
@@ -86,9 +78,7 @@ func settle(t *testing.T, namespace string) {
 	t.Helper()
 	manager := cluster.StartManager(t, nil)
 	awaitSettled(t, namespace)
-	if err := manager.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, manager.Stop())
 }
 
 // TestSteadyStateWritesNothing reconciles 500 settled objects once more, as a
@@ -96,13 +86,13 @@ func settle(t *testing.T, namespace string) {
 func TestSteadyStateWritesNothing(t *testing.T) {
 	const configs, objects = 100, 500
 	namespace := cluster.Namespace(t)
-	create(t, testenv.OIDCConfig(namespace, "oidc"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
 	for i, name := range testenv.Many("c", configs) {
 		baseline := []string{"openid"}
 		if i%2 == 0 {
 			baseline = []string{"admin"}
 		}
-		create(t, testenv.Config(namespace, name, baseline...),
+		cluster.Create(t, testenv.Config(namespace, name, baseline...),
 			testenv.Server(namespace, name, testenv.AuthServerRef(name)),
 			testenv.Server(namespace, name+"-gone", testenv.AuthServerRef("gone")),
 			testenv.Proxy(namespace, name, testenv.ExternalAuthConfigRef(name)),
@@ -114,9 +104,7 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 	idle := countReconciles(t)
 	second := cluster.StartManager(t, wire.wrap)
 	awaitReconciles(t, idle, idle, objects)
-	if err := second.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, second.Stop())
 	if sent := wire.take(writes...); len(sent) != 0 {
 		t.Errorf("%d writes in a steady state, the first: %s", len(sent), sent[0])
 	}
@@ -128,14 +116,14 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	const consumers, changing = 40, 10
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
-	create(t, config)
+	cluster.Create(t, config)
 	for i, name := range testenv.Many("web", consumers) {
 		scopes := []string{"openid", "admin"}
 		if i < changing {
 			scopes = []string{"openid"}
 		}
 		// Without the MCPOIDCConfig nothing rolls, so statuses are all there is.
-		create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
+		cluster.Create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
 	}
 	settle(t, namespace)
 	wire := &wire{}
@@ -145,22 +133,14 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	wire.take()
 
 	before := countReconciles(t)
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(config), config); err != nil {
-		t.Fatal(err)
-	}
-	patch := client.MergeFrom(config.DeepCopy())
-	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
-	if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Get(t, config)
+	setBaseline(t, config, "openid", "admin")
 	// Each consumer and the config turn to False. So does Ready, for the same
 	// reason: that is no other event. An event follows the write that it tells of.
 	const events = changing + 1
 	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
 	awaitReconciles(t, idle, before, consumers+1)
-	if err := manager.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, manager.Stop())
 	counts := map[string]int{}
 	for _, request := range wire.takeWritten() {
 		switch {
@@ -174,9 +154,12 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 			counts[request]++
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"config": 1, "consumers": changing, "events": events}, counts); diff != "" {
-		t.Errorf("writes (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "writes", map[string]int{"config": 1, "consumers": changing, "events": events}, counts)
+}
+
+func setBaseline(t *testing.T, config *v1beta1.MCPExternalAuthConfig, baseline ...string) {
+	t.Helper()
+	testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
 }
 
 // awaitEvents waits until a namespace has at least n events of scopegate about
@@ -184,7 +167,7 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []eventsv1.Event {
 	t.Helper()
 	list := &eventsv1.EventList{}
-	err := wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, fmt.Sprintf("there are %d events", n), func(ctx context.Context) (bool, error) {
 		if err := cluster.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return false, err
 		}
@@ -192,10 +175,7 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 			return event.ReportingController != "scopegate" || !slices.Contains(kinds, event.Regarding.Kind)
 		})
 		return len(list.Items) >= n, nil
-	})
-	if err != nil {
-		t.Errorf("%d events, want %d: %v", len(list.Items), n, err)
-	}
+	}, func() string { return fmt.Sprintf("%d are", len(list.Items)) })
 	return list.Items
 }
 
@@ -204,28 +184,20 @@ func TestEventsOnTransitions(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
 	config := testenv.Config(namespace, "shared", "openid")
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config)
-	setBaseline := func(scope string, want string) {
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config)
+	edit := func(scope string, want string) {
 		t.Helper()
-		patch := client.MergeFrom(config.DeepCopy())
-		config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{scope}
-		if err := cluster.Client.Patch(t.Context(), config, patch); err != nil {
-			t.Fatal(err)
-		}
+		setBaseline(t, config, scope)
 		config = testenv.Await(t, cluster.Client, config, "says "+want, func(c *v1beta1.MCPExternalAuthConfig) bool {
-			return c.Status.ObservedGeneration == c.Generation && string(testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status) == want
+			return c.Status.ObservedGeneration == c.Generation && string(testenv.Valid(c).Status) == want
 		})
 	}
-	config = testenv.Await(t, cluster.Client, config, "is evaluated alone", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Reason == "NotReferenced"
-	})
-	create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
-	config = testenv.Await(t, cluster.Client, config, "is evaluated", func(c *v1beta1.MCPExternalAuthConfig) bool {
-		return testenv.Condition(c.Status.Conditions, "BaselineScopesValid").Status == "True"
-	})
-	setBaseline("admin", "False")
-	setBaseline("root", "False")
-	setBaseline("email", "True")
+	config = testenv.AwaitValid(t, cluster, config, "Unknown NotReferenced")
+	cluster.Create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
+	config = testenv.AwaitValid(t, cluster, config, "True")
+	edit("admin", "False")
+	edit("root", "False")
+	edit("email", "True")
 
 	// The first evaluation is no transition, and a change of the message neither.
 	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
@@ -233,7 +205,5 @@ func TestEventsOnTransitions(t *testing.T) {
 	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {
 		got = append(got, fmt.Sprintf("%s %s", event.Type, event.Reason))
 	}
-	if diff := cmp.Diff(want, sorted(got)); diff != "" {
-		t.Errorf("events of the config (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "events of the config", want, slices.Sorted(slices.Values(got)))
 }

@@ -14,7 +14,6 @@ import (
 
 var versions = []string{"v1beta1", "v1alpha1"}
 
-// manifest is a generated object, to be created or to replace a stored one.
 type manifest struct {
 	object  *unstructured.Unstructured
 	stored  *unstructured.Unstructured
@@ -25,7 +24,6 @@ type manifest struct {
 	mutations []string
 }
 
-// text is the manifest as a user has it in a file.
 func (m manifest) text() ([]byte, error) {
 	m.object.SetAPIVersion("toolhive.stacklok.dev/" + m.version)
 	text, err := yaml.Marshal(m.object.Object)
@@ -63,7 +61,6 @@ type place struct {
 
 func (g generator) pick(values ...any) any { return values[g.IntN(len(values))] }
 
-// mutate changes an object in one to four places, and says how.
 func (g generator) mutate(m *manifest) {
 	for range 1 + g.IntN(4) {
 		places := g.places(m.object)
@@ -84,7 +81,6 @@ func (g generator) mutate(m *manifest) {
 	}
 }
 
-// places lists every value of a spec.
 func (g generator) places(object *unstructured.Unstructured) []place {
 	var places []place
 	collect(&places, "spec", object.Object, "spec", g.below(g.schemas[object.GetKind()], "spec"))
@@ -218,7 +214,6 @@ func mutateScopes(g generator, at place) string {
 	return ""
 }
 
-// addField sets a field that the schema has, or one that it does not have.
 func addField(g generator, at place) string {
 	object, ok := at.get().(map[string]any)
 	if !ok || at.schema == nil {
@@ -235,7 +230,6 @@ func addField(g generator, at place) string {
 	return "add " + name + " to"
 }
 
-// value makes a value of about the type that a schema asks for.
 func (g generator) value(s *schema.Structural, level int) any {
 	if s.ValueValidation != nil && len(s.ValueValidation.Enum) > 0 && g.IntN(5) > 0 {
 		return s.ValueValidation.Enum[g.IntN(len(s.ValueValidation.Enum))].Object
@@ -272,7 +266,6 @@ func (g generator) value(s *schema.Structural, level int) any {
 	}
 }
 
-// mutateMetadata changes what surrounds the spec.
 func (g generator) mutateMetadata(m *manifest) string {
 	metadata, ok := m.object.Object["metadata"].(map[string]any)
 	if !ok {

@@ -8,18 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
@@ -34,8 +30,7 @@ var cluster *testenv.Cluster
 func TestMain(m *testing.M) {
 	crds, err := weakCRDs()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		panic(err)
 	}
 	testenv.Main(m, &cluster, controlplane.Options{CRDs: crds})
 }
@@ -48,7 +43,7 @@ func weakCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	}
 	crds := make([]*apiextensionsv1.CustomResourceDefinition, len(objects))
 	for i, object := range objects {
-		weaken(object.Object)
+		corpus.Weaken(object.Object, bounds...)
 		crds[i] = &apiextensionsv1.CustomResourceDefinition{}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, crds[i]); err != nil {
 			return nil, err
@@ -59,67 +54,7 @@ func weakCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 
 var bounds = []string{"x-kubernetes-validations", "enum", "pattern", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "minimum", "maximum"}
 
-func weaken(value any) {
-	switch value := value.(type) {
-	case map[string]any:
-		if _, isSchema := value["type"].(string); isSchema {
-			for _, bound := range bounds {
-				delete(value, bound)
-			}
-		}
-		for _, inner := range value {
-			weaken(inner)
-		}
-	case []any:
-		for _, inner := range value {
-			weaken(inner)
-		}
-	}
-}
-
-// enforce replaces the CRDs by scopegate's own and returns when the API server
-// enforces them for every kind and version.
-func enforce(t *testing.T, namespace string, cases []corpus.Case) {
-	t.Helper()
-	crds, err := config.Objects("crd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, crd := range crds {
-		stored := &unstructured.Unstructured{}
-		stored.SetGroupVersionKind(crd.GroupVersionKind())
-		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(crd), stored); err != nil {
-			t.Fatal(err)
-		}
-		crd.SetResourceVersion(stored.GetResourceVersion())
-		if err := cluster.Client.Update(t.Context(), crd); err != nil {
-			t.Fatal(err)
-		}
-	}
-	probes := map[string]corpus.Case{}
-	for _, c := range cases {
-		if !c.Accept {
-			probes[c.Object.GetKind()] = c
-		}
-	}
-	for kind, probe := range probes {
-		for _, version := range versions {
-			// The API server has no event for the moment when it serves a new schema.
-			err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
-				probe := manifest{object: probe.Object.DeepCopy(), version: version}
-				answer, err := send(ctx, namespace, probe, "Ignore")
-				return err == nil && len(answer.causes) > 0, err
-			})
-			if err != nil {
-				t.Fatalf("waiting until the rules of %s %s are enforced: %v", version, kind, err)
-			}
-		}
-	}
-}
-
-// answer is what the API server says.
 type answer struct {
-	// refused is the text of a refusal that has no causes.
 	refused string
 	causes  []string
 }
@@ -129,22 +64,13 @@ var resources = map[string]string{
 	"MCPServer": "mcpservers", "VirtualMCPServer": "virtualmcpservers",
 }
 
-var restClient = func() func() (*rest.RESTClient, error) {
-	var made *rest.RESTClient
-	return func() (*rest.RESTClient, error) {
-		if made != nil {
-			return made, nil
-		}
-		cfg := rest.CopyConfig(cluster.Config)
-		cfg.WarningHandlerWithContext = rest.NoWarnings{}
-		cfg.NegotiatedSerializer = serializer()
-		var err error
-		made, err = rest.UnversionedRESTClientFor(cfg)
-		return made, err
-	}
-}()
+var restClient = sync.OnceValues(func() (*rest.RESTClient, error) {
+	cfg := rest.CopyConfig(cluster.Config)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	cfg.NegotiatedSerializer = serializer()
+	return rest.UnversionedRESTClientFor(cfg)
+})
 
-// send dry-runs a manifest: a create, or the update of a stored object.
 func send(ctx context.Context, namespace string, m manifest, fieldValidation string) (answer, error) {
 	c, err := restClient()
 	if err != nil {

@@ -19,8 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // casesVariable sets how many manifests are compared.
@@ -28,7 +30,6 @@ const casesVariable = "SCOPEGATE_PARITY_CASES"
 
 const defaultCases = 300
 
-// workers send requests at the same time.
 const workers = 4
 
 // TestParity compares the verdicts of the linter and of the API server on
@@ -42,14 +43,13 @@ func TestParity(t *testing.T) {
 			t.Fatalf("%s: %v", casesVariable, err)
 		}
 	}
-	cases, err := corpus.Load(os.DirFS("../../testdata"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	cases := corpus.Cases(t, "../../testdata")
 	g := generator{Rand: rand.New(rand.NewPCG(1, 2)), schemas: schemas(t)} //nolint:gosec // Reproducible on purpose.
 	namespace := cluster.Namespace(t)
 	stored := store(t, g, namespace, cases)
-	enforce(t, namespace, cases)
+	crds, err := config.Objects("crd")
+	expect.NoError(t, err)
+	corpus.ReplaceCRDs(t, cluster.Quiet(t), namespace, crds, cases, true)
 
 	var compared errgroup.Group
 	compared.SetLimit(workers)
@@ -61,9 +61,7 @@ func TestParity(t *testing.T) {
 			return nil
 		})
 	}
-	if err := compared.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, compared.Wait())
 	counts := map[string]int{}
 	for _, outcome := range outcomes {
 		counts[outcome]++
@@ -79,9 +77,7 @@ func TestParity(t *testing.T) {
 func schemas(t *testing.T) map[string]*schema.Structural {
 	t.Helper()
 	all, err := corpus.Schemas()
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	byKind := map[string]*schema.Structural{}
 	for _, s := range all {
 		byKind[s.Kind] = s.Structural
@@ -115,7 +111,6 @@ func store(t *testing.T, g generator, namespace string, cases []corpus.Case) map
 	return stored
 }
 
-// manifest makes the i-th manifest.
 func (g generator) manifest(i int, cases []corpus.Case, stored map[string][]*unstructured.Unstructured) manifest {
 	c := cases[g.IntN(len(cases))]
 	for !c.Accept {

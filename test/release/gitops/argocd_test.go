@@ -2,6 +2,7 @@ package gitops_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,23 +11,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	lua "github.com/yuin/gopher-lua"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
 const group = "toolhive.stacklok.dev"
 
-// health is what a check returns.
 type health struct {
 	Status  string `json:"status"`
 	Message string `json:"message,omitempty"`
 }
 
-// table is a value of JSON in Lua.
 func table(state *lua.LState, value any) lua.LValue {
 	switch value := value.(type) {
 	case map[string]any:
@@ -54,7 +53,6 @@ func table(state *lua.LState, value any) lua.LValue {
 	}
 }
 
-// run runs a health check with the few libraries that Argo CD gives it.
 func run(script string, object map[string]any) (health, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
@@ -95,7 +93,7 @@ func script(t *testing.T) string {
 func unhealthy(t *testing.T, script string) []string {
 	t.Helper()
 	var names []string
-	for _, row := range all(t) {
+	for _, row := range fixtures.All() {
 		got, err := run(script, row.Object.Object)
 		if err != nil || got.Status != string(row.Health) {
 			names = append(names, fmt.Sprintf("%s: got %+v (%v), want %s", row.Name, got, err, row.Health))
@@ -150,12 +148,8 @@ func TestArgoCDBetweenWrites(t *testing.T) {
 				object["status"] = tc.status
 			}
 			got, err := run(script(t), object)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("health (-want +got):\n%s", diff)
-			}
+			expect.NoError(t, err)
+			expect.Equal(t, "health", tc.want, got)
 		})
 	}
 }
@@ -165,7 +159,7 @@ func TestArgoCDBetweenWrites(t *testing.T) {
 // the one script and to the rows.
 func TestArgoCDLayout(t *testing.T) {
 	byKind := map[string][]fixtures.Row{}
-	for _, row := range all(t) {
+	for _, row := range fixtures.All() {
 		byKind[row.Object.GetKind()] = append(byKind[row.Object.GetKind()], row)
 	}
 	data := map[string]string{}
@@ -178,9 +172,7 @@ func TestArgoCDLayout(t *testing.T) {
 		"metadata": map[string]any{"name": "argocd-cm", "namespace": "argocd", "labels": map[string]any{
 			"app.kubernetes.io/name": "argocd-cm", "app.kubernetes.io/part-of": "argocd"}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	head := "# Written from health.lua; do not edit. Merge its data into your own argocd-cm, for\n" +
 		"# instance: kubectl patch configmap argocd-cm -n argocd --patch-file argocd-cm.yaml\n"
 	golden(t, filepath.Join(folder, "argocd/argocd-cm.yaml"), append([]byte(head), text...))
@@ -191,9 +183,7 @@ func TestArgoCDLayout(t *testing.T) {
 func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 	t.Helper()
 	if *update {
-		if err := errorsOf(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, errors.Join(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)))
 	}
 	golden(t, filepath.Join(target, "health.lua"), []byte(script(t)))
 	type test struct {
@@ -211,20 +201,14 @@ func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 		object := row.Object.DeepCopy()
 		shorten(object.Object)
 		text, err := yaml.Marshal(object.Object)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		said, err := run(script(t), object.Object)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		golden(t, filepath.Join(target, "testdata", name), text)
 		tests = append(tests, test{said, "testdata/" + name})
 	}
 	text, err := yaml.Marshal(map[string]any{"tests": tests})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	golden(t, filepath.Join(target, "health_test.yaml"), text)
 }
 
@@ -258,13 +242,4 @@ func shorten(object map[string]any) {
 	for _, condition := range conditions {
 		condition.(map[string]any)["lastTransitionTime"] = "2026-01-01T00:00:00Z"
 	}
-}
-
-func errorsOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,6 +1,10 @@
+// Package gitops_test runs the health checks of config/gitops on every row of the
+// tables of conditions, as Argo CD and Flux run them.
 package gitops_test
 
 import (
+	"flag"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -8,9 +12,11 @@ import (
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	"github.com/fluxcd/pkg/apis/kustomize"
 	"github.com/fluxcd/pkg/runtime/cel"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 )
 
@@ -19,7 +25,6 @@ var kstatus = map[fixtures.Health]status.Status{
 	fixtures.Progressing: status.InProgressStatus, fixtures.Degraded: status.FailedStatus,
 }
 
-// checks returns the expressions of the example by kind.
 func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 	t.Helper()
 	var manifest struct {
@@ -27,9 +32,7 @@ func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 			Checks []kustomize.CustomHealthCheck `json:"healthCheckExprs"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(read(t, filepath.Join(folder, "flux/kustomization-example.yaml")), &manifest); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, yaml.Unmarshal(read(t, filepath.Join(folder, "flux/kustomization-example.yaml")), &manifest))
 	byKind := map[string]kustomize.CustomHealthCheck{}
 	for _, check := range manifest.Spec.Checks {
 		if check.APIVersion != "toolhive.stacklok.dev/v1beta1" {
@@ -44,7 +47,7 @@ func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 func wrong(t *testing.T, checks map[string]kustomize.CustomHealthCheck) []string {
 	t.Helper()
 	var names []string
-	for _, row := range all(t) {
+	for _, row := range fixtures.All() {
 		check, ok := checks[row.Object.GetKind()]
 		if !ok {
 			continue
@@ -102,14 +105,50 @@ func mutation(part string) string {
 func TestFluxWithoutStatus(t *testing.T) {
 	for kind, check := range checks(t) {
 		evaluator, err := cel.NewStatusEvaluator(&check.HealthCheckExpressions)
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		object := &unstructured.Unstructured{Object: map[string]any{"kind": kind, "metadata": map[string]any{"generation": int64(1)}}}
 		result, err := evaluator.Evaluate(t.Context(), object)
 		// Flux goes on waiting after an error.
 		if err == nil && result.Status != status.InProgressStatus {
 			t.Errorf("%s: got %+v", kind, result)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the files that follow from others anew")
+
+const folder = "../../../config/gitops"
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	return []byte(expect.ReadFile(t, path))
+}
+
+// golden compares a file with what it has to be, or writes it.
+func golden(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		expect.NoError(t, os.WriteFile(path, want, 0o644)) //nolint:gosec // A file for everybody.
+		return
+	}
+	if got := read(t, path); string(got) != string(want) {
+		t.Errorf("%s is out of date: write it by go test ./test/release/gitops -update (in that module)\n--- have\n%s\n--- want\n%s", path, got, want)
+	}
+}
+
+// TestPrometheusOperator decodes the manifests of config/monitoring by the types
+// of the operator that reads them, and takes no field that it does not know.
+func TestPrometheusOperator(t *testing.T) {
+	rules, scrape := &monitoringv1.PrometheusRule{}, &monitoringv1.ServiceMonitor{}
+	for path, object := range map[string]any{"prometheusrule.yaml": rules, "servicemonitor.yaml": scrape} {
+		if err := yaml.UnmarshalStrict(read(t, "../../../config/monitoring/"+path), object); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if len(rules.Spec.Groups) != 1 || len(rules.Spec.Groups[0].Rules) == 0 {
+		t.Errorf("got %+v, want one group of rules", rules.Spec)
+	}
+	if len(scrape.Spec.Endpoints) != 1 || scrape.Spec.Endpoints[0].Port != "metrics" {
+		t.Errorf("got %+v, want one endpoint by the name of the port of the Services", scrape.Spec)
 	}
 }

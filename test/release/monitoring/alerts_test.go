@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // alertTests is the part of promtool's test files that is looked at here.
@@ -22,19 +24,12 @@ type alertTests struct {
 func promtool(t *testing.T, alert string, groups []group) (string, error) {
 	t.Helper()
 	work := t.TempDir()
-	tests, err := os.ReadFile(filepath.Join("testdata/alerts", alert+".yaml")) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(work, "tests.yaml"), tests, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.WriteFile(t, filepath.Join(work, "tests.yaml"), expect.ReadFile(t, filepath.Join("testdata/alerts", alert+".yaml")))
 	writeRules(t, filepath.Join(work, "rules.yaml"), groups)
 	output, err := exec.CommandContext(t.Context(), tool(t, "promtool"), "test", "rules", filepath.Join(work, "tests.yaml")).CombinedOutput() //nolint:gosec // The pinned binary.
 	return string(output), err
 }
 
-// with returns the groups with one alert changed.
 func with(original []group, alert string, change func(*rule)) []group {
 	var changed []group
 	for _, g := range original {
@@ -55,9 +50,7 @@ func TestAlerts(t *testing.T) {
 	groups := groups(t)
 	work := filepath.Join(t.TempDir(), "rules.yaml")
 	writeRules(t, work, groups)
-	if output, err := exec.CommandContext(t.Context(), tool(t, "promtool"), "check", "rules", "--lint=all", "--lint-fatal", work).CombinedOutput(); err != nil { //nolint:gosec // The pinned binary.
-		t.Fatalf("promtool check rules: %v\n%s", err, output)
-	}
+	expect.Output(t, exec.CommandContext(t.Context(), tool(t, "promtool"), "check", "rules", "--lint=all", "--lint-fatal", work)) //nolint:gosec // The pinned binary.
 	mutants := map[string]func(*rule){
 		"never": func(r *rule) { r.Expr = "(" + r.Expr + ") unless on() vector(0)" },
 		"always": func(r *rule) {
@@ -109,13 +102,10 @@ func firesAndNot(t *testing.T, alert string) {
 	}
 }
 
-// TestRunbooks finds the page of each alert where its annotation says.
 func TestRunbooks(t *testing.T) {
 	const base = "https://github.com/scopegate/scopegate/blob/main/"
 	pages, err := filepath.Glob("../../../docs/runbooks/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	orphans := map[string]bool{}
 	for _, page := range pages {
 		orphans[filepath.Base(page)] = true

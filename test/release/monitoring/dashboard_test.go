@@ -7,17 +7,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // emptyUnless is how the description of a panel begins that shows nothing when
 // all is well.
 const emptyUnless = "Empty unless "
 
-// panel is what is read of a panel of the dashboard.
 type panel struct {
 	Title       string `json:"title"`
 	Type        string `json:"type"`
@@ -107,7 +106,7 @@ func (s *server) checkAlerts(t *testing.T) {
 		}
 	}
 	want["ScopegateBaselineInvalid"] = "pending"
-	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the alerts are as they have to be", func(ctx context.Context) (bool, error) {
 		if err := s.get(ctx, "/api/v1/rules", &answer); err != nil {
 			return false, err
 		}
@@ -124,18 +123,12 @@ func (s *server) checkAlerts(t *testing.T) {
 		}
 		// A scrape that came late makes others pending for a moment.
 		return cmp.Equal(pending, want), nil
-	})
-	if err != nil {
-		t.Errorf("%v; the alerts (-want +got):\n%s", err, cmp.Diff(want, pending))
-	}
+	}, func() string { return cmp.Diff(want, pending) })
 }
 
-// writeConfig writes Prometheus's configuration and returns its path.
 func writeConfig(t *testing.T, config string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "prometheus.yaml")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(path, []byte(config), 0o600))
 	return path
 }

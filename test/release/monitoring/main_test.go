@@ -4,12 +4,21 @@
 package monitoring_test
 
 import (
-	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // assetsVariable names the folder of the binaries; tools/monitoring/build.sh
@@ -19,7 +28,6 @@ const assetsVariable = "SCOPEGATE_MONITORING"
 // folder holds what is tested.
 const folder = "../../../config/monitoring"
 
-// tool returns the path of a binary.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	assets := os.Getenv(assetsVariable)
@@ -29,7 +37,6 @@ func tool(t *testing.T, name string) string {
 	return filepath.Join(assets, name)
 }
 
-// rule is an alert of the PrometheusRule.
 type rule struct {
 	Alert       string            `json:"alert"`
 	Expr        string            `json:"expr"`
@@ -59,38 +66,60 @@ func groups(t *testing.T) []group {
 	return manifest.Spec.Groups
 }
 
-// read decodes a file and refuses fields that it does not expect.
 func read(t *testing.T, path string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.UnmarshalStrict(text, into); err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", path, err))
-	}
+	expect.NoError(t, yaml.UnmarshalStrict([]byte(expect.ReadFile(t, path)), into))
 }
 
-// readLoosely decodes a part of a file.
 func readLoosely(t *testing.T, path string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(path) //nolint:gosec // A file of this repository.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.Unmarshal(text, into); err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", path, err))
-	}
+	expect.NoError(t, yaml.Unmarshal([]byte(expect.ReadFile(t, path)), into))
 }
 
-// writeRules writes a rule file.
 func writeRules(t *testing.T, path string, groups []group) {
 	t.Helper()
 	text, err := yaml.Marshal(map[string]any{"groups": groups})
+	expect.NoError(t, err)
+	expect.NoError(t, os.WriteFile(path, text, 0o600))
+}
+
+func rendered(t *testing.T, path, kind string) []*unstructured.Unstructured {
+	t.Helper()
+	kubectl := filepath.Join(os.Getenv(controlplane.AssetsVariable), "kubectl")
+	text, err := exec.CommandContext(t.Context(), kubectl, "kustomize", filepath.Join("../../../config", path)).Output() //nolint:gosec // The pinned binary.
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("kubectl kustomize config/%s: %v", path, err)
 	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
+	objects, err := config.Decode(text)
+	expect.NoError(t, err)
+	return slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool { return object.GetKind() != kind })
+}
+
+// TestServiceMonitorFindsTheManagers compares what is selected with the Services
+// that each mode installs.
+func TestServiceMonitorFindsTheManagers(t *testing.T) {
+	monitors := rendered(t, "monitoring", "ServiceMonitor")
+	if len(monitors) != 1 || len(rendered(t, "monitoring", "PrometheusRule")) != 1 {
+		t.Fatalf("%d ServiceMonitors and not one, or no PrometheusRule", len(monitors))
+	}
+	selected, _, err := unstructured.NestedStringMap(monitors[0].Object, "spec", "selector", "matchLabels")
+	expect.NoError(t, err)
+	endpoints, _, err := unstructured.NestedSlice(monitors[0].Object, "spec", "endpoints")
+	if err != nil || len(endpoints) != 1 {
+		t.Fatalf("%d endpoints: %v", len(endpoints), err)
+	}
+	for _, mode := range []string{"guard", "default"} {
+		services := rendered(t, mode, "Service")
+		if len(services) != 1 {
+			t.Fatalf("%s has %d Services", mode, len(services))
+		}
+		service := &corev1.Service{}
+		expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(services[0].Object, service))
+		if !labels.SelectorFromSet(selected).Matches(labels.Set(service.Labels)) || service.Namespace != monitors[0].GetNamespace() {
+			t.Errorf("the Service of %s is not selected: %v in %s", mode, service.Labels, service.Namespace)
+		}
+		if port := endpoints[0].(map[string]any)["port"]; service.Spec.Ports[0].Name != port {
+			t.Errorf("the port of %s is %s, scraped is %s", mode, service.Spec.Ports[0].Name, port)
+		}
 	}
 }

@@ -1,13 +1,13 @@
 package monitoring_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,17 +16,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 const prometheusConfig = `
@@ -52,15 +51,9 @@ scrape_configs:
 func startEverything(t *testing.T) *server {
 	t.Helper()
 	tool(t, "prometheus")
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{Guard: true, CRDs: withoutScopesSupported(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	crds, err := setup.LikeToolHive()
+	expect.NoError(t, err)
+	cluster := testenv.StartFor(t, controlplane.Options{Guard: true, CRDs: crds})
 	manager := testenv.FreeAddress(t)
 	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
 		"--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
@@ -70,14 +63,10 @@ func startEverything(t *testing.T) *server {
 
 	account(t, cluster, "prometheus", "scopegate-metrics-reader")
 	token, err := cluster.Token(t.Context(), controlplane.Namespace, "prometheus")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	work := t.TempDir()
 	tokenFile, rules := filepath.Join(work, "token"), filepath.Join(work, "rules.yaml")
-	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, os.WriteFile(tokenFile, []byte(token), 0o600))
 	writeRules(t, rules, groups(t))
 	certificate, key := cluster.AdminFiles(t)
 	apiServer := strings.Trim(strings.TrimPrefix(cluster.Config.Host, "https://"), "/")
@@ -92,34 +81,9 @@ func startEverything(t *testing.T) *server {
 	return prometheus
 }
 
-// withoutScopesSupported returns CRDs that the guard takes for ToolHive's.
-func withoutScopesSupported(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
-	t.Helper()
-	crds, err := config.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, crd := range crds {
-		for i := range crd.Spec.Versions {
-			spec := crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"]
-			spec.XValidations = nil
-			for _, field := range []string{"embeddedAuthServer", "authServerConfig"} {
-				if server, ok := spec.Properties[field]; ok {
-					server.XValidations = nil
-					delete(server.Properties, "scopesSupported")
-					spec.Properties[field] = server
-				}
-			}
-			crd.Spec.Versions[i].Schema.OpenAPIV3Schema.Properties["spec"] = spec
-		}
-	}
-	return crds
-}
-
-// account makes a service account with a cluster role.
 func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 	t.Helper()
-	create(t, cluster,
+	cluster.Create(t,
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: name}},
 		&rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -128,32 +92,17 @@ func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
 		})
 }
 
-func create(t *testing.T, cluster *testenv.Cluster, objects ...client.Object) {
-	t.Helper()
-	for _, object := range objects {
-		if err := cluster.Client.Create(t.Context(), object); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // startKubeStateMetrics runs kube-state-metrics with the shipped configuration
 // and rights, and returns its address.
 func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
 	t.Helper()
 	role := &rbacv1.ClusterRole{}
 	read(t, filepath.Join(folder, "kube-state-metrics/role.yaml"), role)
-	create(t, cluster, role)
+	cluster.Create(t, role)
 	account(t, cluster, "kube-state-metrics", role.Name)
 	address, telemetry := testenv.FreeAddress(t), testenv.FreeAddress(t)
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, telemetryPort, err := net.SplitHostPort(telemetry)
-	if err != nil {
-		t.Fatal(err)
-	}
+	host, port, _ := strings.Cut(address, ":")
+	_, telemetryPort, _ := strings.Cut(telemetry, ":")
 	start(t, "kube-state-metrics", "--kubeconfig="+cluster.KubeconfigOf(t, controlplane.Namespace, "kube-state-metrics"),
 		"--host="+host, "--port="+port, "--telemetry-host="+host, "--telemetry-port="+telemetryPort,
 		"--custom-resource-state-only=true", "--custom-resource-state-config-file="+filepath.Join(folder, "kube-state-metrics/config.yaml"))
@@ -167,19 +116,13 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	namespace := cluster.Namespace(t)
 	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
 	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
-	create(t, cluster, testenv.Config(namespace, "shared", "admin"), good, bad,
+	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), good, bad,
 		testenv.Proxy(namespace, "later", testenv.AuthServerRef("not-yet")),
 		testenv.Virtual(namespace, "own", testenv.AuthServer("openid"), "openid"))
-	testenv.Await(t, cluster.Client, bad, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "False"
-	})
-	good = testenv.Await(t, cluster.Client, good, "is evaluated", func(s *v1beta1.MCPServer) bool {
-		return testenv.Condition(s.Status.Conditions, "BaselineScopesValid").Status == "True"
-	})
+	testenv.AwaitValid(t, cluster, bad, "False")
+	good = testenv.AwaitValid(t, cluster, good, "True")
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
-	if err := cluster.Client.Status().Update(t.Context(), good); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
 }
 
 // keepRefusing has an edit refused now and then until the test ends, as a rate
@@ -187,7 +130,7 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{guard.ModeLabel: "deny"}}}
-	create(t, cluster, namespace)
+	cluster.Create(t, namespace)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -206,22 +149,12 @@ func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 // lint holds scopegate's own metrics to the conventions of Prometheus.
 func lint(t *testing.T, address, token string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/metrics", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	// The manager signs its own certificate.
-	insecure := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // See above.
-	response, err := insecure.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
+	_, text, err := testenv.Fetch(t.Context(), "https://"+address+"/metrics", token)
+	expect.NoError(t, err)
 	var own strings.Builder
-	for scanner := bufio.NewScanner(response.Body); scanner.Scan(); {
-		if strings.Contains(scanner.Text(), "scopegate_") {
-			own.WriteString(scanner.Text() + "\n")
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "scopegate_") {
+			own.WriteString(line)
 		}
 	}
 	for _, name := range []string{"scopegate_baseline_scopes_valid", "scopegate_rollouts_held", "scopegate_guard_ineffective", "scopegate_guard_stood_down"} {
@@ -233,4 +166,72 @@ func lint(t *testing.T, address, token string) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
+}
+
+type server struct{ address string }
+
+// start runs a binary until the test ends, and shows what it printed if it fails.
+func start(t *testing.T, name string, arguments ...string) {
+	t.Helper()
+	testenv.StartCommand(t, exec.Command(tool(t, name), arguments...)) //nolint:gosec // The pinned binary.
+}
+
+func (s *server) get(ctx context.Context, path string, into any) error {
+	_, text, err := testenv.Fetch(ctx, "http://"+s.address+path, "")
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), into)
+}
+
+// query returns how many series an expression has now.
+func (s *server) query(ctx context.Context, expression string) (int, error) {
+	var answer struct {
+		Status, Error string
+		Data          struct{ Result []any }
+	}
+	if err := s.get(ctx, "/api/v1/query?query="+url.QueryEscape(interval.Replace(expression)), &answer); err != nil {
+		return 0, err
+	}
+	if answer.Status != "success" {
+		return 0, fmt.Errorf("%s: %s", expression, answer.Error)
+	}
+	return len(answer.Data.Result), nil
+}
+
+// awaitAnswers asks a query until it has an answer, if it needs one, and returns
+// how many series that has.
+func (s *server) awaitAnswers(t *testing.T, expression string, needed bool) int {
+	t.Helper()
+	count := 0
+	expect.Eventually(t, expression+" has an answer", func(ctx context.Context) (bool, error) {
+		var err error
+		count, err = s.query(ctx, expression)
+		return err == nil && (count > 0 || !needed), err
+	})
+	return count
+}
+
+func (s *server) awaitTargets(t *testing.T, targets int) {
+	t.Helper()
+	var last error
+	expect.Eventually(t, "Prometheus scrapes all targets", func(ctx context.Context) (bool, error) {
+		var answer struct {
+			Data struct {
+				ActiveTargets []struct{ ScrapePool, Health, LastError string }
+			}
+		}
+		if last = s.get(ctx, "/api/v1/targets", &answer); last != nil {
+			return false, nil //nolint:nilerr // It does not listen yet.
+		}
+		up := 0
+		for _, target := range answer.Data.ActiveTargets {
+			if target.Health == "up" {
+				up++
+			} else if target.LastError != "" {
+				last = errors.New(target.ScrapePool + ": " + target.LastError)
+			}
+		}
+		return up == targets, nil
+	}, func() string { return fmt.Sprint(last) })
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -18,9 +19,7 @@ func newRepository(t *testing.T) repository {
 	r := repository{t.TempDir()}
 	command := exec.CommandContext(t.Context(), "cp", "--parents", "-r", "hack/crdify.sh", "hack/crdify.yaml", "tools/release", "config/crd", "go.mod", "go.sum", r.folder) //nolint:gosec // Our own files.
 	command.Dir = setup.Root
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
+	expect.Output(t, command)
 	r.git(t, "init", "--quiet")
 	r.git(t, "add", ".")
 	r.git(t, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message=all")
@@ -31,28 +30,18 @@ func (r repository) git(t *testing.T, arguments ...string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "git", arguments...)
 	command.Dir = r.folder
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v: %s", arguments, err, output)
-	}
+	expect.Output(t, command)
 }
 
 // servers is the CRD that is changed.
 const servers = "config/crd/toolhive.stacklok.dev_mcpservers.yaml"
 
-// replace edits the CRD, which has to have the text.
 func (r repository) replace(t *testing.T, before, after string) {
 	t.Helper()
 	path := filepath.Join(r.folder, servers)
-	text, err := os.ReadFile(path) //nolint:gosec // A copy.
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), before) {
-		t.Fatalf("%s has no %q", servers, before)
-	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), before, after)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	text := expect.ReadFile(t, path)
+	expect.Contains(t, text, before)
+	expect.WriteFile(t, path, strings.ReplaceAll(text, before, after))
 }
 
 func (r repository) crdify(t *testing.T) (string, error) {
@@ -83,18 +72,14 @@ func TestCrdify(t *testing.T) {
 		}, "required"},
 		"a version is gone": {func(t *testing.T) { r.replace(t, "name: v1alpha1", "name: v1alpha2") }, "stored versions removed : [v1alpha1]"},
 		"a kind is gone": {func(t *testing.T) {
-			if err := os.Remove(filepath.Join(r.folder, servers)); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, os.Remove(filepath.Join(r.folder, servers)))
 		}, "is gone"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			t.Cleanup(func() {
 				command := exec.Command("git", "checkout", "--quiet", ".")
 				command.Dir = r.folder
-				if output, err := command.CombinedOutput(); err != nil {
-					t.Errorf("%v: %s", err, output)
-				}
+				expect.Output(t, command)
 			})
 			tc.change(t)
 			output, err := r.crdify(t)

@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	guardsetup "github.com/scopegate/scopegate/test/guard/setup"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
@@ -30,9 +32,7 @@ func stateOf(t *testing.T, cluster *testenv.Cluster, can bool) installed {
 		kinds += ",mutatingadmissionpolicybindings"
 	}
 	all, err := setup.DecodeList(kubectl(t, cluster, "get", kinds, "-l", "app.kubernetes.io/component=guard", "-o", "json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	state, actions := installed{}, map[string]bool{}
 	for _, object := range all {
 		if object.GetKind() == "MutatingAdmissionPolicyBinding" {
@@ -54,15 +54,13 @@ func stateOf(t *testing.T, cluster *testenv.Cluster, can bool) installed {
 // TestGuardInstalls installs the guard beside ToolHive's CRDs, in all of its
 // combinations, and changes none of those CRDs.
 func TestGuardInstalls(t *testing.T) {
-	cluster := startBare(t)
+	cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 	before := specs(t, cluster)
 
 	// Each is applied over the one before it.
 	can, err := guardsetup.CanHold(cluster.Client)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	hold := func(operator string) string { return map[bool]string{true: operator}[can] }
 	for i, step := range []struct {
 		file string
@@ -114,22 +112,16 @@ func TestGuardInstalls(t *testing.T) {
 		{[]string{"--set", "guard.hold=auto"}, installed{"Audit Warn", "In"}},
 	} {
 		step.want.Hold = hold(step.want.Hold)
-		if err := helm(t, cluster, slices.Concat([]string{"upgrade", "--install", "--reset-values"}, release, step.values)...); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, helm(t, cluster, slices.Concat([]string{"upgrade", "--install", "--reset-values"}, release, step.values)...))
 		if diff := cmp.Diff(step.want, stateOf(t, cluster, can)); diff != "" {
 			t.Errorf("%d. with %v (-want +got):\n%s", i+1, step.values, diff)
 		}
 	}
-	if err := helm(t, cluster, "uninstall", "scopegate", "--namespace", "elsewhere"); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, helm(t, cluster, "uninstall", "scopegate", "--namespace", "elsewhere"))
 	if left := kubectl(t, cluster, "get", guardKinds, "-o", "name", "-l", "app.kubernetes.io/name=scopegate"); left != "" {
 		t.Errorf("what is left of the chart:\n%s", left)
 	}
-	if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
-		t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
-	}
+	expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
 }
 
 // TestGuardNeedsNoNewKinds holds that the guard's one file has nothing that
@@ -143,9 +135,7 @@ func TestGuardNeedsNoNewKinds(t *testing.T) {
 		"guard-start-up.yaml": {"admissionregistration.k8s.io/v1"},
 	} {
 		objects, err := setup.DecodeFile(filepath.Join(dist, file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, err)
 		versions := map[string]bool{}
 		for _, object := range objects {
 			versions[object.GetAPIVersion()] = true
@@ -153,9 +143,7 @@ func TestGuardNeedsNoNewKinds(t *testing.T) {
 				t.Errorf("%s has %s", file, name(object))
 			}
 		}
-		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(versions))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", file, diff)
-		}
+		expect.Equal(t, file, want, slices.Sorted(maps.Keys(versions)))
 	}
 }
 
@@ -188,9 +176,7 @@ func TestDefaultScopes(t *testing.T) {
 			for _, policy := range guard.ValidatingPolicies {
 				want[policy] = "'openid profile groups'.split(' ')"
 			}
-			if diff := cmp.Diff(want, found); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			expect.Equal(t, "", want, found)
 		})
 	}
 }

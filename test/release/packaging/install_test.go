@@ -7,41 +7,31 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	toolhive "github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// startBare starts an API server with nothing of scopegate's, until the test ends.
-func startBare(t *testing.T) *testenv.Cluster {
+// toolhiveCRDs is the folder of ToolHive's CRDs.
+func toolhiveCRDs(t *testing.T) string {
 	t.Helper()
-	cluster, err := testenv.Start(t.Context(), controlplane.Options{Bare: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cluster
+	folder, err := toolhive.CRDs(setup.Root)
+	expect.NoError(t, err)
+	return folder
 }
 
-// kubectl must succeed.
 func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) string {
 	t.Helper()
 	output, err := setup.Kubectl(t.Context(), cluster.ControlPlane, arguments...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return output
 }
 
-// helm runs helm as a user of the cluster.
 func helm(t *testing.T, cluster *testenv.Cluster, arguments ...string) error {
 	t.Helper()
 	_, err := setup.Tool(t.Context(), append([]string{"helm", "--kubeconfig", cluster.Kubeconfig, "--namespace", "scopegate-system"}, arguments...)...)
@@ -52,23 +42,12 @@ func helm(t *testing.T, cluster *testenv.Cluster, arguments ...string) error {
 func specs(t *testing.T, cluster *testenv.Cluster) map[string]apiextensionsv1.CustomResourceDefinitionSpec {
 	t.Helper()
 	list := &apiextensionsv1.CustomResourceDefinitionList{}
-	if err := cluster.Client.List(t.Context(), list); err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, cluster.Client.List(t.Context(), list))
 	all := map[string]apiextensionsv1.CustomResourceDefinitionSpec{}
 	for _, crd := range list.Items {
 		all[crd.Name] = crd.Spec
 	}
 	return all
-}
-
-func toolhiveCRDs(t *testing.T) string {
-	t.Helper()
-	folder, err := setup.ToolHiveCRDs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return folder
 }
 
 // standaloneApply is the documented command, and preflight what is run before it.
@@ -88,7 +67,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			// Each its own cluster: deleting ToolHive's CRDs takes longer.
-			cluster := startBare(t)
+			cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
 			before := specs(t, cluster)
 			// As documented: the second only if the first succeeds.
@@ -100,19 +79,15 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 				t.Errorf("the preflight has made something: %s", namespaces)
 			}
 			err = helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
-			if err == nil || !strings.Contains(err.Error(), "this cluster has ToolHive's CRDs") {
-				t.Errorf("the chart says %v", err)
-			}
+			expect.Error(t, err, "this cluster has ToolHive's CRDs")
 			if namespaces := kubectl(t, cluster, "get", "namespaces", "-o", "name"); strings.Contains(namespaces, "scopegate") {
 				t.Errorf("the chart has made something: %s", namespaces)
 			}
-			if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
-				t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
-			}
+			expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
 		})
 	}
 	t.Run("without the preflight", func(t *testing.T) {
-		cluster := startBare(t)
+		cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 		before := specs(t, cluster)
 		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("standalone"))
@@ -122,22 +97,18 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		if conflicts := strings.Count(stderr, `conflicts with "helm"`); conflicts != 5 {
 			t.Errorf("%d conflicts, want one for each of the 5 CRDs:\n%s", conflicts, stderr)
 		}
-		if diff := cmp.Diff(before, specs(t, cluster)); diff != "" {
-			t.Errorf("ToolHive's CRDs have changed (-before +after):\n%s", diff)
-		}
+		expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
 	})
 }
 
 // TestChartRefusesToolHivesOperator is of a cluster where the operator runs and
 // its CRDs are, for whatever reason, gone.
 func TestChartRefusesToolHivesOperator(t *testing.T) {
-	cluster := startBare(t)
+	cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")
 	kubectl(t, cluster, "label", "deployment", "toolhive-operator", "app.kubernetes.io/name=toolhive-operator")
 	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
-	if err == nil || !strings.Contains(err.Error(), "ToolHive's operator runs in this cluster (Deployment default/toolhive-operator)") {
-		t.Errorf("the chart says %v", err)
-	}
+	expect.Error(t, err, "ToolHive's operator runs in this cluster (Deployment default/toolhive-operator)")
 }
 
 // TestStandaloneUpgradesCRDs installs standalone mode from an older release, and upgrades
@@ -146,9 +117,7 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 	older := func(t *testing.T, folder, from string) string {
 		t.Helper()
 		path := filepath.Join(folder, "older")
-		if output, err := exec.CommandContext(t.Context(), "cp", "-rL", from, path).CombinedOutput(); err != nil { //nolint:gosec // Our own files.
-			t.Fatalf("%v: %s", err, output)
-		}
+		expect.Output(t, exec.CommandContext(t.Context(), "cp", "-rL", from, path)) //nolint:gosec // Our own files.
 		changed := 0
 		err := filepath.WalkDir(path, func(file string, entry os.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
@@ -172,15 +141,11 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 	shortName := func(t *testing.T, cluster *testenv.Cluster) string {
 		t.Helper()
 		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := cluster.Client.Get(t.Context(), client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}, crd); err != nil {
-			t.Fatal(err)
-		}
+		expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKey{Name: "mcpexternalauthconfigs.toolhive.stacklok.dev"}, crd))
 		return crd.Spec.Names.ShortNames[0]
 	}
 	chart, err := filepath.Abs(filepath.Join(setup.Root, "charts/scopegate"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	for title, tc := range map[string]struct {
 		current string
 		install func(*testing.T, *testenv.Cluster, string) error
@@ -194,23 +159,17 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 		}},
 	} {
 		t.Run(title, func(t *testing.T) {
-			cluster := startBare(t)
-			if err := tc.install(t, cluster, older(t, t.TempDir(), tc.current)); err != nil {
-				t.Fatal(err)
-			}
+			cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
+			expect.NoError(t, tc.install(t, cluster, older(t, t.TempDir(), tc.current)))
 			if got := shortName(t, cluster); got != "olderextauth" {
 				t.Fatalf("the older release has %s", got)
 			}
-			if err := tc.install(t, cluster, tc.current); err != nil {
-				t.Fatal(err)
-			}
+			expect.NoError(t, tc.install(t, cluster, tc.current))
 			if got := shortName(t, cluster); got != "extauth" {
 				t.Errorf("after the upgrade it is still %s", got)
 			}
 			if title == "helm" {
-				if err := helm(t, cluster, "uninstall", "scopegate"); err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, helm(t, cluster, "uninstall", "scopegate"))
 				if len(specs(t, cluster)) != 5 {
 					t.Error("uninstalling the chart has removed CRDs, and so everybody's objects")
 				}

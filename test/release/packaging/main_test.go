@@ -5,7 +5,6 @@ package packaging_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,32 +12,22 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// dist is a folder with guard.yaml and standalone.yaml.
 var dist string
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func run(m *testing.M) (int, error) {
-	folder, err := os.MkdirTemp("", "scopegate-dist-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
-	dist = folder
-	if err := setup.Dist(context.Background(), dist); err != nil {
-		return 1, err
-	}
-	return m.Run(), nil
+	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+		if dist, err = os.MkdirTemp("", "scopegate-dist-"); err != nil {
+			return err
+		}
+		atEnd(func() error { return os.RemoveAll(dist) })
+		return setup.Dist(ctx, dist)
+	})
 }
 
 // distFile is the path of a file that `make dist` writes, by mode.
@@ -49,13 +38,10 @@ func distFile(mode string) string {
 func objectsOfDist(t *testing.T, mode string) []*unstructured.Unstructured {
 	t.Helper()
 	objects, err := setup.DecodeFile(distFile(mode))
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return objects
 }
 
-// kustomize renders a folder.
 func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), "kustomize", "build", folder)
@@ -65,7 +51,6 @@ func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 // images are the values of the chart that give the images of dist.
 var images = []string{"--set", "image.registry=" + setup.Registry, "--set", "image.tag=" + setup.Version, "--set", "authServer.image.tag=" + setup.Version}
 
-// chart renders the Helm chart.
 func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), append([]string{"helm", "template", "scopegate", "charts/scopegate", "--namespace", "scopegate-system"}, arguments...)...)
@@ -74,20 +59,15 @@ func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
 
 func decode(t *testing.T, text []byte, err error) []*unstructured.Unstructured {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := setup.Decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
+	objects, err := config.Decode(text)
+	expect.NoError(t, err)
 	if len(objects) == 0 {
 		t.Fatal("nothing was rendered")
 	}
 	return objects
 }
 
-// name tells one object from another.
 func name(object *unstructured.Unstructured) string {
 	return strings.Join([]string{object.GetAPIVersion(), object.GetKind(), object.GetNamespace(), object.GetName()}, " ")
 }

@@ -1,14 +1,19 @@
 package packaging_test
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
 
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
@@ -23,9 +28,7 @@ func TestDistHoldsEveryManifest(t *testing.T) {
 			shipped := byName(objectsOfDist(t, mode))
 			for _, folder := range folders {
 				objects, err := config.Objects(folder)
-				if err != nil {
-					t.Fatal(err)
-				}
+				expect.NoError(t, err)
 				if len(objects) == 0 {
 					t.Errorf("config/%s has no manifests", folder)
 				}
@@ -35,9 +38,7 @@ func TestDistHoldsEveryManifest(t *testing.T) {
 						t.Errorf("config/%s has %s, which is not in the file: add it to the Kustomization there", folder, name(want))
 						continue
 					}
-					if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
-						t.Errorf("%s differs (-config +file):\n%s", name(want), diff)
-					}
+					expect.Equal(t, name(want)+" differs", plain(want), plain(got))
 				}
 			}
 		})
@@ -97,9 +98,7 @@ func TestChartSaysTheSame(t *testing.T) {
 			want := byName(tc.want(t))
 			// Helm makes the namespace itself, or is given one.
 			delete(want, "v1 Namespace  scopegate-system")
-			if diff := cmp.Diff(plainAll(want), plainAll(byName(chart(t, tc.values...)))); diff != "" {
-				t.Errorf("the chart differs (-kustomize +chart):\n%s", diff)
-			}
+			expect.Equal(t, "the chart differs", plainAll(want), plainAll(byName(chart(t, tc.values...))))
 		})
 	}
 }
@@ -138,7 +137,6 @@ func TestChartInAnotherNamespace(t *testing.T) {
 	}
 }
 
-// byName tells that no object is there twice.
 func byName(objects []*unstructured.Unstructured) map[string]*unstructured.Unstructured {
 	named := map[string]*unstructured.Unstructured{}
 	for _, object := range objects {
@@ -182,7 +180,6 @@ func plain(object *unstructured.Unstructured) map[string]any {
 	return object.Object
 }
 
-// walk visits every string of an object.
 func walk(value any, visit func(string)) {
 	switch value := value.(type) {
 	case string:
@@ -196,4 +193,88 @@ func walk(value any, visit func(string)) {
 			walk(v, visit)
 		}
 	}
+}
+
+// TestChartLints runs Helm's own checks in both modes.
+func TestChartLints(t *testing.T) {
+	for _, mode := range []string{"guard", "standalone"} {
+		if _, err := setup.Tool(t.Context(), "helm", "lint", "--strict", "--set", "mode="+mode, "charts/scopegate"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestChartRefusesValues holds that a wrong value is named before anything is
+// installed.
+func TestChartRefusesValues(t *testing.T) {
+	for title, tc := range map[string]struct{ value, want string }{
+		"unknown mode":         {"mode=both", "mode"},
+		"unknown guard mode":   {"guard.mode=refuse", "guard"},
+		"misspelt value":       {"guards.mode=deny", "guards"},
+		"no such scope":        {"guard.defaultScopes={open id}", "defaultScopes"},
+		"no such namespace":    {"watchNamespaces={Team_A}", "watchNamespaces"},
+		"slash after registry": {"image.registry=registry.example.com/", "registry"},
+		"text for a number":    {"replicas=two", "replicas"},
+		"not a flag":           {"args={debug}", "args"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			_, err := setup.Tool(t.Context(), "helm", "template", "charts/scopegate", "--set", tc.value)
+			expect.Error(t, err, "values don't meet the specifications of the schema", tc.want)
+		})
+	}
+}
+
+// podTemplates are where the kinds that make pods keep them.
+var podTemplates = map[string][]string{
+	"Pod": {}, "Deployment": {"spec", "template"}, "DaemonSet": {"spec", "template"}, "StatefulSet": {"spec", "template"},
+	"ReplicaSet": {"spec", "template"}, "Job": {"spec", "template"}, "CronJob": {"spec", "jobTemplate", "spec", "template"},
+}
+
+// TestPodSecurity holds every pod that is installed to the level restricted.
+// What standalone mode renders is held to it in internal/rollout.
+func TestPodSecurity(t *testing.T) {
+	cleanup, err := setup.DecodeFile(filepath.Join(dist, "guard-cleanup.yaml"))
+	expect.NoError(t, err)
+	for title, objects := range map[string][]*unstructured.Unstructured{
+		"cleanup":          cleanup,
+		"guard":            objectsOfDist(t, "guard"),
+		"standalone":       objectsOfDist(t, "standalone"),
+		"guard chart":      chart(t),
+		"standalone chart": chart(t, "--set", "mode=standalone"),
+	} {
+		t.Run(title, func(t *testing.T) {
+			pods := 0
+			for _, object := range objects {
+				path, makesPods := podTemplates[object.GetKind()]
+				if !makesPods {
+					continue
+				}
+				pods++
+				for _, why := range violations(t, object, path) {
+					t.Errorf("%s: %s", name(object), why)
+				}
+			}
+			if pods == 0 {
+				t.Error("there are no pods")
+			}
+		})
+	}
+}
+
+func violations(t *testing.T, object *unstructured.Unstructured, path []string) []string {
+	t.Helper()
+	content, _, err := unstructured.NestedMap(object.Object, path...)
+	expect.NoError(t, err)
+	template := &corev1.PodTemplateSpec{}
+	expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(content, template))
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	expect.NoError(t, err)
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	var found []string
+	for _, result := range evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec) {
+		if !result.Allowed {
+			found = append(found, result.ForbiddenReason+": "+result.ForbiddenDetail)
+		}
+	}
+	return found
 }

@@ -98,7 +98,6 @@ func at(r *http.Request, version string) *http.Request {
 	})
 }
 
-// with returns a request with a changed query.
 func with(r *http.Request, change func(url.Values)) *http.Request {
 	changed := r.Clone(r.Context())
 	query := changed.URL.Query()
@@ -301,7 +300,6 @@ func (s *stream) Close() error {
 	return s.out.Close()
 }
 
-// release closes the connection to the API server.
 func (s *stream) release() {
 	s.link.mu.Lock()
 	first := s.link.streams[s]

@@ -5,17 +5,13 @@ package setup
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
 )
 
@@ -51,25 +47,6 @@ func run(ctx context.Context, environment []string, name string, arguments ...st
 	return stdout.Bytes(), nil
 }
 
-// Decode returns the objects of a manifest.
-func Decode(text []byte) ([]*unstructured.Unstructured, error) {
-	var objects []*unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(&object.Object)
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(object.Object) > 0 {
-			objects = append(objects, object)
-		}
-	}
-}
-
 // DecodeList returns the items of a list that kubectl prints as JSON.
 func DecodeList(text string) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
@@ -79,29 +56,13 @@ func DecodeList(text string) ([]unstructured.Unstructured, error) {
 	return list.Items, nil
 }
 
-// DecodeFile is Decode of a file.
+// DecodeFile returns the objects of a manifest.
 func DecodeFile(path string) ([]*unstructured.Unstructured, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // A file that a test made.
 	if err != nil {
 		return nil, err
 	}
-	return Decode(text)
-}
-
-// ToolHiveCRDs returns the folder of the CRDs in ToolHive's module, which the
-// auth server's module pins: this one does without.
-func ToolHiveCRDs(ctx context.Context) (string, error) {
-	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", "github.com/stacklok/toolhive")
-	command.Dir = filepath.Join(Root, "authserver")
-	output, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("finding ToolHive's module: %w", err)
-	}
-	module := struct{ Dir string }{}
-	if err := json.Unmarshal(output, &module); err != nil {
-		return "", err
-	}
-	return filepath.Join(module.Dir, "deploy/charts/operator-crds/files/crds"), nil
+	return config.Decode(text)
 }
 
 // Kubectl runs kubectl, which must not fail, and returns what it prints.

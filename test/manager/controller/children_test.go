@@ -1,17 +1,21 @@
 package controller_test
 
 import (
+	"context"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -19,16 +23,11 @@ import (
 // what they add.
 func TestDriftIsMended(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	fingerprint(t, server)
 	deployment := deploymentOf(server)
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(deployment), deployment); err != nil {
-		t.Fatal(err)
-	}
-	edit(t, deployment, func(d *appsv1.Deployment) {
+	cluster.Get(t, deployment)
+	testenv.Edit(t, cluster, deployment, func(d *appsv1.Deployment) {
 		d.Spec.Template.Spec.Containers[0].Image = "somebody:else"
 		d.Spec.Replicas = new(int32)
 	})
@@ -39,15 +38,13 @@ func TestDriftIsMended(t *testing.T) {
 		t.Errorf("replicas, which scopegate leaves to others, went from 0 to %d", *mended.Spec.Replicas)
 	}
 
-	remove(t, deployment)
+	cluster.Delete(t, deployment)
 	testenv.Await(t, cluster.Client, deploymentOf(server), "is made anew", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
 
 	service := serviceOf(server)
-	if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
-		t.Fatal(err)
-	}
+	cluster.Get(t, service)
 	rendered := service.Spec.DeepCopy()
-	edit(t, service, func(s *corev1.Service) {
+	testenv.Edit(t, cluster, service, func(s *corev1.Service) {
 		s.Spec.Selector["app.kubernetes.io/instance"] = "somebody-else"
 		s.Spec.Ports[0].TargetPort = intstr.FromInt32(1)
 		s.Annotations = map[string]string{"example.com/theirs": "kept"}
@@ -59,7 +56,7 @@ func TestDriftIsMended(t *testing.T) {
 		t.Error("somebody else's annotation is gone")
 	}
 
-	remove(t, service)
+	cluster.Delete(t, service)
 	testenv.Await(t, cluster.Client, serviceOf(server), "is made anew", func(s *corev1.Service) bool { return s.UID != service.UID })
 }
 
@@ -88,7 +85,7 @@ func TestAdditionsAreRemoved(t *testing.T) {
 			t.Parallel()
 			before, _ := rolledOut(t)
 			after := before.DeepCopy()
-			edit(t, after, func(d *appsv1.Deployment) {
+			testenv.Edit(t, cluster, after, func(d *appsv1.Deployment) {
 				d.Spec.Replicas = ptr.To[int32](3)
 				d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
 				d.Spec.Template.Spec.NodeSelector = map[string]string{"disk": "ssd"}
@@ -117,7 +114,7 @@ func TestAdditionsAreRemoved(t *testing.T) {
 			t.Parallel()
 			_, before := rolledOut(t)
 			after := before.DeepCopy()
-			edit(t, after, func(s *corev1.Service) {
+			testenv.Edit(t, cluster, after, func(s *corev1.Service) {
 				s.Spec.Type = corev1.ServiceTypeNodePort
 				add(&s.Spec)
 			})
@@ -129,18 +126,12 @@ func TestAdditionsAreRemoved(t *testing.T) {
 	}
 }
 
-// rolledOut returns the children of a new server.
 func rolledOut(t *testing.T) (*appsv1.Deployment, *corev1.Service) {
 	t.Helper()
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
-	awaitVerdict(t, server, rolling)
+	server := rollingServer(t)
 	deployment, service := deploymentOf(server), serviceOf(server)
 	for _, child := range []client.Object{deployment, service} {
-		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(child), child); err != nil {
-			t.Fatal(err)
-		}
+		cluster.Get(t, child)
 	}
 	return deployment, service
 }
@@ -155,14 +146,94 @@ func TestWhatGoesFromTheConfigGoesFromThePod(t *testing.T) {
 	config.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = secret
 	config.Spec.EmbeddedAuthServer.HMACSecretRefs = []v1alpha1.SecretKeyRef{*secret}
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
 	parts := func(d *appsv1.Deployment) [2]int {
 		return [2]int{len(d.Spec.Template.Spec.Containers[0].Env), len(d.Spec.Template.Spec.Volumes)}
 	}
 	testenv.Await(t, cluster.Client, deploymentOf(server), "has the secrets", func(d *appsv1.Deployment) bool { return parts(d) == [2]int{1, 2} })
-	edit(t, config, func(c *v1beta1.MCPExternalAuthConfig) {
+	testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 		c.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = nil
 		c.Spec.EmbeddedAuthServer.HMACSecretRefs = nil
 	})
 	testenv.Await(t, cluster.Client, deploymentOf(server), "has no secret", func(d *appsv1.Deployment) bool { return parts(d) == [2]int{0, 1} })
+}
+
+// TestRemoveAsksTheLiveObject lets a cache that lags say that the references
+// are gone, while the object has them.
+func TestRemoveAsksTheLiveObject(t *testing.T) {
+	t.Parallel()
+	server := rollingServer(t)
+	before := fingerprint(t, server)
+	lagging := server.DeepCopy()
+	lagging.Spec.AuthReferences = v1alpha1.AuthReferences{}
+
+	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
+	gone := func(object client.Object) bool {
+		consumer, _ := resolve.ConsumerOf(object)
+		return !consumer.References()
+	}
+	for what, owner := range map[string]*v1beta1.MCPServer{"a lagging cache": lagging, "an object of the same name": func() *v1beta1.MCPServer {
+		other := lagging.DeepCopy()
+		other.UID = "another"
+		return other
+	}()} {
+		if err := applier.Remove(t.Context(), owner, childKey(server).Name, gone); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if after := fingerprint(t, server); len(after) != len(before) || after[0] != before[0] {
+			t.Errorf("%s cost the children: %v, want %v", what, after, before)
+		}
+	}
+}
+
+// TestRemoveLeavesWhatIsSomebodyElsesByNow lets somebody take the children over
+// between what the cache says and the deletion.
+func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
+	t.Parallel()
+	server := rollingServer(t)
+	children := []client.Object{&appsv1.Deployment{}, &corev1.Service{}}
+	takeOver := func() {
+		for _, child := range children {
+			child.SetNamespace(server.Namespace)
+			child.SetName(childKey(server).Name)
+			cluster.Patch(t, child, `{"metadata":{"ownerReferences":null}}`)
+		}
+	}
+	applier := &rollout.Applier{Client: cluster.Client, Live: readerAfter{cluster.Client, takeOver}}
+	err := applier.Remove(t.Context(), server, childKey(server).Name, func(client.Object) bool { return true })
+	if !apierrors.IsConflict(err) {
+		t.Errorf("the deletion says %v, want a conflict", err)
+	}
+	for _, child := range children {
+		uid := child.GetUID()
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(child), child); err != nil || child.GetUID() != uid || child.GetDeletionTimestamp() != nil {
+			t.Errorf("%T: it was somebody else's, and is not as it was: %v", child, err)
+		}
+	}
+}
+
+// readerAfter reads after something has happened.
+type readerAfter struct {
+	client.Reader
+	happen func()
+}
+
+// Get implements client.Reader.
+func (r readerAfter) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	r.happen()
+	return r.Reader.Get(ctx, key, object, options...)
+}
+
+func TestAnUncheckedPairCanNotBeApplied(t *testing.T) {
+	t.Parallel()
+	server := testenv.Server(cluster.Namespace(t), "web", v1alpha1.AuthReferences{})
+	cluster.Create(t, server)
+	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
+	if _, err := applier.Apply(t.Context(), server, rollout.Checked{}); err == nil {
+		t.Error("the zero value was applied")
+	}
+	err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(deploymentOf(server)), &appsv1.Deployment{})
+	if !apierrors.IsNotFound(err) {
+		t.Errorf("a Deployment was made: %v", err)
+	}
 }

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 const root = "../../.."
@@ -32,7 +32,6 @@ var (
 	makeWord   = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 )
 
-// pages returns the text of every Markdown file by its path from the root.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -57,9 +56,7 @@ func pages(t *testing.T) map[string]string {
 		}
 		return relErr
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	return found
 }
 
@@ -83,7 +80,6 @@ func prose(page string) (text, blocks []string) {
 	return text, blocks
 }
 
-// anchors returns what can follow # in a link to a page, as GitHub makes it.
 func anchors(page string) map[string]bool {
 	found := map[string]bool{}
 	text, _ := prose(page)
@@ -107,7 +103,6 @@ func anchors(page string) map[string]bool {
 	return found
 }
 
-// broken returns the links of a page that lead nowhere.
 func broken(pages map[string]string, name string) []string {
 	var problems []string
 	text, _ := prose(pages[name])
@@ -149,7 +144,6 @@ func follow(pages map[string]string, from, to string) string {
 	return ""
 }
 
-// TestLinks follows every link of every page.
 func TestLinks(t *testing.T) {
 	pages := pages(t)
 	if len(pages) < 10 {
@@ -172,9 +166,7 @@ func TestBrokenLinks(t *testing.T) {
 		"#gone: docs/page.md has no such heading", "gone.md: no such file", hosted + "gone.go: no such file",
 		"../README.md#gone: README.md has no such heading", "#no-heading: docs/page.md has no such heading",
 	}
-	if diff := cmp.Diff(want, broken(pages, "docs/page.md")); diff != "" {
-		t.Errorf("problems (-want +got):\n%s", diff)
-	}
+	expect.Equal(t, "problems", want, broken(pages, "docs/page.md"))
 }
 
 // makeTargets returns the targets that the code of a page names.
@@ -203,15 +195,11 @@ func makeTargets(page string) []string {
 	return targets
 }
 
-// makefile returns the targets of the Makefile.
 func makefile(t *testing.T) map[string]bool {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := expect.ReadFile(t, filepath.Join(root, "Makefile"))
 	targets := map[string]bool{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if match := makeTarget.FindStringSubmatch(line); match != nil {
 			targets[match[1]] = true
 		}
@@ -235,7 +223,39 @@ func TestMakeTargets(t *testing.T) {
 	}
 	got := makeTargets("Run `make test` or `make`, to make sure.\n```sh\n$ make build authserver   # both\nexport A=\"$(make controlplane)\"\nmake run ARGS=--exit\n```\n")
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{"authserver", "build", "controlplane", "run", "test"}, got); diff != "" {
-		t.Errorf("targets (-want +got):\n%s", diff)
+	expect.Equal(t, "targets", []string{"authserver", "build", "controlplane", "run", "test"}, got)
+}
+
+var (
+	step = regexp.MustCompile(`(?m)^ +(?:- )?run: (.*)$`)
+	// makeStep is a step that runs a target, by its name or by that of the matrix.
+	makeStep     = regexp.MustCompile(`^make (\$\{\{ matrix\.target \}\}|[a-z0-9-]+)( [A-Z]+=\S+| [A-Z]+=\$\{\{ \S+ \}\})*$`)
+	matrixTarget = regexp.MustCompile(`\{target: ([a-z0-9-]+)`)
+)
+
+// TestWorkflows holds the workflows to targets of the Makefile, which run anywhere.
+func TestWorkflows(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no workflows: %v", err)
+	}
+	targets := makefile(t)
+	for _, file := range files {
+		text := expect.ReadFile(t, file)
+		named := matrixTarget.FindAllStringSubmatch(text, -1)
+		for _, run := range step.FindAllStringSubmatch(text, -1) {
+			match := makeStep.FindStringSubmatch(run[1])
+			switch {
+			case match == nil:
+				t.Errorf("%s: %q is no target of make", filepath.Base(file), run[1])
+			case match[1][0] != '$':
+				named = append(named, match)
+			}
+		}
+		for _, match := range named {
+			if !targets[match[1]] {
+				t.Errorf("%s: the Makefile has no target %q", filepath.Base(file), match[1])
+			}
+		}
 	}
 }

@@ -1,0 +1,190 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/guard/policies"
+)
+
+// staticRule is the folder of the cases of the rule that is a policy here.
+const staticRule = "virtualmcpserver/baseline-in-advertised-scopes/"
+
+// CheckCorpus gives the policy on VirtualMCPServers the cases of the rule of the CRD
+// that says the same: same verdicts, same scopes, in both versions.
+func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
+	t.Helper()
+	cases := corpus.Cases(t, root)
+	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
+	expect.NoError(t, err)
+	expect.NoError(t, Settle(t.Context(), cluster.Client))
+	quiet := cluster.Quiet(t)
+	counts := map[bool]int{}
+	for _, c := range cases {
+		if !strings.HasPrefix(c.Path, staticRule) || hasScopesSupported(c) {
+			continue
+		}
+		counts[c.Accept]++
+		for _, version := range []string{"v1beta1", "v1alpha1"} {
+			t.Run(c.Path+"/"+version, func(t *testing.T) {
+				object := corpus.As(c.Object, version, namespace, c.Object.GetName())
+				err := quiet.Create(t.Context(), object, client.DryRunAll)
+				refusal, refused := AsRefusal(err)
+				if err != nil && !refused {
+					t.Fatal(err)
+				}
+				var want Refusal
+				if !c.Accept {
+					// The rule says: scope "x" (and 1 more) is not in spec.…: add it there, or …
+					scope, fix, _ := strings.Cut(strings.TrimPrefix(c.Causes[0].Message, "Invalid value: "), " is not in ")
+					want = Refusal{guard.VirtualMCPServersPolicy, guard.VirtualMCPServersPolicy + "-" + guard.ModeDeny, fmt.Sprintf(
+						"%s of spec.authServerConfig.baselineClientScopes of VirtualMCPServer %q is not supported by its auth server: it is not in %s", scope, object.GetName(), fix)}
+				} else if !hasScopes(c) {
+					// The rule leaves the defaults to the controller; the policy does not.
+					refusal = Refusal{}
+				}
+				expect.Equal(t, "", want, refusal)
+			})
+		}
+	}
+	if counts[true] < 5 || counts[false] < 5 {
+		t.Errorf("too few cases: %v", counts)
+	}
+}
+
+// hasScopes reports whether a case lists scopes of its own.
+func hasScopes(c corpus.Case) bool {
+	scopes, _, _ := unstructured.NestedSlice(c.Object.Object, "spec", "incomingAuth", "oidcConfigRef", "scopes")
+	return len(scopes) > 0
+}
+
+// hasScopesSupported reports whether a case needs the field that ToolHive's CRDs
+// do not have.
+func hasScopesSupported(c corpus.Case) bool {
+	scopes, _, _ := unstructured.NestedSlice(c.Object.Object, "spec", "authServerConfig", "scopesSupported")
+	return len(scopes) > 0
+}
+
+// startUpRules are the folders of the cases of the rules that are one policy here.
+var startUpRules = []string{
+	"access-token-lifespan", "auth-code-lifespan", "cimd-cache-lifetime", "https-authorization-endpoint-base", "https-issuer", "https-oauth2-endpoints",
+	"https-redirect-uri", "https-user-info", "no-default-among-providers", "no-loopback-redirect-uris", "no-user-in-issuer", "redirect-uri-shape", "refresh-token-lifespan",
+}
+
+// StartUpCases are the cases of these rules, and all that the rules accept.
+func StartUpCases(t *testing.T, root string) (accepts, rejects []corpus.Case) {
+	t.Helper()
+	cases := corpus.Cases(t, root)
+	for _, c := range cases {
+		kind := path.Dir(path.Dir(c.Path))
+		switch {
+		case kind != "mcpexternalauthconfig" && kind != "virtualmcpserver":
+		case c.Accept:
+			accepts = append(accepts, c)
+		case slices.Contains(startUpRules, c.Rule):
+			rejects = append(rejects, c)
+		}
+	}
+	for _, rule := range startUpRules {
+		for _, kind := range []string{"MCPExternalAuthConfig", "VirtualMCPServer"} {
+			of := func(c corpus.Case) bool { return c.Rule == rule && c.Object.GetKind() == kind }
+			if !slices.ContainsFunc(accepts, of) || !slices.ContainsFunc(rejects, of) {
+				t.Errorf("%s of %s has no cases in both directions", rule, kind)
+			}
+		}
+	}
+	return accepts, rejects
+}
+
+// CheckStartUp gives the policy on refusals at start the cases of the rules that say the
+// same: same verdicts, in both versions.
+func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
+	t.Helper()
+	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
+	expect.NoError(t, err)
+	expect.NoError(t, Settle(t.Context(), cluster.Client))
+	quiet := cluster.Quiet(t)
+	accepts, rejects := StartUpCases(t, root)
+	for _, c := range slices.Concat(accepts, rejects) {
+		for _, version := range []string{"v1beta1", "v1alpha1"} {
+			t.Run(c.Path+"/"+version, func(t *testing.T) {
+				object := corpus.As(c.Object, version, namespace, c.Object.GetName())
+				CheckRefusedAtStart(t, quiet.Create(t.Context(), object, client.DryRunAll), object, c.Accept)
+			})
+		}
+	}
+}
+
+// CheckRefusedAtStart compares what the API server says to the edit of an object with
+// what the policy on refusals at start has to say.
+func CheckRefusedAtStart(t *testing.T, err error, object *unstructured.Unstructured, accept bool) {
+	t.Helper()
+	refusal, refused := AsRefusal(err)
+	refused = refused && refusal.Policy == guard.StartUpPolicy
+	switch {
+	case accept && !refused, !accept && refused && strings.HasPrefix(refusal.Message, object.GetKind()+` "`+object.GetName()+`": `):
+	default:
+		t.Errorf("accept %t: the API server says %v", accept, err)
+	}
+}
+
+// CheckTypes has kube-controller-manager check the expressions against the types
+// of the CRDs, as it does in a cluster: not one warning in any status.
+func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
+	t.Helper()
+	clientset, err := kubernetes.NewForConfig(cluster.Config)
+	expect.NoError(t, err)
+	all := policies.Load()
+	// One that must be found fault with.
+	wrong := all.Validating[0].DeepCopy()
+	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
+	api := clientset.AdmissionregistrationV1().ValidatingAdmissionPolicies()
+	if _, err := api.Create(t.Context(), wrong, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	startTypeChecker(t, cluster.Kubeconfig)
+	for _, name := range append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy, wrong.Name) {
+		var checking *admissionv1.TypeChecking
+		expect.Eventually(t, name+" has a status.typeChecking", func(ctx context.Context) (bool, error) {
+			stored, err := api.Get(ctx, name, metav1.GetOptions{})
+			if err == nil {
+				checking = stored.Status.TypeChecking
+			}
+			return checking != nil, err
+		})
+		if found := len(checking.ExpressionWarnings) > 0; found != (name == wrong.Name) {
+			t.Errorf("%s: %+v", name, checking.ExpressionWarnings)
+		}
+	}
+}
+
+// startTypeChecker runs the one controller that writes status.typeChecking until
+// the test ends.
+func startTypeChecker(t *testing.T, kubeconfig string) {
+	t.Helper()
+	command := exec.Command(filepath.Join(os.Getenv(controlplane.AssetsVariable), "kube-controller-manager"), //nolint:gosec // The pinned binary.
+		"--kubeconfig="+kubeconfig, "--controllers=validatingadmissionpolicy-status-controller", "--leader-elect=false", "--secure-port=0")
+	expect.NoError(t, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+}
