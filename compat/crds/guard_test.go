@@ -25,7 +25,7 @@ var namespaces = flag.Int("namespaces", 50, "how many random namespaces to compa
 // TestGuard installs the guard's policies on a real API server with the CRDs of
 // each release.
 func TestGuard(t *testing.T) {
-	setup.Quiet()
+	setup.DiscardLogs()
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
 			// It waits for the API server as much as it works.
@@ -52,7 +52,7 @@ func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 	if os.Getenv(controlplane.AssetsVariable) == "" {
 		t.Skipf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 	}
-	return testenv.StartFor(t, options)
+	return testenv.StartForTest(t, options)
 }
 
 // compareExamples creates the examples of each file in two namespaces, of which

@@ -24,7 +24,7 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
 		if os.Getenv(controlplane.AssetsVariable) == "" {
 			return fmt.Errorf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
 		}

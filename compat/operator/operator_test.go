@@ -69,10 +69,10 @@ func TestOperator(t *testing.T) {
 	if version == "" {
 		t.Skipf("it builds ToolHive's operator, in minutes; run it by `make prove SUITE=operator`, which sets %s", releaseVariable)
 	}
-	setup.Quiet()
+	setup.DiscardLogs()
 	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
-	cluster := testenv.StartFor(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
+	cluster := testenv.StartForTest(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
 	s := &suite{t, cluster}
 	// Not beside the operator, which writes to the objects that this creates.
 	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))

@@ -24,8 +24,8 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
-		setup.Quiet()
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
+		setup.DiscardLogs()
 		crds, err := setup.LikeToolHive()
 		if err != nil {
 			return err

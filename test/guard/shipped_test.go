@@ -33,7 +33,7 @@ func TestShipped(t *testing.T) {
 		return crd.Spec.Names.Kind == "MCPRemoteProxy"
 	}
 	missing := all[slices.IndexFunc(all, isProxies)].DeepCopy()
-	lacking := testenv.StartFor(t, controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
+	lacking := testenv.StartForTest(t, controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
 	ctx, c := t.Context(), lacking.Client
 	kubectl(t, lacking, "apply", "--validate=strict", "-f", files)
 	ns, err := setup.Namespace(ctx, c, guard.ModeDeny)

@@ -195,6 +195,8 @@ var bugs = []bug{
 		`wanted.ObservedGeneration = object.GetGeneration()`, `wanted.ObservedGeneration = 1`},
 	{told, "the guard's condition has a new time at each write", entryFile,
 		`old.Status == wanted.Status`, `old.Status != wanted.Status`},
+	{partial, "a leader that stops keeps its lease", "internal/operator/operator.go",
+		`LeaderElectionReleaseOnCancel: true`, `LeaderElectionReleaseOnCancel: false`},
 	{stale, "an object that is gone is still remembered", standFile,
 		`delete(s.past, key)`, `_ = s.past[key]`},
 

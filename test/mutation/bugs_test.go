@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
 
@@ -119,4 +120,22 @@ func (p packages) check(path, text string) error {
 	config := types.Config{Importer: importer.ForCompiler(files, "gc", open)}
 	_, err = config.Check(folder, files, parsed, nil)
 	return err
+}
+
+// TestTable reads the table that a whole run writes.
+func TestTable(t *testing.T) {
+	want := map[string]string{}
+	for _, bug := range bugs {
+		want[bug.name] = "internal/rollout, TestChecks/" + bug.file
+	}
+	path := filepath.Join(t.TempDir(), "table.md")
+	expect.WriteFile(t, path, page(want, time.Now()))
+	got, err := readTable(path, "")
+	expect.NoError(t, err)
+	delete(got, "bug") // The head of the table.
+	delete(got, "---")
+	expect.Equal(t, "the table", want, got)
+	got, err = readTable(path, "another commit")
+	expect.NoError(t, err)
+	expect.Equal(t, "the table of another commit", map[string]string{}, got)
 }

@@ -55,17 +55,21 @@ func main() {
 	}
 }
 
-// run tries each bug, and fails if one was not found.
+// run tries each bug, and fails if one was not found. Only a run of all bugs and all
+// suites can go on where an earlier one was cut off.
 func run(ctx context.Context, only, where *regexp.Regexp) error {
-	last, err := readTable(lastRun)
+	last, err := readTable(lastRun, "")
 	if err != nil {
 		return err
 	}
-	done, err := readTable(thisRun)
-	if err != nil {
-		return err
+	whole := only.String() == "" && where.String() == ""
+	done := map[string]string{}
+	if whole {
+		if done, err = resume(ctx); err != nil {
+			return err
+		}
 	}
-	seeded, found := 0, 0
+	seeded, found, earlier := 0, 0, 0
 	for _, bug := range bugs {
 		if !only.MatchString(bug.name) {
 			continue
@@ -73,13 +77,14 @@ func run(ctx context.Context, only, where *regexp.Regexp) error {
 		seeded++
 		if done[bug.name] != "" {
 			found++
+			earlier++
 			continue
 		}
 		begin := time.Now()
 		by, err := bug.hunt(ctx, where, last[bug.name])
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("%w: run it again to go on; %s has what was found", ctx.Err(), thisRun)
+			return ctx.Err()
 		case errors.Is(err, errNotFound):
 			by = "**nothing**"
 		case err != nil:
@@ -87,20 +92,21 @@ func run(ctx context.Context, only, where *regexp.Regexp) error {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", bug.name, err)
 		default:
 			found++
-			if err := addRow(thisRun, bug, by); err != nil {
+			done[bug.name] = by
+			if err := addRow(bug, by, whole); err != nil {
 				return err
 			}
 		}
 		fmt.Printf("%d of %d, %s: %s, by %s (%s)\n", seeded, len(bugs), bug.class, bug.name, by, time.Since(begin).Round(time.Second))
 	}
-	fmt.Printf("%d of %d bugs were found.\n", found, seeded)
+	fmt.Printf("%d of %d bugs were found, %d of them by an earlier run of this code that was cut off.\n", found, seeded, earlier)
 	if found < seeded || seeded == 0 {
 		return fmt.Errorf("%d of %d bugs were not found", seeded-found, seeded)
 	}
-	if seeded < len(bugs) {
+	if !whole {
 		return nil
 	}
-	return publish()
+	return publish(done)
 }
 
 // hunt returns the suite that finds a bug, and the test; errNotFound if none does. It
@@ -130,8 +136,7 @@ func (b bug) hunt(ctx context.Context, where *regexp.Regexp, last string) (strin
 // suites are what may find the bug, that of the last run first.
 func (b bug) suites(last string) []suite {
 	var first []suite
-	if last != "" {
-		folder, _, _ := strings.Cut(last, ",")
+	if folder, _, _ := strings.Cut(last, ","); folder != "" && exists(folder) {
 		first = append(first, suite{".", "./" + folder})
 		if within, ok := strings.CutPrefix(folder, "compat/"); ok {
 			first[0] = suite{"compat", "./" + within}
@@ -148,8 +153,9 @@ func (s suite) run(ctx context.Context, overlay string) (string, error) {
 	command.Dir = s.module
 	// Whatever runs go itself, as tests do that build programs, gets the bug too.
 	command.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
-	// A suite stops its control plane when it is told to end.
+	// go test does not pass SIGTERM on: what its tests started may outlive it.
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 10 * time.Second
 	output, err := command.CombinedOutput()
 	switch failed := failedSuite.FindSubmatch(output); {
 	case ctx.Err() != nil:
@@ -168,6 +174,11 @@ func (s suite) run(ctx context.Context, overlay string) (string, error) {
 		}
 		return by, nil
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (b bug) overlay(folder string) (string, error) {

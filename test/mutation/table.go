@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 )
@@ -15,13 +18,15 @@ const (
 	thisRun = "bin/mutation.md"
 )
 
-// readTable returns what found each bug, by the bug's name; nothing if there is no table yet.
-func readTable(path string) (map[string]string, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+// readTable returns what found each bug, by the bug's name. It returns nothing if
+// there is no table, or if the first line of the table is not head, unless that is
+// empty.
+func readTable(path, head string) (map[string]string, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // One of the two above.
 	found := map[string]string{}
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !strings.HasPrefix(string(text), head) {
+		return found, nil
+	}
 	for line := range strings.Lines(string(text)) {
 		if cells := strings.Split(strings.Trim(line, "| \n"), " | "); len(cells) == 3 {
 			found[cells[1]] = cells[2]
@@ -30,34 +35,73 @@ func readTable(path string) (map[string]string, error) {
 	return found, err
 }
 
-// addRow appends what found a bug to a table.
-func addRow(path string, b bug, by string) error {
-	if err := os.MkdirAll("bin", 0o755); err != nil { //nolint:gosec // As make build does.
-		return err
+// resume returns what an earlier run of the same code found before it was cut off. If
+// there is none, it begins a new table.
+func resume(ctx context.Context) (map[string]string, error) {
+	head, err := code(ctx)
+	if err != nil {
+		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // A page of the documentation.
+	done, err := readTable(thisRun, head)
+	if err != nil || len(done) > 0 {
+		return done, err
+	}
+	if err := os.MkdirAll("bin", 0o755); err != nil { //nolint:gosec // As make build does.
+		return nil, err
+	}
+	return done, os.WriteFile(thisRun, []byte(head), 0o600)
+}
+
+// code names the code under test: the commit, and a sum of what is not committed.
+func code(ctx context.Context) (string, error) {
+	commit, err := exec.CommandContext(ctx, "git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking git for the commit: %w", err)
+	}
+	change, err := exec.CommandContext(ctx, "git", "diff", "HEAD").Output()
+	if err != nil {
+		return "", fmt.Errorf("asking git for the changes: %w", err)
+	}
+	return fmt.Sprintf("%s %x\n", strings.TrimSpace(string(commit)), sha256.Sum256(change)), nil
+}
+
+// row is what found a bug, as a row of a table.
+func row(b bug, by string) string { return fmt.Sprintf("| %s | %s | %s |\n", b.class, b.name, by) }
+
+// addRow appends a row to the table of this run, if it is to be kept.
+func addRow(b bug, by string, keep bool) error {
+	if !keep {
+		return nil
+	}
+	file, err := os.OpenFile(thisRun, os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(file, "| %s | %s | %s |\n", b.class, b.name, by)
+	_, err = file.WriteString(row(b, by))
 	return errors.Join(err, file.Close())
 }
 
-// publish makes the table of this run, which is complete, that of the last run.
-func publish() error {
-	rows, err := os.ReadFile(thisRun)
-	if err != nil {
-		return err
+// page is the table of a whole run.
+func page(found map[string]string, now time.Time) string {
+	var rows strings.Builder
+	for _, b := range bugs {
+		rows.WriteString(row(b, found[b.name]))
 	}
-	page := fmt.Sprintf(`# Seeded bugs
+	return fmt.Sprintf(`<!-- Written by make prove SUITE=mutation; do not edit. -->
 
-`+"`make prove SUITE=mutation`"+` seeds each of these bugs, one at a time, and wrote this table on %s.
-It names the first suite and test that find each bug. [Reliability](reliability.md#that-the-suites-can-fail) says what the classes mean.
+# Seeded bugs
+
+On %s, each of these bugs was seeded, one at a time, and a test found it. The table names the suite and the first test of it that failed.
+[Reliability](reliability.md#seeded-bugs) says what the classes mean.
 
 | class | bug | found by |
 | --- | --- | --- |
-%s`, time.Now().UTC().Format(time.DateOnly), rows)
-	if err := os.WriteFile(lastRun, []byte(page), 0o644); err != nil { //nolint:gosec // A page of the documentation.
+%s`, now.UTC().Format(time.DateOnly), &rows)
+}
+
+// publish makes the table of this run, which is complete, that of the last run.
+func publish(found map[string]string) error {
+	if err := os.WriteFile(lastRun, []byte(page(found, time.Now())), 0o644); err != nil { //nolint:gosec // A page of the documentation.
 		return err
 	}
 	return os.Remove(thisRun)

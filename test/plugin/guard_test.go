@@ -113,7 +113,7 @@ func findings(t *testing.T, arguments ...string) string {
 
 // TestAnotherAPIServer reads one that can't hold, and that has one of the CRDs only.
 func TestAnotherAPIServer(t *testing.T) {
-	plane := testenv.StartFor(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+	plane := testenv.StartForTest(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
 		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
 	}})

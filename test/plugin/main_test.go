@@ -37,7 +37,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
 		folder, err := os.MkdirTemp("", "scopegate-plugin-")
 		if err != nil {
 			return err

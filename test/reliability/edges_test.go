@@ -42,7 +42,7 @@ func TestSlowAPIServer(t *testing.T) {
 		if took := time.Since(begin); took < delay {
 			t.Errorf("%s: right after %s, although every answer is %s late", e.what, took, delay)
 		}
-		report("edge", begin, fmt.Sprintf("every answer of the API server is %s late; %s", delay, e.what), "right after %s", time.Since(begin).Round(100*time.Millisecond))
+		report(t, "edge", begin, fmt.Sprintf("every answer of the API server is %s late; %s", delay, e.what), "right after %s", time.Since(begin).Round(100*time.Millisecond))
 	}
 	if err := process.Stop(); err != nil {
 		t.Errorf("the manager did not outlast it: %v", err)
@@ -55,7 +55,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 	if full() == 0 {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
-	plane := testenv.StartFor(t, controlplane.Options{GarbageCollector: true})
+	plane := testenv.StartForTest(t, controlplane.Options{GarbageCollector: true})
 	manager := plane.StartManager(t, nil)
 	namespace := plane.Namespace(t)
 	fill := func(baseline, reason string) {
@@ -64,7 +64,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 		plane.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server)
 		begin := time.Now()
 		awaitReason(t, plane.Client, server, reason)
-		report("edge", begin, "the CRDs of a running manager are there", "the condition of a new object is right after %s", time.Since(begin).Round(100*time.Millisecond))
+		report(t, "edge", begin, "the CRDs of a running manager are there", "the condition of a new object is right after %s", time.Since(begin).Round(100*time.Millisecond))
 	}
 	fill("openid", v1alpha1.ReasonBaselineScopesSupported)
 	crds, err := config.CRDs()

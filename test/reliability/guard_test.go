@@ -183,7 +183,7 @@ func TestGuardRandomSchedules(t *testing.T) {
 	total := each(t, "R1, guard mode", *parallel, n, func(i int) (outcome, error) {
 		return play(t.Context(), randomSchedule(guarded, *firstSeed+int64(i)))
 	})
-	report("R1, guard mode", begin, total, "seeds %d to %d: all entries right in the end", *firstSeed, *firstSeed+int64(n)-1)
+	report(t, "R1, guard mode", begin, total, "seeds %d to %d: all entries right in the end", *firstSeed, *firstSeed+int64(n)-1)
 }
 
 // storyBesideToolHive is the user's story, and what ToolHive's operator writes

@@ -1,9 +1,13 @@
 package reliability_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,39 +15,42 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestLeaderEnds ends the manager that leads, by SIGTERM and by SIGKILL, while another
-// waits for the lease, and edits right after it.
+// TestLeaderEnds ends the manager that leads, while another waits for the lease, and
+// edits right after it. A manager that is stopped releases the lease. Nobody can know
+// that one was killed until its lease ends.
 func TestLeaderEnds(t *testing.T) {
-	ends := []struct {
-		what string
-		end  func(*testenv.Process) error
-	}{
-		{"the leader is stopped", (*testenv.Process).Stop},
-		{"the leader is killed", func(p *testenv.Process) error { p.Kill(); return nil }},
-	}
-	if full() == 0 {
-		// Nobody can know of a leader that was killed until its lease ends.
-		ends = ends[:1]
-	}
 	w, err := newWorld(t.Context(), standalone, "leader")
 	expect.NoError(t, err)
 	w.follow(true)
 	manager, edits := testenv.BuildManager(t), story()
 	leader := startProcess(t, manager, w, w.Config)
 	awaitRight(t, w)
-	for _, e := range ends {
+	for _, killed := range []bool{false, true} {
+		if killed && full() == 0 {
+			break
+		}
 		next := startProcess(t, manager, w, w.Config)
 		next.AwaitLog(t, "Attempting to acquire leader lease")
-		lease := leaseOf(t, w)
-		if err := e.end(leader); err != nil {
-			t.Errorf("%s: %v", e.what, err)
+		before, end := leaseHolder(t, w), "stopped"
+		if killed {
+			end = "killed"
+			leader.Kill()
+		} else {
+			expect.NoError(t, leader.Stop())
+			if leaseHolder(t, w) == before {
+				t.Errorf("%s has stopped, and holds the lease still", before)
+			}
 		}
 		begin := time.Now()
 		for _, edit := range edits[:3] {
@@ -51,30 +58,18 @@ func TestLeaderEnds(t *testing.T) {
 		}
 		edits = edits[3:]
 		awaitRight(t, w)
-		report("R6", begin, fmt.Sprintf("%s, three edits after it; the lease is for %d s", e.what, *lease.Spec.LeaseDurationSeconds), "right after %s",
-			time.Since(begin).Round(100*time.Millisecond))
-		if now := leaseOf(t, w); *now.Spec.HolderIdentity == *lease.Spec.HolderIdentity {
-			t.Errorf("%s: %s holds the lease still", e.what, *now.Spec.HolderIdentity)
-		}
+		report(t, "R6", begin, fmt.Sprintf("the leader is %s, three edits after it", end), "right after %s", time.Since(begin).Round(100*time.Millisecond))
 		leader = next
 	}
-	if err := leader.Stop(); err != nil {
-		t.Errorf("the last leader: %v", err)
-	}
+	expect.NoError(t, leader.Stop())
 }
 
-// leaseOf returns the lease that the managers in standalone mode compete for.
-func leaseOf(t *testing.T, w *world) *coordinationv1.Lease {
+// leaseHolder returns who holds the lease of standalone mode, or "".
+func leaseHolder(t *testing.T, w *world) string {
 	t.Helper()
-	leases := &coordinationv1.LeaseList{}
-	expect.NoError(t, w.Client.List(t.Context(), leases))
-	for i := range leases.Items {
-		if lease := &leases.Items[i]; lease.Namespace == controlplane.Namespace && ptr.Deref(lease.Spec.HolderIdentity, "") != "" {
-			return lease
-		}
-	}
-	t.Fatalf("nobody holds a lease in %s", controlplane.Namespace)
-	return nil
+	lease := &coordinationv1.Lease{}
+	expect.NoError(t, w.Client.Get(t.Context(), client.ObjectKey{Namespace: controlplane.Namespace, Name: operator.StandaloneLease}, lease))
+	return ptr.Deref(lease.Spec.HolderIdentity, "")
 }
 
 // TestEtcdOutage halts etcd under a process with a lease, so that the API server
@@ -87,54 +82,56 @@ func TestEtcdOutage(t *testing.T) {
 	before := etcds(t)
 	plane, err := startStandalone(t.Context())
 	expect.NoError(t, err)
-	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { expect.NoError(t, errors.Join(plane.CheckRollouts(), plane.Stop())) })
 	w, err := newWorld(t.Context(), plane, "etcd")
 	expect.NoError(t, err)
 	w.follow(true)
 	process := startProcess(t, testenv.BuildManager(t), w, w.Config)
 	awaitRight(t, w)
-	for pid := range etcds(t) {
-		if before[pid] {
-			continue
-		}
-		signal(t, pid, syscall.SIGSTOP)
-		<-time.After(length)
-		signal(t, pid, syscall.SIGCONT)
+
+	started := slices.DeleteFunc(etcds(t), func(pid int) bool { return slices.Contains(before, pid) })
+	if len(started) != 1 {
+		t.Fatalf("the processes %v are etcd, want one", started)
 	}
+	expect.NoError(t, syscall.Kill(started[0], syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(started[0], syscall.SIGCONT) })
+	ctx, cancel := context.WithTimeout(t.Context(), length)
+	defer cancel()
+	// It takes as long as etcd is away.
+	if err := w.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "while-etcd-is-away"}}); !errors.Is(err, context.DeadlineExceeded) {
+		<-ctx.Done()
+		if err == nil {
+			t.Error("the API server creates objects while etcd is away")
+		}
+	}
+	expect.NoError(t, syscall.Kill(started[0], syscall.SIGCONT))
+
 	begin := time.Now()
 	for _, e := range story()[:3] {
 		expect.NoError(t, w.do(t.Context(), e, false))
 	}
 	awaitRight(t, w)
-	report("R6", begin, fmt.Sprintf("etcd is away for %s, three edits after it", length), "0 exits, right after %s", time.Since(begin).Round(100*time.Millisecond))
+	took := time.Since(begin)
 	if err := process.Stop(); err != nil {
 		t.Errorf("the manager did not outlast it: %v", err)
 	}
+	report(t, "R6", begin, fmt.Sprintf("etcd is away for %s, three edits after it", length), "0 exits, right after %s", took.Round(100*time.Millisecond))
 }
 
-func signal(t *testing.T, pid int, signal syscall.Signal) {
+// etcds are the processes of etcd that this process has started.
+func etcds(t *testing.T) []int {
 	t.Helper()
-	expect.NoError(t, syscall.Kill(pid, signal))
-}
-
-// etcds are the processes of etcd that this one has started.
-func etcds(t *testing.T) map[int]bool {
-	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=,args=").Output()
+	output, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=,comm=").Output()
 	expect.NoError(t, err)
-	all := map[int]bool{}
+	var all []int
 	for line := range strings.Lines(string(output)) {
 		fields := strings.Fields(line)
-		if len(fields) < 3 || fields[1] != strconv.Itoa(os.Getpid()) || !strings.HasSuffix(fields[2], "/etcd") {
+		if len(fields) < 3 || fields[1] != strconv.Itoa(os.Getpid()) || path.Base(fields[2]) != "etcd" {
 			continue
 		}
 		pid, err := strconv.Atoi(fields[0])
 		expect.NoError(t, err)
-		all[pid] = true
+		all = append(all, pid)
 	}
 	return all
 }

@@ -49,12 +49,12 @@ type plane struct {
 var standalone, guarded *plane
 
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
 		if standalone, err = startStandalone(ctx); err != nil {
 			return err
 		}
 		atEnd(standalone.Stop)
-		atEnd(standalone.Refused)
+		atEnd(standalone.CheckRollouts)
 		crds, err := setup.LikeToolHive()
 		if err != nil {
 			return err

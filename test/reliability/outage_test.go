@@ -32,7 +32,7 @@ func TestOutage(t *testing.T) {
 	w.follow(true)
 	proxy := newProxy(t)
 	process := startThrough(t, proxy, w)
-	expect.NoError(t, standalone.seen.await(t.Context(), w.namespace, w.wrong))
+	awaitRight(t, w)
 	edits := story()
 	for _, length := range lengths {
 		proxy.Away()
@@ -43,8 +43,8 @@ func TestOutage(t *testing.T) {
 		<-time.After(length)
 		expect.NoError(t, proxy.Back(t.Context()))
 		begin := time.Now()
-		expect.NoError(t, standalone.seen.await(t.Context(), w.namespace, w.wrong))
-		report("R6", begin, fmt.Sprintf("the API server is away for %s, with three edits meanwhile", length), "0 exits, recovered in %s",
+		awaitRight(t, w)
+		report(t, "R6", begin, fmt.Sprintf("the API server is away for %s, with three edits meanwhile", length), "0 exits, recovered in %s",
 			time.Since(begin).Round(100*time.Millisecond))
 	}
 	if err := process.Stop(); err != nil {
@@ -134,7 +134,7 @@ func TestFailingRequestsCost(t *testing.T) {
 		return took[rate][len(took[rate])/2]
 	}
 	for _, rate := range rates[1:] {
-		report("R5", started, fmt.Sprintf("one edit of a config with %d consumers, %d rounds, %.0f %% of all requests fail", costConsumers, costRounds, 100*rate),
+		report(t, "R5", started, fmt.Sprintf("one edit of a config with %d consumers, %d rounds, %.0f %% of all requests fail", costConsumers, costRounds, 100*rate),
 			"median %s, without failures %s: ratio %.2f",
 			median(rate).Round(time.Millisecond), median(0).Round(time.Millisecond), float64(median(rate))/float64(median(0)))
 	}

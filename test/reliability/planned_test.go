@@ -94,7 +94,11 @@ func sparse[T any](all []T, n int) []T {
 }
 
 // report prints a row of the table of docs/dev/reliability.md.
-func report(target string, begin time.Time, played any, came string, values ...any) {
+func report(t *testing.T, target string, begin time.Time, played any, came string, values ...any) {
+	t.Helper()
+	if t.Failed() {
+		target = "FAILED: " + target
+	}
 	fmt.Fprintf(os.Stderr, "| %s | %v | %s | %s |\n", target, played, fmt.Sprintf(came, values...), time.Since(begin).Round(time.Second))
 }
 
@@ -133,7 +137,7 @@ func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every in
 			return o, err
 		}))
 	}
-	report(target, begin, &total, "all end as undisturbed; %.3f of the writes without crashes, at most %.2f", float64(total.writes)/float64(reference), worst)
+	report(t, target, begin, &total, "all end as undisturbed; %.3f of the writes without crashes, at most %.2f", float64(total.writes)/float64(reference), worst)
 }
 
 // TestThePast restarts the manager against an API server that shows some of the
@@ -170,7 +174,7 @@ func TestThePast(t *testing.T) {
 		// One at a time: what is reconciled is counted for the whole process.
 		total.join(each(t, "R3", 1, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
-	report("R3", begin, &total, "0 unsafe actions")
+	report(t, "R3", begin, &total, "0 unsafe actions")
 }
 
 // TestTheUserIsQuicker puts somebody else's object in the place of a child right
@@ -193,7 +197,7 @@ func TestTheUserIsQuicker(t *testing.T) {
 		}
 		return play(t.Context(), s)
 	})
-	report("R3", begin, total, "0 unsafe actions where the user is quicker than a write")
+	report(t, "R3", begin, total, "0 unsafe actions where the user is quicker than a write")
 }
 
 func single(all []string) [][]string {
@@ -256,7 +260,7 @@ func TestMissedEvents(t *testing.T) {
 		schedules = sparse(schedules, 79)
 		total.join(each(t, "R4", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
-	report("R4", begin, &total, "all end as undisturbed")
+	report(t, "R4", begin, &total, "all end as undisturbed")
 }
 
 // TestFailingRequests lets a quarter and a half of all requests fail.
@@ -278,5 +282,5 @@ func TestFailingRequests(t *testing.T) {
 		schedules = sparse(schedules, 15)
 		total.join(each(t, "R5", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
-	report("R5", begin, &total, "all end as undisturbed")
+	report(t, "R5", begin, &total, "all end as undisturbed")
 }

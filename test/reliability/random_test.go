@@ -76,6 +76,6 @@ func TestRandomSchedules(t *testing.T) {
 	total := each(t, "R1", *parallel, n, func(i int) (outcome, error) {
 		return play(t.Context(), randomSchedule(standalone, *firstSeed+int64(i)))
 	})
-	report("R1", begin, total, "seeds %d to %d: %d revisions, %d invalid",
+	report(t, "R1", begin, total, "seeds %d to %d: %d revisions, %d invalid",
 		*firstSeed, *firstSeed+int64(n)-1, standalone.Rollouts.Seen()-before, len(standalone.Rollouts.Violations()))
 }

@@ -34,7 +34,7 @@ func each(t *testing.T, target string, workers, n int, play func(i int) (outcome
 		for {
 			select {
 			case <-time.After(progressEvery):
-				fmt.Fprintf(os.Stderr, "%s: the first %d of %d are done; in all %v\n", target, total.complete(), n, total)
+				fmt.Fprintf(os.Stderr, "%s: the first %d of %d are done (seeds to %d); in all %v\n", target, total.complete(), n, *firstSeed+int64(total.complete())-1, total)
 			case <-done:
 				return
 			}
@@ -62,11 +62,11 @@ func each(t *testing.T, target string, workers, n int, play func(i int) (outcome
 
 // begin returns the next of n schedules, if one is to be played.
 func (t *tally) begin(n int) (int, bool) {
-	const mostFailures = 3
+	const failuresToStop = 3
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := t.next
-	if i >= n || t.failures >= mostFailures {
+	if i >= n || t.failures >= failuresToStop {
 		return 0, false
 	}
 	t.next++

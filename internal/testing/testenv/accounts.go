@@ -3,19 +3,20 @@ package testenv
 import (
 	"context"
 	"fmt"
-	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testing/expect"
-	"k8s.io/client-go/rest"
 	"os"
 	"path/filepath"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // Token returns a token of a service account.

@@ -71,7 +71,7 @@ func (p *Process) Kill() { _ = p.command.Process.Kill() }
 // AwaitLog waits until the output of the process contains text.
 func (p *Process) AwaitLog(t testing.TB, text string) {
 	t.Helper()
-	expect.Eventually(t, "the manager prints "+text, func(context.Context) (bool, error) {
+	expect.Eventually(t, "the process prints "+text, func(context.Context) (bool, error) {
 		return strings.Contains(p.Logs(), text), nil
 	}, p.Logs)
 }
@@ -105,11 +105,17 @@ func StartCommand(t testing.TB, command *exec.Cmd) *Process {
 	process := &Process{command: command, ended: make(chan error, 1)}
 	process.command.Stdout, process.command.Stderr = &process.output, &process.output
 	expect.NoError(t, process.command.Start())
-	go func() { process.ended <- process.command.Wait() }()
+	go func() {
+		process.ended <- process.command.Wait()
+		close(process.ended)
+	}()
 	t.Cleanup(func() {
-		_ = process.command.Process.Kill()
+		process.Kill()
+		for range process.ended {
+			// It has ended when the channel is closed.
+		}
 		if t.Failed() {
-			t.Logf("log of the manager:\n%s", process.Logs())
+			t.Logf("log of %s:\n%s", filepath.Base(command.Path), process.Logs())
 		}
 	})
 	return process

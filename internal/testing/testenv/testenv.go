@@ -42,14 +42,14 @@ type Cluster struct {
 // It fails them if a revision with an invalid run config was ever rolled out. It
 // does not return.
 func Main(m *testing.M, cluster **Cluster, options controlplane.Options) {
-	MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+	RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
 		return startRecorded(ctx, cluster, options, atEnd)
 	})
 }
 
 // MainWithManager is Main with one manager for all tests.
 func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Options) {
-	MainAfter(m, func(ctx context.Context, atEnd func(func() error)) error {
+	RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
 		if err := startRecorded(ctx, cluster, options, atEnd); err != nil {
 			return err
 		}
@@ -61,13 +61,13 @@ func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Optio
 	})
 }
 
-// StartFor starts a control plane for a test.
-func StartFor(t testing.TB, options controlplane.Options) *Cluster {
+// StartForTest starts a control plane for a test.
+func StartForTest(t testing.TB, options controlplane.Options) *Cluster {
 	t.Helper()
 	cluster, err := Start(t.Context(), options)
 	expect.NoError(t, err)
 	t.Cleanup(func() {
-		if err := cluster.Stop(); err != nil {
+		if err := errors.Join(cluster.CheckRollouts(), cluster.Stop()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -98,12 +98,12 @@ func startRecorded(ctx context.Context, cluster **Cluster, options controlplane.
 		return err
 	}
 	atEnd((*cluster).Stop)
-	atEnd((*cluster).Refused)
+	atEnd((*cluster).CheckRollouts)
 	return nil
 }
 
-// Refused ends the recorder and returns what it found as an error.
-func (c *Cluster) Refused() error {
+// CheckRollouts ends the recorder and returns what it found as an error.
+func (c *Cluster) CheckRollouts() error {
 	if violations := c.Rollouts.Stop(); len(violations) > 0 {
 		return fmt.Errorf("run configs were rolled out that the auth server refuses:\n%s", strings.Join(violations, "\n"))
 	}
@@ -232,9 +232,9 @@ func (m *Manager) Stop() error {
 	}
 }
 
-// MainAfter runs a package's tests after setUp, and then what setUp registers by
+// RunMain runs a package's tests after setUp, and then what setUp registers by
 // atEnd, the last first. It does not return.
-func MainAfter(m *testing.M, setUp func(ctx context.Context, atEnd func(func() error)) error) {
+func RunMain(m *testing.M, setUp func(ctx context.Context, atEnd func(func() error)) error) {
 	flag.Parse()
 	os.Exit(runAfter(m, setUp))
 }

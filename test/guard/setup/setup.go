@@ -38,8 +38,8 @@ import (
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
-// Quiet drops what controller-runtime logs.
-func Quiet() { ctrl.SetLogger(logr.Discard()) }
+// DiscardLogs drops what controller-runtime logs.
+func DiscardLogs() { ctrl.SetLogger(logr.Discard()) }
 
 // CanHold reports whether the API server has MutatingAdmissionPolicy, which is stable
 // from Kubernetes 1.36.

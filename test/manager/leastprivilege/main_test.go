@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
 		if dist, err = os.MkdirTemp("", "scopegate-leastprivilege-"); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	folder := t.TempDir()
 	policy, log := filepath.Join(folder, "policy.yaml"), filepath.Join(folder, "audit.log")
 	expect.NoError(t, os.WriteFile(policy, []byte(auditPolicy), 0o600))
-	cluster := testenv.StartFor(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
+	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
 	i := &installed{Cluster: cluster, auditLog: log}

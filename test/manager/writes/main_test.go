@@ -27,7 +27,7 @@ var cluster *testenv.Cluster
 // TestMain does not fail on what the recorder found: a test here makes it find
 // something.
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
 		if cluster, err = testenv.Start(ctx, controlplane.Options{ControllerManager: true}); err == nil {
 			atEnd(cluster.Stop)
 		}

@@ -175,7 +175,7 @@ func TestArgoCDLayout(t *testing.T) {
 	expect.NoError(t, err)
 	head := "# Written from health.lua; do not edit. Merge its data into your own argocd-cm, for\n" +
 		"# instance: kubectl patch configmap argocd-cm -n argocd --patch-file argocd-cm.yaml\n"
-	golden(t, filepath.Join(folder, "argocd/argocd-cm.yaml"), append([]byte(head), text...))
+	expect.Golden(t, *update, filepath.Join(folder, "argocd/argocd-cm.yaml"), head+string(text))
 }
 
 // layout compares the files of one kind, or writes them. Of rows that a check
@@ -185,7 +185,7 @@ func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 	if *update {
 		expect.NoError(t, errors.Join(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)))
 	}
-	golden(t, filepath.Join(target, "health.lua"), []byte(script(t)))
+	expect.Golden(t, *update, filepath.Join(target, "health.lua"), script(t))
 	type test struct {
 		Health health `json:"healthStatus"`
 		Input  string `json:"inputPath"`
@@ -204,12 +204,12 @@ func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 		expect.NoError(t, err)
 		said, err := run(script(t), object.Object)
 		expect.NoError(t, err)
-		golden(t, filepath.Join(target, "testdata", name), text)
+		expect.Golden(t, *update, filepath.Join(target, "testdata", name), string(text))
 		tests = append(tests, test{said, "testdata/" + name})
 	}
 	text, err := yaml.Marshal(map[string]any{"tests": tests})
 	expect.NoError(t, err)
-	golden(t, filepath.Join(target, "health_test.yaml"), text)
+	expect.Golden(t, *update, filepath.Join(target, "health_test.yaml"), string(text))
 }
 
 // alike is the same for rows of the same mode, health and verdict. What is not

@@ -4,7 +4,6 @@ package gitops_test
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -122,18 +121,6 @@ const folder = "../../../config/gitops"
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	return []byte(expect.ReadFile(t, path))
-}
-
-// golden compares a file with what it has to be, or writes it.
-func golden(t *testing.T, path string, want []byte) {
-	t.Helper()
-	if *update {
-		expect.NoError(t, os.WriteFile(path, want, 0o644)) //nolint:gosec // A file for everybody.
-		return
-	}
-	if got := read(t, path); string(got) != string(want) {
-		t.Errorf("%s is out of date: write it by go test ./test/release/gitops -update (in that module)\n--- have\n%s\n--- want\n%s", path, got, want)
-	}
 }
 
 // TestPrometheusOperator decodes the manifests of config/monitoring by the types

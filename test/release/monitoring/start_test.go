@@ -53,7 +53,7 @@ func startEverything(t *testing.T) *server {
 	tool(t, "prometheus")
 	crds, err := setup.LikeToolHive()
 	expect.NoError(t, err)
-	cluster := testenv.StartFor(t, controlplane.Options{Guard: true, CRDs: crds})
+	cluster := testenv.StartForTest(t, controlplane.Options{Guard: true, CRDs: crds})
 	manager := testenv.FreeAddress(t)
 	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
 		"--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,

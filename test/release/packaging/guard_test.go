@@ -54,7 +54,7 @@ func stateOf(t *testing.T, cluster *testenv.Cluster, can bool) installed {
 // TestGuardInstalls installs the guard beside ToolHive's CRDs, in all of its
 // combinations, and changes none of those CRDs.
 func TestGuardInstalls(t *testing.T) {
-	cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
+	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 	before := specs(t, cluster)
 

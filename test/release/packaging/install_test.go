@@ -67,7 +67,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			// Each its own cluster: deleting ToolHive's CRDs takes longer.
-			cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
+			cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
 			before := specs(t, cluster)
 			// As documented: the second only if the first succeeds.
@@ -87,7 +87,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		})
 	}
 	t.Run("without the preflight", func(t *testing.T) {
-		cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
+		cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 		before := specs(t, cluster)
 		_, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", distFile("standalone"))
@@ -104,7 +104,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 // TestChartRefusesToolHivesOperator is of a cluster where the operator runs and
 // its CRDs are, for whatever reason, gone.
 func TestChartRefusesToolHivesOperator(t *testing.T) {
-	cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
+	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")
 	kubectl(t, cluster, "label", "deployment", "toolhive-operator", "app.kubernetes.io/name=toolhive-operator")
 	err := helm(t, cluster, "install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "mode=standalone")
@@ -159,7 +159,7 @@ func TestStandaloneUpgradesCRDs(t *testing.T) {
 		}},
 	} {
 		t.Run(title, func(t *testing.T) {
-			cluster := testenv.StartFor(t, controlplane.Options{Bare: true})
+			cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 			expect.NoError(t, tc.install(t, cluster, older(t, t.TempDir(), tc.current)))
 			if got := shortName(t, cluster); got != "olderextauth" {
 				t.Fatalf("the older release has %s", got)

@@ -21,7 +21,7 @@ import (
 var dist string
 
 func TestMain(m *testing.M) {
-	testenv.MainAfter(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) (err error) {
 		if dist, err = os.MkdirTemp("", "scopegate-dist-"); err != nil {
 			return err
 		}
