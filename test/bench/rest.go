@@ -93,10 +93,11 @@ func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder 
 
 func scrape(ctx context.Context) map[string]float64 {
 	request := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://"+metricsAt+"/metrics", nil))
-	response := must(http.DefaultClient.Do(request))
+	response, err := http.DefaultClient.Do(request)
+	check(err)
+	defer response.Body.Close() //nolint:errcheck // It was read.
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families := must(parser.TextToMetricFamilies(response.Body))
-	check(response.Body.Close())
 	values := map[string]float64{}
 	for name, family := range families {
 		metric := family.GetMetric()[0]

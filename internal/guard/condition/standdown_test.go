@@ -11,9 +11,9 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
 
-// manager simulates a manager: sees reads an object with a condition and reports
-// whether it yields; writes writes a condition to the object. An empty message
-// means no condition.
+// manager simulates a manager. Its function sees reads an object with a condition and
+// reports whether the manager yields. Its function writes sets the condition of the
+// object. An empty message means no condition.
 type manager struct {
 	sees   func(version int, message string) bool
 	writes func(version int, message string)

@@ -86,7 +86,7 @@ func BuildManager(t testing.TB) string {
 
 // Build builds a program of scopegate's.
 func Build(ctx context.Context, main, path string) error {
-	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, main).CombinedOutput() //nolint:gosec // Our own package.
+	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, main).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s", main, err, output)
 	}
