@@ -131,7 +131,7 @@ func TestFromSourceReplacesReleased(t *testing.T) {
 	expect.Equal(t, "the folder", map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"}, contents(t, a.folder))
 }
 
-// TestFailedBuild holds that what is complete stays, and nothing else does.
+// TestFailedBuild checks that what is complete stays, and nothing else does.
 func TestFailedBuild(t *testing.T) {
 	t.Parallel()
 	fake := &fakeBuilder{fails: "kubectl"}
@@ -146,7 +146,7 @@ func TestFailedBuild(t *testing.T) {
 	expect.Equal(t, "built", []string{"etcd", "kubectl"}, fake.built)
 }
 
-// TestInterrupted holds that nothing is built after a signal.
+// TestInterrupted checks that nothing is built after a signal.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

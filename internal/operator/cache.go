@@ -124,7 +124,6 @@ func mark(object *v1alpha1.OpaqueObject) {
 
 // stripDeployment keeps only the name and the owner of Deployments that scopegate
 // does not manage.
-
 func stripDeployment(deployment *appsv1.Deployment) {
 	if deployment.Labels[rollout.LabelManagedBy] != rollout.ManagedBy {
 		deployment.Labels, deployment.Spec, deployment.Status = nil, appsv1.DeploymentSpec{}, appsv1.DeploymentStatus{}

@@ -117,7 +117,7 @@ func (s *scenario) leader() string {
 	return name
 }
 
-// wantNoneRefused holds that no Deployment or ReplicaSet of a namespace ever had a
+// wantNoneRefused checks that no Deployment or ReplicaSet of a namespace ever had a
 // run config that an auth server refuses, by the API server's audit log.
 func (s *scenario) wantNoneRefused(namespace string) {
 	s.Helper()

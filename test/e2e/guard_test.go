@@ -309,7 +309,7 @@ func (s *scenario) awaitHeld() {
 	s.wantHeld(configMaps...)
 }
 
-// wantHeld holds that these ConfigMaps are held and no other.
+// wantHeld checks that exactly these ConfigMaps are held.
 func (s *scenario) wantHeld(want ...string) {
 	s.Helper()
 	said := s.kubectl(demo, "get", "configmaps", "--selector", heldConfigMaps, "--output", "name")

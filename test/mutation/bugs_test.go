@@ -22,7 +22,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// TestBugs holds that each bug still has its place in the code, and that the code
+// TestBugs checks that each bug still has its place in the code, and that the code
 // compiles with it: whoever changes that changes the bug too.
 func TestBugs(t *testing.T) {
 	exported := exports(t)

@@ -94,8 +94,8 @@ func (w *world) remove(ctx context.Context, key string) error {
 	return nil
 }
 
-// change edits an object that exists. An edit that the API server refuses is
-// none.
+// change edits an object that exists. An edit that the API server rejects
+// changes nothing.
 func change[T client.Object](ctx context.Context, w *world, key string, mutate func(T)) error {
 	before, ok := w.objects[key]
 	if !ok {

@@ -87,8 +87,8 @@ func Output(t testing.TB, command *exec.Cmd) string {
 	return string(output)
 }
 
-// Eventually asks until done is true, and ends the test where it is not within two
-// minutes, with what last returns. It is for what has no event to wait for.
+// Eventually polls until done returns true. After two minutes it fails the test and
+// logs what last returns. It is for what has no event to wait for.
 func Eventually(t testing.TB, what string, done func(context.Context) (bool, error), last ...func() string) {
 	t.Helper()
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 2*time.Minute, true, done)

@@ -43,7 +43,7 @@ func main() {
 	if err == nil && !*check {
 		err = run(ctx, images, *withToolHive)
 	}
-	// An end that was asked for is none that failed.
+	// Ctrl-C is not a failure.
 	failed := err != nil && ctx.Err() == nil
 	stop()
 	if failed {

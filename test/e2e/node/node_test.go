@@ -82,7 +82,7 @@ func TestAnswerDNS(t *testing.T) {
 	}
 }
 
-// TestCheckReportsAll holds that everything missing is reported at once, with what to do.
+// TestCheckReportsAll checks that everything missing is reported at once, with what to do.
 func TestCheckReportsAll(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv(ControlPlaneVariable, t.TempDir())

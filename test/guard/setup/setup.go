@@ -92,16 +92,16 @@ func Namespace(ctx context.Context, c client.Client, mode string) (string, error
 	return namespace.Name, nil
 }
 
-// SetMode changes the mode of a namespace; Settle waits until it holds.
+// SetMode changes the mode of a namespace; Settle waits until it applies.
 func SetMode(ctx context.Context, c client.Client, namespace, mode string) error {
 	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode)
 	return c.Patch(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, client.RawPatch("application/merge-patch+json", []byte(patch)))
 }
 
-// Settle returns when every policy is asked and evaluates by everything that was
-// stored before the call. Policies read namespaces and the other end of a
-// reference from caches, each of which follows the order of the writes, so that
-// a refusal which needs what is stored last proves the rest.
+// Settle returns when every policy is active and sees all objects that were stored
+// before the call. Policies read namespaces and the other end of a reference from
+// caches, each of which follows the order of the writes. So a rejection that needs the
+// last write proves the rest.
 func Settle(ctx context.Context, c client.Client) error {
 	namespace, err := Namespace(ctx, c, guard.ModeOff)
 	if err != nil {
@@ -122,7 +122,7 @@ func Settle(ctx context.Context, c client.Client) error {
 	forServer.Spec.EmbeddedAuthServer.BaselineClientScopes, forProxy.Spec.EmbeddedAuthServer.BaselineClientScopes = other, other
 	server.Spec.OIDCConfigRef.Scopes, proxy.Spec.OIDCConfigRef.Scopes = other, other
 	runConfig := RunConfig(namespace, "canary", "canary")
-	static := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"), "openid")
+	virtual := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"), "openid")
 	update := func(object client.Object) func() error {
 		return func() error { return c.Update(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
 	}
@@ -138,7 +138,7 @@ func Settle(ctx context.Context, c client.Client) error {
 		{guard.ConfigsForMCPRemoteProxiesPolicy, update(forProxy)},
 		{guard.ConsumersPolicy, update(server)},
 		{guard.ConsumersPolicy, update(proxy)},
-		{guard.VirtualMCPServersPolicy, create(static)},
+		{guard.VirtualMCPServersPolicy, create(virtual)},
 		{guard.RunConfigsPolicy, create(runConfig)},
 	}
 	err = c.Get(ctx, client.ObjectKey{Name: guard.StartUpPolicy}, &admissionv1.ValidatingAdmissionPolicy{})
@@ -188,7 +188,7 @@ func AwaitRefusal(ctx context.Context, policy string, edit func() error) error {
 // Refusal is the answer of a policy.
 type Refusal struct{ Policy, Binding, Message string }
 
-// AsRefusal returns what a policy said, and false where err is not of a policy.
+// AsRefusal returns the answer of a policy, and false if err does not come from one.
 func AsRefusal(err error) (Refusal, bool) {
 	var status *apierrors.StatusError
 	if !errors.As(err, &status) || status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) != 1 {

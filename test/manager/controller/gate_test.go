@@ -124,7 +124,7 @@ func TestInvalidNeverRolls(t *testing.T) {
 	}
 }
 
-// TestWhoLosesItsAuthServer holds that only a consumer's own edit costs it its
+// TestWhoLosesItsAuthServer checks that only a consumer's own edit costs it its
 // children: never what happens to its config.
 func TestWhoLosesItsAuthServer(t *testing.T) {
 	t.Parallel()
@@ -267,7 +267,7 @@ func TestRolledOutIsReady(t *testing.T) {
 	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
 }
 
-// TestRBACForbidsWhatIsNotNeeded holds that the manager's own rights can't
+// TestRBACForbidsWhatIsNotNeeded checks that the manager's own rights can't
 // change what users write, nor read a Secret.
 func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	t.Parallel()

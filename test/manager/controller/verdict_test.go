@@ -183,7 +183,7 @@ func TestVerdictInline(t *testing.T) {
 	}
 }
 
-// TestNotConsumers holds that references which run no auth server do not count.
+// TestNotConsumers checks that references which run no auth server do not count.
 func TestNotConsumers(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)

@@ -246,7 +246,7 @@ func scraper(t *testing.T, i *installed, role string) string {
 	return token
 }
 
-// scrapeMetrics holds that the metrics are for those who may read them.
+// scrapeMetrics checks that the metrics are for those who may read them.
 func scrapeMetrics(t *testing.T, i *installed, manager *process) {
 	t.Helper()
 	allowed := scraper(t, i, "scopegate-metrics-reader")

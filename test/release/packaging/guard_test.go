@@ -124,7 +124,7 @@ func TestGuardInstalls(t *testing.T) {
 	expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
 }
 
-// TestGuardNeedsNoNewKinds holds that the guard's one file has nothing that
+// TestGuardNeedsNoNewKinds checks that the guard's one file has nothing that
 // Kubernetes 1.30 lacks, and the other files no more than their policy.
 func TestGuardNeedsNoNewKinds(t *testing.T) {
 	for file, want := range map[string][]string{

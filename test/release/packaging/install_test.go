@@ -56,7 +56,7 @@ var (
 	preflight       = []string{"apply", "--server-side", "--field-manager=scopegate", "--dry-run=server", "-l", "app.kubernetes.io/component=crd", "-f"}
 )
 
-// TestStandaloneRefusesToolHive holds that standalone mode changes nothing of a cluster
+// TestStandaloneRefusesToolHive checks that standalone mode changes nothing of a cluster
 // with ToolHive's CRDs, however they got there.
 func TestStandaloneRefusesToolHive(t *testing.T) {
 	for title, arguments := range map[string][]string{

@@ -17,7 +17,7 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// TestDistHoldsEveryManifest holds that nothing in the folders that the tests
+// TestDistHoldsEveryManifest checks that nothing in the folders that the tests
 // install is left out of what users install.
 func TestDistHoldsEveryManifest(t *testing.T) {
 	for mode, folders := range map[string][]string{
@@ -45,7 +45,7 @@ func TestDistHoldsEveryManifest(t *testing.T) {
 	}
 }
 
-// TestImages holds that every image is of the version that is released.
+// TestImages checks that every image is of the version that is released.
 func TestImages(t *testing.T) {
 	prefix, suffix := setup.Registry+"/scopegate-", ":"+setup.Version
 	for mode, want := range map[string][]string{
@@ -121,7 +121,7 @@ func example(folder string) func(*testing.T) []*unstructured.Unstructured {
 	return func(t *testing.T) []*unstructured.Unstructured { return kustomize(t, "config/examples/"+folder) }
 }
 
-// TestChartInAnotherNamespace holds that no object, and no reference, is left in
+// TestChartInAnotherNamespace checks that no object, and no reference, is left in
 // the namespace that the manifests name.
 func TestChartInAnotherNamespace(t *testing.T) {
 	for _, mode := range []string{"guard", "standalone"} {
@@ -204,7 +204,7 @@ func TestChartLints(t *testing.T) {
 	}
 }
 
-// TestChartRefusesValues holds that a wrong value is named before anything is
+// TestChartRefusesValues checks that a wrong value is named before anything is
 // installed.
 func TestChartRefusesValues(t *testing.T) {
 	for title, tc := range map[string]struct{ value, want string }{
