@@ -43,12 +43,12 @@ const (
 )
 
 // A leader exits if it can't renew its lease; it survives an API server outage of
-// a minute. A leader that is stopped releases its lease, and another takes over
-// within retryPeriod.
+// a minute. A leader that is stopped releases its lease. Another takes over within
+// 2.2 retryPeriods: client-go adds up to 120 % to each.
 const (
 	leaseDuration = 90 * time.Second
 	renewDeadline = 75 * time.Second
-	retryPeriod   = 5 * time.Second
+	retryPeriod   = 2 * time.Second
 )
 
 // Scheme has every kind that the operator reads or writes.
