@@ -76,7 +76,7 @@ func (j *evaluators) compare(l lists) string {
 		}
 	}
 
-	// The rule on the config alone: only what the object itself tells.
+	// The rule on the config alone: only what the object itself shows.
 	var static []string
 	if len(l.supported) > 0 {
 		static = missing

@@ -150,7 +150,7 @@ func TestEncoded(t *testing.T) {
 }
 
 // compare returns the differences over random configs, up to so many. Each is
-// written over the one before it, and the layout is told as the policy reads it.
+// written over the one before it, and the layout is reported as the policy reads it.
 func compare(t *testing.T, e *evaluator.Evaluator, count, most int, counts *tally) []string {
 	found := &differences{most: most}
 	parallel(count, found.enough, func(r random, number int) {

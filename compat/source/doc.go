@@ -3,5 +3,5 @@
 // and the layout of run configs, what stores and labels them, and how an auth
 // server validates its baseline.
 //
-// A fact that no longer holds is told with its file and line and what changed.
+// A fact that no longer holds is reported with its file and line and what changed.
 package source

@@ -17,7 +17,7 @@ type assembly struct {
 	// releases is nil if everything has to be built from source.
 	releases *releases
 	builder  interface {
-		// plan is told first of everything that will be built.
+		// plan is called first with everything that will be built.
 		plan(ctx context.Context, binaries []binary) error
 		build(ctx context.Context, b binary, path string) error
 	}

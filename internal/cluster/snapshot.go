@@ -14,7 +14,7 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// Mode tells which operator runs the workloads.
+// Mode says which operator runs the workloads.
 type Mode string
 
 // The modes, as reports name them.

@@ -5,12 +5,12 @@ type class string
 // The classes are those in which model checkers of operators (Sieve, Acto,
 // Anvil) found most of their bugs, and what scopegate is there to prevent.
 const (
-	gate    class = "gate"              // what must not roll out does
-	stale   class = "stale reads"       // an old state is taken for the present
-	partial class = "crashes, failures" // half of the work is done, or none is tried again
-	missed  class = "missed events"     // nobody looks when something has changed
-	foreign class = "others' objects"   // what is somebody else's is written
-	told    class = "conditions"        // what a condition or the plugin reports is wrong
+	gate     class = "gate"              // what must not roll out does
+	stale    class = "stale reads"       // an old state is taken for the present
+	partial  class = "crashes, failures" // half of the work is done, or none is tried again
+	missed   class = "missed events"     // nobody looks when something has changed
+	foreign  class = "others' objects"   // what is somebody else's is written
+	reported class = "conditions"        // what a condition or the plugin reports is wrong
 )
 
 // bug is one fault: in file, old is replaced, which stands there once.
@@ -72,7 +72,7 @@ var bugs = []bug{
 	{gate, "a redirect URI with a fragment is admitted", startPolicy, `(?i)^https?:[^#]*#?$`, `(?i)^https?:`},
 	{gate, "what was wrong before excuses another mistake", startPolicy,
 		`size(variables.problems) == 1 || !(text in variables.problems[1])`, `size(variables.problems) == 1 || size(variables.problems[1]) == 0`},
-	{told, "what was wrong before locks its object", startPolicy,
+	{reported, "what was wrong before locks its object", startPolicy,
 		`size(variables.problems) == 1 || !(text in variables.problems[1])`, `text != ''`},
 
 	{stale, "children are removed on the word of the cache", applyFile,
@@ -170,65 +170,65 @@ var bugs = []bug{
 		` && size(variables.missing[1]) == 0`, ` && size(variables.missing[1]) >= 0`},
 	{gate, "the hold keeps the data, and not the checksum", holdPolicy,
 		`oldObject.metadata.?annotations.orValue({})`, `object.metadata.?annotations.orValue({})`},
-	{told, "the mark of a hold stays after the repair", holdPolicy,
+	{reported, "the mark of a hold stays after the repair", holdPolicy,
 		`object.metadata.?labels[?'scopegate.dev/held'].hasValue() ?`, `object.metadata.?labels[?'scopegate.dev/held'].hasValue() && false ?`},
-	{told, "a text in another layout is taken for one that the policies read", layoutFile,
+	{reported, "a text in another layout is taken for one that the policies read", layoutFile,
 		`hasSpace) && inLayout(key, list)`, `hasSpace)`},
-	{told, "the absence of a hold that was never there is reported", inspectFile,
+	{reported, "the absence of a hold that was never there is reported", inspectFile,
 		`c.holdSeen = c.holdSeen || why == ""`, `c.holdSeen = c.holdSeen || why != "-"`},
-	{told, "a policy without a binding is taken for effective", inspectFile,
+	{reported, "a policy without a binding is taken for effective", inspectFile,
 		`case !bound:`, `case !bound && policy.Name == "":`},
 
 	{gate, "a policy admits every update of a config", proxyPolicy,
 		`variables.baselines[0] == variables.baselines[1]"`, `true"`},
 	{gate, "a policy admits a VirtualMCPServer whose scopes change", ownPolicy,
 		`variables.effective[0] == variables.effective[1]`, `true`},
-	{told, "a policy rejects a config for an MCPServer that runs no auth server", serverPolicy,
+	{reported, "a policy rejects a config for an MCPServer that runs no auth server", serverPolicy,
 		` && params.?spec.?oidcConfigRef.hasValue()`, ``},
-	{told, "a policy rejects a consumer that runs no auth server", pairPolicy,
+	{reported, "a policy rejects a consumer that runs no auth server", pairPolicy,
 		`!o.?spec.?oidcConfigRef.hasValue() ? [] :`, `false ? [] :`},
-	{told, "the hold keeps a run config over a text that it can't read", holdPolicy,
+	{reported, "the hold keeps a run config over a text that it can't read", holdPolicy,
 		`variables.whole && size(variables.missing[0]) > 0`, `size(variables.missing[0]) > 0`},
-	{told, "a policy whose dry run fails is taken for effective", tryFile,
+	{reported, "a policy whose dry run fails is taken for effective", tryFile,
 		`case rejected(err, mark):`, `case rejected(err, mark) || err != nil:`},
-	{told, "the guard's condition is of the first generation", entryFile,
+	{reported, "the guard's condition is of the first generation", entryFile,
 		`wanted.ObservedGeneration = object.GetGeneration()`, `wanted.ObservedGeneration = 1`},
-	{told, "the guard's condition has a new time at each write", entryFile,
+	{reported, "the guard's condition has a new time at each write", entryFile,
 		`old.Status == wanted.Status`, `old.Status != wanted.Status`},
 	{partial, "a leader that stops keeps its lease", "internal/operator/operator.go",
 		`LeaderElectionReleaseOnCancel: true`, `LeaderElectionReleaseOnCancel: false`},
 	{stale, "an object that is gone is still remembered", standFile,
 		`delete(s.past, key)`, `_ = s.past[key]`},
 
-	{told, "the linter does not read --default-scopes", pairsFile, `if len(defaults) > 0 {`, `if len(defaults) > 1000 {`},
-	{told, "of two objects with one name the linter takes the first", pairsFile,
+	{reported, "the linter does not read --default-scopes", pairsFile, `if len(defaults) > 0 {`, `if len(defaults) > 1000 {`},
+	{reported, "of two objects with one name the linter takes the first", pairsFile,
 		`in.members[m.id.key()] = m
 `, `if in.members[m.id.key()] == nil {
 			in.members[m.id.key()] = m
 		}
 `},
-	{told, "the linter reports a baseline twice", pairsFile, `if holder.rejected {`, `if holder == nil {`},
-	{told, "the linter looks for a config in no namespace", pairsFile, `Namespace: m.id.Namespace, Name: name`, `Name: name`},
-	{told, "the linter runs the rules on what the schema refuses", validateFile,
+	{reported, "the linter reports a baseline twice", pairsFile, `if holder.rejected {`, `if holder == nil {`},
+	{reported, "the linter looks for a config in no namespace", pairsFile, `Namespace: m.id.Namespace, Name: name`, `Name: name`},
+	{reported, "the linter runs the rules on what the schema refuses", validateFile,
 		`return slices.Contains(blocking, v.Type)`, `return v.Type == ""`},
-	{told, "the linter takes an update for a creation", validateFile, `	if old == nil {`, `	if old == nil || len(old) > 0 {`},
+	{reported, "the linter takes an update for a creation", validateFile, `	if old == nil {`, `	if old == nil || len(old) > 0 {`},
 
-	{told, "guard check announces a hold of what is bad already", "internal/cluster/check/check.go",
+	{reported, "guard check announces a hold of what is bad already", "internal/cluster/check/check.go",
 		`held = held && len(server.Missing) == 0 && server.InLayout`, `held = held && server.InLayout`},
-	{told, "guard check takes a namespace that warns for one that denies", viewFile,
+	{reported, "guard check takes a namespace that warns for one that denies", viewFile,
 		`slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny)`, `len(binding.Spec.ValidationActions) > 0`},
-	{told, "guard check takes a hold that is missing for one that can't be there", viewFile, `"absent"`, `"not-available"`},
-	{told, "the tree shows a condition that is out of date as current", treeFile,
+	{reported, "guard check takes a hold that is missing for one that can't be there", viewFile, `"absent"`, `"not-available"`},
+	{reported, "the tree shows a condition that is out of date as current", treeFile,
 		`condition.ObservedGeneration < generation`, `condition.ObservedGeneration > generation`},
-	{told, "the tree takes an old Ready for the state of the rollout", stateFile,
+	{reported, "the tree takes an old Ready for the state of the rollout", stateFile,
 		`case ready.ObservedGeneration < consumer.Generation:`, `case ready.ObservedGeneration == 0:`},
-	{told, "the tree shows an older run config as rolled out", stateFile,
+	{reported, "the tree shows an older run config as rolled out", stateFile,
 		`case pair.Verdict.State == resolve.NotSupported:`, `case pair.Verdict.State == resolve.NoAuthServer:`},
 
-	{told, "Ready before the Deployment is observed", "internal/status/message/progress.go",
+	{reported, "Ready before the Deployment is observed", "internal/status/message/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},
-	{told, "stalled is what waits for a config that may yet appear", checkFile,
+	{reported, "stalled is what waits for a config that may yet appear", checkFile,
 		`Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound`, `Stalled: true`},
-	{told, "a condition that no longer holds stays", "internal/status/conditions.go",
+	{reported, "a condition that no longer holds stays", "internal/status/conditions.go",
 		`return !slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return c.Type == old.Type })`, `return old.Type == ""`},
 }

@@ -139,7 +139,7 @@ func TestEveryDirectionInline(t *testing.T) {
 	awaitVerdict(t, virtual, verdict{})
 }
 
-// TestMixedConsumersOfOneConfig lets one team's bad consumer be told on the
+// TestMixedConsumersOfOneConfig lets one team's bad consumer be reported on the
 // shared config, while the others roll.
 func TestMixedConsumersOfOneConfig(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 		expect.NoError(t, err)
 		event := auditv1.Event{}
 		expect.NoError(t, json.Unmarshal(line, &event))
-		// A watch is told when it starts and when it ends.
+		// A watch is logged when it starts and when it ends.
 		if event.User.Username != user || seen[string(event.AuditID)] {
 			continue
 		}

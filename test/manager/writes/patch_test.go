@@ -108,7 +108,7 @@ func TestAnotherWriterSurvives(t *testing.T) {
 	}
 }
 
-// TestErrorsAreTheServers tells a refused patch from an object that is gone.
+// TestErrorsAreTheServers distinguishes a rejected patch from an object that is gone.
 func TestErrorsAreTheServers(t *testing.T) {
 	c, _ := managerOnWire(t)
 	cached := evaluated(t)

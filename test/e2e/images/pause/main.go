@@ -1,4 +1,4 @@
-// Command pause is what holds a pod's namespaces: it waits until it is told to
+// Command pause is what holds a pod's namespaces: it waits for a signal to
 // end, and reaps what its pod leaves behind.
 package main
 
