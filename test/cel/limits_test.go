@@ -25,7 +25,7 @@ const (
 // their last letters only, the costliest to compare: the rules must still evaluate
 // within the limits of cost at run time.
 func TestLargestLists(t *testing.T) {
-	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
+	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	supported := longScopes(mostScopes, 'a')
 	verdicts := map[string]struct {
 		baseline []any
@@ -68,7 +68,7 @@ func TestLargestLists(t *testing.T) {
 // TestBoundsOfScopes goes one beyond each bound of the baseline: the schema
 // rejects that before a rule runs.
 func TestBoundsOfScopes(t *testing.T) {
-	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
+	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	const field = "spec.embeddedAuthServer.baselineClientScopes"
 	notChecked := metav1.StatusCause{
 		Type: metav1.CauseTypeFieldValueInvalid, Field: "<nil>",

@@ -25,7 +25,7 @@ import (
 // TestNothingIsLost stores objects that set every field, and reads them back as
 // they were: through the API server in both versions, and through the Go types.
 func TestNothingIsLost(t *testing.T) {
-	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
+	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	objects := richObjects(t)
 	for _, kind := range loadSchemas(t) {
 		for _, object := range objects[kind.Kind] {

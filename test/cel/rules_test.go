@@ -100,7 +100,7 @@ func TestRules(t *testing.T) {
 			bases[folder(c)] = c
 		}
 	}
-	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
+	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	for i, c := range cases {
 		base, ok := bases[folder(c)]
 		if !ok {

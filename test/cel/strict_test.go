@@ -21,7 +21,7 @@ const misspelt = "x"
 // TestStrictFieldNames misspells every field name at every place that is not
 // opaque. Strict validation must name each as unknown, and nothing else.
 func TestStrictFieldNames(t *testing.T) {
-	quiet, namespace := cluster.Quiet(t), cluster.Namespace(t)
+	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	for _, kind := range loadSchemas(t) {
 		for path, level := range levels(kind.Structural) {
 			names := misspeltNames(level)

@@ -34,7 +34,7 @@ func each(t *testing.T, target string, workers, n int, play func(i int) (outcome
 		for {
 			select {
 			case <-time.After(progressEvery):
-				fmt.Fprintf(os.Stderr, "%s: the first %d of %d are done (seeds to %d); in all %v\n", target, total.complete(), n, *firstSeed+int64(total.complete())-1, total)
+				fmt.Fprintf(os.Stderr, "%s: the first %d of %d are done; in all %v\n", target, total.complete(), n, total)
 			case <-done:
 				return
 			}

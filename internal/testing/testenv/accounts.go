@@ -57,9 +57,9 @@ func (c *Cluster) AdminFiles(t testing.TB) (certificate, key string) {
 	return certificate, key
 }
 
-// Quiet returns a client that does not print the API server's warnings: each request
+// WithoutWarnings returns a client that does not print the API server's warnings: each request
 // in v1alpha1 has one.
-func (c *Cluster) Quiet(t testing.TB) client.Client {
+func (c *Cluster) WithoutWarnings(t testing.TB) client.Client {
 	t.Helper()
 	cfg := rest.CopyConfig(c.Config)
 	cfg.WarningHandlerWithContext = rest.NoWarnings{}

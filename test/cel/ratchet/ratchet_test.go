@@ -37,7 +37,7 @@ type suite struct {
 
 func newSuite(t *testing.T) suite {
 	t.Helper()
-	return suite{Client: cluster.Quiet(t), namespace: cluster.Namespace(t)}
+	return suite{Client: cluster.WithoutWarnings(t), namespace: cluster.Namespace(t)}
 }
 
 // withoutRules runs store while the CRDs have no rules, and returns when the API

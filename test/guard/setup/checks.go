@@ -36,7 +36,7 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
-	quiet := cluster.Quiet(t)
+	quiet := cluster.WithoutWarnings(t)
 	counts := map[bool]int{}
 	for _, c := range cases {
 		if !strings.HasPrefix(c.Path, staticRule) || hasScopesSupported(c) {
@@ -121,7 +121,7 @@ func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
-	quiet := cluster.Quiet(t)
+	quiet := cluster.WithoutWarnings(t)
 	accepts, rejects := StartUpCases(t, root)
 	for _, c := range slices.Concat(accepts, rejects) {
 		for _, version := range []string{"v1beta1", "v1alpha1"} {

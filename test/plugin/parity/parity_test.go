@@ -49,7 +49,7 @@ func TestParity(t *testing.T) {
 	stored := store(t, g, namespace, cases)
 	crds, err := config.Objects("crd")
 	expect.NoError(t, err)
-	corpus.ReplaceCRDs(t, cluster.Quiet(t), namespace, crds, cases, true)
+	corpus.ReplaceCRDs(t, cluster.WithoutWarnings(t), namespace, crds, cases, true)
 
 	var compared errgroup.Group
 	compared.SetLimit(workers)
