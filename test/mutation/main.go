@@ -32,6 +32,15 @@ var suites = []suite{
 	{".", "./test/manager/observe"}, {".", "./test/reliability"},
 }
 
+// likelySuites run before the others if the bug is in a file of the folder.
+var likelySuites = []struct {
+	folder string
+	suite  suite
+}{
+	{"config/guard/", suite{".", "./test/guard/..."}}, {"internal/guard/", suite{"compat", "./manager"}}, {"internal/controller/guard.go", suite{"compat", "./manager"}},
+	{"internal/lint/", suite{".", "./test/plugin/..."}}, {"internal/cluster/", suite{".", "./internal/cluster/..."}}, {"internal/cluster/", suite{".", "./test/plugin/..."}},
+}
+
 var (
 	errNotFound    = errors.New("no suite found it")
 	errNotCompiled = errors.New("it does not compile")
@@ -144,6 +153,11 @@ func (b bug) suites(last string) []suite {
 	}
 	if filepath.Ext(b.file) == ".go" {
 		first = append(first, suite{".", "./" + path.Dir(b.file)})
+	}
+	for _, likely := range likelySuites {
+		if strings.HasPrefix(b.file, likely.folder) {
+			first = append(first, likely.suite)
+		}
 	}
 	return append(first, suites...)
 }
