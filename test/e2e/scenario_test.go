@@ -185,10 +185,13 @@ func (s *scenario) patch(namespace, object, change string) {
 	s.kubectl(namespace, "patch", object, "--type", "merge", "--patch", change)
 }
 
-// newNamespace makes a namespace for as long as the scenario runs.
+// newNamespace makes a namespace for as long as the scenario runs. With -count, one of
+// the same name may still be terminating.
 func (s *scenario) newNamespace(name string, labels map[string]string) {
 	s.Helper()
-	s.must(s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}))
+	s.await("namespace "+name+" is created", func() error {
+		return s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}})
+	})
 	s.after("delete", "namespace", name, "--ignore-not-found", "--wait=false")
 }
 
