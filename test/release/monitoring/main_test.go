@@ -50,8 +50,8 @@ type group struct {
 	Rules []rule `json:"rules"`
 }
 
-// groups returns what the PrometheusRule holds, which is also what a rule file of
-// Prometheus does: there is no other copy of the alerts.
+// groups returns the groups of the PrometheusRule. They are also the content of a
+// rule file of Prometheus, so there is no other copy of the alerts.
 func groups(t *testing.T) []group {
 	t.Helper()
 	var manifest struct {
