@@ -90,8 +90,8 @@ func startNode() (*cluster, error) {
 
 // connect connects to the cluster of a context of the user's kubeconfig. Many
 // shells always set KUBECONFIG, which must not lead to a cluster that matters.
-// So CONTEXT has to name a context that is neither of kind nor of `make
-// e2e-up`.
+// If the context is neither of kind nor of `make e2e-up`, CONTEXT has to name
+// it.
 func connect() (*cluster, error) {
 	if err := absoluteKubeconfig(); err != nil {
 		return nil, err

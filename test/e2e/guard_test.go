@@ -107,7 +107,7 @@ func storedBefore(s *scenario) {
 	s.wantHeld()
 	for _, w := range workloads {
 		if said := s.message(w.object); strings.Contains(said, "held") {
-			s.Errorf("%s is called held: %s", w.object, said)
+			s.Errorf("the condition of %s says that it is held: %s", w.object, said)
 		}
 	}
 	s.goodWorkloads()

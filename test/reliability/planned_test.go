@@ -172,7 +172,7 @@ func TestThePast(t *testing.T) {
 			}
 		}
 		schedules = sparse(schedules, 25)
-		// One at a time: what is reconciled is counted for the whole process.
+		// One at a time, because reconciles are counted for the whole process.
 		total.join(each(t, "R3", 1, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report(t, "R3", begin, &total, "0 unsafe actions")

@@ -40,7 +40,7 @@ type supervisor struct {
 	// next is how the next life starts.
 	next  start
 	wrong []string
-	// changed is closed, and made anew, when a life begins.
+	// changed is closed and replaced when a life begins.
 	changed chan struct{}
 
 	stop    context.CancelFunc

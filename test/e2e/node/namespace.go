@@ -107,7 +107,8 @@ func onlyChild(pid int) (int, error) {
 	return child, nil
 }
 
-// addresses are those of one cluster; clusters can be up at the same time.
+// addresses are the addresses of one cluster. Several clusters can be up at the
+// same time.
 type addresses struct {
 	// Node is the node's address and Host the machine's, on the link between them.
 	Node, Host string

@@ -164,7 +164,7 @@ func (c *Cluster) restart(ctx context.Context, name string, start func(context.C
 	return nil
 }
 
-// timed reports what is done now and how long it took.
+// timed reports that something is done, and how long it took.
 func (c *Cluster) timed(begin time.Time, what string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -39,7 +39,7 @@ func TestDriftIsMended(t *testing.T) {
 	}
 
 	cluster.Delete(t, deployment)
-	testenv.Await(t, cluster.Client, deploymentOf(server), "is made anew", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
+	testenv.Await(t, cluster.Client, deploymentOf(server), "is created again", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
 
 	service := serviceOf(server)
 	cluster.Get(t, service)
@@ -57,7 +57,7 @@ func TestDriftIsMended(t *testing.T) {
 	}
 
 	cluster.Delete(t, service)
-	testenv.Await(t, cluster.Client, serviceOf(server), "is made anew", func(s *corev1.Service) bool { return s.UID != service.UID })
+	testenv.Await(t, cluster.Client, serviceOf(server), "is created again", func(s *corev1.Service) bool { return s.UID != service.UID })
 }
 
 // TestAdditionsAreRemoved adds to a child what changes which processes run, what they

@@ -269,8 +269,8 @@ func TestRolledOutIsReady(t *testing.T) {
 	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
 }
 
-// TestRBACForbidsWhatIsNotNeeded checks that the manager's own rights can't
-// change what users write, nor read a Secret.
+// TestRBACForbidsWhatIsNotNeeded checks that the manager has no right to change
+// what users write, or to read a Secret.
 func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)

@@ -140,7 +140,7 @@ func (i *installed) check(t *testing.T) {
 			t.Errorf("refused: %s: %v", request, event.Annotations)
 		}
 		if event.ObjectRef != nil && event.ObjectRef.Resource == "secrets" {
-			t.Errorf("a Secret was asked for: %s", request)
+			t.Errorf("a Secret was requested: %s", request)
 		}
 		for g := range granted {
 			if g.covers(&event) {

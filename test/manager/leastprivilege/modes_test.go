@@ -132,7 +132,7 @@ func rollOut(t *testing.T, i *installed, namespace string) {
 	before := testenv.Await(t, i.Client, deployment, "is rolled out", func(*appsv1.Deployment) bool { return true })
 
 	edit(t, i, config, func() { config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "profile"} })
-	testenv.Await(t, i.Client, deployment, "is rolled out anew", func(d *appsv1.Deployment) bool { return d.Generation > before.Generation })
+	testenv.Await(t, i.Client, deployment, "is rolled out again", func(d *appsv1.Deployment) bool { return d.Generation > before.Generation })
 	edit(t, i, server, func() { server.Spec.ProxyPort = 9090 })
 	testenv.Await(t, i.Client, service, "has the new port", func(s *corev1.Service) bool { return s.Spec.Ports[0].Port == 9090 })
 

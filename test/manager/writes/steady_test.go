@@ -44,8 +44,9 @@ func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	})
 }
 
-// awaitSettled waits until every object of a namespace is evaluated as it is, and
-// every auth server that rolls is as far as it gets without a kubelet.
+// awaitSettled waits until the current generation of every object of a namespace
+// is evaluated, and every auth server that rolls out is as far as it gets without
+// a kubelet.
 func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
 	unsettled := -1
