@@ -142,7 +142,7 @@ func TestCheck(t *testing.T) {
 		expect.NoError(t, cluster.Client.Update(t.Context(), admits))
 		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it must reject: an MCPExternalAuthConfig"))
 		cluster.Delete(t, objects...)
-		awaitCheck(t, checker, name, "is not reported any more", unreported)
+		awaitCheck(t, checker, name, "is no longer reported", unreported)
 	})
 	t.Run("its namespace is off", func(t *testing.T) {
 		setMode := func(mode string) {
@@ -151,7 +151,7 @@ func TestCheck(t *testing.T) {
 			cluster.Patch(t, namespace, `{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`)
 		}
 		setMode(`"off"`)
-		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("the label scopegate.dev/guard=deny"))
+		awaitCheck(t, checker, guard.ConsumersPolicy, "is not evaluated", says("the label scopegate.dev/guard=deny"))
 		setMode(`"deny"`)
 		for _, name := range allPolicies(t) {
 			awaitCheck(t, checker, name, "is effective", effective)

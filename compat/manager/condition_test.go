@@ -142,8 +142,8 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	}
 }
 
-// TestHeld marks the ConfigMap of a workload as held. The condition must report
-// it, without an event.
+// TestHeld marks the ConfigMap of a workload as held. The message of the
+// condition must report it, which is not a transition.
 func TestHeld(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)

@@ -181,7 +181,7 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 	return list.Items
 }
 
-// TestEventsOnTransitions follows the events of a consumer through its life.
+// TestEventsOnTransitions follows the events of a config through its life.
 func TestEventsOnTransitions(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)

@@ -45,7 +45,8 @@ func with(original []group, alert string, change func(*rule)) []group {
 }
 
 // TestAlerts runs the tests of each alert. Then it checks that they fail for an
-// alert that never fires, one that always fires, and one that does not wait.
+// alert that never fires, one that always fires, one that does not wait, and
+// one without annotations.
 func TestAlerts(t *testing.T) {
 	groups := groups(t)
 	work := filepath.Join(t.TempDir(), "rules.yaml")
