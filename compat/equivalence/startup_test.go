@@ -25,9 +25,9 @@ const leastShare = 0.3
 
 // TestStartUp compares the rules and the policy on start-up with ToolHive's auth
 // server. No rule may reject a config with which the auth server starts. If the values
-// are common, a rule must also reject each config with which it refuses to start. If
-// they are odd, the test only counts the configs that the rules leave to the auth
-// server.
+// are common, a rule must also reject each config with which the auth server refuses
+// to start. If they are odd, the test only counts the configs that the rules leave to
+// the auth server.
 func TestStartUp(t *testing.T) {
 	count := *startCases
 	if count == 0 {
