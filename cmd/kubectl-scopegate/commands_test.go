@@ -33,7 +33,8 @@ func TestHelp(t *testing.T) {
 }
 
 // heavy matches packages that would make the plugin larger and slower to start:
-// they register all kinds of Kubernetes or serve only to write.
+// they register every kind of Kubernetes, or the plugin would need them only to
+// write.
 var heavy = regexp.MustCompile(`(?m)^(sigs\.k8s\.io/(controller-runtime|kustomize)|k8s\.io/(cli-runtime|client-go/(kubernetes|informers))|github\.com/scopegate/scopegate/internal/(operator|controller|rollout|status))(/pkg/.*)?$`)
 
 var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal/(cluster|lint)(/.*)?$`)

@@ -1,4 +1,3 @@
-// Package crds holds tests that compare the CRDs of ToolHive's releases with what
-// scopegate makes of them: its own CRDs have their fields and take their examples.
-// They need no ToolHive that compiles.
+// Package crds compares scopegate's CRDs and the guard's policies with the CRDs
+// and examples of each ToolHive release. The releases do not have to compile.
 package crds

@@ -28,7 +28,8 @@ func TestGuard(t *testing.T) {
 	setup.DiscardLogs()
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
-			// It waits for the API server as much as it works.
+			// The test spends about half of its time waiting for the API
+			// server.
 			t.Parallel()
 			cluster := start(t, controlplane.Options{CRDs: r.CRDs(t)})
 			expect.NoError(t, setup.Install(t.Context(), cluster.Client))
@@ -55,8 +56,9 @@ func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 	return testenv.StartForTest(t, options)
 }
 
-// compareExamples creates the examples of each file in two namespaces, of which
-// the guard denies in one: the API server answers the same.
+// compareExamples creates the examples of each file in two namespaces. The
+// guard is off in one and denies in the other. The API server must give the
+// same answers in both.
 func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.Object) {
 	without, with := map[string]string{}, map[string]string{}
 	for _, example := range examples {
@@ -89,8 +91,8 @@ func namespaceIn(t *testing.T, cluster *testenv.Cluster, mode string) string {
 	return namespace
 }
 
-// create returns what the API server says to an example in a namespace, "" where
-// it accepts it.
+// create creates an example in a namespace. It returns the API server's error,
+// or "" if the API server accepts the example.
 func create(t *testing.T, cluster *testenv.Cluster, example release.Object, namespace string) string {
 	t.Helper()
 	object := example.DeepCopy()
@@ -101,10 +103,11 @@ func create(t *testing.T, cluster *testenv.Cluster, example release.Object, name
 	return ""
 }
 
-// TestExamplesApply creates ToolHive's example manifests on a real API server
-// with scopegate's CRDs, with strict field validation, and reads them back: every
-// value of the manifest is in the stored object. So it does with objects that set the
-// fields which are newer than that; TestGuard does the same on ToolHive's CRDs.
+// TestExamplesApply creates ToolHive's example manifests on a real API server with
+// scopegate's CRDs, with strict field validation, and reads them back. The stored
+// object must contain every value of the manifest. It does the same with objects that
+// set the fields of later releases. TestGuard creates the examples on ToolHive's
+// CRDs.
 func TestExamplesApply(t *testing.T) {
 	cluster := start(t, controlplane.Options{})
 	own := map[string]bool{}
@@ -134,7 +137,8 @@ func TestExamplesApply(t *testing.T) {
 	}
 }
 
-// newFields are objects that set every field that ToolHive has got since v0.47.0.
+// newFields returns objects that set every field that ToolHive added after
+// v0.47.0.
 func newFields(t *testing.T) []release.Object {
 	t.Helper()
 	return release.Objects(t, os.DirFS("testdata"), "new-fields.yaml")
@@ -145,17 +149,17 @@ func apply(t *testing.T, cluster *testenv.Cluster, example release.Object) {
 	manifest.SetNamespace(cluster.Namespace(t))
 	stored := manifest.DeepCopy()
 	if err := client.WithFieldValidation(cluster.Client, "Strict").Create(t.Context(), stored); err != nil {
-		t.Fatalf("it does not apply: %v", err)
+		t.Fatalf("the API server rejects it: %v", err)
 	}
-	// Reads what etcd has, not what the create answered.
+	// Read the stored object, because the response to the create may differ.
 	cluster.Get(t, stored)
 	if lost := lostValues("", normal(t, manifest.Object), normal(t, stored.Object)); len(lost) > 0 {
-		t.Errorf("it does not come back whole:\n%s", strings.Join(lost, "\n"))
+		t.Errorf("the stored object differs:\n%s", strings.Join(lost, "\n"))
 	}
 }
 
-// lostValues names what is in the manifest and not, or not the same, in the
-// stored object. Lists must be equal in length.
+// lostValues returns the values of the manifest that the stored object lacks or
+// changes. Lists must have the same length.
 func lostValues(path string, manifest, stored any) []string {
 	switch manifest := manifest.(type) {
 	case map[string]any:

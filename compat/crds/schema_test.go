@@ -17,10 +17,10 @@ import (
 )
 
 type difference struct {
-	// path is how the path of the field ends.
+	// path is the end of the field's path.
 	path, keyword, reason string
-	// since is the first release that does not differ, if any: scopegate's schemas
-	// are those of the newest.
+	// since is the first release without the difference, if any. scopegate follows
+	// the newest release.
 	since string
 }
 
@@ -60,7 +60,7 @@ var meant = slices.Concat([]difference{
 	added("v0.63.0", ".tlsListener"),
 )
 
-// added are the fields that a release has and those before it have not.
+// added returns a difference for each field that a release introduced.
 func added(release string, fields ...string) (differences []difference) {
 	for _, field := range fields {
 		differences = append(differences, difference{field, "extra field", newField, release})
@@ -68,13 +68,15 @@ func added(release string, fields ...string) (differences []difference) {
 	return differences
 }
 
-// opaqueKeywords are what a schema may lack at a level whose content only
-// ToolHive reads: it is kept as it came, and validated by ToolHive.
+// opaqueKeywords are the keywords that scopegate's schema may omit where only
+// ToolHive reads the content. The API server keeps such content, and ToolHive
+// validates it.
 var opaqueKeywords = sets.New("required", "properties", "items", "additionalProperties", "x-kubernetes-map-type",
 	"maxProperties", "minProperties", "oneOf", "anyOf", "allOf", "not")
 
-// TestSchemaCompatible shows that scopegate's CRDs are those of ToolHive's newest
-// release, field for field, and accept what the CRDs of older ones do.
+// TestSchemaCompatible checks that scopegate's CRDs equal those of ToolHive's
+// newest release, field by field, and accept whatever the CRDs of older releases
+// accept, except for the intended differences above.
 func TestSchemaCompatible(t *testing.T) {
 	ours, err := config.CRDs()
 	expect.NoError(t, err)
@@ -90,7 +92,7 @@ func TestSchemaCompatible(t *testing.T) {
 			}
 			for i, difference := range meant {
 				if comparison.expects(i) && comparison.used[i] == 0 {
-					t.Errorf("no field has the difference that is meant: %s at %s (%s)", difference.keyword, difference.path, difference.reason)
+					t.Errorf("no field has the intended difference %s at %s (%s)", difference.keyword, difference.path, difference.reason)
 				}
 			}
 			t.Logf("schemas: %d CRDs, %d fields compared, %d meant differences, %d opaque levels", len(ours), comparison.fields, comparison.meant, comparison.opaque)
@@ -120,7 +122,7 @@ type schemaComparison struct {
 	used                  map[int]int
 }
 
-// expects reports whether a meant difference is one from this release.
+// expects reports whether this release still has an intended difference.
 func (c *schemaComparison) expects(difference int) bool {
 	since := meant[difference].since
 	return since == "" || c.number < slices.Index(release.All, release.Find(c.t, since))

@@ -77,10 +77,10 @@ var pathToConfig = []string{"spec", "embeddedAuthServer", "authServerConfig"}
 
 var word = regexp.MustCompile(`\w+`)
 
-// onBaseline returns the same with the rules on a baseline alone, and with the
-// fields alone that these read: the evaluator takes time for every field of the
-// schema, and there are a million cases. A rule that lacks a field does not
-// compile, and so accepts nothing.
+// onBaseline returns a copy that has only the rules on a baseline, and only the
+// fields that these rules read: the evaluator takes time for every field of the
+// schema, and there are a million cases. If a rule lacks a field, it does not
+// compile, and rejects everything.
 func (a *admission) onBaseline() *admission {
 	structural := a.structural.DeepCopy()
 	read := sets.New(pathToConfig...)
@@ -114,7 +114,7 @@ func (a *admission) create(object map[string]any) field.ErrorList {
 	return append(a.validate(object), a.evaluate(object)...)
 }
 
-// validate is the same without the CEL rules.
+// validate is like create, but without the CEL rules.
 func (a *admission) validate(object map[string]any) field.ErrorList {
 	pruning.Prune(object, a.structural, true)
 	defaulting.PruneNonNullableNullsWithoutDefaults(object, a.structural)

@@ -1,5 +1,6 @@
-// Package equivalence proves, by test alone, that everything which decides on a
-// baseline agrees with ToolHive: scopegate's own function, the CEL rules on the
-// API server's evaluator, and the auth server that would refuse to start; and that
-// scopegate's run configs are ToolHive's. It needs a ToolHive that compiles.
+// Package equivalence compares scopegate with ToolHive's library. Its own function
+// and its CEL rules, on the API server's evaluator, must decide on a baseline as
+// ToolHive's auth server does. So must the rules and the policy on start-up. Its
+// run configs must equal those of ToolHive's operator. The package needs a
+// ToolHive release that compiles.
 package equivalence

@@ -2,14 +2,14 @@ package equivalence
 
 import "fmt"
 
-// The generated objects are what a user might apply: mostly valid, with a value
-// in some place that is wrong, or nearly. What the CRDs refuse is left out
-// later, as it is never stored.
+// The generated objects are what a user might apply: mostly valid, with a wrong
+// or almost wrong value somewhere. Objects that the CRDs reject are skipped
+// later, because they are never stored.
 
 type object = map[string]any
 
-// urls are hosts and forms on which the checks of several libraries could
-// differ.
+// url returns a URL whose host or form several libraries could judge
+// differently.
 func (r random) url(schemes ...string) string {
 	if len(schemes) == 0 {
 		schemes = []string{"https", "https", "https", "http"}
@@ -183,8 +183,8 @@ func (r random) userInfo() object {
 	return info
 }
 
-// oidcReference is a consumer's reference to an MCPOIDCConfig; own is the
-// resource URL that the consumer has without one.
+// oidcReference returns a consumer's reference to an MCPOIDCConfig. own is the
+// consumer's default resource URL.
 func (r random) oidcReference(own string) object {
 	reference := object{"name": "company", "audience": own}
 	if r.one(2) {

@@ -11,7 +11,8 @@ import (
 
 var seed = flag.Uint64("seed", 0, "the seed of the random cases; 0 takes a new one")
 
-// random makes cases. Its seed is logged, so that a failure can be repeated.
+// random generates cases. The test logs the seed, so that you can repeat a
+// failure.
 type random struct{ *rand.Rand }
 
 func newRandom(t testing.TB) random {
@@ -54,7 +55,7 @@ func (r random) lists() lists {
 		l.supported, l.oidc = r.fill(pool, maxScopes), r.fill(pool, maxScopes)
 		l.baseline = r.fill(l.supported, maxBaseline)
 	}
-	// A baseline that is a subset, or nearly one, would be rare otherwise.
+	// Otherwise the baseline would rarely be a subset, or almost one.
 	if source := pick(r, l.supported, l.oidc); r.one(2) && len(source) > 0 {
 		l.baseline = nil
 		for range r.IntN(maxBaseline + 1) {
@@ -108,7 +109,7 @@ func (r random) scope() string {
 	case 1:
 		return r.letters(maxLength)
 	case 2:
-		// Not a scope: the rules are compared on it all the same.
+		// Not a valid scope, but the rules must agree on it too.
 		return r.anything()
 	default:
 		return r.letters(1 + r.IntN(12))

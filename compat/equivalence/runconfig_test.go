@@ -25,8 +25,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// configCases is fewer than the cases of a verdict: each that the gate lets
-// through starts auth servers.
+// configCases is smaller than -cases, because each config that passes the gate
+// starts auth servers.
 var configCases = flag.Int("configs", 0, "how many generated configs to check; 0 for a tenth of -cases")
 
 type pair struct {
@@ -34,7 +34,7 @@ type pair struct {
 	config object
 }
 
-// tally counts what became of the generated objects.
+// tally counts the outcomes of the generated objects.
 type tally map[string]int
 
 func (c tally) String() string {
@@ -45,13 +45,15 @@ func (c tally) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// neverWorks are the holds of what ToolHive starts, on purpose: a URL of an
-// upstream provider or a client that can't be reached or followed, which ToolHive
-// finds at the first login.
+// neverWorks matches the messages of configs that the gate holds on purpose,
+// although ToolHive's auth server starts with them. They have a URL of an
+// upstream provider or a client that can't work. ToolHive notices that only at
+// the first login.
 var neverWorks = regexp.MustCompile(`forceConfidentialRedirectUris has "https:///|upstreamProviders\[.*(it must be a URL with a host, without a user and without a fragment|is not a URL)`)
 
-// TestRunConfig shows that the gate lets through only what ToolHive's auth server
-// starts from, and that it renders what ToolHive's operator renders.
+// TestRunConfig checks that the gate passes only configs with which ToolHive's
+// auth server starts, and that it renders the same run configs as ToolHive's
+// operator.
 func TestRunConfig(t *testing.T) {
 	count := *configCases
 	if count == 0 {
@@ -88,14 +90,14 @@ func TestRunConfig(t *testing.T) {
 	}
 	t.Logf("run config: %d generated, %d started and compared with ToolHive's, %d differences, %.1f s (%v)", count, compared, len(failures), time.Since(start).Seconds(), seen)
 	if compared == 0 {
-		t.Error("not one run config was compared")
+		t.Error("no run config was compared")
 	}
 	for _, failure := range failures {
 		t.Error(failure)
 	}
 }
 
-// failures holds the first failure of each sort, by the reason that it gives.
+// failures holds the first failure of each kind, by its reason.
 type failures map[string]string
 
 func (f failures) add(format string, reason any, details ...any) {
@@ -166,7 +168,7 @@ func buildTheirs(t *testing.T, pair pair) *authserver.RunConfig {
 }
 
 // render lets ToolHive's operator render the run config of a stored config; nil if it
-// refuses. ToolHive's types must know every field but scopegate's own.
+// refuses. ToolHive's types must have every field except scopegate's own.
 func render(t *testing.T, config object, namespace, name string, scopes []string, resourceURL string) *authserver.RunConfig {
 	t.Helper()
 	stored := maps.Clone(config)
@@ -194,20 +196,20 @@ func compareRunConfig(t *testing.T, pair pair, ours string) string {
 		return "ToolHive's operator refuses to render it"
 	}
 	meantDifferences(pair, theirs)
-	// As ToolHive reads it: an empty field is as good as an absent one.
+	// Decode it as ToolHive does: an empty field equals an absent one.
 	return cmp.Diff(theirs, decode(t, ours))
 }
 
-// meantDifferences puts into ToolHive's run config what scopegate renders
-// otherwise on purpose.
+// meantDifferences applies scopegate's intended differences to ToolHive's run
+// config.
 func meantDifferences(pair pair, theirs *authserver.RunConfig) {
-	// A config's own scopesSupported is the effective scopes outright. ToolHive's
-	// CRDs do not have the field.
+	// The scopesSupported of a config are the effective scopes. ToolHive's CRDs
+	// do not have this field.
 	if own := pair.Pair.Config.ScopesSupported; len(own) > 0 {
 		theirs.ScopesSupported = own
 	}
-	// The defaults are rendered, so that they are never left to another binary: an
-	// auth server of another release could have others.
+	// scopegate renders the defaults, because an auth server of another release
+	// could have other ones.
 	if len(theirs.ScopesSupported) == 0 {
 		theirs.ScopesSupported = registration.DefaultScopes
 	}
@@ -263,6 +265,6 @@ func TestExamplesRunConfig(t *testing.T) {
 	}
 	t.Logf("run configs of examples: %d compared (%v)", compared, seen)
 	if compared == 0 {
-		t.Error("not one run config was compared")
+		t.Error("no run config was compared")
 	}
 }

@@ -54,11 +54,11 @@ func newStarter(t *testing.T) starter {
 	return starter{folder: folder}
 }
 
-// start returns what NewEmbeddedAuthServer refuses in a run config. It reaches no
-// network: a run config whose storage or provider would be dialled is started
-// with a context that has ended, so that all is checked which comes before, and
-// once more without the storage and with endpoints that need no discovery, so
-// that all is checked which comes after.
+// start returns the error of NewEmbeddedAuthServer on a run config. It does not
+// use the network. If the auth server would connect to its storage or a provider,
+// it starts twice: once with a context that has ended, for the checks before the
+// connection, and once without the storage and with endpoints that need no
+// discovery, for the checks after it.
 func (s starter) start(t *testing.T, run *authserver.RunConfig) error {
 	t.Helper()
 	if run == nil {
@@ -99,8 +99,8 @@ func (s starter) start(t *testing.T, run *authserver.RunConfig) error {
 	return nil
 }
 
-// newServer counts a panic as a refusal: some issuers that are no URL end ToolHive
-// in one.
+// newServer returns a panic as an error: ToolHive panics on some issuers that are
+// not URLs.
 func newServer(ctx context.Context, run *authserver.RunConfig) (server *runner.EmbeddedAuthServer, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {

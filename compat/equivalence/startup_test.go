@@ -15,18 +15,19 @@ import (
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
-// startCases is for each rule. It is fewer than the cases of a verdict, as each starts
+// startCases applies to each rule. It is smaller than -cases, because each case starts
 // auth servers.
 var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fiftieth of -cases, but at least 2,000")
 
-// leastShare is the least share of the cases of a rule that must start, and that must
-// be refused.
+// leastShare is the minimum share of a rule's cases with which the auth server must
+// start, and also of those with which it must refuse.
 const leastShare = 0.3
 
-// TestStartUp compares the rules on what an auth server refuses at its start, and the
-// policy that says the same, with ToolHive's auth server. No rule may reject a config
-// that starts. Of configs with common values it must also reject each that is refused;
-// of odd ones, what the rules leave to the auth server is counted.
+// TestStartUp compares the rules and the policy on start-up with ToolHive's auth
+// server. No rule may reject a config with which the auth server starts. If the values
+// are common, a rule must also reject each config with which the auth server refuses
+// to start. If they are odd, the test only counts the configs that the rules leave to
+// the auth server.
 func TestStartUp(t *testing.T) {
 	count := *startCases
 	if count == 0 {
@@ -48,9 +49,9 @@ func TestStartUp(t *testing.T) {
 				starts := starter.start(t, render(t, config, "team-a", "web", []string{"openid"}, "https://mcp.example.com")) == nil
 				switch {
 				case starts && rejected != "":
-					t.Fatalf("the rule rejects what starts: %s\n%s", rejected, toJSON(t, config))
+					t.Fatalf("the rule rejects a config with which the auth server starts: %s\n%s", rejected, toJSON(t, config))
 				case !starts && rejected == "" && common:
-					t.Fatalf("the rule admits what is refused:\n%s", toJSON(t, config))
+					t.Fatalf("the rule admits a config with which the auth server refuses to start:\n%s", toJSON(t, config))
 				case admits != (rejected == "") && !strings.Contains(rejected, noDuration):
 					t.Fatalf("the rule says %q, the policy admits: %t\n%s", rejected, admits, toJSON(t, config))
 				case !starts && rejected == "":
@@ -64,14 +65,14 @@ func TestStartUp(t *testing.T) {
 			t.Logf("%d configs, %.1f s: %v", count, time.Since(began).Seconds(), seen)
 			compared, started := float64(seen["compared"]), float64(seen["started"])
 			if compared == 0 || started < leastShare*compared || started > (1-leastShare)*compared {
-				t.Errorf("%v of %v configs start, which compares little", started, compared)
+				t.Errorf("the auth server starts with %v of %v configs: too few or too many for a comparison", started, compared)
 			}
 		})
 	}
 }
 
-// noDuration is in what the rules say of a text that is no duration. The policy can't be
-// evaluated on it, and admits it.
+// noDuration is part of the rules' error on a text that is not a duration. The policy
+// fails to evaluate such a text, and therefore admits it.
 const noDuration = "type conversion error"
 
 type refusals struct {
@@ -80,7 +81,7 @@ type refusals struct {
 }
 
 // of returns why the rules reject a config, if they do, and whether the policy admits
-// it. What the schema refuses is never stored.
+// it. stored is false if the schema rejects the config.
 func (s refusals) of(t *testing.T, r random, config object) (rejected string, admits, stored bool) {
 	t.Helper()
 	kind, spec := "MCPExternalAuthConfig", object{"type": "embeddedAuthServer", "embeddedAuthServer": config}
@@ -100,9 +101,9 @@ func (s refusals) of(t *testing.T, r random, config object) (rejected string, ad
 	return rejected, admits, true
 }
 
-// startUps make the configs for each rule, by its id: random values around what it
-// allows, and all else is well. They report whether the values are common: on these the
-// rules must agree with the auth server.
+// startUps generate configs for each rule, by its ID. A config has random values around
+// the allowed ones, and is valid otherwise. The functions also report whether the
+// values are common: on those, the rules must agree with the auth server.
 var startUps = map[string]func(r random) (config object, common bool){
 	"https-issuer": func(r random) (object, bool) {
 		url, common := r.startURL()
@@ -175,7 +176,7 @@ var startUps = map[string]func(r random) (config object, common bool){
 	},
 }
 
-// startable completes a config from which an auth server starts.
+// startable adds fields to a config with which an auth server starts.
 func startable(fields object) object {
 	config := object{"issuer": "https://auth.example.com", "upstreamProviders": []any{oidcProvider(object{})}}
 	maps.Copy(config, fields)
@@ -210,7 +211,8 @@ func lifespan(field string, least, most time.Duration) func(random) (object, boo
 	}
 }
 
-// startURL returns a URL around what is loopback, and whether it is a common one.
+// startURL returns a URL whose host is loopback or close to it, and reports
+// whether the URL is common.
 func (r random) startURL(schemes ...string) (url string, common bool) {
 	if len(schemes) == 0 {
 		schemes = []string{"http", "http", "http", "https"}

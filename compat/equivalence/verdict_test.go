@@ -35,8 +35,8 @@ func defaultCases() int {
 // lists are the three lists that a verdict reads. A nil list is absent.
 type lists struct {
 	baseline, supported, oidc []string
-	// anonymous is a VirtualMCPServer that validates no tokens: its oidcConfigRef
-	// does not count.
+	// anonymous means a VirtualMCPServer that validates no tokens. Its
+	// oidcConfigRef does not count.
 	anonymous bool
 }
 
@@ -45,7 +45,7 @@ func (l lists) effective() []string {
 	return effective
 }
 
-// counted are the scopes of the oidcConfigRef where it counts.
+// counted returns the scopes of the oidcConfigRef, if it counts.
 func (l lists) counted() []string {
 	if l.anonymous {
 		return nil
@@ -65,7 +65,7 @@ func (j *evaluators) compare(l lists) string {
 	oidc, effective := l.counted(), l.effective()
 	missing := scopes.Missing(l.baseline, effective)
 
-	// The first list that has an entry; ToolHive knows its defaults by itself.
+	// The first list that has an entry. ToolHive has its own defaults.
 	rendered := l.supported
 	if len(rendered) == 0 {
 		rendered = oidc
@@ -76,7 +76,7 @@ func (j *evaluators) compare(l lists) string {
 		}
 	}
 
-	// The rule on the config alone: only what the object itself shows.
+	// The rule on the config sees only the config itself.
 	var static []string
 	if len(l.supported) > 0 {
 		static = missing
@@ -84,15 +84,16 @@ func (j *evaluators) compare(l lists) string {
 	if diff := disagree("the rule on MCPExternalAuthConfig", static, ruled(j.shared.evaluate(sharedObject(l)), "spec.embeddedAuthServer.baselineClientScopes")); diff != "" {
 		return diff
 	}
-	// Both rules: the defaults belong to the auth server's release, not to the object.
+	// The rules on a VirtualMCPServer ignore the defaults, which belong to the
+	// auth server's release.
 	if len(oidc) > 0 {
 		static = missing
 	}
 	return disagree("the rules on VirtualMCPServer", static, ruled(j.virtual.evaluate(virtualObject(l)), "spec.authServerConfig.baselineClientScopes"))
 }
 
-// disagree compares the missing scopes with what an evaluator says of them: the first
-// one in quotes, or nothing.
+// disagree compares the missing scopes with the message of an evaluator. The message
+// must quote the first missing scope, or be empty if none is missing.
 func disagree(evaluator string, missing []string, says string) string {
 	switch {
 	case len(missing) == 0 && says == "":
@@ -102,8 +103,8 @@ func disagree(evaluator string, missing []string, says string) string {
 	case len(missing) > 0 && strings.Contains(says, strconv.Quote(missing[0])):
 		return ""
 	case len(missing) > 0 && strings.Contains(missing[0], "\n") && strings.HasPrefix(says, "every scope of "):
-		// The API server shows no messageExpression with a line break, but the rule's
-		// own message.
+		// If the result of a messageExpression has a line break, the API server shows
+		// the rule's static message instead.
 		return ""
 	default:
 		return fmt.Sprintf("internal/scopes says that %q are missing, %s says %q", missing, evaluator, says)
@@ -178,7 +179,8 @@ func TestVerdictExhaustive(t *testing.T) {
 	run(t, "exhaustive over 4 scopes", func(yield func(lists) bool) {
 		for _, baseline := range long {
 			for _, effective := range long {
-				// The pair at full length, from each of the two sources.
+				// Long lists, with the effective scopes from each of the two
+				// sources.
 				if !yield(lists{baseline: baseline, supported: effective}) || !yield(lists{baseline: baseline, oidc: effective}) {
 					return
 				}
@@ -199,7 +201,7 @@ func TestVerdictExhaustive(t *testing.T) {
 }
 
 // listsOver returns the absent list, the empty one, and every list of up to n
-// scopes of universe, in every order, duplicates too.
+// scopes of universe, in every order, with duplicates.
 func listsOver(universe []string, n int) [][]string {
 	all := [][]string{nil, {}}
 	last := [][]string{{}}
@@ -216,8 +218,8 @@ func listsOver(universe []string, n int) [][]string {
 	return all
 }
 
-// TestVerdictRandom compares random lists: valid scopes and what no scope is,
-// near misses, long ones, and lists at the limits.
+// TestVerdictRandom compares random lists: valid and invalid scopes, near
+// misses, long scopes, and lists at the limits.
 func TestVerdictRandom(t *testing.T) {
 	run(t, "random", func(yield func(lists) bool) {
 		random := newRandom(t)
@@ -256,7 +258,7 @@ func run(t *testing.T, what string, all func(func(lists) bool)) {
 	close(work)
 	workers.Wait()
 	if compared.Load() == 0 || refused.Load() == 0 || refused.Load() == compared.Load() {
-		t.Errorf("%d cases, %d of them refused: that compares nothing", compared.Load(), refused.Load())
+		t.Errorf("%d cases, %d of them refused: want some refused and some accepted", compared.Load(), refused.Load())
 	}
 	t.Logf("verdict, %s: %d cases (%d refused), %d differences, %.1f s", what, compared.Load(), refused.Load(), different.Load(), time.Since(start).Seconds())
 }

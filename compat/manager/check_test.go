@@ -31,8 +31,8 @@ func newChecker(t *testing.T) *check.Checker {
 	return checker
 }
 
-// awaitCheck checks until what is found of a policy is accepted: the API server has
-// no event for the moment from which it follows a policy.
+// awaitCheck repeats the check until ok accepts its result for a policy. The API
+// server has no event for the moment when it starts to evaluate a policy.
 func awaitCheck(t *testing.T, checker *check.Checker, policy, what string, ok func(why string, reported bool) bool) {
 	t.Helper()
 	var found map[string]string
@@ -53,7 +53,7 @@ func says(text string) func(string, bool) bool {
 	return func(why string, _ bool) bool { return strings.Contains(why, text) }
 }
 
-// allPolicies are those that this API server can have.
+// allPolicies returns the policies that this API server supports.
 func allPolicies(t *testing.T) []string {
 	t.Helper()
 	if canHold(t) {
@@ -114,21 +114,21 @@ func TestCheck(t *testing.T) {
 	})
 	t.Run("the hold is not installed", func(t *testing.T) {
 		if !canHold(t) {
-			awaitCheck(t, checker, guard.HoldPolicy, "is not reported, which can't be there", func(_ string, reported bool) bool { return !reported })
+			awaitCheck(t, checker, guard.HoldPolicy, "can't exist, and is not reported", func(_ string, reported bool) bool { return !reported })
 			return
 		}
 		objects := policies.Load().Objects(guard.HoldPolicy)
 		cluster.Delete(t, objects...)
-		awaitCheck(t, checker, guard.HoldPolicy, "is missing, which was there before", says("is not installed"))
+		awaitCheck(t, checker, guard.HoldPolicy, "was there before, and is reported as missing", says("is not installed"))
 		never := newChecker(t)
 		awaitCheck(t, never, guard.RunConfigsPolicy, "is effective", effective)
-		awaitCheck(t, never, guard.HoldPolicy, "is not reported, which was never there", func(_ string, reported bool) bool { return !reported })
+		awaitCheck(t, never, guard.HoldPolicy, "was never there, and is not reported", func(_ string, reported bool) bool { return !reported })
 		cluster.Create(t, policies.Load().Objects(guard.HoldPolicy)...)
 		awaitCheck(t, never, guard.HoldPolicy, "is effective", effective)
 	})
 	t.Run("the policy on other refusals at start", func(t *testing.T) {
 		name, unreported := guard.StartUpPolicy, func(_ string, reported bool) bool { return !reported }
-		awaitCheck(t, checker, name, "is not reported, which is not installed", unreported)
+		awaitCheck(t, checker, name, "is not installed, and is not reported", unreported)
 		objects := policies.Load().Objects(name)
 		cluster.Create(t, objects[0])
 		awaitCheck(t, checker, name, "has no binding", says("no binding refers to it"))
@@ -142,7 +142,7 @@ func TestCheck(t *testing.T) {
 		expect.NoError(t, cluster.Client.Update(t.Context(), admits))
 		awaitCheck(t, checker, name, "admits", says("it admitted by dry run what it must reject: an MCPExternalAuthConfig"))
 		cluster.Delete(t, objects...)
-		awaitCheck(t, checker, name, "is not reported any more", unreported)
+		awaitCheck(t, checker, name, "is no longer reported", unreported)
 	})
 	t.Run("its namespace is off", func(t *testing.T) {
 		setMode := func(mode string) {
@@ -151,7 +151,7 @@ func TestCheck(t *testing.T) {
 			cluster.Patch(t, namespace, `{"metadata":{"labels":{"scopegate.dev/guard":`+mode+`}}}`)
 		}
 		setMode(`"off"`)
-		awaitCheck(t, checker, guard.ConsumersPolicy, "is not asked", says("the label scopegate.dev/guard=deny"))
+		awaitCheck(t, checker, guard.ConsumersPolicy, "is not evaluated", says("the label scopegate.dev/guard=deny"))
 		setMode(`"deny"`)
 		for _, name := range allPolicies(t) {
 			awaitCheck(t, checker, name, "is effective", effective)
@@ -171,7 +171,7 @@ func TestCheck(t *testing.T) {
 		}
 		for _, object := range []client.Object{&v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
 			if err := cluster.Client.Get(t.Context(), key, object); !apierrors.IsNotFound(err) {
-				t.Errorf("%T %s: got %v, want that there is none", object, key, err)
+				t.Errorf("%T %s: got %v, want not found", object, key, err)
 			}
 		}
 	})

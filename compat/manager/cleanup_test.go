@@ -29,8 +29,8 @@ func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 	return &cleanup.Cleanup{Client: c, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
 }
 
-// TestCleanup takes the condition off all four kinds, also where ToolHive's
-// operator writes it back from an old copy while that goes on.
+// TestCleanup removes the condition from all four kinds, although ToolHive's
+// operator meanwhile writes it back from an old copy.
 func TestCleanup(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")

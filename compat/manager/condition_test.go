@@ -59,8 +59,8 @@ func TestConditionOfEachKind(t *testing.T) {
 	}
 }
 
-// assertReports checks what the condition reports, and that nothing else of the
-// status is the guard's.
+// assertReports checks what the condition reports, and that the guard owns
+// nothing else in the status.
 func assertReports(t *testing.T, object status.Object) {
 	t.Helper()
 	found := testenv.Valid(object)
@@ -104,8 +104,8 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	}
 }
 
-// TestConditionKeepsItsTime edits a baseline such that the status of the condition
-// stays and its message does not.
+// TestConditionKeepsItsTime edits a baseline so that the message of the condition
+// changes, and its status does not.
 func TestConditionKeepsItsTime(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
@@ -142,8 +142,8 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	}
 }
 
-// TestHeld marks the ConfigMap of a workload as held: the condition says so, and
-// there is no event for it.
+// TestHeld marks the ConfigMap of a workload as held. The message of the
+// condition must report it, which is not a transition.
 func TestHeld(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
@@ -183,8 +183,8 @@ func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown
 }
 
 // TestStandsDown lets somebody else write the condition of one object: with a reason
-// that scopegate does not have, or the same again and again. The manager leaves that
-// object alone, and no other, until it is edited.
+// that scopegate does not have, or the same condition again and again. The manager
+// must leave only that object alone, until somebody edits it.
 func TestStandsDown(t *testing.T) {
 	for name, other := range map[string]struct {
 		condition metav1.Condition
@@ -208,7 +208,8 @@ func TestStandsDown(t *testing.T) {
 				stoodDown = awaitAnswer(t, config)
 			}
 
-			// Another object of the kind is still written, and after it nothing more came.
+			// The manager still writes another object of the kind, and does not
+			// write this one meanwhile.
 			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
 			cluster.Patch(t, neighbour, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`)
 			testenv.AwaitValid(t, cluster, neighbour, "True BaselineScopesSupported")

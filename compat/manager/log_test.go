@@ -31,8 +31,8 @@ type line struct {
 	Warning    string
 }
 
-// TestLogSaysWhatRuns starts the manager: its log says the versions and what of the guard
-// is effective.
+// TestLogSaysWhatRuns checks that a manager logs at its start the versions, and which
+// parts of the guard are effective.
 func TestLogSaysWhatRuns(t *testing.T) {
 	checker := newChecker(t)
 	for _, name := range allPolicies(t) {
@@ -60,7 +60,8 @@ func TestLogSaysWhatRuns(t *testing.T) {
 	}
 }
 
-// TestLogWarnsOfVersions starts the manager on an API server that says another version.
+// TestLogWarnsOfVersions starts the manager on an API server that reports an
+// untested version.
 func TestLogWarnsOfVersions(t *testing.T) {
 	target, err := url.Parse(cluster.Config.Host)
 	expect.NoError(t, err)
@@ -95,7 +96,7 @@ func awaitLine(t *testing.T, manager *testenv.Process, message string) (found li
 	t.Helper()
 	expect.Eventually(t, "there is the line "+message, func(context.Context) (bool, error) {
 		for text := range strings.Lines(manager.Logs()) {
-			// What panics print is no JSON.
+			// The output of a panic is not JSON.
 			if json.Unmarshal([]byte(text), &found) == nil && found.Message == message {
 				return true, nil
 			}

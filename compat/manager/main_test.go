@@ -1,6 +1,6 @@
 // Package manager_test runs the guard's manager on ToolHive's own CRDs, under
-// the guard's RBAC. ToolHive's operator is played by the test: it writes the
-// statuses in the ways in which that operator does.
+// the guard's RBAC. The tests play ToolHive's operator: they write statuses as
+// it does.
 package manager_test
 
 import (
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 // writeAll replaces all conditions of an object by a merge patch, as ToolHive's
-// operator does where it has read an object that may be old.
+// operator does after it has read an object that may be old.
 func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition) {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
@@ -55,8 +55,8 @@ func condition(conditionType, reason string) metav1.Condition {
 	}
 }
 
-// await waits until the condition BaselineScopesValid of an object is accepted;
-// it is empty where there is none.
+// await waits until ok accepts the condition BaselineScopesValid of an object.
+// A missing condition is empty.
 func await[T status.Object](t *testing.T, object T, what string, ok func(metav1.Condition) bool) T {
 	t.Helper()
 	return testenv.Await(t, cluster.Client, object, what, func(seen T) bool {

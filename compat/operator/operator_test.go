@@ -38,8 +38,8 @@ const (
 	namespace = "mcp-demo"
 	// badScope is in no consumer's scopes, goodScope in those of each.
 	badScope, goodScope = "calendar.read", "profile"
-	// rounds is how often each baseline is edited, and quiet how long it is watched that
-	// the guard writes nothing more.
+	// rounds is the number of edits of each baseline. quiet is how long the test then
+	// checks that the guard writes nothing more.
 	rounds = 50
 	quiet  = 20 * time.Second
 )
@@ -74,12 +74,13 @@ func TestOperator(t *testing.T) {
 	program := build(t, toolHive)
 	cluster := testenv.StartForTest(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
 	s := &suite{t, cluster}
-	// Not beside the operator, which writes to the objects that this creates.
+	// This must come before the operator starts, which would write to the
+	// objects that Settle creates.
 	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 	cluster.StartGuard(t)
 	run(t, cluster, program)
 
-	// The policies would refuse what the condition is to tell.
+	// The policies would reject the edits that the condition must report.
 	s.Create(s, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
 	for _, object := range release.Objects(t, manifests, ".") {
 		s.Create(s, object.Unstructured)
@@ -111,7 +112,7 @@ func run(t *testing.T, cluster *testenv.Cluster, program string) {
 }
 
 // churn edits baselines and labels while the operator and the guard's manager both write
-// statuses: every condition is right in the end, and the guard comes to rest.
+// statuses. In the end every condition must be right, and the guard must stop writing.
 func (s *suite) churn() {
 	ctx, stop := context.WithCancel(s.Context())
 	defer stop()
@@ -145,8 +146,8 @@ func (s *suite) churn() {
 	s.Logf("churn: %d edits of each baseline; the operator overwrote the guard's entry %d times; every condition is right, and the entries stay for %s", rounds+2, overwritten(), quiet)
 }
 
-// hold edits what nothing refuses: each of the three run configs keeps its last good one,
-// until the repair.
+// hold makes an edit that no policy rejects. Each of the three run configs must stay at
+// its last good content until the repair.
 func (s *suite) hold() {
 	can, err := setup.CanHold(s.Client)
 	expect.NoError(s, err)
@@ -167,7 +168,7 @@ func (s *suite) hold() {
 		}
 	}
 	good := s.data()
-	// The API server follows the bindings a moment later.
+	// The API server notices the deleted bindings a moment later.
 	expect.Eventually(s, "nothing refuses the edit", func(context.Context) (bool, error) {
 		err := s.tryEdit(badScope)
 		if _, refused := setup.AsRefusal(err); refused {

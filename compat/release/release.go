@@ -1,6 +1,6 @@
 // Package release gives tests the source of ToolHive's releases: Go files, CRDs and
-// examples. It downloads a module as Go does and reads its zip file, so that a
-// release is there also where its code does not compile.
+// examples. It downloads a module as Go does and reads its zip file, so the code of
+// a release does not have to compile.
 package release
 
 import (
@@ -30,15 +30,15 @@ import (
 // Module is the path of ToolHive's module.
 const Module = "github.com/stacklok/toolhive"
 
-// RequireVariable makes a test fail that can't download a release, where it is
-// "required"; else the test is skipped.
+// RequireVariable, if set to "required", makes a test fail if it can't download
+// a release. Otherwise the test is skipped.
 const RequireVariable = "SCOPEGATE_TOOLHIVE_SOURCES"
 
 // Release is a release of ToolHive.
 type Release struct {
 	Version string
-	// Sum is the checksum of the module, as go.sum would hold it. A go.sum holds
-	// that of one required version alone.
+	// Sum is the checksum of the module, in the form of go.sum. A go.sum has
+	// only the checksum of the one required version.
 	Sum string
 }
 
@@ -71,8 +71,8 @@ func Find(t testing.TB, version string) Release {
 	return Release{}
 }
 
-// Files returns the files of the release, and skips the test where it can't be
-// downloaded.
+// Files returns the files of the release, and skips the test if it can't
+// download them.
 func (r Release) Files(t testing.TB) fs.FS {
 	t.Helper()
 	archive, err := zip.OpenReader(r.download(t).Zip)
@@ -117,8 +117,9 @@ func (r Release) download(t testing.TB) module {
 	return found
 }
 
-// download returns the files of a version of ToolHive. Go also names it, with
-// an error that does not matter here, where the version needs a newer Go.
+// download returns the files of a version of ToolHive. If the version needs a
+// newer Go, the go command returns them as well, with an error that does not
+// matter here.
 func download(ctx context.Context, version string) (module, error) {
 	var problems bytes.Buffer
 	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", Module+"@"+version) //nolint:gosec // A version of the list above.
@@ -136,7 +137,8 @@ func download(ctx context.Context, version string) (module, error) {
 
 // Object is an object in a file of a release.
 type Object struct {
-	// File below its folder, and the number of the object in it.
+	// File is the path below the folder, and Number the position of the object
+	// in the file.
 	File   string
 	Number int
 	*unstructured.Unstructured
@@ -184,7 +186,8 @@ func (r Release) objects(t testing.TB, folder string) []Object {
 	return objects
 }
 
-// Objects returns every object of the YAML files below a root, or in it.
+// Objects returns every object of the YAML files below root, which may also be
+// a file.
 func Objects(t testing.TB, files fs.FS, root string) (objects []Object) {
 	t.Helper()
 	err := fs.WalkDir(files, root, func(file string, entry fs.DirEntry, err error) error {

@@ -15,7 +15,7 @@ func TestFiles(t *testing.T) {
 			text, err := fs.ReadFile(r.Files(t), "go.mod")
 			expect.NoError(t, err)
 			if !strings.HasPrefix(string(text), "module "+release.Module+"\n") {
-				t.Errorf("go.mod is that of another module:\n%.100s", text)
+				t.Errorf("go.mod is of another module:\n%.100s", text)
 			}
 		})
 	}

@@ -13,9 +13,8 @@ import (
 	"github.com/stacklok/toolhive/pkg/transport/types"
 )
 
-// random makes run configs that are meant to be misread: texts that look like
-// structure wherever a text can stand, and the keys of the auth server wherever
-// a key can.
+// random generates run configs that are easy to misread: any text may look like
+// structure, and any key may be one of the auth server's.
 type random struct{ *rand.Rand }
 
 func (r random) one(in int) bool { return r.IntN(in) == 0 }
@@ -54,7 +53,7 @@ func (r random) text() string {
 	}
 }
 
-// noise is made of characters that mean something to a decoder.
+// noise returns text of characters that mean something to a decoder.
 func (r random) noise() string {
 	const characters = "ab -:#[]{},&*!|>'\"%@`\\/?=<~.0_\n\té"
 	all := []rune(characters)
@@ -158,7 +157,8 @@ func (r random) authServer() *authserver.RunConfig {
 	return config
 }
 
-// params are of an authorization request: names that a user chooses.
+// params returns parameters of an authorization request, whose names a user
+// chooses.
 func (r random) params() map[string]string {
 	all := map[string]string{}
 	for range r.IntN(3) {
@@ -167,7 +167,7 @@ func (r random) params() map[string]string {
 	return all
 }
 
-// opaque is JSON of any form, with the keys of an auth server in it.
+// opaque returns JSON of any form that may contain the keys of an auth server.
 func (r random) opaque(depth int) any {
 	switch which := r.IntN(8); {
 	case which == 0:

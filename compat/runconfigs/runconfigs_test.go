@@ -1,5 +1,5 @@
-// Package runconfigs compares the policies on run configs, on the API server's evaluator,
-// with ToolHive's decoders, over what its encoders write.
+// Package runconfigs compares the policies on run configs with ToolHive's decoders, on
+// texts that ToolHive's encoders write. The policies run on the API server's evaluator.
 package runconfigs
 
 import (
@@ -46,13 +46,14 @@ const (
 	yamlKey = toolhive.AuthServerConfigKey
 )
 
-// file is a text as ToolHive's operator stores it, by its key.
+// file is a text as ToolHive's operator stores it, with its key.
 type file struct{ key, text string }
 
 func (f file) data() map[string]string { return map[string]string{f.key: f.text} }
 
-// encode makes one as the operator does: mcpserver_runconfig.go,
-// mcpremoteproxy_runconfig.go and virtualmcpserver_vmcpconfig.go.
+// encode encodes a random file as the operator does: see
+// mcpserver_runconfig.go, mcpremoteproxy_runconfig.go and
+// virtualmcpserver_vmcpconfig.go.
 func (r random) encode() (file, error) {
 	if r.one(3) {
 		text, err := yaml.Marshal(r.authServer())
@@ -66,8 +67,8 @@ func (r random) encode() (file, error) {
 	return file{jsonKey, string(text)}, err
 }
 
-// decode reads one as the processes in pods do, and returns how many scopes of
-// the baseline ToolHive refuses.
+// decode decodes a file as the processes in pods do, and returns how many
+// scopes of its baseline ToolHive rejects.
 func decode(f file) (missing int64, err error) {
 	config := &authserver.RunConfig{}
 	if f.key == yamlKey {
@@ -117,8 +118,8 @@ func (c *tally) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// parallel runs cases on all cores until it is enough, each with its own source
-// of randomness.
+// parallel runs up to count cases on all cores, until enough returns true. Each
+// case has its own source of randomness.
 func parallel(count int, enough func() bool, do func(r random, number int)) {
 	var group sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
@@ -143,14 +144,15 @@ func TestEncoded(t *testing.T) {
 	if *cases >= 1000 {
 		for _, what := range []string{jsonKey + " missing 0", jsonKey + " missing 1", yamlKey + " missing 0", yamlKey + " missing 1", "held", "not held"} {
 			if counts.of[what] < *cases/100 {
-				t.Errorf("%s: only %d, which compares little", what, counts.of[what])
+				t.Errorf("%s: only %d, too few for a comparison", what, counts.of[what])
 			}
 		}
 	}
 }
 
-// compare returns the differences over random configs, up to so many. Each is
-// written over the one before it, and the layout is reported as the policy reads it.
+// compare returns the differences over random configs, up to most. It evaluates each
+// config as a creation and as an update of another one. internal/toolhive must agree
+// on whether scopes are missing, and that the policies read the layout.
 func compare(t *testing.T, e *evaluator.Evaluator, count, most int, counts *tally) []string {
 	found := &differences{most: most}
 	parallel(count, found.enough, func(r random, number int) {
@@ -187,8 +189,8 @@ func compare(t *testing.T, e *evaluator.Evaluator, count, most int, counts *tall
 }
 
 // decodable returns a random file that ToolHive can decode, and how many scopes are
-// missing in it. What the encoder writes of some odd texts its decoder refuses, as
-// the process in the pod would.
+// missing in it. ToolHive's decoder rejects some odd texts that its encoder has
+// written, as the process in the pod would.
 func (r random) decodable(counts *tally) (file, int64, bool) {
 	f, err := r.encode()
 	if err != nil {
@@ -220,8 +222,9 @@ func (d *differences) add(difference string) {
 	d.all = append(d.all, difference)
 }
 
-// TestMutants breaks each variable: the comparison finds it. What no encoder writes is
-// in test/guard/evaluator, with mutants of its own.
+// TestMutants breaks each variable of the policy. The comparison must find each
+// mutant. test/guard/evaluator covers texts that no encoder writes, with its own
+// mutants.
 func TestMutants(t *testing.T) {
 	for name, m := range map[string]struct{ variable, old, new string }{
 		"another list of defaults":             {"defaults", "email", "mail"},

@@ -1,7 +1,8 @@
-// Package source holds tests that compare what scopegate knows of ToolHive with
-// the Go files of ToolHive's releases, which need not compile for that: the names
-// and the layout of run configs, what stores and labels them, and how an auth
-// server validates its baseline.
+// Package source compares what scopegate knows of ToolHive with the Go files of
+// ToolHive's releases: the names and the layout of run configs, how they are
+// stored and labelled, and how an auth server validates its baseline. The
+// releases do not have to compile.
 //
-// A fact that no longer holds is reported with its file and line and what changed.
+// If a fact no longer holds, the test reports its file, its line and the
+// change.
 package source

@@ -140,7 +140,8 @@ func load(t *testing.T, r release.Release) fstest.MapFS {
 	return loaded
 }
 
-// apply makes the first old of a file new, and returns the line of what changed.
+// apply replaces the first occurrence of before in a file by after, and returns
+// the line of the change.
 func apply(t *testing.T, files fstest.MapFS, file, before, after string) (edited fstest.MapFS, line int) {
 	t.Helper()
 	text := string(files[file].Data)

@@ -24,8 +24,8 @@ func TestFacts(t *testing.T) {
 	t.Logf("%d facts", len(facts))
 }
 
-// TestPlaces looks for places that write run configs beside those that scopegate
-// knows.
+// TestPlaces looks for places that write run configs and that scopegate does not
+// know.
 func TestPlaces(t *testing.T) {
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
@@ -87,8 +87,8 @@ type fact struct {
 	name string
 	file string
 	find find
-	// want is the Go source that has to be found there; one of several, where
-	// releases differ in what makes no difference here.
+	// want is the expected Go source. It has several entries if releases differ
+	// in a way that does not matter here.
 	want []string
 }
 
@@ -132,8 +132,8 @@ var facts = []fact{
 	{"the JSON encoder of an MCPRemoteProxy's run config", proxyWriter, imported("json"), quoted("encoding/json")},
 	{"the encoding of a VirtualMCPServer's run config", virtualWriter, calls("VirtualMCPServerReconciler.ensureVmcpConfigConfigMap", "yaml.Marshal"),
 		[]string{"yaml.Marshal(config); yaml.Marshal(authServerRC)"}},
-	// They indent alike. They differ in a value with a leading line break, and in
-	// "<<": the CRDs take neither as a scope.
+	// Both indent alike. They differ only in the value "<<", and in values with a
+	// leading line break, which the CRDs reject as scopes.
 	{"the YAML encoder of a VirtualMCPServer's run config", virtualWriter, imported("yaml"), quoted("gopkg.in/yaml.v3", "go.yaml.in/yaml/v3")},
 
 	// Where a run config is stored.

@@ -16,7 +16,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// rendered is where standalone mode declares the run config that it renders.
+// rendered is the file in which standalone mode declares the run config that it
+// renders.
 const rendered = "internal/rollout/runconfig_types.go"
 
 const storageConfig = "pkg/authserver/storage/config.go"
@@ -96,8 +97,9 @@ func (f *file) kind(of ast.Expr) string {
 }
 
 // TestRendered compares the fields that standalone mode renders with those that
-// the auth server reads: their names, types and order. Its auth server is built
-// from the release that is compiled, and may be built from a later one.
+// the auth server reads: their names, types and order. Standalone mode builds
+// its auth server from the compiled release, but users may build it from a
+// later one.
 func TestRendered(t *testing.T) {
 	own := ownFields(t)
 	first := slices.Index(release.All, release.Find(t, release.Compiled))

@@ -17,8 +17,8 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// places are texts that stand in some files of ToolHive's operator alone: another
-// file that has one may write a run config that scopegate does not know.
+// places are texts that only some files of ToolHive's operator contain. Any other
+// file that contains one may write a run config that scopegate does not know.
 var places = []struct {
 	text  string
 	files []string
@@ -35,8 +35,8 @@ var encoded = []string{"pkg/runner", "pkg/authserver"}
 
 var encoders = []string{"MarshalJSON", "MarshalText", "MarshalYAML", "UnmarshalJSON", "UnmarshalText", "UnmarshalYAML"}
 
-// comparePlaces looks through all files of the operator, and for methods that
-// encode.
+// comparePlaces looks for these texts in all files of the operator, and for
+// methods that encode a RunConfig.
 func comparePlaces(files fs.FS) (differences []string, err error) {
 	err = walk(files, "cmd/thv-operator", func(file string, text []byte) error {
 		for _, place := range places {

@@ -12,9 +12,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// startUp are ToolHive's functions whose refusals are rules of scopegate's CRDs. What
-// the compiled release refuses is compared by starting its auth server
-// (compat/equivalence), so the others must have the same functions to the word.
+// startUp are ToolHive's functions whose refusals are rules of scopegate's CRDs.
+// compat/equivalence compares the rules with the auth server of the compiled release.
+// The other releases must have the same functions, word for word.
 var startUp = []struct{ file, function string }{
 	{"pkg/authserver/config.go", "validateIssuerURLCore"},
 	{"pkg/authserver/config.go", "ValidateForceConfidentialRedirectURIs"},
@@ -37,8 +37,8 @@ var lifespanBounds = []string{
 	"MinAccessTokenLifespan", "MaxAccessTokenLifespan", "MinRefreshTokenLifespan", "MaxRefreshTokenLifespan", "MinAuthCodeLifespan", "MaxAuthCodeLifespan",
 }
 
-// wasRead reports whether somebody read that a release differs: it changes nothing of
-// what the rules reject.
+// wasRead reports whether somebody has read how a function differs in a release, and
+// found that the rules remain correct.
 func wasRead(name, version string) bool {
 	switch name {
 	case "validateIssuerURLCore":
@@ -107,7 +107,7 @@ func startUpText(f *file, find find) string {
 }
 
 // TestStartUpEdits changes each function and constant once, and expects that the
-// comparison tells of it alone.
+// comparison reports only that change.
 func TestStartUpEdits(t *testing.T) {
 	compiled := release.Find(t, release.Compiled).Files(t)
 	files := fstest.MapFS{}

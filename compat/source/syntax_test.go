@@ -34,8 +34,8 @@ func parse(files fs.FS, path string) (*file, error) {
 
 func (f *file) line(at token.Pos) int { return f.set.Position(at).Line }
 
-// place is the file and the line of a function or a type, or the file alone where
-// there is none of that name.
+// place returns the file and the line of a function or a type, or only the file
+// if there is none of that name.
 func (f *file) place(name string) string {
 	if function := f.function(name); function != nil {
 		return fmt.Sprintf("%s:%d", f.path, f.line(function.Pos()))
@@ -55,8 +55,8 @@ type word struct {
 	line int
 }
 
-// words splits Go source into its tokens, without comments and without what
-// depends on line breaks. The first line is numbered first.
+// words splits Go source into its tokens, without comments and without tokens
+// that depend on line breaks. first is the number of the first line.
 func words(source string, first int) []word {
 	set := token.NewFileSet()
 	position := set.AddFile("", set.Base(), len(source))
@@ -100,10 +100,10 @@ func (f *file) receiver(function *ast.FuncDecl) string {
 	return strings.TrimPrefix(f.source(function.Recv.List[0].Type), "*") + "."
 }
 
-// find says where in a file something stands.
+// find locates something in a file.
 type find struct {
 	within string
-	// key is what it is given to, if anything.
+	// key is the key or field whose value is located, if any.
 	key   string
 	nodes func(f *file) []ast.Node
 }
@@ -126,7 +126,8 @@ func calls(within, called string) find {
 	})
 }
 
-// entry finds what a function gives a key of a map or a field of a struct.
+// entry finds the value that a function assigns to a key of a map or to a field
+// of a struct.
 func entry(within, key string) find {
 	found := inFunction(within, func(f *file, node ast.Node) ast.Node {
 		switch node := node.(type) {
@@ -145,7 +146,7 @@ func entry(within, key string) find {
 	return found
 }
 
-// index finds what a function reads or writes of a map.
+// index finds the entries of a map that a function reads or writes.
 func index(within, of string) find {
 	return inFunction(within, func(f *file, node ast.Node) ast.Node {
 		if index, ok := node.(*ast.IndexExpr); ok && f.source(index.X) == of {

@@ -106,7 +106,7 @@ func TestAssembly(t *testing.T) {
 			if !test.source {
 				a.releases = serve(t, content)
 			}
-			// What is there is not provided again.
+			// The second run must provide nothing again.
 			for range 2 {
 				expect.NoError(t, a.run(t.Context()))
 				expect.Equal(t, "the folder", test.want, contents(t, a.folder))
@@ -120,7 +120,8 @@ func TestAssembly(t *testing.T) {
 	}
 }
 
-// TestFromSourceReplacesReleased is of SCOPEGATE_BUILD=1 after a run without it.
+// TestFromSourceReplacesReleased covers SCOPEGATE_BUILD=1 after a run without
+// it.
 func TestFromSourceReplacesReleased(t *testing.T) {
 	t.Parallel()
 	a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: &fakeBuilder{}, log: discarded}
@@ -131,7 +132,8 @@ func TestFromSourceReplacesReleased(t *testing.T) {
 	expect.Equal(t, "the folder", map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"}, contents(t, a.folder))
 }
 
-// TestFailedBuild checks that what is complete stays, and nothing else does.
+// TestFailedBuild checks that the folder keeps the complete binaries and
+// nothing else.
 func TestFailedBuild(t *testing.T) {
 	t.Parallel()
 	fake := &fakeBuilder{fails: "kubectl"}
@@ -157,7 +159,7 @@ func TestInterrupted(t *testing.T) {
 		<-request.Context().Done()
 	}))
 	if err := a.run(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was interrupted", err)
+		t.Errorf("got %v, want an interruption", err)
 	}
 	if len(fake.built) > 0 {
 		t.Errorf("built %v", fake.built)

@@ -14,8 +14,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// fixtureModule is a module with a program that needs nothing, and that no build
-// cache has.
+// fixtureModule makes a module with a program that has no dependencies and is in
+// no build cache.
 func fixtureModule(t *testing.T, source string) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -63,7 +63,7 @@ func archive(t *testing.T, name, content string) []byte {
 	return buffer.Bytes()
 }
 
-// release is what the projects publish of the binaries of these tests.
+// release returns what the projects publish for the binaries of these tests.
 func release(t *testing.T) published {
 	t.Helper()
 	kubectl, etcd := []byte("kubectl as released"), archive(t, "etcd-v3.7.3-linux-amd64/etcd", "etcd as released")
@@ -189,7 +189,7 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// TestConnection is of what can happen to a connection.
+// TestConnection covers the ways in which a connection can fail.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	silent := func(_ http.ResponseWriter, request *http.Request) { <-request.Context().Done() }

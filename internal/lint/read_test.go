@@ -161,12 +161,12 @@ func TestRead(t *testing.T) {
 		recursive bool
 		want      []string
 	}{
-		"a folder":            {[]string{folder}, false, []string{"a.yml=a", "b.yaml=b", "c.JSON=c", "inside.yaml=d"}},
-		"with all below":      {[]string{folder}, true, []string{"a.yml=a", "b.yaml=b", "below/d.yaml=d", "c.JSON=c", "inside.yaml=d"}},
-		"a file":              {[]string{filepath.Join(folder, "readme.md")}, false, []string{"readme.md=no"}},
-		"a file twice":        {[]string{filepath.Join(folder, "b.yaml"), folder + "/./b.yaml"}, false, []string{"b.yaml=b"}},
-		"a link that is said": {[]string{filepath.Join(folder, "outside.yaml")}, false, []string{"outside.yaml=outside"}},
-		"standard input":      {[]string{"-", filepath.Join(folder, "b.yaml")}, false, []string{"<stdin>=in", "b.yaml=b"}},
+		"a folder":       {[]string{folder}, false, []string{"a.yml=a", "b.yaml=b", "c.JSON=c", "inside.yaml=d"}},
+		"with all below": {[]string{folder}, true, []string{"a.yml=a", "b.yaml=b", "below/d.yaml=d", "c.JSON=c", "inside.yaml=d"}},
+		"a file":         {[]string{filepath.Join(folder, "readme.md")}, false, []string{"readme.md=no"}},
+		"a file twice":   {[]string{filepath.Join(folder, "b.yaml"), folder + "/./b.yaml"}, false, []string{"b.yaml=b"}},
+		"a link by name": {[]string{filepath.Join(folder, "outside.yaml")}, false, []string{"outside.yaml=outside"}},
+		"standard input": {[]string{"-", filepath.Join(folder, "b.yaml")}, false, []string{"<stdin>=in", "b.yaml=b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sources, err := lint.Read(c.paths, c.recursive, strings.NewReader("in"))

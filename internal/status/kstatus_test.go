@@ -16,8 +16,7 @@ import (
 )
 
 // TestKstatus checks how GitOps tools interpret each status. They must not fail a
-// shared config because of one bad consumer, wait for ever, or be ready too
-// early.
+// shared config because of one bad consumer, wait forever, or be ready too early.
 func TestKstatus(t *testing.T) {
 	for _, row := range fixtures.All() {
 		t.Run(row.Name, func(t *testing.T) {

@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// coldStart is target P7: a manager comes up over many objects that were never
-// evaluated, against a plain client that sends the very same status patches.
+// coldStart is target P7. It starts a manager on many objects that were never
+// evaluated, and compares it with a plain client that sends the same status
+// patches.
 type coldStart struct {
 	*fleet
 
-	// patches are those of the manager's last start, and again is its start over
-	// objects that were all evaluated.
+	// patches are the status patches of the manager's last start. again is the
+	// result of a start on objects that were all evaluated.
 	patches []statusPatch
 	again   *result
 }
@@ -52,7 +53,7 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// sides are what is compared: each writes every status once.
+// sides returns what is compared. Each side writes every status once.
 func (b *coldStart) sides() []side {
 	return []side{
 		{"the manager", func(ctx context.Context) time.Duration {
@@ -70,8 +71,8 @@ type side struct {
 	write func(context.Context) time.Duration
 }
 
-// round returns how many statuses each side wrote in a second. Each round begins
-// with another side: an API server gets slower with what it has behind it.
+// round returns how many statuses each side wrote per second. Each round begins
+// with another side, because an API server gets slower the more it has done.
 func (b *coldStart) round(ctx context.Context, number int) []float64 {
 	sides := b.sides()
 	speeds := make([]float64, len(sides))

@@ -21,23 +21,24 @@ import (
 )
 
 const (
-	// createsPerRound is how often each group has an object created in a round.
+	// createsPerRound is the number of creates in each group in a round.
 	createsPerRound = 700
-	// warmUps are creates that are not counted, after which the API server has
-	// compiled what it needs.
+	// warmUps is the number of first creates that are not counted. The API
+	// server compiles during them.
 	warmUps = 50
 )
 
-// The groups that have the same kinds, on one API server.
+// The groups on one API server that have the same kinds.
 const (
 	// ours has scopegate's CRDs.
 	ours = "toolhive.stacklok.dev"
-	// toolHives has ToolHive's own, of the release that the auth server is built from.
+	// toolHives has ToolHive's CRDs, of the release that the auth server is
+	// built from.
 	toolHives = "toolhive.bench.scopegate.dev"
 )
 
-// createBench is P1: the create of each kind on scopegate's CRDs, against the create
-// on ToolHive's own, which a user has otherwise.
+// createBench is P1. It compares the create of each kind on scopegate's CRDs with
+// the create on ToolHive's CRDs.
 func createBench(ctx context.Context, o options) {
 	plane, admin := startPlane(ctx, controlplane.Options{})
 	defer stop(plane.Stop)
@@ -68,12 +69,12 @@ func createBench(ctx context.Context, o options) {
 	result.print()
 }
 
-// creates makes so many objects in each group, in turn, and returns how long
-// each took, in milliseconds.
+// creates creates count objects in each group, in turn, and returns how long
+// each create took, in milliseconds.
 func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) map[string][]float64 {
 	took := map[string][]float64{}
 	for i := range count + warmUps {
-		// Who comes first has to wait for the processor more often.
+		// The first group of a turn waits for the processor more often.
 		for turn := range groups {
 			group := groups[(i+turn)%len(groups)]
 			object := inGroup(like, group)

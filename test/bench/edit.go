@@ -27,8 +27,8 @@ const editsOfRound = 70
 // edits are how long the edits took, by the mode of the namespace, in milliseconds.
 type edits map[string][]float64
 
-// editBench is P9: edits in a namespace where the guard's policies deny, against the
-// same edits in one where they are off.
+// editBench is P9. It compares edits in a namespace where the guard's policies deny
+// with the same edits in one where they are off.
 func editBench(ctx context.Context, o options) {
 	plane, admin := startPlane(ctx, controlplane.Options{Guard: true, CRDs: toolHiveCRDs()})
 	defer stop(plane.Stop)
@@ -81,8 +81,8 @@ func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c clien
 	check(group.Wait())
 }
 
-// inBothModes makes a namespace in which nothing is asked and one that denies, each
-// with what fill creates in it, and edits that so often, in turn.
+// inBothModes makes a namespace in mode off and one in mode deny, and fills both.
+// It edits the object that fill returns count times in each, in turn.
 func inBothModes(ctx context.Context, c client.Client, count int, fill func(namespace string) client.Object, edit func(object client.Object, i int)) edits {
 	modes := []string{guard.ModeOff, guard.ModeDeny}
 	objects := map[string]client.Object{}
@@ -121,7 +121,7 @@ func editConfig(ctx context.Context, c client.Client, consumers, count int) edit
 	}, setBaseline)
 }
 
-// storeConsumers creates so many MCPServers that run an auth server from one config.
+// storeConsumers creates MCPServers that run an auth server from one config.
 func storeConsumers(ctx context.Context, c client.Client, namespace string, consumers int) {
 	errs := make([]error, consumers)
 	setup.InParallel(consumers, func(i int) {
@@ -135,8 +135,8 @@ func setBaseline(config client.Object, i int) {
 	config.(*v1beta1.MCPExternalAuthConfig).Spec.EmbeddedAuthServer.BaselineClientScopes = baselines[i%len(baselines)]
 }
 
-// editOthers updates what ToolHive's operator writes, and what has nothing to do
-// with it.
+// editOthers updates objects that ToolHive's operator writes, and objects that
+// do not concern it.
 func editOthers(ctx context.Context, c client.Client, count int, result *table) {
 	for _, updated := range []struct {
 		name string

@@ -10,13 +10,13 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 )
 
-// fanOuts are how many consumers one config has, and how often it is edited in a
-// round.
+// fanOuts are the numbers of consumers of one config, each with the number of
+// edits in a round.
 var fanOuts = []struct{ consumers, edits int }{{10, 3}, {100, 3}, {1000, 3}, {10000, 1}}
 
-// fanOutBench is P8: one edit of a config changes the verdict on all of its
-// consumers, against a plain client that lists and watches the same objects and sends
-// the very same status patches.
+// fanOutBench is P8. One edit of a config changes the verdict on all of its
+// consumers. The manager is compared with a plain client that lists and watches the
+// same objects and sends the same status patches.
 func fanOutBench(ctx context.Context, o options) {
 	result := newTable("P8: one edit of a config, by its consumers", "until the last condition", "the same patches by a plain client", "ratio", "target", "writes / objects whose status changes")
 	figures := newFigures("consumers", "the manager", "a plain client that watches the same objects")
@@ -42,9 +42,9 @@ func fanOutBench(ctx context.Context, o options) {
 	figures.write("fanout")
 }
 
-// editOften makes so many edits of the config, and reports how many statuses each
-// changed, and how long the manager and the plain client took. It stops the control
-// plane.
+// editOften edits the config count times. For each edit, it reports how many
+// statuses changed and how long the manager and the plain client took. It stops the
+// control plane.
 func (f *fleet) editOften(ctx context.Context, count int, report func(patches int, took, replayed time.Duration)) {
 	defer stop(f.plane.Stop)
 	// As created, the baseline is not supported.
@@ -64,9 +64,9 @@ func (f *fleet) editOften(ctx context.Context, count int, report func(patches in
 	}
 }
 
-// edited runs a manager, gives the config a baseline, if there is one, and
-// returns the status patches that follow, and how long after the edit the last
-// was answered. Every status must change by it.
+// edited runs a manager, and sets the baseline of the config unless it is nil.
+// It returns the status patches that follow, and the time from the edit to the
+// response to the last one. Every status must change.
 func (f *fleet) edited(ctx context.Context, baseline []string) ([]statusPatch, time.Duration) {
 	manager := f.manage(ctx)
 	begin, want := manager.begin, f.objects()

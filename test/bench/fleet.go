@@ -32,10 +32,10 @@ import (
 
 const (
 	namespace = "bench"
-	// clients is how many requests the plain client has under way, as many as the
-	// manager's controllers that have work here.
+	// clients is the number of concurrent requests of the plain client. The two
+	// busy controllers of the manager can make as many.
 	clients = 2 * operator.DefaultConcurrency
-	// oneBadIn is how rare a baseline is that is not supported.
+	// oneBadIn is the number of baselines of which one is not supported.
 	oneBadIn = 100
 )
 
@@ -56,8 +56,9 @@ func startFleet(ctx context.Context, configs, consumers int) *fleet {
 	return f
 }
 
-// startPlane starts a control plane with a namespace in which the guard is off, to be
-// stopped, and returns an administrator's client of it, without a limit of its own.
+// startPlane starts a control plane with a namespace in which the guard is off. It
+// also returns an administrator's client without a rate limit. The caller stops the
+// control plane.
 func startPlane(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, client.Client) {
 	plane := must(controlplane.Start(ctx, options))
 	cfg := rest.CopyConfig(plane.Config)
@@ -75,8 +76,8 @@ func startPlane(ctx context.Context, options controlplane.Options) (*controlplan
 
 func (f *fleet) objects() int { return f.configs + f.consumers }
 
-// fill creates the objects. There is no MCPOIDCConfig, so that nothing rolls
-// out and every write is one of a status.
+// fill creates the objects. There is no MCPOIDCConfig, so nothing rolls out,
+// and every write is of a status.
 func (f *fleet) fill(ctx context.Context) {
 	progress("creating %d configs and %d consumers", f.configs, f.consumers)
 	group, ctx := errgroup.WithContext(ctx)
@@ -194,7 +195,7 @@ func (f *fleet) manage(ctx context.Context) *managed {
 	return m
 }
 
-// settle waits until the manager has written at least so many statuses and then
+// settle waits until the manager has written at least want statuses, and then
 // nothing for a while.
 func (m *managed) settle(want int) {
 	for {
@@ -215,8 +216,8 @@ func (m *managed) stop() error {
 	return <-m.done
 }
 
-// written returns the status patches of a manager that is stopped, for others to
-// send again.
+// written returns the status patches of a stopped manager, so that others can
+// send them again.
 func (m *managed) written() []statusPatch {
 	patches := make([]statusPatch, len(m.wire.patches))
 	for i, patch := range m.wire.patches {
@@ -231,7 +232,7 @@ type statusPatch struct {
 	body []byte
 }
 
-// replayable is the patch without the version that it is for.
+// replayable returns the patch without the resourceVersion.
 func (p statusPatch) replayable() statusPatch {
 	body := map[string]json.RawMessage{}
 	check(json.Unmarshal(p.body, &body))
@@ -239,8 +240,8 @@ func (p statusPatch) replayable() statusPatch {
 	return statusPatch{path: p.path, body: must(json.Marshal(body))}
 }
 
-// wire counts the writes that go through it and keeps the status patches that
-// were taken.
+// wire counts the writes that go through it, and keeps the status patches that
+// succeeded.
 type wire struct {
 	next http.RoundTripper
 
@@ -289,8 +290,8 @@ func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// count returns how many status patches and other writes there were, and when
-// the last patch was answered.
+// count returns the numbers of status patches and of other writes, and the time
+// of the response to the last patch.
 func (w *wire) count() (patches, others int, last time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 const (
 	documents = 1000
 	pairCount = 500
-	// runsPerRound is how much shorter than a round a process is.
+	// runsPerRound is the number of runs of each program in a round: a run is
+	// short.
 	runsPerRound = 5
 )
 
@@ -24,9 +25,8 @@ type lintTools struct {
 
 type part func(ctx context.Context, tools lintTools, folder string, runs int, row func(...string))
 
-// lintBench makes a benchmark of a comparison of kubectl scopegate lint with
-// others: P4, P5 or P6. Runs that are compared find the same, and if they do not,
-// it fails.
+// lintBench returns a benchmark that compares kubectl scopegate lint with other
+// programs: P4, P5 or P6. It fails if their findings differ.
 func lintBench(compare part) func(context.Context, options) {
 	return func(ctx context.Context, o options) {
 		folder := must(os.MkdirTemp("", "scopegate-bench-"))
@@ -37,11 +37,11 @@ func lintBench(compare part) func(context.Context, options) {
 	}
 }
 
-// buildTools builds the programs, those of others in the versions that are pinned
+// buildTools builds the programs. Those of others have a version that is pinned
 // here.
 func buildTools(ctx context.Context, folder string) lintTools {
 	cache := must(os.UserCacheDir())
-	// Go leaves a program there alone that is up to date.
+	// Go does not rebuild a program there that is up to date.
 	into := filepath.Join(cache, "scopegate", "bench")
 	tools := lintTools{meter: meter{file: filepath.Join(folder, "usage.json")}}
 	for _, tool := range []struct {
@@ -78,8 +78,8 @@ func many(ctx context.Context, tools lintTools, folder string, runs int, row fun
 	row(what+", CPU time / kubeconform", figure(used[0], used[2], cpu), "")
 }
 
-// sameFindings reports whether the programs find fault with the documents that are
-// wrong and no others: kubeconform with those that break the schema.
+// sameFindings fails unless each program finds fault with exactly the wrong
+// documents, and kubeconform with exactly those that break the schema.
 func sameFindings(ctx context.Context, meter meter, ours, validate, conform program, names []string) {
 	wrong := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		return !strings.HasPrefix(name, "rule-") && !strings.HasPrefix(name, "schema-")
@@ -139,12 +139,12 @@ func single(ctx context.Context, tools lintTools, folder string, runs int, row f
 	row("P6: stripped binary / kubectl-validate", fmt.Sprintf("%.2f (%.1f / %.1f MB)", ours/theirs, ours/1e6, theirs/1e6), "<= 0.35")
 }
 
-// figure is a ratio with the medians of both sides.
+// figure returns a ratio with the medians of both sides.
 func figure(ours, theirs []usage, of func(usage) float64) string {
 	return fmt.Sprintf("%.2f (%.0f / %.0f ms)", ratio(ours, theirs, of), medianOf(ours, of)*1000, medianOf(theirs, of)*1000)
 }
 
-// names are those of the documents, in order.
+// names returns the names of the documents, in order.
 func names(text []byte) []string {
 	var names []string
 	for line := range strings.Lines(string(text)) {
@@ -175,7 +175,7 @@ func ourErrors(output []byte, _ []string) []string {
 	return found
 }
 
-// ourConsumers are the consumers that messages quote.
+// ourConsumers returns the consumers that messages quote.
 func ourConsumers(output []byte, _ []string) []string {
 	var report ourReport
 	check(json.Unmarshal(output, &report))

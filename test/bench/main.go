@@ -1,7 +1,7 @@
 // Command bench measures what docs/dev/benchmarks.md shows, and prints the tables.
-// Every figure is a ratio of two sides that are measured in turn in the same run:
-// absolute times say more about the machine. Its arguments are the names of the
-// benchmarks to run; without any it runs all.
+// Most figures are ratios of two sides that are measured in turn in the same run,
+// because absolute times say more about the machine. Its arguments are the names
+// of the benchmarks to run; without any it runs all.
 package main
 
 import (
@@ -25,7 +25,7 @@ type options struct {
 	rest                       time.Duration
 }
 
-// benchmarks in the order in which they run.
+// benchmarks are in the order in which they run.
 var benchmarks = []struct {
 	name string
 	run  func(context.Context, options)
@@ -78,8 +78,8 @@ func run(ctx context.Context, names []string, o options) error {
 	return nil
 }
 
-// failure is what check panics with: a benchmark that fails ends, after its deferred
-// calls.
+// failure is the value with which check panics. So a benchmark that fails still
+// makes its deferred calls.
 type failure struct{ error }
 
 func check(err error) {
@@ -100,7 +100,7 @@ func attempt(benchmark func()) (err error) {
 	return nil
 }
 
-// stop is for defer. It does not hide the failure because of which it is called.
+// stop is for defer. It does not hide a failure that is in progress.
 func stop(end func() error) {
 	err := end()
 	check(errors.Join(errorOf(recover()), err))

@@ -17,12 +17,14 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// oneWrongIn is how rare a document is that breaks a rule or the schema.
+// oneWrongIn is the number of groups, of four manifests or of a pair, for which
+// there is something wrong.
 const oneWrongIn = 50
 
-// manifests are documents as people have them in a folder, a quarter of each kind
-// with an auth server or a config. One in oneWrongIn breaks the schema and as many
-// a CEL rule; their names begin with schema and rule.
+// manifests returns documents as people keep them in a folder: a quarter of each
+// kind that has an auth server or a config. With every oneWrongIn groups of four
+// come a document that breaks the schema and one that breaks a CEL rule. Their
+// names begin with schema and rule.
 func manifests(count int) []byte {
 	m := &writer{}
 	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
@@ -40,8 +42,8 @@ func manifests(count int) []byte {
 	return m.text.Bytes()
 }
 
-// pairs are as many configs with a consumer each. The baseline of one in
-// oneWrongIn is not supported; their consumers' names begin with wrong.
+// pairs returns count configs with one consumer each. The baseline of one in
+// oneWrongIn is not supported. The name of its consumer begins with wrong.
 func pairs(count int) []byte {
 	m := &writer{}
 	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
@@ -84,7 +86,7 @@ func jsonSchemas(folder string) string {
 	for _, crd := range must(config.CRDs()) {
 		for _, version := range crd.Spec.Versions {
 			schema := version.Schema.OpenAPIV3Schema
-			// The metadata are not described by the CRD.
+			// The CRD does not describe the metadata.
 			properties := schema.Properties
 			for name, property := range properties {
 				if name != "metadata" {
@@ -98,7 +100,7 @@ func jsonSchemas(folder string) string {
 	return filepath.Join(folder, "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json")
 }
 
-// closeObjects refuses fields that a schema does not have.
+// closeObjects makes a schema reject unknown fields.
 func closeObjects(schema *apiextensionsv1.JSONSchemaProps) {
 	if len(schema.Properties) > 0 && schema.AdditionalProperties == nil && schema.XPreserveUnknownFields == nil {
 		schema.AdditionalProperties = &apiextensionsv1.JSONSchemaPropsOrBool{Allows: false}

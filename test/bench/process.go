@@ -20,17 +20,17 @@ type program struct {
 	line []string
 }
 
-// usage is what one run of a program took, as test/bench/measure reports it.
+// usage is what one run of a program used, as test/bench/measure reports it.
 type usage struct {
 	Wall, CPU time.Duration
-	// Peak is the most memory that the process had, in bytes.
+	// Peak is the peak memory of the process, in bytes.
 	Peak int64
 }
 
 // meter is the program of test/bench/measure, and a file for it to write to.
 type meter struct{ path, file string }
 
-// start runs a program to its end. That it finds something is no failure.
+// start runs a program to its end. Findings are not a failure.
 func (m meter) start(ctx context.Context, p program) (usage, []byte) {
 	command := exec.CommandContext(ctx, m.path, append([]string{m.file}, p.line...)...) //nolint:gosec // Programs that this one builds.
 	var stdout, stderr bytes.Buffer
@@ -45,7 +45,8 @@ func (m meter) start(ctx context.Context, p program) (usage, []byte) {
 	return used, stdout.Bytes()
 }
 
-// interleave runs each program once for nothing and then so many times in turn.
+// interleave runs each program once without measuring it, and then runs times,
+// in turn.
 func (m meter) interleave(ctx context.Context, runs int, programs ...program) [][]usage {
 	all := make([][]usage, len(programs))
 	for round := range runs + 1 {
@@ -59,7 +60,7 @@ func (m meter) interleave(ctx context.Context, runs int, programs ...program) []
 	return all
 }
 
-// ratio is the median of the ratios of two sides, run by run.
+// ratio returns the median of the ratios of two sides, run by run.
 func ratio(ours, theirs []usage, of func(usage) float64) float64 {
 	ratios := make([]float64, len(ours))
 	for i := range ours {

@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	// restObjects is how many objects there are, half of them configs.
+	// restObjects is the number of objects, half of which are configs.
 	restObjects = 1000
 	settled     = 30 * time.Second
 
@@ -36,8 +36,8 @@ const (
 	metricsAt   = "127.0.0.1:18080"
 )
 
-// restBench is P10: the guard's manager, as a process of its own, over objects that
-// nobody changes.
+// restBench is P10. It measures the guard's manager, as a process of its own, on
+// objects that nobody changes.
 func restBench(ctx context.Context, o options) {
 	folder := must(os.MkdirTemp("", "scopegate-bench-"))
 	defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
@@ -47,8 +47,8 @@ func restBench(ctx context.Context, o options) {
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
 	defer stop(plane.Stop)
-	// Filled while the guard is off, as the policies would look at every object at each
-	// create.
+	// The guard is off meanwhile, because its policies would look at every object at
+	// each create.
 	fleet := &fleet{plane: plane, admin: admin, configs: restObjects / 2, consumers: restObjects / 2}
 	fleet.fill(ctx)
 	check(setup.SetMode(ctx, admin, namespace, guard.ModeDeny))
@@ -73,7 +73,7 @@ func restBench(ctx context.Context, o options) {
 }
 
 // startManager runs cmd/manager as the guard, with the rights of its service account,
-// and without the check of the policies, as it is not told its namespace.
+// and without the check of the policies, because it does not know its namespace.
 func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) (stop func() error) {
 	path := build(ctx, "github.com/scopegate/scopegate/cmd/manager", folder)
 	file := must(clientcmd.LoadFromFile(plane.Kubeconfig))

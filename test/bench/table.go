@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 )
 
-// table is one of docs/dev/benchmarks.md.
+// table is a table of docs/dev/benchmarks.md.
 type table struct{ rows [][]string }
 
 func newTable(columns ...string) *table {

@@ -28,13 +28,13 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// The groups that have one and the same kind, MCPExternalAuthConfig, besides ours.
+// The groups besides ours that have the kind MCPExternalAuthConfig.
 const (
 	// withoutRules has the schema without a CEL rule.
 	withoutRules = "without-rules.bench.scopegate.dev"
-	// withOneRule has of the rules only that on the baseline.
+	// withOneRule has only the rule on the baseline.
 	withOneRule = "with-one-rule.bench.scopegate.dev"
-	// withWebhook has no CEL rule but a webhook that checks the baseline.
+	// withWebhook has no CEL rule, and a webhook that checks the baseline.
 	withWebhook = "with-webhook.bench.scopegate.dev"
 )
 
@@ -59,8 +59,9 @@ func (l load) object() client.Object {
 	return config
 }
 
-// webhookBench is P2: what the rules add to the create of an object, against what a
-// webhook with the same check adds. The creates are dry runs, which leave out etcd.
+// webhookBench is P2. It compares the time that the rules add to the create of an
+// object with the time that a webhook with the same check adds. The creates are dry
+// runs, which leave out etcd.
 func webhookBench(ctx context.Context, o options) {
 	plane, admin := startPlane(ctx, controlplane.Options{})
 	defer stop(plane.Stop)
@@ -86,7 +87,7 @@ func webhookBench(ctx context.Context, o options) {
 	result.print()
 }
 
-// subsetRule is how the message of the rule on the baseline begins.
+// subsetRule is the start of the message of the rule on the baseline.
 const subsetRule = "every scope of baselineClientScopes"
 
 // withRulesOf returns a CRD for another group with those of its rules that keep

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// atOnce is how many kubectls run at a time.
+// atOnce is the number of kubectl processes that run at a time.
 const atOnce = 4
 
 // explained matches a field that kubectl explain lists, with its description.
@@ -75,8 +75,8 @@ func awaitOpenAPI(t *testing.T) {
 	})
 }
 
-// explain runs kubectl explain. Its cache of what the API server has is the
-// test's own: the user's may know another API server at the same port.
+// explain runs kubectl explain. It has a discovery cache of its own, because
+// the user's cache may have another API server at the same port.
 func explain(t *testing.T, cache, version, kind, path string) string {
 	t.Helper()
 	text, stderr, err := cluster.Kubectl(t.Context(), nil, "explain",
@@ -88,8 +88,8 @@ func explain(t *testing.T, cache, version, kind, path string) string {
 	return text
 }
 
-// TestExplainBaseline wants the rule, the default and an example in the text that
-// users turn to.
+// TestExplainBaseline checks that the description of each list of scopes has the
+// rule, the default and an example.
 func TestExplainBaseline(t *testing.T) {
 	awaitOpenAPI(t)
 	cache := t.TempDir()

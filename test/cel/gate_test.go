@@ -20,7 +20,8 @@ import (
 // kubernetes is the version whose kube-apiserver the suites run.
 var kubernetes = version.MajorMinor(1, 37)
 
-// mutations are all rules and the cases that notice when one is replaced.
+// mutations returns all rules, with the cases that notice when the rule is
+// replaced.
 var mutations = sync.OnceValues(func() ([]corpus.Tested, error) {
 	schemas, err := corpus.Schemas()
 	if err != nil {
@@ -48,9 +49,9 @@ func loadMutations(t *testing.T) []corpus.Tested {
 	return all
 }
 
-// TestMutations replaces every rule at every place by true and by false. Each
-// must be noticed by a case in the rule's own folder, each folder must be of one
-// rule, and a rule must have the same id on all kinds.
+// TestMutations replaces every rule at every place by true and by false. A case
+// in the rule's own folder must notice each replacement. Each folder must test
+// one rule, and a rule must have the same ID on all kinds.
 func TestMutations(t *testing.T) {
 	expressions, ids, used := map[string]string{}, map[string]string{}, map[string]bool{}
 	for _, tested := range loadMutations(t) {
@@ -90,8 +91,8 @@ func checkTested(t *testing.T, tested corpus.Tested) {
 	}
 }
 
-// TestOfflineEvaluation holds the evaluator of the mutations to the same causes
-// as the API server, without which they would prove nothing.
+// TestOfflineEvaluation checks that the evaluator of the mutations finds the
+// same causes as the API server. Otherwise the mutations would prove nothing.
 func TestOfflineEvaluation(t *testing.T) {
 	cases := corpus.Cases(t, testdata)
 	for _, schema := range loadSchemas(t) {
@@ -105,7 +106,8 @@ func TestOfflineEvaluation(t *testing.T) {
 	}
 }
 
-// TestVersionsAreTheSame lets the tests of one version speak for both.
+// TestVersionsAreTheSame checks that both versions have the same schema, so
+// that tests of one version cover both.
 func TestVersionsAreTheSame(t *testing.T) {
 	crds, err := config.CRDs()
 	expect.NoError(t, err)
@@ -118,15 +120,15 @@ func TestVersionsAreTheSame(t *testing.T) {
 	}
 }
 
-// targetShare is the most that an expression may cost of the budget: far from
-// where another release of Kubernetes, which estimates otherwise, would refuse
-// the CRD. baselineShare is that of the rules on a baseline.
+// targetShare is the maximum share of the budget that an expression may cost.
+// It leaves room for Kubernetes releases with other estimates. baselineShare is
+// the maximum for the rules on a baseline.
 const (
 	targetShare   = 0.02
 	baselineShare = 0.002
 )
 
-// TestCosts compares what the API server estimates for every expression with
+// TestCosts compares the API server's cost estimate of every expression with
 // the golden file.
 func TestCosts(t *testing.T) {
 	var text strings.Builder
@@ -146,11 +148,12 @@ func TestCosts(t *testing.T) {
 			priced(tested, "messageExpression", tested.MessageCost)
 		}
 	}
-	// The linter does not count what evaluating costs, since no object can use up
-	// what the API server allows even for one expression.
+	// The linter does not limit the cost of an evaluation. All expressions of a
+	// kind together must therefore stay below the API server's limit for one of
+	// them.
 	for kind, cost := range together {
 		if cost > celconfig.PerCallLimit {
-			t.Errorf("the expressions of %s cost %d together, %d at most are allowed", kind, cost, celconfig.PerCallLimit)
+			t.Errorf("the expressions of %s together cost %d, want at most %d", kind, cost, celconfig.PerCallLimit)
 		}
 	}
 	_ = table.Flush()
@@ -179,7 +182,7 @@ func checkCost(t *testing.T, rule corpus.Rule) {
 	}
 	for expression, cost := range map[string]uint64{"rule": rule.Cost, "messageExpression": rule.MessageCost} {
 		if share(cost) > most {
-			t.Errorf("the %s of %s costs %.5f of the budget, %.3f at most are allowed", expression, rule, share(cost), most)
+			t.Errorf("the %s of %s costs %.5f of the budget, want at most %.3f", expression, rule, share(cost), most)
 		}
 	}
 }

@@ -21,9 +21,9 @@ const (
 	notInTheLists = 'z'
 )
 
-// TestLargestLists fills the lists to their bounds with scopes that differ in
-// their last letters only, the costliest to compare: the rules must still evaluate
-// within the limits of cost at run time.
+// TestLargestLists fills the lists to their bounds. The scopes differ only in
+// their last letters, which makes them the costliest to compare. The rules must
+// still evaluate within the cost limits at run time.
 func TestLargestLists(t *testing.T) {
 	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	supported := longScopes(mostScopes, 'a')

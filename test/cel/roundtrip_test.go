@@ -48,8 +48,8 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// throughGoTypes decodes an object into its Go type and encodes it again. A false
-// that is the default is left out then: the API server puts it back.
+// throughGoTypes decodes an object into its Go type and encodes it again. That
+// drops a false that is the default, which the API server would restore.
 func throughGoTypes(t *testing.T, object *unstructured.Unstructured) map[string]any {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -67,7 +67,8 @@ func throughGoTypes(t *testing.T, object *unstructured.Unstructured) map[string]
 	return back.Object
 }
 
-// TestRichObjectsSetEveryField keeps the objects of TestNothingIsLost complete.
+// TestRichObjectsSetEveryField checks that the objects of TestNothingIsLost are
+// complete.
 func TestRichObjectsSetEveryField(t *testing.T) {
 	objects := richObjects(t)
 	for _, kind := range loadSchemas(t) {
@@ -115,7 +116,7 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 		decoded, err := config.Decode([]byte(expect.ReadFile(t, file)))
 		expect.NoError(t, err)
 		for _, object := range decoded {
-			// Integers are int64 then, as in an answer of the API server.
+			// This makes integers int64, as in a response of the API server.
 			text, err := object.MarshalJSON()
 			expect.NoError(t, err)
 			expect.NoError(t, object.UnmarshalJSON(text))

@@ -1,6 +1,6 @@
-// Package cel_test holds the API to its schema on a real API server: every case
-// of the corpus, strict field names, lossless storage, and kubectl explain. The
-// rules themselves are also mutated and priced, offline.
+// Package cel_test tests the CRDs on a real API server: every case of the
+// corpus, strict field names, lossless storage, and kubectl explain. It also
+// mutates the rules and checks their costs, offline.
 package cel_test
 
 import (
@@ -145,8 +145,8 @@ func checkWrites(t *testing.T, quiet client.Client, object, base *unstructured.U
 
 func folder(c corpus.Case) string { return filepath.Dir(c.Path) }
 
-// rewrite records what the API server said. Read the difference before you
-// commit it.
+// rewrite writes the API server's causes into the case. Read the difference
+// before you commit it.
 func rewrite(t *testing.T, c corpus.Case, got []metav1.StatusCause) {
 	t.Helper()
 	file := filepath.Join(testdata, c.Path)

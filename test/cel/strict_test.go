@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// misspelt is what each name gets appended.
+// misspelt is appended to each name.
 const misspelt = "x"
 
 // TestStrictFieldNames misspells every field name at every place that is not
@@ -50,8 +50,8 @@ func TestStrictFieldNames(t *testing.T) {
 	}
 }
 
-// TestOpaqueFields keeps a list of the fields whose content is kept unread, so
-// that none leaves the care of TestStrictFieldNames unseen.
+// TestOpaqueFields compares the opaque fields with a golden file.
+// TestStrictFieldNames leaves them out, so a new one must be noticed.
 func TestOpaqueFields(t *testing.T) {
 	var opaque []string
 	for _, kind := range loadSchemas(t) {
@@ -64,8 +64,8 @@ func TestOpaqueFields(t *testing.T) {
 	expect.Golden(t, *update, "testdata/opaque.golden", strings.Join(opaque, "\n")+"\n")
 }
 
-// levels are the objects of a schema whose field names are fixed, by their
-// paths: spec and all below, and status.
+// levels returns the objects of a schema whose field names are fixed, by their
+// paths: spec and everything below, and status.
 func levels(s *schema.Structural) map[string]*schema.Structural {
 	found := map[string]*schema.Structural{}
 	corpus.Walk(s, func(path string, at *schema.Structural) {

@@ -43,11 +43,12 @@ func TestBeside(t *testing.T) {
 // heldEdit is an edit that slips past the policies on the objects.
 type heldEdit struct {
 	name string
-	// besides is what is replaced by what in the manifests, besides the baseline.
+	// besides are pairs of an old and a new text in the manifests, besides the
+	// baseline.
 	besides []string
 }
 
-// atRest is no edit: what is written anyway.
+// atRest stands for no edit: it shows what is written anyway.
 const atRest = "none"
 
 var heldEdits = []heldEdit{
@@ -69,8 +70,8 @@ func held(s *scenario) {
 	}
 }
 
-// heldFor is how long each edit is held, after editFor in which what the edit itself
-// sets off is done.
+// editFor is enough time for the immediate effects of an edit. heldFor is how long
+// the edit is then held.
 const (
 	editFor = 10 * time.Second
 	heldFor = 5 * time.Minute
@@ -110,8 +111,8 @@ func (s *scenario) countHeld(edit heldEdit) {
 	s.repair(len(edit.besides) == 0)
 }
 
-// repair makes the configs good, by another baseline than they had. Where nothing
-// else is edited, each workload rolls once.
+// repair gives the configs a good baseline that differs from the first one. If
+// nothing else was edited, each workload must roll once.
 func (s *scenario) repair(alone bool) {
 	s.Helper()
 	before, revisions := map[string]string{}, s.revisions()
@@ -138,9 +139,9 @@ func pause(duration time.Duration) {
 	}
 }
 
-// cost is what a workload's kind costs: reconciles that failed and that were put
-// off, and requests to write a status; and the writes of the workload that changed
-// something: the guard's condition, or anything else.
+// cost counts the failed and the requeued reconciles of a workload's kind, and its
+// requests to write a status. It also counts the writes that changed the workload:
+// the guard's condition, or anything else.
 type cost struct{ failed, requeued, requests, stored, guards float64 }
 
 func (c cost) minus(before cost) cost {
@@ -152,7 +153,7 @@ func (c cost) print(edit, workload string, minutes float64) {
 }
 
 // costs reads the reconciles of each workload's kind from the operator's metrics,
-// and the writes of statuses from the API server's: by whomever.
+// and everybody's writes of statuses from the API server's metrics.
 func (s *scenario) costs(stored map[string]*writes) map[string]cost {
 	s.Helper()
 	pods, err := s.clientset.CoreV1().Pods("toolhive-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=toolhive-operator"})
@@ -205,8 +206,8 @@ func sum(metrics, name string, labels ...string) float64 {
 	return total
 }
 
-// writes are those of an object that changed something: of the guard's entry, and
-// of anything else.
+// writes counts the writes that changed an object: the guard's entry, and
+// anything else.
 type writes struct{ guards, others atomic.Int64 }
 
 // countStored counts the writes of each workload from now on.

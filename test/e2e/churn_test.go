@@ -36,19 +36,19 @@ const (
 	churnNamespace = "e2e-churn"
 	churnCopies    = 5
 	churnEdits     = 1000
-	// churnPause is between two edits, and churnQuiet how long it is watched that
-	// nothing more is written.
+	// churnPause is the time between two edits. churnQuiet is how long nothing is
+	// edited, to count what is written anyway.
 	churnPause = 50 * time.Millisecond
 	churnQuiet = 30 * time.Second
 )
 
 // churn edits objects while ToolHive's operator and the guard's manager both write
-// their statuses, and finds out whether one of them loses what it wrote, or makes
-// the other one loop.
+// their statuses. It shows whether one of them loses what it wrote, or makes the
+// other one loop.
 func churn(s *scenario) {
-	// The policies would refuse what the condition is to tell.
+	// The policies would reject the edits that the condition must report.
 	s.newNamespace(churnNamespace, map[string]string{guard.ModeLabel: guard.ModeOff})
-	// The manager runs here instead, so that its writes are seen.
+	// The manager runs in this process instead, which records its writes.
 	s.kubectl(ownNamespace, "scale", "deployment", "scopegate-guard", "--replicas", "0")
 	s.kubectl(ownNamespace, "wait", "--for=delete", "pod", "--selector", ownPods, "--timeout", "2m")
 	history := s.watchRevisions()
@@ -94,8 +94,8 @@ func quantiles(durations []time.Duration) string {
 	return fmt.Sprintf("p50 %s, p99 %s", at(50), at(99))
 }
 
-// churnObjects makes the objects of testdata/churn.yaml, each copy of them with
-// its number, and returns them.
+// churnObjects creates the objects of testdata/churn.yaml, with a number in
+// each copy, and returns them.
 func (s *scenario) churnObjects() []*unstructured.Unstructured {
 	s.Helper()
 	text, err := os.ReadFile(filepath.Join(root, testdata("churn.yaml")))
@@ -115,12 +115,13 @@ func (s *scenario) churnObjects() []*unstructured.Unstructured {
 	return objects
 }
 
-// guardWrites sees the guard's writes of statuses.
+// guardWrites records the guard's writes of statuses.
 type guardWrites struct {
 	mu sync.Mutex
-	// bases are by the resource version that a write made the one that it was for.
+	// bases maps the resource version that a write created to the one that it
+	// was based on.
 	bases map[string]string
-	// unchanged are the writes that made none.
+	// unchanged counts the writes that created no resource version.
 	unchanged int
 }
 
@@ -170,7 +171,7 @@ func (w *guardWrites) wrote(base, version string) {
 	w.bases[version] = base
 }
 
-// startManager runs the guard's manager in this process, under the rights that it
+// startManager runs the guard's manager in this process, with the rights that it
 // has in the cluster.
 func (s *scenario) startManager(writes *guardWrites) {
 	s.Helper()
@@ -192,14 +193,14 @@ func (s *scenario) startManager(writes *guardWrites) {
 	})
 }
 
-// edit is one that made a generation.
+// edit is an edit that created a generation.
 type edit struct {
 	at         time.Time
 	object     string
 	generation int64
 }
 
-// randomEdits makes edits of what the verdict reads, and of something else.
+// randomEdits edits what the verdict reads, and something else.
 func (s *scenario) randomEdits(objects []*unstructured.Unstructured) []edit {
 	s.Helper()
 	random := rand.New(rand.NewPCG(1, 0)) //nolint:gosec // Repeatable.
@@ -241,7 +242,7 @@ func randomPatch(random *rand.Rand, kind string) string {
 	}
 }
 
-// wrongConditions are the conditions that are not what the objects say now.
+// wrongConditions returns the conditions that do not fit the present objects.
 func (s *scenario) wrongConditions() []string {
 	s.Helper()
 	reader, err := livecluster.New(s.config, toolhive.DefaultScopes)

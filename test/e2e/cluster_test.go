@@ -35,7 +35,7 @@ import (
 const root = "../.."
 
 type cluster struct {
-	// node is nil where the cluster is somebody else's.
+	// node is nil if the tests did not start the cluster.
 	node      *node.Cluster
 	config    *rest.Config
 	client    client.WithWatch
@@ -43,9 +43,10 @@ type cluster struct {
 	// http reaches Services by URLs such as http://NAME.NAMESPACE:PORT.
 	http        *http.Client
 	kubectlPath string
-	// context is that of the kubeconfig.
+	// context is the name of the context in the kubeconfig.
 	context string
-	// cache is kubectl's, so that nothing of the user's home is written.
+	// cache is kubectl's cache folder, so that kubectl writes nothing to the
+	// user's home.
 	cache string
 }
 
@@ -61,7 +62,7 @@ var start = sync.OnceValues(func() (c *cluster, err error) {
 		return nil, err
 	}
 	c.config.QPS = -1
-	// Everything is listed, what is deprecated too.
+	// The tests list everything, including deprecated kinds.
 	c.config.WarningHandler = rest.NoWarnings{}
 	if c.client, err = client.NewWithWatch(c.config, client.Options{Scheme: operator.Scheme}); err != nil {
 		return nil, errors.Join(err, c.stop())
@@ -87,9 +88,10 @@ func startNode() (*cluster, error) {
 	}, nil
 }
 
-// connect connects to the cluster of a context of the user's kubeconfig. A
-// variable that a shell always has must not lead to a cluster that matters:
-// where the context is not of kind or of `make e2e-up`, CONTEXT has to name it.
+// connect connects to the cluster of a context of the user's kubeconfig. Many
+// shells always set KUBECONFIG, which must not lead to a cluster that matters.
+// If the context is neither of kind nor of `make e2e-up`, CONTEXT has to name
+// it.
 func connect() (*cluster, error) {
 	if err := absoluteKubeconfig(); err != nil {
 		return nil, err
@@ -156,7 +158,7 @@ func throughAPIServer(config *rest.Config) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// JoinPath makes a path that is relative where the host has none.
+	// JoinPath returns a relative path if the host has none.
 	host.Path = cmp.Or(host.Path, "/")
 	return &http.Client{Timeout: 10 * time.Second, Transport: serviceProxy{host, transport}}, nil
 }
@@ -179,7 +181,7 @@ func (c *cluster) run(ctx context.Context, stdin io.Reader, arguments ...string)
 	command.Dir = root
 	command.Env = append(os.Environ(), "KUBECTL_KUBERC=false", "KUBECACHEDIR="+c.cache)
 	command.Stdin = stdin
-	// Ctrl-C in a terminal is ours alone.
+	// Only this process handles Ctrl-C in a terminal.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := command.CombinedOutput()
 	if err != nil {
@@ -189,7 +191,7 @@ func (c *cluster) run(ctx context.Context, stdin io.Reader, arguments ...string)
 	return string(output), err
 }
 
-// quoted is how a command is written in a shell.
+// quoted returns a command as it is written in a shell.
 func quoted(arguments []string) string {
 	quoted := make([]string, len(arguments))
 	for i, argument := range arguments {
@@ -204,7 +206,7 @@ func quoted(arguments []string) string {
 var scopegateImage = regexp.MustCompile(`\S*scopegate-(manager|authserver):[^\s"']+`)
 
 // importImages puts the images of scopegate that a manifest names onto the node,
-// and returns how many they are. Another cluster has to have them.
+// and returns their number. A cluster of another kind must have them already.
 func (c *cluster) importImages(manifest string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(root, manifest)) //nolint:gosec // A manifest of the repository.
 	if err != nil {
@@ -225,7 +227,7 @@ func (c *cluster) importImages(manifest string) (int, error) {
 	return len(archives), nil
 }
 
-// stop ends the cluster if it is ours.
+// stop ends the cluster if the tests started it.
 func (c *cluster) stop() error {
 	if c.node != nil {
 		return c.node.Stop()

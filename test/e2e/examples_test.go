@@ -31,8 +31,8 @@ import (
 	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
-// outcome is what came of ToolHive's own example manifests: of each object whether
-// it was accepted, and of each child that ToolHive's operator made what it says.
+// outcome is the result of ToolHive's own example manifests: whether each object
+// was accepted, and the content of each child that ToolHive's operator made.
 type outcome map[string]string
 
 var childKinds = []schema.GroupVersionKind{
@@ -51,8 +51,7 @@ func (s *scenario) sameExamples(without outcome) {
 }
 
 // applyExamples applies every example, each in a namespace of its own in which the
-// guard denies, waits until
-// ToolHive's operator is done, and returns what came of it.
+// guard denies, waits until ToolHive's operator is done, and returns the outcome.
 func (s *scenario) applyExamples() outcome {
 	s.Helper()
 	source, err := chart.Source(root)
@@ -95,7 +94,7 @@ func (s *scenario) applyExample(result outcome, path, name, namespace string) er
 			continue
 		}
 		if namespaced, err := s.client.IsObjectNamespaced(object); err == nil && !namespaced {
-			// It would be there already the second time, and is not ToolHive's.
+			// The second time it would exist already, and it is not ToolHive's.
 			continue
 		}
 		object.SetNamespace(namespace)
@@ -137,16 +136,17 @@ func (s *scenario) awaitChildren(result outcome) {
 	}
 }
 
-// byToolHive reports whether ToolHive's operator made a child, and nobody else
-// edited it but what writes its status. A child that a pod of ToolHive makes or
-// edits depends on when that pod runs.
+// byToolHive reports whether only ToolHive's operator and
+// kube-controller-manager, which writes the status, have written a child. A
+// child that a pod of ToolHive makes or edits depends on when that pod runs.
 func byToolHive(object *unstructured.Unstructured) bool {
 	return object.GetName() != "kube-root-ca.crt" && !slices.ContainsFunc(object.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager != "thv-operator" && entry.Manager != "kube-controller-manager"
 	})
 }
 
-// content is what was asked for: not what the cluster made of it.
+// content returns the requested content of an object, without what the cluster
+// adds.
 func content(object *unstructured.Unstructured) string {
 	object = object.DeepCopy()
 	unstructured.RemoveNestedField(object.Object, "status")

@@ -27,8 +27,9 @@ import (
 
 const edits = 100
 
-// faults: whatever ends and starts again meanwhile, every condition ends right,
-// and no pod was ever started with a run config that its auth server refuses.
+// faults: every condition ends right, although the leader, the API server and
+// kubelet restart meanwhile. No pod ever starts with a run config that its auth
+// server refuses.
 func faults(s *scenario) {
 	if s.node == nil {
 		s.Skip("it restarts kube-apiserver and kubelet, and reads the API server's audit log: it runs only on the cluster that the tests start themselves, with KUBECONFIG and CONTEXT unset")
@@ -51,7 +52,7 @@ func faults(s *scenario) {
 		s.edit(namespace, i)
 	}
 	timed(begin, fmt.Sprintf("%d edits are made", edits))
-	// The last edit is one that weather has not, and tickets has.
+	// The last baseline is supported by tickets, and not by weather.
 	s.awaitConditions(namespace, "BaselineScopesValid=False", auth, weather)
 	s.awaitConditions(namespace, "BaselineScopesValid=True", tickets)
 	s.awaitRolledOut(namespace, tickets)
@@ -66,8 +67,8 @@ func faults(s *scenario) {
 	s.wantNoneRefused(namespace)
 }
 
-// edit changes the baseline; odd edits to one that weather has not. It is tried
-// again where the API server was away.
+// edit changes the baseline. Odd edits set one that weather does not support.
+// It retries while the API server is away.
 func (s *scenario) edit(namespace string, i int) {
 	baseline := []string{"openid", "profile"}
 	if i%4 < 2 {
@@ -105,7 +106,7 @@ func (s *scenario) deleteLeader() {
 	})
 }
 
-// leader is the name of the pod that holds the lease.
+// leader returns the name of the pod that holds the lease.
 func (s *scenario) leader() string {
 	var lease coordinationv1.Lease
 	s.must(s.client.Get(ctx, client.ObjectKey{Namespace: ownNamespace, Name: operator.StandaloneLease}, &lease))
@@ -134,7 +135,7 @@ func (s *scenario) wantNoneRefused(namespace string) {
 		if event.ObjectRef.Namespace != namespace || event.ResponseStatus.Code >= 300 {
 			continue
 		}
-		// Deployments and ReplicaSets alike.
+		// The object is a Deployment or a ReplicaSet.
 		var object struct {
 			metav1.ObjectMeta `json:"metadata"`
 			Spec              struct{ Template corev1.PodTemplateSpec }

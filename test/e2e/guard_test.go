@@ -25,8 +25,8 @@ const (
 	heldConfigMaps = guard.HeldLabel + "=true"
 )
 
-// installGuard installs the guard, with the hold where the cluster can have it, and
-// waits until all conditions say that all is well.
+// installGuard installs the guard, with the hold if the cluster supports it, and
+// waits until all conditions are True.
 func (s *scenario) installGuard() {
 	s.Helper()
 	_, err := s.importImages(guardManifest)
@@ -50,8 +50,8 @@ func (s *scenario) canHold() bool {
 	return slices.ContainsFunc(resources.APIResources, func(resource metav1.APIResource) bool { return resource.Kind == "MutatingAdmissionPolicy" })
 }
 
-// warn: as installed, it warns at kubectl. The edit is made, and the condition
-// says so.
+// warn: as installed, the guard makes kubectl warn. The edit is made, and the
+// condition reports it.
 func warn(s *scenario) {
 	s.mode(guard.ModeWarn)
 	if said := s.applyMistake(); strings.Count(said, "Warning: ") < mistakes {
@@ -63,8 +63,8 @@ func warn(s *scenario) {
 	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
 }
 
-// deny: with one label on the namespace, it refuses the edit, with the offending
-// scope named.
+// deny: with one label on the namespace, the guard rejects the edit, and names
+// the offending scope.
 func deny(s *scenario) {
 	pods := s.demoPods()
 	s.mode(guard.ModeDeny)
@@ -82,7 +82,7 @@ func deny(s *scenario) {
 }
 
 // storedBefore: a config that was bad before the namespace denied is not held, and
-// not called so.
+// the condition does not say that it is.
 func storedBefore(s *scenario) {
 	s.mode(guard.ModeOff)
 	s.applyMistake()
@@ -107,14 +107,14 @@ func storedBefore(s *scenario) {
 	s.wantHeld()
 	for _, w := range workloads {
 		if said := s.message(w.object); strings.Contains(said, "held") {
-			s.Errorf("%s is called held: %s", w.object, said)
+			s.Errorf("the condition of %s says that it is held: %s", w.object, said)
 		}
 	}
 	s.goodWorkloads()
 }
 
-// hold: what no policy on the objects has stopped is held by the one on what
-// ToolHive's operator makes of them.
+// hold: the policy on ToolHive's ConfigMaps holds an edit that slips past the
+// policies on the objects.
 func hold(s *scenario) {
 	s.requireHold()
 	s.mode(guard.ModeDeny)
@@ -157,7 +157,7 @@ func hold(s *scenario) {
 	s.say("The repair: the consumers get the scope that the baseline has. They roll with no other nudge, and no more often than without the guard.")
 	const scopes = "scopes: [openid, profile, offline_access"
 	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope, scopes, scopes+", "+badScope,
-		// It has the defaults.
+		// tickets has no scopes of its own yet.
 		ticketsURL, ticketsURL+"\n    "+scopes+", "+badScope+"]")
 	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
 	s.awaitRolled(names(true))
@@ -165,7 +165,7 @@ func hold(s *scenario) {
 		// The Service may lead to the old pod while that ends.
 		s.awaitAnswer(w.url+discoveryPath, badScope)
 		if rolls := s.revision(demo, w.name) - revisions[w.name]; rolls < 1 || rolls > w.rolls {
-			s.Errorf("%s has rolled %d times, want %d", w.name, rolls, w.rolls)
+			s.Errorf("%s has rolled %d times, want 1 to %d", w.name, rolls, w.rolls)
 		}
 	}
 	s.wantHeld()
@@ -178,8 +178,8 @@ func (s *scenario) requireHold() {
 	}
 }
 
-// letSlip deletes the bindings that refuse an edit, until the scenario has ended. An
-// edit that nothing refuses stands for two at the same moment.
+// letSlip deletes the bindings that reject an edit, until the scenario has ended. An
+// edit then slips past the policies, as one of two at the same moment does.
 func (s *scenario) letSlip() {
 	s.Helper()
 	s.say("The edit slips past: somebody has deleted the bindings of the policies on the objects.")
@@ -233,7 +233,7 @@ func off(s *scenario) {
 	s.goodWorkloads()
 }
 
-// remove removes the guard as its docs tell, and looks for what is left.
+// remove removes the guard as its docs say, and looks for what is left.
 func remove(s *scenario) {
 	const cleanup = "dist/guard-cleanup.yaml"
 	pods := s.demoPods()
@@ -278,8 +278,8 @@ func (s *scenario) mode(mode string) {
 	})
 }
 
-// awaitMode tries another mistake by dry run until the answer is as wanted: the one
-// of the tests may be stored already, and would not be refused then.
+// awaitMode tries a mistake by dry run until ok accepts the answer. It is not the
+// mistake of the tests: that may be stored already, and then it is not rejected.
 func (s *scenario) awaitMode(what string, ok func(err error, said string) bool) {
 	s.Helper()
 	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", files.write")
@@ -293,7 +293,7 @@ func (s *scenario) awaitMode(what string, ok func(err error, said string) bool) 
 }
 
 // awaitHeld waits until the condition of each workload says that it is held, and
-// holds that what is held is what carries the label.
+// checks that exactly their ConfigMaps have the label.
 func (s *scenario) awaitHeld() {
 	s.Helper()
 	var configMaps []string
@@ -336,7 +336,7 @@ func (s *scenario) showGuarded() {
 	}
 }
 
-// demoPods are the pods of each workload's Deployment.
+// demoPods returns the pods of each workload's Deployment.
 func (s *scenario) demoPods() map[string][]string {
 	s.Helper()
 	pods := map[string][]string{}
@@ -353,7 +353,7 @@ func (s *scenario) samePods(want map[string][]string) {
 	}
 }
 
-// revisions says how often each workload's Deployment has rolled.
+// revisions returns how often each workload's Deployment has rolled.
 func (s *scenario) revisions() map[string]int {
 	s.Helper()
 	revisions := map[string]int{}

@@ -21,7 +21,7 @@ var (
 	long = flag.Bool("long", false, "also run TestBeside, which takes long")
 )
 
-// ctx ends when somebody ends the run.
+// ctx is done when somebody interrupts the run.
 var ctx context.Context
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// stopWithParent ends the run when go test was killed, which passes on no signal.
+// stopWithParent ends the run when go test is killed, which passes on no
+// signal.
 func stopWithParent(stop func()) {
 	for parent := os.Getppid(); os.Getppid() == parent; {
 		time.Sleep(time.Second)
@@ -82,8 +83,8 @@ func TestGuard(t *testing.T) {
 	s.part("remove", remove)
 }
 
-// TestStartUp makes with ToolHive's own operator what its auth server refuses at its
-// start, without the policy on that and with it.
+// TestStartUp makes mistakes with which ToolHive's auth server refuses to start,
+// beside ToolHive's own operator, without the policy on start-up and with it.
 func TestStartUp(t *testing.T) {
 	s := newScenario(t)
 	s.installToolHive()

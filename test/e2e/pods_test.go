@@ -28,7 +28,7 @@ func (s *scenario) pods(namespace, instance string) []corev1.Pod {
 	return slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return pod.DeletionTimestamp != nil })
 }
 
-// uids are those of pods, in order.
+// uids returns the UIDs of pods, in order.
 func uids(pods []corev1.Pod) []string {
 	var uids []string
 	for _, pod := range pods {
@@ -79,8 +79,8 @@ func (s *scenario) awaitNoneEnding(namespace string) {
 	})
 }
 
-// crashLooping is a pod of a Deployment in CrashLoopBackOff, or the error says
-// what its pods are instead.
+// crashLooping returns a pod of a Deployment that is in CrashLoopBackOff. If
+// there is none, the error has the phase of its pods.
 func (s *scenario) crashLooping(namespace, instance string) (string, error) {
 	err := errors.New("there is no pod")
 	for _, pod := range s.pods(namespace, instance) {
@@ -102,8 +102,9 @@ func (s *scenario) awaitCrashLoop(namespace, instance string) {
 	})
 }
 
-// wantLog shows the end of the log of the crash before of a pod that crash-loops,
-// which must hold the texts: another try may have begun, and not said anything.
+// wantLog shows the end of the log of a crash-looping pod's previous attempt,
+// which must contain the texts. The current attempt may not have logged anything
+// yet.
 func (s *scenario) wantLog(namespace, instance string, texts ...string) {
 	s.Helper()
 	var pod string
@@ -119,7 +120,7 @@ func (s *scenario) wantLog(namespace, instance string, texts ...string) {
 	}
 }
 
-// revision is that of a Deployment: how often it has rolled.
+// revision returns the revision of a Deployment: how often it has rolled.
 func (s *scenario) revision(namespace, name string) int {
 	s.Helper()
 	var deployment appsv1.Deployment
@@ -134,7 +135,7 @@ const discoveryPath = "/.well-known/oauth-authorization-server"
 // askInterval is how often a client asks, each time on a new connection.
 const askInterval = 20 * time.Millisecond
 
-// get returns what a Service answers, or why that is no good answer.
+// get returns the answer of a Service, or an error if it is not a success.
 func (s *scenario) get(url string) ([]byte, error) {
 	response, err := s.http.Get(url) //nolint:noctx // It is bounded by the client's timeout.
 	if err != nil {
@@ -161,8 +162,8 @@ func (s *scenario) awaitAnswer(url, text string) {
 	})
 }
 
-// ask starts a client that asks a Service all along, until the function is called
-// that it returns. Every one of its requests must have been answered then.
+// ask starts a client that asks a Service continuously until stop is called. stop
+// fails the test unless every request was answered.
 func (s *scenario) ask(url string) (stop func(when string)) {
 	s.Helper()
 	s.awaitAnswer(url, "")
@@ -241,7 +242,7 @@ func (s *scenario) register(namespace, consumer, scope string) string {
 	return registered.Scope
 }
 
-// serviceURL is where the Service of a consumer of standalone mode is.
+// serviceURL returns the URL of a consumer's Service in standalone mode.
 func serviceURL(namespace, consumer string) string {
 	return fmt.Sprintf("http://%s.%s:8080", child(namespace, consumer), namespace)
 }

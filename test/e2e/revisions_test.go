@@ -61,7 +61,7 @@ func (h *history) saw(object *unstructured.Unstructured) {
 	h.revisions[keyOf(object)] = append(h.revisions[keyOf(object)], revision{h.lastChange, object})
 }
 
-// settled is that nothing has changed for five seconds.
+// settled returns an error unless nothing has changed for five seconds.
 func (h *history) settled() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -82,7 +82,7 @@ func (h *history) current() error {
 	return nil
 }
 
-// quiet waits while nothing is edited.
+// quiet waits for churnQuiet while nothing is edited, and returns that window.
 func (h *history) quiet() window {
 	from := time.Now()
 	pause(churnQuiet)
@@ -92,13 +92,13 @@ func (h *history) quiet() window {
 // churnReport is what the revisions show.
 type churnReport struct {
 	writes int
-	// overwritten is how often ToolHive's operator took the entry away or put an
-	// old one in its place, and back how long it took until it was back.
+	// overwritten is how often ToolHive's operator removed the entry or replaced
+	// it by an old one. back are the times until it was back.
 	overwritten int
 	back        []time.Duration
-	// delays are from each edit until the condition was of its generation.
+	// delays are the times from each edit to the condition of its generation.
 	delays []time.Duration
-	// touched are what the guard's writes changed beside its entry.
+	// touched lists the guard's writes that changed something beside its entry.
 	touched []string
 	// guards and others are the times of the guard's writes, and of those of anybody
 	// else that leave the spec as it is.
@@ -112,9 +112,9 @@ func in(times []time.Time, w window) int {
 func (r *churnReport) guardsIn(w window) int { return in(r.guards, w) }
 func (r *churnReport) othersIn(w window) int { return in(r.others, w) }
 
-// report is made when all is over: a watch may be faster than the answer to the
-// write. bases are, by the resource version that a write of the guard's made, the
-// one that it was for.
+// report evaluates the revisions at the end, because a watch may be faster than
+// the response to the write. bases maps the resource version that a write of the
+// guard created to the one that it was based on.
 func (h *history) report(bases map[string]string, edits []edit) *churnReport {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -155,7 +155,8 @@ func (r *churnReport) add(name string, revisions []revision, bases map[string]st
 				lostAt, lost = after.at, was
 			}
 		}
-		// It is back where it is what it was, or a newer one of the guard's.
+		// The entry is back if it is the lost one, or a newer one of the
+		// guard's.
 		if lost != nil && (reflect.DeepEqual(lost, is) || is != nil && byGuard) {
 			r.back = append(r.back, after.at.Sub(lostAt))
 			lost = nil
@@ -178,8 +179,8 @@ func observed(object revision) int64 {
 	return generation
 }
 
-// withoutEntry is an object without the guard's condition, and without what
-// every write changes.
+// withoutEntry returns an object without the guard's condition, and without
+// what every write changes.
 func withoutEntry(object revision) map[string]any {
 	rest := object.DeepCopy()
 	rest.SetResourceVersion("")

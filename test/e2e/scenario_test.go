@@ -53,7 +53,8 @@ func (s *scenario) part(name string, run func(*scenario)) {
 }
 
 func (s *scenario) end() {
-	// Also after an interruption, but not where the cluster goes anyway.
+	// This also runs after an interruption, but then not on a cluster that
+	// stops anyway.
 	interrupted := ctx.Err() != nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 	defer cancel()
@@ -68,7 +69,7 @@ func (s *scenario) end() {
 	}
 }
 
-// after undoes something by kubectl when the scenario has ended.
+// after runs kubectl when the scenario has ended, to undo something.
 func (s *scenario) after(arguments ...string) {
 	s.undo = append(s.undo, func(ctx context.Context) {
 		if _, err := s.run(ctx, nil, arguments...); err != nil {
@@ -87,7 +88,7 @@ func (s *scenario) diagnose(ctx context.Context) {
 		{"--namespace", ownNamespace, "logs", "--selector", ownPods, "--tail", "30", "--prefix"},
 		{"--namespace", "toolhive-system", "logs", "deployment/toolhive-operator", "--tail", "30"},
 	} {
-		// What cannot be shown is not there.
+		// An error means that there is nothing to show.
 		output, _ := s.run(ctx, nil, arguments...)
 		show("kubectl "+quoted(arguments), output)
 	}
@@ -106,8 +107,8 @@ func show(command, output string) {
 	}
 }
 
-// kubectl runs a command that succeeds, in a namespace if that is not empty, shows
-// it, and returns what it printed.
+// kubectl runs a command that must succeed, in a namespace if that is not empty,
+// shows it, and returns what it printed.
 func (s *scenario) kubectl(namespace string, arguments ...string) string {
 	s.Helper()
 	output, err := s.try(namespace, "", arguments...)
@@ -146,8 +147,8 @@ func (s *scenario) apply(namespace string, files ...string) {
 	s.kubectl(namespace, arguments...)
 }
 
-// changed is the text of the files of testdata that match, with each old text
-// replaced by the new one that follows it.
+// changed returns the text of the files of testdata that match, with each old
+// text replaced by the new one that follows it.
 func (s *scenario) changed(pattern string, oldNew ...string) string {
 	s.Helper()
 	files, err := filepath.Glob(filepath.Join(root, testdata(pattern)))
@@ -195,7 +196,7 @@ func (s *scenario) newNamespace(name string, labels map[string]string) {
 	s.after("delete", "namespace", name, "--ignore-not-found", "--wait=false")
 }
 
-// await asks until there is no error: what is missing yet.
+// await polls until missing returns nil. Its error says what is still missing.
 func (s *scenario) await(what string, missing func() error) {
 	s.Helper()
 	begin := time.Now()

@@ -36,7 +36,7 @@ const (
 // kinds are the kinds of consumers, by their names in kubectl.
 var kinds = map[string]string{"mcpserver": "MCPServer", "mcpremoteproxy": "MCPRemoteProxy", "virtualmcpserver": resolve.KindVirtualMCPServer}
 
-// child is the name of the Deployment and of the Service of a consumer.
+// child returns the name of a consumer's Deployment and Service.
 func child(namespace, consumer string) string {
 	kind, name, _ := strings.Cut(consumer, "/")
 	return rollout.ChildName(resolve.Consumer{Kind: kinds[kind], Namespace: namespace, Name: name})
@@ -248,8 +248,8 @@ func (s *scenario) awaitRolledOut(namespace, consumer string) {
 	s.awaitConditions(namespace, "Ready", consumer)
 }
 
-// uninstall: the manifest takes away what it brought and what came of it, and
-// leaves what the user made.
+// uninstall: deleting the manifest removes what it installed and what resulted
+// from it, and leaves what the user made.
 func uninstall(s *scenario, before map[string]bool) {
 	namespace := s.restricted("user")
 	s.apply(namespace, "standalone")
@@ -257,8 +257,8 @@ func uninstall(s *scenario, before map[string]bool) {
 
 	s.say("A consumer takes its auth server with it.")
 	s.kubectl(namespace, "delete", mail)
-	// Also a sign that Kubernetes' garbage collector knows the new kinds by now: if
-	// they went before it did, it could not know that an owner is gone.
+	// This also shows that Kubernetes' garbage collector knows the new kinds. If
+	// they were deleted before, it could never know that an owner is gone.
 	s.kubectl(namespace, "wait", "--for=delete", "replicasets", "--selector", "app.kubernetes.io/instance="+child(namespace, mail), "--timeout", "2m")
 
 	s.say("The manifest is deleted, with the CRDs and every object of theirs.")

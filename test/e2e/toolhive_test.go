@@ -71,8 +71,8 @@ func (s *scenario) installToolHive() {
 	s.after("delete", "namespace", demo, "--timeout", "2m")
 }
 
-// withoutGuard shows what there is without the guard: ToolHive's own operator on
-// the very same manifests.
+// withoutGuard shows what happens without the guard: ToolHive's own operator
+// gets the same manifests.
 func withoutGuard(s *scenario) {
 	s.say("Three workloads whose baseline has %s, which none of their auth servers supports.", badScope)
 	s.applyMistake()
@@ -93,8 +93,8 @@ func (s *scenario) applyMistake() string {
 	return s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope)
 }
 
-// goodWorkloads applies the manifests as they are, and waits until all that runs
-// is what they say.
+// goodWorkloads applies the unchanged manifests, and waits until every workload
+// runs from them.
 func (s *scenario) goodWorkloads() {
 	s.Helper()
 	s.apply("", "toolhive")
@@ -103,7 +103,7 @@ func (s *scenario) goodWorkloads() {
 }
 
 // crashLoops waits until a pod of each workload is in CrashLoopBackOff, and shows
-// what every status says of it meanwhile: nothing of the cause.
+// every status meanwhile. None may name the cause.
 func (s *scenario) crashLoops() {
 	s.Helper()
 	for _, w := range workloads {
@@ -150,7 +150,7 @@ func (s *scenario) configMap(w workload) (config corev1.ConfigMap, err error) {
 	return config, s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config)
 }
 
-// rolled says what is still to come.
+// rolled returns what is still missing until a workload has rolled.
 func (s *scenario) rolled(w workload, checksum string) error {
 	var deployment appsv1.Deployment
 	if err := s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.name}, &deployment); err != nil {
@@ -169,11 +169,12 @@ const startUpManifest = "dist/guard-start-up.yaml"
 
 // refusal is an edit with which an auth server refuses to start.
 type refusal struct {
-	// pattern of the manifests in which old is replaced by new.
+	// pattern matches the manifests in which old is replaced by new.
 	pattern, old, new string
-	// crashes is a workload that runs from it, and log what the auth server says.
+	// crashes is a workload that then crash-loops, and log is part of its auth
+	// server's log.
 	crashes, log string
-	// message is what the policy says.
+	// message is part of the policy's message.
 	message string
 }
 
@@ -192,7 +193,7 @@ var refusals = []refusal{
 	},
 }
 
-// withoutStartUp shows what there is without the policy: each edit is accepted, and the
+// withoutStartUp shows what happens without the policy: each edit is accepted, and the
 // pod crash-loops.
 func withoutStartUp(s *scenario) {
 	for _, refusal := range refusals {
@@ -206,8 +207,8 @@ func withoutStartUp(s *scenario) {
 	s.goodWorkloads()
 }
 
-// withStartUp installs the policy: each edit is refused, with what is wrong, and what
-// runs stays.
+// withStartUp installs the policy. It must reject each edit and name the mistake, and
+// the running pods must stay.
 func withStartUp(s *scenario) {
 	s.after("delete", "--ignore-not-found", "--filename", startUpManifest)
 	s.kubectl("", "apply", "--server-side", "--filename", startUpManifest)

@@ -10,8 +10,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestRemoveTakesItsOwnEntryAlone removes the condition by what a cache that lags
-// says of its place, where ToolHive's operator has written another meanwhile.
+// TestRemoveTakesItsOwnEntryAlone removes the condition by its place in a stale
+// list, after ToolHive's operator has written another condition there.
 func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 	server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
 	cluster.Create(t, server)

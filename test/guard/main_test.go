@@ -1,6 +1,7 @@
-// Package guard_test holds the guard's policies to what internal/resolve says,
-// on a real API server with CRDs as ToolHive's are: without scopesSupported and
-// without scopegate's rules on the baseline, so that it is a policy that refuses.
+// Package guard_test compares the guard's policies with internal/resolve, on a
+// real API server. The CRDs are like ToolHive's: they have neither
+// scopesSupported nor scopegate's rules on the baseline, so only a policy can
+// reject.
 package guard_test
 
 import (
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// namespace makes a namespace in a mode that holds when it returns.
+// namespace makes a namespace in a mode, and returns when the mode applies.
 func namespace(t *testing.T, mode string) string {
 	t.Helper()
 	name, err := setup.Namespace(t.Context(), cluster.Client, mode)
@@ -68,8 +69,9 @@ func TestCorpus(t *testing.T) { setup.CheckCorpus(t, cluster, "../testdata") }
 
 func TestTypes(t *testing.T) { setup.CheckTypes(t, cluster) }
 
-// TestLargest gives the policies lists about as long as an object can hold, which
-// ToolHive's CRDs do not bound: they are evaluated, and not given up for their cost.
+// TestLargest gives the policies lists that are about as long as an object can hold,
+// because ToolHive's CRDs do not bound them. The evaluation must not exceed the cost
+// limit.
 func TestLargest(t *testing.T) {
 	ns := namespace(t, guard.ModeDeny)
 	advertised, baseline := testenv.Many("advertised", 60_000), testenv.Many("baseline", 10)

@@ -44,8 +44,8 @@ func deniedBy(policy, message string) setup.Refusal {
 	return setup.Refusal{Policy: policy, Binding: policy + "-deny", Message: message}
 }
 
-// TestMessages reads each refusal to the letter: the pair, the first offending
-// scope and how many more, and the fix.
+// TestMessages compares the whole text of each rejection: the pair, the first
+// offending scope and how many more, and the fix.
 func TestMessages(t *testing.T) {
 	ns := namespace(t, guard.ModeDeny)
 	good, server := testenv.Config(ns, "good", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("good", "openid"))
@@ -96,8 +96,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestRatchet edits pairs that are NotSupported already: whatever does not touch
-// the inputs of the verdict passes.
+// TestRatchet edits pairs that are already NotSupported. An edit that does not
+// touch the inputs of the verdict must pass.
 func TestRatchet(t *testing.T) {
 	ns := namespace(t, guard.ModeOff)
 	config := testenv.Config(ns, "bad", "openid", "admin")

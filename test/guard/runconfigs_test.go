@@ -16,8 +16,8 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// runConfigs are how ToolHive's operator writes a run config, by the kind of its
-// owner. Their auth servers support openid and mcp:read.
+// runConfigs return a run config as ToolHive's operator writes it, by the kind
+// of its owner. Their auth servers support openid and mcp:read.
 var runConfigs = map[string]func(namespace, server string, baseline ...string) *corev1.ConfigMap{
 	"MCPServer": setup.RunConfig, "VirtualMCPServer": setup.AuthServerConfig,
 }
@@ -47,8 +47,7 @@ func awaitHold(t *testing.T, namespace string, held bool) {
 
 func isHeld(configMap *corev1.ConfigMap) bool { return configMap.Labels[guard.HeldLabel] == "true" }
 
-// put updates a ConfigMap as ToolHive's operator does: it keeps nothing of what is
-// there.
+// put updates a ConfigMap as ToolHive's operator does, which replaces everything.
 func put(t *testing.T, configMap *corev1.ConfigMap) *corev1.ConfigMap {
 	t.Helper()
 	expect.NoError(t, cluster.Client.Update(t.Context(), configMap))
@@ -80,8 +79,8 @@ func TestRunConfigsAreRejected(t *testing.T) {
 	}
 }
 
-// TestRunConfigsOfOthers creates what the policy has nothing to do with, or what has
-// no name or owner.
+// TestRunConfigsOfOthers creates ConfigMaps that do not concern the policy, or that
+// have no name or owner.
 func TestRunConfigsOfOthers(t *testing.T) {
 	ns := namespace(t, guard.ModeDeny)
 	bad := func(change func(*corev1.ConfigMap)) *corev1.ConfigMap {
@@ -141,8 +140,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestHoldIsForWhatWasGood writes bad run configs over what is not good, or not
-// known to be.
+// TestHoldIsForWhatWasGood writes bad run configs over texts that are bad, or
+// that the policy can't read.
 func TestHoldIsForWhatWasGood(t *testing.T) {
 	for kind, runConfig := range runConfigs {
 		t.Run(kind, func(t *testing.T) {
@@ -166,15 +165,15 @@ func TestHoldIsForWhatWasGood(t *testing.T) {
 					t.Errorf("%s: it is held: %+v", name, got)
 				}
 			}
-			// Neither is it called held.
+			// The label must go as well.
 			if got := put(t, edited(runConfig(ns, "marked", "root"), func(c *corev1.ConfigMap) { c.Labels[guard.HeldLabel] = "true" })); isHeld(got) {
-				t.Errorf("it is called held: %+v", got)
+				t.Errorf("it still has the label: %+v", got)
 			}
 		})
 	}
 }
 
-// TestHoldPatches holds objects that lack what is patched.
+// TestHoldPatches holds objects that lack the fields that the hold patches.
 func TestHoldPatches(t *testing.T) {
 	ns := holding(t)
 	nothing := func(*corev1.ConfigMap) {}
@@ -208,7 +207,7 @@ func TestHoldPatches(t *testing.T) {
 	}
 }
 
-// TestHoldMode lets an update pass where the namespace does not deny.
+// TestHoldMode checks that an update passes in a namespace that does not deny.
 func TestHoldMode(t *testing.T) {
 	ns := holding(t)
 	for _, mode := range []string{guard.ModeWarn, guard.ModeOff, "other"} {

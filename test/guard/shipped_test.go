@@ -22,10 +22,11 @@ import (
 
 var long = flag.Bool("long", false, "also wait until the policies follow a CRD that is installed late")
 
-// TestShipped installs the files that users get, as users do, where one of
-// ToolHive's CRDs is missing: nobody is locked out, the other policies are effective, and
-// once the files are deleted nothing does. With -long it also waits until the
-// policy that lacked its kind is effective, some half a minute after its CRD is there.
+// TestShipped installs the files that users get, as users do, on a cluster that lacks one
+// of ToolHive's CRDs. Nobody may be locked out, and the other policies must be effective.
+// After the files are deleted, no policy may be effective. With -long it also waits until
+// the policy that lacked its kind is effective, about half a minute after the CRD is
+// installed.
 func TestShipped(t *testing.T) {
 	all, err := setup.LikeToolHive()
 	expect.NoError(t, err)
@@ -52,7 +53,7 @@ func TestShipped(t *testing.T) {
 	good := config.DeepCopy()
 	good.Spec.EmbeddedAuthServer.Issuer = "https://other.example.com"
 	if err := c.Update(ctx, good, client.DryRunAll); err != nil {
-		t.Errorf("an edit that is well is locked out: %v", err)
+		t.Errorf("a valid edit is locked out: %v", err)
 	}
 
 	denyByDefault(t, lacking)
@@ -72,8 +73,8 @@ func TestShipped(t *testing.T) {
 	})
 }
 
-// denyByDefault takes every policy from warn to deny where a namespace has no
-// mode, by the one setting of each, and waits until it refuses there.
+// denyByDefault changes the default of every policy from warn to deny, by its
+// one setting, and waits until a namespace without a mode denies.
 func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	for _, name := range guard.ValidatingPolicies {
@@ -107,6 +108,6 @@ func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) {
 		want += len(all.Objects(policy.Name))
 	}
 	if lines := strings.Count(stdout, "\n"); lines != want {
-		t.Errorf("kubectl %v tells of %d objects, want %d:\n%s", arguments, lines, want, stdout)
+		t.Errorf("kubectl %v reports %d objects, want %d:\n%s", arguments, lines, want, stdout)
 	}
 }

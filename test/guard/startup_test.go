@@ -19,8 +19,8 @@ import (
 
 func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, "../testdata") }
 
-// TestStartUpRatchets stores what the policy refuses while it is off: what was wrong
-// before stays editable, and what was not can't become so.
+// TestStartUpRatchets stores invalid objects while the policy is off. They must stay
+// editable, and valid objects must not become invalid.
 func TestStartUpRatchets(t *testing.T) {
 	ns := namespace(t, guard.ModeOff)
 	accepts, rejects := setup.StartUpCases(t, "../testdata")
@@ -51,7 +51,7 @@ func TestStartUpRatchets(t *testing.T) {
 			}{
 				"disableUpstreamTokenInjection": {true, true},
 				"baselineClientScopes":          {[]any{"openid"}, true},
-				// What was wrong before excuses no other mistake.
+				// An old mistake does not excuse another one.
 				"authorizationEndpointBaseUrl": {"https://user@login.example.com", path.Base(c.Path) == "reject-user-in-base.yaml"},
 				"cimd":                         {map[string]any{"enabled": true, "cacheFallbackTtl": "0ms"}, false},
 			} {
@@ -66,7 +66,7 @@ func TestStartUpRatchets(t *testing.T) {
 	}
 }
 
-// TestStartUpMessages reads refusals to the letter.
+// TestStartUpMessages compares the whole text of rejections.
 func TestStartUpMessages(t *testing.T) {
 	ns := namespace(t, guard.ModeDeny)
 	for name, tc := range map[string]struct {
@@ -93,7 +93,7 @@ func TestStartUpMessages(t *testing.T) {
 	}
 }
 
-// TestStartUpModes asks the policy in each mode.
+// TestStartUpModes tries the policy in each mode.
 func TestStartUpModes(t *testing.T) {
 	for mode, want := range map[string]struct{ warned, refused bool }{"": {true, false}, guard.ModeWarn: {true, false}, guard.ModeOff: {}, guard.ModeDeny: {false, true}} {
 		t.Run(mode, func(t *testing.T) {

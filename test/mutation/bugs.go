@@ -3,17 +3,18 @@ package main
 type class string
 
 // The classes are those in which model checkers of operators (Sieve, Acto,
-// Anvil) found most of their bugs, and what scopegate is there to prevent.
+// Anvil) found most of their bugs, and the mistakes that scopegate must
+// prevent.
 const (
-	gate     class = "gate"              // what must not roll out does
+	gate     class = "gate"              // something rolls out that must not
 	stale    class = "stale reads"       // an old state is taken for the present
-	partial  class = "crashes, failures" // half of the work is done, or none is tried again
-	missed   class = "missed events"     // nobody looks when something has changed
-	foreign  class = "others' objects"   // what is somebody else's is written
-	reported class = "conditions"        // what a condition or the plugin reports is wrong
+	partial  class = "crashes, failures" // work is half done, or not retried
+	missed   class = "missed events"     // nobody notices a change
+	foreign  class = "others' objects"   // somebody else's object is written
+	reported class = "conditions"        // a condition or the plugin reports something wrong
 )
 
-// bug is one fault: in file, old is replaced, which stands there once.
+// bug is one fault: it replaces old in file, where old occurs once.
 type bug struct {
 	class     class
 	name      string

@@ -23,7 +23,7 @@ import (
 )
 
 // TestBugs checks that each bug still has its place in the code, and that the code
-// compiles with it: whoever changes that changes the bug too.
+// compiles with it. A change of that code has to change the bug too.
 func TestBugs(t *testing.T) {
 	exported := exports(t)
 	names := map[string]bool{}
@@ -67,7 +67,7 @@ func decode(text string) error {
 	}
 }
 
-// packages are the files with what each package exports, by import path.
+// packages are the files that have the exports of each package, by import path.
 type packages map[string]string
 
 func exports(t *testing.T) packages {

@@ -24,8 +24,8 @@ import (
 // suite is a pattern of packages in the folder of a module.
 type suite struct{ module, packages string }
 
-// suites are what may find a bug, in the order in which they run. The tests beside
-// the code with the bug run before them.
+// suites are the suites that may find a bug, in the order in which they run. The
+// tests beside the code with the bug run before them.
 var suites = []suite{
 	{".", "./test/manager/controller"}, {".", "./internal/..."}, {".", "./test/guard/..."}, {".", "./test/manager/writes"}, {"compat", "./manager"},
 	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"},
@@ -44,7 +44,8 @@ var likelySuites = []struct {
 var (
 	errNotFound    = errors.New("no suite found it")
 	errNotCompiled = errors.New("it does not compile")
-	// What go test says of the first test, and of the first package, that fails.
+	// The lines of go test on the first test and on the first package that
+	// fail.
 	failedTest  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 	failedSuite = regexp.MustCompile(`(?m)^FAIL\tgithub\.com/scopegate/scopegate/(\S+)`)
 )
@@ -142,7 +143,8 @@ func (b bug) hunt(ctx context.Context, where *regexp.Regexp, last string) (strin
 	return "", errNotFound
 }
 
-// suites are what may find the bug, that of the last run first.
+// suites returns the suites that may find the bug. The one that found it last
+// is first.
 func (b bug) suites(last string) []suite {
 	var first []suite
 	if folder, _, _ := strings.Cut(last, ","); folder != "" && exists(folder) {
@@ -165,9 +167,10 @@ func (b bug) suites(last string) []suite {
 func (s suite) run(ctx context.Context, overlay string) (string, error) {
 	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-timeout=15m", s.packages) //nolint:gosec // The table names it.
 	command.Dir = s.module
-	// Whatever runs go itself, as tests do that build programs, gets the bug too.
+	// Tests that build programs run go themselves. They get the bug too.
 	command.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
-	// go test does not pass SIGTERM on: what its tests started may outlive it.
+	// go test does not pass SIGTERM on, so processes that its tests started may
+	// outlive it.
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
 	command.WaitDelay = 10 * time.Second
 	output, err := command.CombinedOutput()
@@ -182,7 +185,8 @@ func (s suite) run(ctx context.Context, overlay string) (string, error) {
 		return "", fmt.Errorf("%s did not run: %w\n%s", s.packages, err, output)
 	default:
 		by := string(failed[1])
-		// The recorder of rollouts, for one, fails a suite and no test of it.
+		// The recorder of rollouts, for example, fails a suite without failing
+		// a test.
 		if test := failedTest.FindSubmatch(output); test != nil {
 			by += ", " + string(test[1])
 		}
@@ -218,7 +222,7 @@ func (b bug) overlay(folder string) (string, error) {
 
 func (b bug) apply(text string) (string, error) {
 	if n := strings.Count(text, b.old); n != 1 {
-		return "", fmt.Errorf("%s has %q %d times, and once it must be: the code has changed, so must the bug", b.file, b.old, n)
+		return "", fmt.Errorf("%s has %q %d times, want once: the code has changed, so change the bug", b.file, b.old, n)
 	}
 	return strings.Replace(text, b.old, b.made, 1), nil
 }

@@ -66,7 +66,7 @@ func code(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%x\n", sum.Sum(nil)), nil
 }
 
-// row is what found a bug, as a row of a table.
+// row returns what found a bug, as a row of a table.
 func row(b bug, by string) string { return fmt.Sprintf("| %s | %s | %s |\n", b.class, b.name, by) }
 
 // addRow appends a row to the table of this run, if it is to be kept.
@@ -82,7 +82,7 @@ func addRow(b bug, by string, keep bool) error {
 	return errors.Join(err, file.Close())
 }
 
-// page is the table of a whole run.
+// page returns the table of a whole run.
 func page(found map[string]string, now time.Time) string {
 	var rows strings.Builder
 	for _, b := range bugs {
@@ -100,7 +100,8 @@ On %s, each of these bugs was seeded, one at a time, and a test found it. The ta
 %s`, now.UTC().Format(time.DateOnly), &rows)
 }
 
-// publish makes the table of this run, which is complete, that of the last run.
+// publish replaces the table of the last run by that of this run, which is
+// complete.
 func publish(found map[string]string) error {
 	if err := os.WriteFile(lastRun, []byte(page(found, time.Now())), 0o644); err != nil { //nolint:gosec // A page of the documentation.
 		return err

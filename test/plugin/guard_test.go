@@ -25,9 +25,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestGuard shows the tree and takes stock on ToolHive's CRDs, before the guard
-// is there and with it, in a namespace of another name than the default. The ConfigMaps
-// and Deployments are as ToolHive's operator makes them.
+// TestGuard runs tree and guard check on ToolHive's CRDs, before the guard is installed
+// and with it. The ConfigMaps and Deployments are as ToolHive's operator makes them.
 func TestGuard(t *testing.T) {
 	guarded.Create(t, objects()...)
 	c, d := "team-c", "team-d"
@@ -75,7 +74,8 @@ func TestGuard(t *testing.T) {
 	testDenied(t, d, bad)
 }
 
-// testDenied tries by dry run what the findings on a namespace that denies say.
+// testDenied checks by dry run that the findings on a namespace that denies are
+// true.
 func testDenied(t *testing.T, namespace, bad string) {
 	t.Helper()
 	edit := func(ctx context.Context, name string) error {
@@ -101,7 +101,7 @@ func testDenied(t *testing.T, namespace, bad string) {
 	hold(t, namespace, "both-config", bad)
 }
 
-// findings takes stock of what has errors.
+// findings returns the output of guard check, which must find errors.
 func findings(t *testing.T, arguments ...string) string {
 	t.Helper()
 	got := kubectl(t.Context(), guarded, append([]string{"guard", "check"}, arguments...)...)
@@ -111,7 +111,8 @@ func findings(t *testing.T, arguments ...string) string {
 	return got.stdout
 }
 
-// TestAnotherAPIServer reads one that can't hold, and that has one of the CRDs only.
+// TestAnotherAPIServer reads an API server that does not support the hold, and
+// that has only one of the CRDs.
 func TestAnotherAPIServer(t *testing.T) {
 	plane := testenv.StartForTest(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
@@ -131,7 +132,7 @@ func TestAnotherAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The schema is published a moment later.
-	expect.Eventually(t, "half of the CRDs is told as such", func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the plugin reports the missing CRDs", func(ctx context.Context) (bool, error) {
 		_, read := reader.Read(ctx, "")
 		return read != nil && strings.Contains(read.Error(), "serves no MCPExternalAuthConfig"), nil
 	})
@@ -151,7 +152,7 @@ func label(t *testing.T, namespace, mode string) {
 	guarded.Patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, `{"metadata":{"labels":{"scopegate.dev/guard":"`+mode+`"}}}`)
 }
 
-// unlabel makes a ConfigMap one that somebody made by hand.
+// unlabel makes a ConfigMap look like one that somebody made by hand.
 func unlabel(t *testing.T, namespace, name string) {
 	t.Helper()
 	guarded.Patch(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, `{"metadata":{"labels":null}}`)
@@ -186,8 +187,8 @@ func runConfig(baseline, supported string) string {
 }`
 }
 
-// makeChildren stores what ToolHive's operator makes for a consumer: a ConfigMap
-// and a Deployment, of which so many replicas run.
+// makeChildren stores what ToolHive's operator makes for a consumer: a
+// ConfigMap, and a Deployment with the given number of running replicas.
 func makeChildren(t *testing.T, namespace, kind, name string, data map[string]string, running int32) {
 	t.Helper()
 	var owner client.Object = testenv.Server(namespace, name, testenv.AuthServerRef(""))

@@ -1,6 +1,6 @@
-// Package plugin_test runs the built kubectl plugin as users do, against real
-// API servers: one with scopegate's CRDs and its manager, and one with ToolHive's
-// CRDs. It also runs what other tools make of the plugin: pre-commit and krew.
+// Package plugin_test runs the built kubectl plugin as users do, against real API
+// servers: one with scopegate's CRDs and its manager, and one with ToolHive's
+// CRDs. It also runs the plugin by other tools: pre-commit and krew.
 package plugin_test
 
 import (
@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 			return err
 		}
 		atEnd(standalone.Stop)
-		// What the plugin says of a cluster without any CRDs is tested first.
+		// First test the plugin on a cluster without any CRDs.
 		if guarded, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}}); err != nil {
 			return err
 		}
@@ -88,7 +88,8 @@ func kubectl(ctx context.Context, cluster *testenv.Cluster, arguments ...string)
 	return answer{stdout.String(), stderr.String(), command.ProcessState.ExitCode()}
 }
 
-// environment is that of a user with the plugin and the kubeconfig of a cluster.
+// environment returns the environment of a user with the plugin and the
+// kubeconfig of a cluster.
 func environment(cluster *testenv.Cluster) []string {
 	return append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "PATH="+filepath.Dir(plugin)+":"+os.Getenv("PATH"), "KUBECTL_KUBERC=false")
 }
@@ -102,8 +103,8 @@ func succeed(t *testing.T, cluster *testenv.Cluster, arguments ...string) string
 	return got.stdout
 }
 
-// golden compares a text with a file of testdata, which has the version of the API
-// server that is tested by default.
+// golden compares a text with a file of testdata. The file has the version of the
+// default API server.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()

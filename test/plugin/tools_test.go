@@ -69,8 +69,8 @@ func TestKrew(t *testing.T) {
 	}
 }
 
-// validate runs krew's program; that it is to install the archives is left out,
-// for they are not published.
+// validate runs krew's program. It skips the installation of the archives,
+// because they are not published.
 func validate(t *testing.T, folder string, manifest []byte) ([]byte, error) {
 	t.Helper()
 	file := filepath.Join(folder, "scopegate.yaml")
@@ -78,7 +78,7 @@ func validate(t *testing.T, folder string, manifest []byte) ([]byte, error) {
 	return krew(t, "validate-krew-manifest", "-skip-install", "-manifest", file).CombinedOutput()
 }
 
-// krew is one of krew's programs.
+// krew returns the command of one of krew's programs.
 func krew(t *testing.T, arguments ...string) *exec.Cmd {
 	t.Helper()
 	return exec.CommandContext(t.Context(), "go", append([]string{"tool", "-modfile=../../tools/release/go.mod"}, arguments...)...) //nolint:gosec // A pinned tool.
@@ -109,7 +109,7 @@ type hook struct {
 
 // TestHook runs the hook of .pre-commit-hooks.yaml as pre-commit does: the words
 // of the entry, then the arguments, in the root of the repository, with the
-// program in the PATH. Fields that pre-commit does not have are refused.
+// program in the PATH. It rejects fields that pre-commit does not have.
 func TestHook(t *testing.T) {
 	text := expect.ReadFile(t, "../../.pre-commit-hooks.yaml")
 	var hooks []hook
@@ -145,8 +145,8 @@ func TestHook(t *testing.T) {
 	}
 }
 
-// TestPreCommit runs pre-commit itself, where it is installed: it refuses a bad
-// manifest and lets a good one pass.
+// TestPreCommit runs pre-commit itself, if it is installed. The hook must
+// reject a bad manifest and pass a good one.
 func TestPreCommit(t *testing.T) {
 	program, err := exec.LookPath("pre-commit")
 	if err != nil {
@@ -174,8 +174,8 @@ func TestPreCommit(t *testing.T) {
 	}
 }
 
-// localHooks is a configuration with the hook as it is written. Of another
-// repository, pre-commit would take it by a commit.
+// localHooks returns a configuration with a copy of the hook. pre-commit would
+// read the hook of another repository only from a commit.
 func localHooks(t *testing.T) string {
 	t.Helper()
 	text := expect.ReadFile(t, "../../.pre-commit-hooks.yaml")
@@ -199,7 +199,8 @@ func git(t *testing.T, folder string, arguments ...string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "git", arguments...)
 	command.Dir = folder
-	// Nothing of a repository around the test, and nothing of the user.
+	// Git must see neither a repository around the test nor the user's
+	// configuration.
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") }), "HOME="+folder)
 	expect.Output(t, command)
 }

@@ -25,7 +25,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// objects are two teams' configs and consumers, one of every kind and verdict.
+// objects returns two teams' configs and consumers, one of every kind and
+// verdict.
 func objects() []client.Object {
 	a, b := "team-a", "team-b"
 	return []client.Object{
@@ -83,7 +84,8 @@ func awaitEvaluated(t *testing.T) {
 func TestWatch(t *testing.T) {
 	for name, cluster := range map[string]*testenv.Cluster{"standalone": standalone, "guard": guarded} {
 		t.Run(name, func(t *testing.T) {
-			// Off, since the guard that another test installs would reject the edit.
+			// The guard is off here, because the one that another test installs
+			// would reject the edit.
 			ns := "watched"
 			cluster.Create(t, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
 			await, stop := watchTree(t, cluster, ns)
@@ -107,8 +109,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// watchTree watches a namespace with one consumer at most. await waits for a verdict
-// on it, with the state of its rollout or without, or on the config.
+// watchTree watches a namespace with at most one consumer. await waits for a verdict
+// on the consumer, with or without the state of its rollout, or on the config.
 func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await func(want string), stop func()) {
 	t.Helper()
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
@@ -155,7 +157,7 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await 
 	return await, stop
 }
 
-// awaitRight waits until the API server goes by a role binding of a user.
+// awaitRight waits until the API server applies a role binding of a user.
 func awaitRight(t *testing.T, namespace, user string) {
 	t.Helper()
 	expect.Eventually(t, user+" may list", func(ctx context.Context) (bool, error) {
@@ -167,9 +169,11 @@ func awaitRight(t *testing.T, namespace, user string) {
 	})
 }
 
-// TestWithoutRights shows what a user sees who may read ToolHive's kinds only.
+// TestWithoutRights checks the output for a user who may read only ToolHive's
+// kinds.
 func TestWithoutRights(t *testing.T) {
-	// Off, since the guard that another test installs would reject the objects.
+	// The guard is off here, because the one that another test installs would
+	// reject the objects.
 	namespace := "team-off"
 	guarded.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
 		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
@@ -190,7 +194,7 @@ func TestWithoutRights(t *testing.T) {
 	}
 }
 
-// TestExitStatus is about wrong usage, and about clusters that do not answer.
+// TestExitStatus covers wrong usage, and clusters that do not answer.
 func TestExitStatus(t *testing.T) {
 	for name, c := range map[string]struct {
 		arguments []string

@@ -13,8 +13,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestVersion prints the versions of a cluster with an operator of ToolHive that is
-// tested, of one that is not, and what a user sees who may not look for it.
+// TestVersion prints the versions of a cluster with a tested and with an untested
+// version of ToolHive's operator, and for a user without the right to look for it.
 func TestVersion(t *testing.T) {
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()
 	expect.NoError(t, err)
@@ -22,7 +22,7 @@ func TestVersion(t *testing.T) {
 	operator := deployment("v0.50.0")
 	guarded.Create(t, operator)
 	t.Cleanup(func() {
-		// Not by the context of the test, which has ended.
+		// The context of the test has ended.
 		if err := guarded.Client.Delete(context.Background(), operator); err != nil {
 			t.Error(err)
 		}
@@ -61,7 +61,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// deployment is that of ToolHive's operator, as its chart labels it.
+// deployment returns the Deployment of ToolHive's operator, as its chart labels
+// it.
 func deployment(version string) *appsv1.Deployment {
 	labels := map[string]string{"app.kubernetes.io/name": "toolhive-operator", "app.kubernetes.io/version": version}
 	return testenv.Deployment("toolhive-system", "toolhive-operator", labels)

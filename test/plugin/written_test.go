@@ -8,13 +8,13 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// shown are the blocks of a page with a command, its output, and the golden file
-// that holds it.
+// shown matches the blocks of a page with a golden file, a command and its
+// output.
 var shown = regexp.MustCompile("(?m)^<!-- (test/plugin/testdata/\\S+) -->\n```console\n(\\$ .*\n)((?s:.*?))```$")
 
-// TestDocumentedOutput holds the outputs in docs/tree.md to the golden files;
-// -update writes them into the page, once the tests of the files before this one
-// have written them.
+// TestDocumentedOutput compares the outputs in docs/tree.md with the golden
+// files. With -update it writes them into the page, after the tests in the files
+// before this one have written them.
 func TestDocumentedOutput(t *testing.T) {
 	const name = "../../docs/tree.md"
 	page := expect.ReadFile(t, name)

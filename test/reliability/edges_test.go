@@ -22,7 +22,7 @@ import (
 )
 
 // TestSlowAPIServer delays every answer of the API server. The manager keeps its
-// lease, and does the same as otherwise.
+// lease, and works as usual.
 func TestSlowAPIServer(t *testing.T) {
 	delay := 100 * time.Millisecond
 	if full() > 0 {
@@ -38,14 +38,14 @@ func TestSlowAPIServer(t *testing.T) {
 		begin := time.Now()
 		expect.NoError(t, w.do(t.Context(), e, false))
 		awaitRight(t, w)
-		// What the manager knows of the edit is late, so that it acts late.
+		// The manager learns of the edit late, so it acts late.
 		if took := time.Since(begin); took < delay {
 			t.Errorf("%s: right after %s, although every answer is %s late", e.what, took, delay)
 		}
 		report(t, "edge", begin, fmt.Sprintf("every answer of the API server is %s late; %s", delay, e.what), "right after %s", time.Since(begin).Round(100*time.Millisecond))
 	}
 	if err := process.Stop(); err != nil {
-		t.Errorf("the manager did not outlast it: %v", err)
+		t.Errorf("the manager did not survive it: %v", err)
 	}
 }
 
@@ -88,11 +88,11 @@ func TestCRDsAreReplaced(t *testing.T) {
 }
 
 // TestNamespaceIsBeingDeleted deletes a Deployment in a namespace that is being deleted,
-// where the API server lets nobody create another. The status says so, and verdicts go
-// on.
+// where the API server lets nobody create another. The status must report it, and
+// verdicts must stay current.
 func TestNamespaceIsBeingDeleted(t *testing.T) {
 	w, kept := settledWorld(t, standalone, "being-deleted")
-	// Nobody empties it here, so it stays as it is.
+	// Nothing empties the namespace here, so it stays in this state.
 	w.Delete(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
 	// A child is missing, and the verdict changes twice.
 	for _, e := range []edit{replaceChild("web", false, false), setScopes("web", []string{"email"})} {
@@ -110,8 +110,8 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 	expect.NoError(t, kept.end())
 }
 
-// TestDeletedWhileHeld deletes a consumer whose run config the guard holds: the
-// ConfigMap goes with it, and the config's condition no longer names it.
+// TestDeletedWhileHeld deletes a consumer whose run config the guard holds, and
+// with it the ConfigMap. The config's condition must no longer name it.
 func TestDeletedWhileHeld(t *testing.T) {
 	w, kept := settledWorld(t, guarded, "deleted-while-held")
 	for _, e := range []edit{setScopes("api", []string{"openid"}), holds("api")} {
@@ -149,7 +149,7 @@ func TestClockOfAnHourAhead(t *testing.T) {
 	expect.NoError(t, kept.end())
 }
 
-// settledWorld returns a world with a manager that has done all that there is to do.
+// settledWorld returns a world with a manager that has nothing left to do.
 func settledWorld(t *testing.T, p *plane, namespace string) (*world, *supervisor) {
 	t.Helper()
 	w, err := newWorld(t.Context(), p, namespace)

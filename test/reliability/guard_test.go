@@ -23,16 +23,16 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// toolHive is ToolHive's operator, as far as the guard sees it: it keeps a
-// condition of its own beside scopegate's, and scopegate's policies let it hold
-// ConfigMaps.
+// toolHive simulates ToolHive's operator, as far as the guard sees it: it keeps
+// a condition of its own beside scopegate's, and has ConfigMaps that may be
+// held.
 type toolHive struct {
 	writes int
-	// ready is what its condition says last, by the object.
+	// ready is the last message of its condition, by object.
 	ready map[types.UID]string
-	// read are the conditions that its cache has of an object.
+	// read are the conditions in its cache, by object.
 	read map[types.UID][]metav1.Condition
-	// late is how often it wrote what its cache had.
+	// late counts its writes from a stale cache, by object.
 	late map[types.UID]int
 	// held are the consumers whose ConfigMap is held.
 	held map[types.UID]bool
@@ -44,13 +44,13 @@ func newToolHive() toolHive {
 	}
 }
 
-// mostLateWrites is how often ToolHive's operator writes back an old condition of
-// scopegate's over a newer one of one object: without end it would be taken for
-// somebody else's. See internal/guard/condition.
+// mostLateWrites limits how often ToolHive's operator writes an old condition of
+// scopegate's over a newer one of the same object. Without a limit the guard
+// would stand down, see internal/guard/condition.
 const mostLateWrites = 10
 
-// writesStatus is a write of ToolHive's operator, with the conditions that its
-// cache has: those of now, or those that it wrote on last.
+// writesStatus returns a write of ToolHive's operator, with the conditions in
+// its cache: the current ones, or those before its last write.
 func writesStatus(key string, late bool) edit {
 	return edit{fmt.Sprintf("ToolHive's operator writes the status of %s (cache is late: %t)", key, late), func(ctx context.Context, w *world) error {
 		if w.objects[key] == nil || key == "oidc" {
@@ -71,7 +71,8 @@ func writesStatus(key string, late bool) edit {
 
 func (t *toolHive) write(ctx context.Context, c client.Client, now status.Object, key string, late bool) error {
 	uid, conditions := now.GetUID(), now.GetStatus().DeepCopy().Conditions
-	// A full update is refused where the cache is late; a merge patch is not.
+	// The API server rejects a full update from a stale cache, but not a merge
+	// patch.
 	patches := key == "a" || key == "b" || key == "virtual"
 	if old, known := t.read[uid]; late && patches && known && t.late[uid] < mostLateWrites {
 		t.late[uid]++
@@ -97,7 +98,7 @@ func (t *toolHive) write(ctx context.Context, c client.Client, now status.Object
 	return c.Status().Patch(ctx, now, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator"))
 }
 
-// holds lets the ConfigMap of a consumer be held, or no longer.
+// holds makes the ConfigMap of a consumer held, or no longer held.
 func holds(key string) edit {
 	return edit{"the ConfigMap of " + key + " is held, or no longer", func(ctx context.Context, w *world) error {
 		owner := w.objects[key]
@@ -122,16 +123,17 @@ func holds(key string) edit {
 	}}
 }
 
-// anEditBesideToolHive is a random edit of a user, or a write of ToolHive's
-// operator.
+// anEditBesideToolHive returns a random edit of a user, or a write of
+// ToolHive's operator.
 func anEditBesideToolHive(random *rand.Rand) edit {
 	return oneOf(random, append(edits(random),
 		weighted{8, func() edit { return writesStatus(pick(random, allKeys), random.Intn(2) == 0) }},
 		weighted{3, func() edit { return holds(pick(random, consumerKeys)) }}))
 }
 
-// wrongEntry names the first object whose condition is not as it has to be, or on
-// which another one is not as ToolHive's operator wrote it; or "".
+// wrongEntry describes an object on which scopegate's condition is wrong, or
+// ToolHive's condition is not as its operator wrote it. It returns "" if there is
+// none.
 func wrongEntry(w *world) string {
 	for key, object := range w.objects {
 		if key == "oidc" {
@@ -160,7 +162,7 @@ func wrongEntry(w *world) string {
 	return ""
 }
 
-// entry is the condition that an object must have, if any.
+// entry returns the condition that an object must have, if any.
 func (w *world) entry(object client.Object) *metav1.Condition {
 	conditions := w.model.conditions(w.objects, object)
 	want := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
@@ -172,8 +174,9 @@ func (w *world) entry(object client.Object) *metav1.Condition {
 }
 
 // TestGuardRandomSchedules plays random edits and writes of ToolHive's operator
-// among random faults, in guard mode. In the end every entry is right, no
-// condition of ToolHive's is lost, and the manager has not stood down.
+// among random faults, in guard mode. In the end every entry must be right,
+// ToolHive must have lost no condition, and the manager must not have stood
+// down.
 func TestGuardRandomSchedules(t *testing.T) {
 	n := schedulesOfMakeTest
 	if full() > 0 {

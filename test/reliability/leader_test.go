@@ -49,7 +49,7 @@ func TestLeaderEnds(t *testing.T) {
 		} else {
 			expect.NoError(t, leader.Stop())
 			if leaseHolder(t, w) == before {
-				t.Errorf("%s has stopped, and holds the lease still", before)
+				t.Errorf("%s has stopped, but still holds the lease", before)
 			}
 		}
 		begin := time.Now()
@@ -97,7 +97,7 @@ func TestEtcdOutage(t *testing.T) {
 	t.Cleanup(func() { _ = syscall.Kill(started[0], syscall.SIGCONT) })
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
-	// It takes as long as etcd is away.
+	// The outage lasts as long as this create: until ctx is done.
 	if err := w.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "while-etcd-is-away"}}); !errors.Is(err, context.DeadlineExceeded) {
 		<-ctx.Done()
 		if err == nil {
@@ -113,12 +113,12 @@ func TestEtcdOutage(t *testing.T) {
 	awaitRight(t, w)
 	took := time.Since(begin)
 	if err := process.Stop(); err != nil {
-		t.Errorf("the manager did not outlast it: %v", err)
+		t.Errorf("the manager did not survive it: %v", err)
 	}
 	report(t, "R6", begin, fmt.Sprintf("etcd is away for %s, three edits after it", length), "0 exits, right after %s", took.Round(100*time.Millisecond))
 }
 
-// etcds are the processes of etcd that this process has started.
+// etcds returns the processes of etcd that this process has started.
 func etcds(t *testing.T) []int {
 	t.Helper()
 	output, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=,comm=").Output()

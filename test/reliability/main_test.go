@@ -1,6 +1,6 @@
 // Package reliability_test plays schedules of faults between the manager and a
-// real API server while a user edits, and holds what the manager does to a model:
-// a pure function of the user's objects. See docs/dev/reliability.md.
+// real API server while a user edits, and compares what the manager does with a
+// model: a pure function of the user's objects. See docs/dev/reliability.md.
 package reliability_test
 
 import (
@@ -33,7 +33,7 @@ var (
 	parallel  = flag.Int("schedules-at-a-time", 12, "how many schedules are played at a time")
 )
 
-// plane is a control plane of a mode, and what is seen of it.
+// plane is a control plane for a mode, and a mirror of its objects.
 type plane struct {
 	*testenv.Cluster
 	seen *mirror
@@ -41,7 +41,7 @@ type plane struct {
 	manager   operator.Options
 	resources []string
 	edit      func(*rand.Rand) edit
-	// wrong names the first thing that is not yet as it has to be, or "".
+	// wrong describes something that is not yet as it must be, or returns "".
 	wrong func(*world) string
 }
 
@@ -90,7 +90,8 @@ func startStandalone(ctx context.Context) (*plane, error) {
 	}, controlplane.Options{GarbageCollector: true})
 }
 
-// full is how many random schedules are asked for, 0 for the few of `make test`.
+// full returns the requested number of random schedules, 0 for the few of `make
+// test`.
 func full() int {
 	text := os.Getenv(fullVariable)
 	if text == "" {

@@ -75,7 +75,7 @@ func (m *mirror) notify(object any) {
 	}
 }
 
-// next is closed when something of a namespace changes.
+// next returns a channel that is closed when something in a namespace changes.
 func (m *mirror) next(namespace string) <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,8 +85,7 @@ func (m *mirror) next(namespace string) <-chan struct{} {
 	return m.changed[namespace]
 }
 
-// await asks after each change of a namespace what is still wrong, until nothing
-// is.
+// await calls wrong after each change in a namespace, until nothing is wrong.
 func (m *mirror) await(ctx context.Context, namespace string, wrong func() string) error {
 	ctx, cancel := context.WithTimeout(ctx, *patience)
 	defer cancel()
@@ -106,8 +105,8 @@ func (m *mirror) await(ctx context.Context, namespace string, wrong func() strin
 
 var heldSince = regexp.MustCompile(`held since [-:0-9TZ]+`)
 
-// snapshot is all that a namespace ended as, but for what differs between two
-// runs of the same: names of namespaces, times, and what the API server counts.
+// snapshot returns the final content of a namespace, without what differs
+// between two runs: names of namespaces, times, and what the API server counts.
 func snapshot(ctx context.Context, w *world) (string, error) {
 	var lines []string
 	for _, list := range []client.ObjectList{

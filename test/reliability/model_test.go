@@ -20,8 +20,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// model says what becomes of the children, by kind and name: absent, present, a
-// run config, somebody else's, or anything that is not refused.
+// model has the expected state of each child, by kind and name: absent,
+// present, a run config, somebody else's, or anything that no auth server
+// refuses.
 type model map[string]string
 
 const (
@@ -40,8 +41,9 @@ func (m model) get(kind, name string) string {
 	return absent
 }
 
-// follow says what the user's objects make of the children. A rollout that is
-// held leaves what was before: exactly that where what was before is known.
+// follow updates the states of the children by the user's objects. A held
+// rollout leaves a child as it was. If exact is false, its state before is not
+// known, and it may be anything.
 func (m model) follow(objects map[string]client.Object, exact bool) {
 	for key, seed := range seeds("") {
 		consumer, ok := resolve.ConsumerOf(seed)
@@ -100,7 +102,7 @@ func oidcConfigFound(objects map[string]client.Object, pair resolve.Pair) bool {
 	return found
 }
 
-// conditions are those that an object must have.
+// conditions returns the conditions that an object must have.
 func (m model) conditions(objects map[string]client.Object, object client.Object) []metav1.Condition {
 	if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
 		var pairs []resolve.Pair
@@ -136,7 +138,7 @@ func nonNil(condition *metav1.Condition) []metav1.Condition {
 	return []metav1.Condition{*condition}
 }
 
-// wrong names the first thing that is not yet as the model says, or "".
+// wrong describes something that differs from the model, or returns "".
 func (m model) wrong(w *world) string {
 	for key, object := range w.objects {
 		if _, ok := object.(status.Object); !ok || key == "oidc" {
@@ -187,7 +189,7 @@ func (m model) wrongStatus(w *world, key string, object client.Object) string {
 	return ""
 }
 
-// stateOf says what a child is, in the words of the model.
+// stateOf returns the state of a child, in the words of the model.
 func stateOf(w *world, child, owner client.Object) string {
 	if child.GetName() == "" {
 		return absent

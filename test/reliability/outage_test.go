@@ -19,9 +19,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
-// TestOutage takes the API server away from the manager, run as it is shipped: a
-// process that has to renew a lease. Users edit meanwhile. The process goes on,
-// and then does what it has missed.
+// TestOutage takes the API server away from a manager that runs as it is
+// shipped: as a process that has to renew a lease. Users edit meanwhile. The
+// process must keep running, and must then catch up.
 func TestOutage(t *testing.T) {
 	lengths := []time.Duration{time.Second}
 	if full() > 0 {
@@ -48,11 +48,12 @@ func TestOutage(t *testing.T) {
 			time.Since(begin).Round(100*time.Millisecond))
 	}
 	if err := process.Stop(); err != nil {
-		t.Errorf("the manager did not outlast the outages: %v", err)
+		t.Errorf("the manager did not survive the outages: %v", err)
 	}
 }
 
-// newProxy is between a manager and the API server of standalone mode.
+// newProxy returns a proxy between a manager and the API server of standalone
+// mode.
 func newProxy(t *testing.T) *faults.Proxy {
 	t.Helper()
 	host := standalone.Config.Host
@@ -65,7 +66,8 @@ func newProxy(t *testing.T) *faults.Proxy {
 	return proxy
 }
 
-// startThrough starts a manager as startProcess does, that reaches the API server through a proxy.
+// startThrough is like startProcess, but the manager reaches the API server
+// through a proxy.
 func startThrough(t *testing.T, proxy *faults.Proxy, w *world) *testenv.Process {
 	t.Helper()
 	through := rest.CopyConfig(w.Config)
@@ -89,9 +91,9 @@ const (
 	costRounds    = 20
 )
 
-// TestFailingRequestsCost measures how much longer one edit of a config with many
-// consumers takes until the last condition is right, where a share of the
-// requests fails. It is for the table alone.
+// TestFailingRequestsCost measures how much longer it takes, after one edit of a
+// config with many consumers, until the last condition is right, if a share of
+// the requests fails. It only fills the table.
 func TestFailingRequestsCost(t *testing.T) {
 	if full() == 0 {
 		t.Skip("only in a full run")
@@ -102,7 +104,7 @@ func TestFailingRequestsCost(t *testing.T) {
 	w.follow(true)
 	for _, name := range testenv.Many("many", costConsumers) {
 		server := testenv.Server(w.namespace, name, testenv.AuthServerRef("a", "openid"))
-		// There is none, so statuses are all there is to write.
+		// There is no such MCPOIDCConfig, so the manager writes only statuses.
 		server.Spec.OIDCConfigRef.Name = "none"
 		expect.NoError(t, w.Client.Create(ctx, server))
 	}
@@ -140,7 +142,8 @@ func TestFailingRequestsCost(t *testing.T) {
 	}
 }
 
-// notAll reports a server that does not say want yet.
+// notAll describes a server whose condition is not yet as wanted, or returns
+// "".
 func notAll(ctx context.Context, w *world, want metav1.ConditionStatus) string {
 	list := &v1beta1.MCPServerList{}
 	if err := w.seen.List(ctx, list, client.InNamespace(w.namespace), client.UnsafeDisableDeepCopy); err != nil {

@@ -26,8 +26,8 @@ func story() []edit {
 		setBaseline("b", []string{"openid"}, nil),          // proxy and api roll
 		setReference("api", true, ""),                      // api loses its children
 		setReference("api", true, "b"),                     // and has them again
-		setReference("api", false, "a"),                    // it names two auth servers: held, and told on both configs
-		setType("a"), setType("a"),                         // one is none any more, and is again
+		setReference("api", false, "a"),                    // it names two auth servers: held, and reported on both configs
+		setType("a"), setType("a"),                         // one has another type, and then its type again
 		setReference("api", false, ""),
 		setInline(true, []string{"admin"}), // virtual is held
 		setInline(false, nil),              // virtual loses its children
@@ -59,7 +59,7 @@ func scenarios() [][]edit {
 	return all
 }
 
-// plan makes a schedule of edits, one a step.
+// plan returns a schedule with one edit in each step.
 func plan(p *plane, name string, edits []edit, each func(i int, s *step)) schedule {
 	s := schedule{plane: p, name: name, concurrency: 4}
 	for i, e := range edits {
@@ -79,7 +79,7 @@ func undisturbed(t *testing.T, p *plane, name string, edits []edit) outcome {
 	return o
 }
 
-// sparse leaves one in n of many, but of a full run none.
+// sparse returns every n-th of all, or all in a full run.
 func sparse[T any](all []T, n int) []T {
 	if full() > 0 {
 		return all
@@ -103,10 +103,10 @@ func report(t *testing.T, target string, begin time.Time, played any, came strin
 }
 
 // TestCrashes ends the manager before and after each of its writes. The next one
-// ends at the same state, and no write is done much more often.
+// must reach the same state, without many more writes.
 func TestCrashes(t *testing.T) { crashes(t, standalone, "R2", scenarios(), 41) }
 
-// crashes plays one in every n crashes, and all of a full run.
+// crashes plays one in every few crashes, or all in a full run.
 func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every int) {
 	t.Helper()
 	begin := time.Now()
@@ -141,7 +141,8 @@ func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every in
 }
 
 // TestThePast restarts the manager against an API server that shows some of the
-// objects as they were, lets it do all that it then does, and only then goes on.
+// objects as they were. It goes on when the manager has done everything that
+// follows from that.
 func TestThePast(t *testing.T) {
 	begin := time.Now()
 	var total tally
@@ -171,7 +172,7 @@ func TestThePast(t *testing.T) {
 			}
 		}
 		schedules = sparse(schedules, 25)
-		// One at a time: what is reconciled is counted for the whole process.
+		// One at a time, because reconciles are counted for the whole process.
 		total.join(each(t, "R3", 1, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report(t, "R3", begin, &total, "0 unsafe actions")
@@ -208,12 +209,12 @@ func single(all []string) [][]string {
 	return singles
 }
 
-// quiet is how long nothing is reconciled until all is done that was to be. Were
-// it too short, a schedule would be less hard, and no test fail.
+// quiet is how long no reconcile may end before all are considered done. If it
+// were too short, a schedule would be easier, but no test would fail.
 const quiet = 50 * time.Millisecond
 
-// awaitReconciles waits until what a restart shows is reconciled, and what that
-// leads to.
+// awaitReconciles waits until everything that a restart shows is reconciled,
+// with all consequences.
 func awaitReconciles(ctx context.Context, objects int, restart func()) error {
 	before, _, err := testenv.Reconciles()
 	if err != nil {
@@ -230,8 +231,9 @@ func awaitReconciles(ctx context.Context, objects int, restart func()) error {
 	})
 }
 
-// faultEvery is the distance of two faults of a schedule: a client that is told
-// again and again that its watch is gone waits longer each time, up to a minute.
+// faultEvery is the number of steps from one fault of a schedule to the next. A
+// client that is told again and again that its watch is gone waits longer each
+// time, up to a minute.
 const faultEvery = 7
 
 // TestMissedEvents holds back what the manager watches while the user edits, and
@@ -263,7 +265,7 @@ func TestMissedEvents(t *testing.T) {
 	report(t, "R4", begin, &total, "all end as undisturbed")
 }
 
-// TestFailingRequests lets a quarter and a half of all requests fail.
+// TestFailingRequests makes a quarter, and then a half, of all requests fail.
 func TestFailingRequests(t *testing.T) {
 	begin := time.Now()
 	var total tally

@@ -15,18 +15,19 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
-// mostFailures is how many requests fail in a step. What takes several requests
-// might never come while half of them fail, and a manager that was refused as
-// often as this comes back after half a minute.
+// mostFailures limits the failed requests of a step. While half of all requests
+// fail, a result that takes several requests might never come. After this many
+// failures, a manager backs off for up to half a minute.
 const mostFailures = 16
 
 type step struct {
 	edits []edit
-	// past restarts the manager, and shows it some resources as they were after an
-	// earlier step.
+	// restart restarts the manager. past shows it some resources as they were
+	// after an earlier step.
 	restart bool
 	past    map[string]int
-	// held are not seen by the manager until the edits are made.
+	// held are the resources whose events the manager gets only after the
+	// edits.
 	held   []string
 	ending faults.Ending
 	crash  int
@@ -35,8 +36,8 @@ type step struct {
 	user int
 	rate float64
 	seed int64
-	// settle, if not nil, waits until as many objects as the manager sees at first
-	// are reconciled.
+	// settle, if not nil, waits until all objects that a restarted manager sees at
+	// first are reconciled.
 	settle func(ctx context.Context, objects int, restart func()) error
 }
 
@@ -58,7 +59,7 @@ func (s step) String() string {
 // exact reports whether what the step leaves is a function of its edits.
 func (s step) exact() bool { return len(s.edits) <= 1 && len(s.past) == 0 }
 
-// schedule is what is played in one namespace.
+// schedule is played in one namespace.
 type schedule struct {
 	plane       *plane
 	name        string
@@ -88,8 +89,8 @@ type outcome struct {
 	end    string
 }
 
-// play plays a schedule, and fails where the manager does what it must not, or
-// not what it must.
+// play plays a schedule. It returns an error if the manager does something
+// wrong, or omits something.
 func play(ctx context.Context, s schedule) (outcome, error) {
 	o, err := playIt(ctx, s)
 	for _, violation := range s.plane.Rollouts.Violations() {
@@ -140,11 +141,11 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 type player struct {
 	world      *world
 	supervisor *supervisor
-	// past is what was before each step.
+	// past has the moment before each step.
 	past []moment
 }
 
-// moment is a resource version, and the keys of the objects that were then.
+// moment is a resource version, and the keys of the objects that existed then.
 type moment struct {
 	version string
 	keys    []string
@@ -201,7 +202,7 @@ func (p *player) step(ctx context.Context, s step) error {
 	if err := p.edit(ctx, link, s); err != nil {
 		return err
 	}
-	// A crash may have come: what is held is so in the old life alone.
+	// After a crash, only the link of the old life holds events.
 	for _, resource := range held {
 		link.Release(resource, s.ending)
 	}
@@ -237,9 +238,9 @@ func (p *player) restart(ctx context.Context, s step) error {
 	return s.settle(ctx, objects, func() { p.supervisor.restart(ctx, versions) })
 }
 
-// nudge edits every object once more, and awaits that: a manager that has seen
-// it has seen all that came before, and what it wrote for something older, if
-// anything, it has mended.
+// nudge edits every object once more, and waits for the result. A manager that
+// has seen these edits has seen everything before them, and has repaired
+// anything that it wrote by an older state.
 func (p *player) nudge(ctx context.Context) error {
 	for _, key := range allKeys {
 		if err := p.world.do(ctx, nudge(key), true); err != nil {
@@ -273,7 +274,8 @@ func (p *player) edit(ctx context.Context, link *faults.Link, s step) error {
 	if err := p.world.do(ctx, s.edits[0], false); err != nil {
 		return err
 	}
-	// The write may never be: then the rest comes when all is done.
+	// The write may never come. Then the other edits follow when everything is
+	// done.
 	err := p.world.seen.await(ctx, p.world.namespace, func() string {
 		select {
 		case <-done:

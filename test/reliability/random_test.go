@@ -16,8 +16,8 @@ func newRandom(seed int64) *rand.Rand {
 	return rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.
 }
 
-// randomSchedule is the schedule of a seed: a few steps, each of a few edits and
-// one thing that goes wrong.
+// randomSchedule returns the schedule of a seed: a few steps, each with a few
+// edits and one thing that goes wrong.
 func randomSchedule(p *plane, seed int64) schedule {
 	random := newRandom(seed)
 	s := schedule{
@@ -54,7 +54,7 @@ func randomStep(p *plane, random *rand.Rand, i int) step {
 	return s
 }
 
-// some are a few of the resources.
+// some returns a few of the resources.
 func some(random *rand.Rand, resources []string) []string {
 	var few []string
 	for _, i := range random.Perm(len(resources))[:1+random.Intn(3)] {
@@ -63,10 +63,10 @@ func some(random *rand.Rand, resources []string) []string {
 	return few
 }
 
-// TestRandomSchedules plays random edits among random faults. Whatever goes
-// wrong, no revision of a Deployment ever has a run config that its auth server
-// refuses, nothing is deleted or overwritten that must not be, and in the end
-// everything is as the model says.
+// TestRandomSchedules plays random edits among random faults. No revision of a
+// Deployment may ever have a run config that its auth server refuses. The
+// manager must not delete or overwrite anything that it should keep. In the end
+// everything must be as the model says.
 func TestRandomSchedules(t *testing.T) {
 	n := schedulesOfMakeTest
 	if full() > 0 {

@@ -40,15 +40,15 @@ type supervisor struct {
 	// next is how the next life starts.
 	next  start
 	wrong []string
-	// changed is closed, and made anew, when a life begins.
+	// changed is closed and replaced when a life begins.
 	changed chan struct{}
 
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
 
-// start is how a life of the manager starts: on lists, or with some resources as
-// they were.
+// start is how a life of the manager starts: with lists only, or with some
+// resources as they were.
 type start struct {
 	listOnly bool
 	past     map[string]string
@@ -121,8 +121,8 @@ func (k *supervisor) blame(format string, args ...any) {
 	k.wrong = append(k.wrong, fmt.Sprintf(format, args...))
 }
 
-// evaluate calls it unsafe to delete the child of a consumer that asks for an auth
-// server, unless the API server said otherwise when the manager asked.
+// evaluate reports an unsafe deletion: of the child of a consumer that needs an
+// auth server, unless the API server said otherwise when the manager asked.
 func (k *supervisor) evaluate(link *faults.Link, info *request.RequestInfo) {
 	if info.Verb != "delete" || info.Resource != "deployments" && info.Resource != "services" {
 		return
@@ -134,7 +134,7 @@ func (k *supervisor) evaluate(link *faults.Link, info *request.RequestInfo) {
 		object := seeds(k.world.namespace)[key]
 		text := link.LastRead(resourceOf[key], object.GetName())
 		if text == nil {
-			k.blame("%s %s was deleted without asking whether %s is still to have it", info.Resource, info.Name, key)
+			k.blame("%s %s was deleted without asking whether %s still needs it", info.Resource, info.Name, key)
 			return
 		}
 		switch key {
@@ -149,7 +149,7 @@ func (k *supervisor) evaluate(link *faults.Link, info *request.RequestInfo) {
 			k.blame("reading %s: %v", key, err)
 		}
 		if consumer, _ := resolve.ConsumerOf(object); consumer.References() {
-			k.blame("%s %s was deleted, and %s is to have it", info.Resource, info.Name, key)
+			k.blame("%s %s was deleted, but %s needs it", info.Resource, info.Name, key)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func (k *supervisor) touch(ctx context.Context, info *request.RequestInfo) {
 	}
 }
 
-// kindOf is the kind of what the manager writes.
+// kindOf has the kinds of the resources that the manager writes.
 var kindOf = map[string]schema.GroupVersionKind{
 	"mcpexternalauthconfigs": v1beta1.GroupVersion.WithKind("MCPExternalAuthConfig"),
 	"mcpservers":             v1beta1.GroupVersion.WithKind("MCPServer"),
@@ -246,7 +246,7 @@ var (
 	guardResources = []string{"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "configmaps"}
 )
 
-// resourceOf are those of the user's objects.
+// resourceOf has the resources of the user's objects.
 var resourceOf = map[string]string{
 	"oidc": "mcpoidcconfigs", "a": "mcpexternalauthconfigs", "b": "mcpexternalauthconfigs",
 	"web": "mcpservers", "api": "mcpservers", "proxy": "mcpremoteproxies", "virtual": "virtualmcpservers",

@@ -8,23 +8,25 @@ import (
 	"time"
 )
 
-// progressEvery is how often a run of many schedules reports how far it is.
+// progressEvery is the interval at which a run of many schedules reports its
+// progress.
 const progressEvery = time.Minute
 
 // tally sums up outcomes.
 type tally struct {
 	mu                               sync.Mutex
 	schedules, writes, lives, failed int
-	// next is the schedule to begin next, and begun are those that are being played.
+	// next is the schedule to begin next. begun are those that are being
+	// played.
 	next  int
 	begun map[int]bool
 	// failures are the schedules that went wrong.
 	failures int
 }
 
-// each plays n schedules, as many at a time as there are workers, and returns what
-// they add up to. It stops after a few failures. A run that is cut off has printed how
-// far it was.
+// each plays n schedules, as many at a time as there are workers, and returns their
+// sum. It stops after a few failures. It prints its progress, for a run that is cut
+// off.
 func each(t *testing.T, target string, workers, n int, play func(i int) (outcome, error)) *tally {
 	t.Helper()
 	total := &tally{begun: map[int]bool{}}
@@ -60,7 +62,7 @@ func each(t *testing.T, target string, workers, n int, play func(i int) (outcome
 	return total
 }
 
-// begin returns the next of n schedules, if one is to be played.
+// begin returns the next of n schedules, and whether there is one to play.
 func (t *tally) begin(n int) (int, bool) {
 	const failuresToStop = 3
 	t.mu.Lock()
@@ -84,7 +86,7 @@ func (t *tally) end(i int, o outcome, err error) {
 	t.add(o)
 }
 
-// complete is how many schedules are done without one missing before them.
+// complete returns how many schedules are done, up to the first that is not.
 func (t *tally) complete() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -26,7 +26,7 @@ type world struct {
 	namespace string
 
 	mu sync.Mutex
-	// objects are as the API server answered the user's last edit.
+	// objects are the API server's responses to the user's last edits.
 	objects map[string]client.Object
 	// deleted are the children that the user deleted.
 	deleted map[types.UID]bool
@@ -35,14 +35,14 @@ type world struct {
 	toolHive toolHive
 }
 
-// edit is something that a user does. It is made of names alone, so that it can
-// be repeated in another namespace.
+// edit is something that a user does. It uses only names, so that it can be
+// repeated in another namespace.
 type edit struct {
 	what string
 	do   func(context.Context, *world) error
 }
 
-// seeds are the objects that can exist, by the key of the world.
+// seeds returns the objects that can exist, by their keys in the world.
 func seeds(namespace string) map[string]client.Object {
 	return map[string]client.Object{
 		"oidc": testenv.OIDCConfig(namespace, "oidc"),
@@ -114,7 +114,7 @@ func change[T client.Object](ctx context.Context, w *world, key string, mutate f
 	return nil
 }
 
-// references edits those of an MCPServer or an MCPRemoteProxy.
+// references edits the references of an MCPServer or an MCPRemoteProxy.
 func references(ctx context.Context, w *world, key string, mutate func(*v1alpha1.AuthReferences)) error {
 	if key == "proxy" {
 		return change(ctx, w, key, func(p *v1beta1.MCPRemoteProxy) { mutate(&p.Spec.AuthReferences) })
@@ -122,8 +122,8 @@ func references(ctx context.Context, w *world, key string, mutate func(*v1alpha1
 	return change(ctx, w, key, func(s *v1beta1.MCPServer) { mutate(&s.Spec.AuthReferences) })
 }
 
-// do makes an edit, and then says what has to become of it: exactly that, or
-// what any order of the edits since the last exact one could leave.
+// do makes an edit, and then updates the model. If exact is false, the model
+// accepts whatever any order of the edits since the last exact one could leave.
 func (w *world) do(ctx context.Context, e edit, exact bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,7 +134,8 @@ func (w *world) do(ctx context.Context, e edit, exact bool) error {
 	return nil
 }
 
-// follow lets what is held be anything from now on, if not exact.
+// follow updates the model. If exact is false, a held rollout may be anything
+// from now on.
 func (w *world) follow(exact bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,7 +156,7 @@ type weighted struct {
 	edit   func() edit
 }
 
-// edits are what a user may do to the objects that have a verdict.
+// edits returns what a user may do to the objects that have a verdict.
 func edits(random *rand.Rand) []weighted {
 	scopes := func() []string {
 		return pick(random, [][]string{nil, {"openid"}, {"openid", "email"}, {"admin"}, {"openid", "admin"}})
@@ -263,7 +264,7 @@ func setType(key string) edit {
 	}}
 }
 
-// toggle deletes an object, or makes it anew.
+// toggle deletes an object, or creates it again.
 func toggle(key string) edit {
 	return edit{"delete or create " + key, func(ctx context.Context, w *world) error {
 		if _, ok := w.objects[key]; ok {
@@ -273,7 +274,7 @@ func toggle(key string) edit {
 	}}
 }
 
-// recreate deletes an object, and makes it anew at once.
+// recreate deletes an object, and creates it again at once.
 func recreate(key string) edit {
 	return edit{"delete and create " + key, func(ctx context.Context, w *world) error {
 		if _, ok := w.objects[key]; ok {
@@ -285,8 +286,9 @@ func recreate(key string) edit {
 	}}
 }
 
-// replaceChild deletes a Deployment or a Service that is, or would be, a
-// consumer's, and puts somebody else's in its place, or takes that away.
+// replaceChild deletes the Deployment or the Service with the name of a
+// consumer's child. If foreign is true, it puts somebody else's object in its
+// place.
 func replaceChild(key string, deployment, foreign bool) edit {
 	kind := map[bool]string{true: "Deployment", false: "Service"}[deployment]
 	return edit{fmt.Sprintf("the %s of %s is deleted; somebody else's comes: %t", kind, key, foreign), func(ctx context.Context, w *world) error {
@@ -317,12 +319,12 @@ func replaceChild(key string, deployment, foreign bool) edit {
 			}
 			// The manager was quicker.
 		}
-		// It is deleted, then, and it is the manager's that came.
+		// The object was deleted, and the manager has created another.
 		return nil
 	}}
 }
 
-// nudge edits a field that no verdict reads; that of a config is in the run
+// nudge edits a field that no verdict reads. The one of a config is in the run
 // config.
 func nudge(key string) edit {
 	return edit{"nudge " + key, func(ctx context.Context, w *world) error {
@@ -345,7 +347,7 @@ func nudge(key string) edit {
 	}}
 }
 
-// childOf is the name of the children of a consumer, whether that exists or not.
+// childOf returns the name of the children of a consumer, which may not exist.
 func childOf(namespace, key string) string {
 	consumer, _ := resolve.ConsumerOf(seeds(namespace)[key])
 	return rollout.ChildName(consumer)
@@ -354,7 +356,7 @@ func childOf(namespace, key string) string {
 func foreignChild(namespace, name string, deployment bool) client.Object {
 	labels := map[string]string{"app": "theirs"}
 	if !deployment {
-		// The port has a name, so that another one could be added.
+		// The port has a name, so that a wrong write could add another one.
 		ports := []corev1.ServicePort{{Name: "theirs", Port: 80}}
 		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{Selector: labels, Ports: ports}}
 	}

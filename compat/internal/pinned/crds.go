@@ -1,4 +1,5 @@
-// Package pinned gives tests what the module of ToolHive holds that go.mod requires.
+// Package pinned gives tests the files of the ToolHive module that go.mod
+// requires.
 package pinned
 
 import (

@@ -108,7 +108,8 @@ func Virtual(namespace, name string, config *v1alpha1.EmbeddedAuthServerConfig, 
 	}
 }
 
-// Deployment returns one that is nobody's, with labels for it and its pods.
+// Deployment returns a Deployment without an owner. The labels are for it and
+// its pods.
 func Deployment(namespace, name string, labels map[string]string) *appsv1.Deployment {
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},

@@ -232,8 +232,8 @@ func (m *Manager) Stop() error {
 	}
 }
 
-// RunMain runs a package's tests after setUp, and then what setUp registers by
-// atEnd, the last first. It does not return.
+// RunMain runs a package's tests after setUp, and then the functions that setUp
+// passed to atEnd, the last one first. It does not return.
 func RunMain(m *testing.M, setUp func(ctx context.Context, atEnd func(func() error)) error) {
 	flag.Parse()
 	os.Exit(runAfter(m, setUp))

@@ -1,6 +1,7 @@
-// Command measure runs a program and writes what it took, in JSON, to the file
-// that is its first argument. Linux counts to the peak memory of a process what
-// its parent had when it started it, so that the parent must be as small as this.
+// Command measure runs a program and writes its usage, in JSON, to the file that
+// is its first argument. Linux counts the memory of the parent at the start of a
+// process towards the peak memory of the process, so the parent must be as small
+// as this one.
 package main
 
 import (
@@ -12,8 +13,8 @@ import (
 	"time"
 )
 
-// usage is what the run of a program took: times in nanoseconds, the peak in
-// bytes.
+// usage is what the run of a program used: times in nanoseconds, and peak
+// memory in bytes.
 type usage struct{ Wall, CPU, Peak int64 }
 
 func main() {
@@ -28,7 +29,7 @@ func main() {
 	}
 	resources, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {
-		fail("this system does not tell what a process took")
+		fail("this system does not report what a process used")
 	}
 	text, err := json.Marshal(usage{Wall: int64(wall), CPU: int64(state.UserTime() + state.SystemTime()), Peak: resources.Maxrss * 1024})
 	if err == nil {

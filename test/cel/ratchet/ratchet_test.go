@@ -1,7 +1,6 @@
-// Package ratchet_test holds the rules to what they promise objects that were
-// stored before them: such an object stays editable until something is touched
-// that a rule reads. It has a control plane of its own, since it takes the rules
-// out of the CRDs for a while.
+// Package ratchet_test checks that an object that was stored before a rule stays
+// editable until an edit changes something that the rule reads. It has a control
+// plane of its own, because it removes the rules from the CRDs for a while.
 package ratchet_test
 
 import (
@@ -69,23 +68,25 @@ const (
 	scopes        = oidcConfigRef + ".scopes"
 
 	finalizer = "example.com/hold"
-	// The cases that edits start from, and which a rule would not let in: their
-	// baseline is openid and tools:read, and the scopes lack the latter.
+	// The cases that edits start from. A rule rejects them: their baseline is
+	// openid and tools:read, and the scopes lack the latter.
 	notAdvertised = "virtualmcpserver/baseline-in-advertised-scopes/reject-one-missing.yaml"
 	notSupported  = "virtualmcpserver/baseline-in-scopes-supported/reject-one-missing.yaml"
 )
 
-// step is one edit of a stored object, and what the API server says to it.
+// step is one edit of a stored object, with the expected answer of the API
+// server.
 type step struct {
-	// set and remove are what the edit does, by path.
+	// set and remove are the changes of the edit, by path.
 	set    map[string]any
 	remove []string
-	// restore puts values back as they were when the object was stored.
+	// restore lists the paths whose values the edit resets to those of the
+	// stored object.
 	restore []string
 	// status makes it an update of the status subresource.
 	status bool
-	// rejected is how the message starts, that names the scope and where it is
-	// missing; empty if the edit must pass.
+	// rejected is the start of the message, which names the scope and where it
+	// is missing. It is empty if the edit must pass.
 	rejected string
 }
 
@@ -192,7 +193,8 @@ func TestRatcheting(t *testing.T) {
 	}
 }
 
-// checkEdits makes the steps one after the other, by turns in both versions.
+// checkEdits makes the steps one after the other, and alternates between the
+// versions.
 func (s suite) checkEdits(t *testing.T, name string, original *unstructured.Unstructured, steps []step) {
 	t.Helper()
 	for i, step := range steps {
@@ -233,8 +235,8 @@ func (s suite) write(t *testing.T, object *unstructured.Unstructured, status boo
 	return s.Update(t.Context(), object)
 }
 
-// checkUnrelatedEdits edits what no rule reads of an object that a rule rejects:
-// the metadata, the status, and the spec beside the place where the rule stands.
+// checkUnrelatedEdits edits the parts of an invalid object that its rule does
+// not read: the metadata, the status, and the spec beside the rule's place.
 func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 	t.Helper()
 	unrelated := map[string]any{"metadata.labels": map[string]any{"team": "tools"}, "metadata.finalizers": []any{finalizer}}
@@ -256,8 +258,8 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 	})
 }
 
-// TestNothingBecomesInvalid edits what the rules accept into what they reject: no
-// rule lets through what was not so before.
+// TestNothingBecomesInvalid edits valid objects so that they become invalid. The
+// rules must reject every such edit.
 func TestNothingBecomesInvalid(t *testing.T) {
 	s := newSuite(t)
 	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
@@ -287,9 +289,9 @@ func TestNothingBecomesInvalid(t *testing.T) {
 	}
 }
 
-// addOpaqueContent adds content of which the schema says nothing to an auth
-// server's configuration: the API server never takes such for unchanged, so that
-// it ratchets no rule on it or above by itself. It is also a source of tokens.
+// addOpaqueContent adds schemaless content to an auth server's config. Native
+// ratcheting does not work on such content or above it, because the API server
+// never treats it as unchanged. The content is also a source of tokens.
 func addOpaqueContent(t *testing.T, object *unstructured.Unstructured) {
 	t.Helper()
 	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
@@ -299,7 +301,7 @@ func addOpaqueContent(t *testing.T, object *unstructured.Unstructured) {
 	}
 }
 
-// TestEveryRuleIsStored keeps TestRatcheting from passing over a rule.
+// TestEveryRuleIsStored checks that TestRatcheting skips no rule.
 func TestEveryRuleIsStored(t *testing.T) {
 	accepts, rejects := map[string]bool{}, map[string]bool{}
 	for _, c := range corpus.Cases(t, "../../testdata") {

@@ -1,5 +1,5 @@
-// Package chart finds what it takes to run ToolHive's own operator on a cluster, as
-// its chart does.
+// Package chart finds the images and manifests that run ToolHive's own operator on
+// a cluster, as its chart does.
 package chart
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/scopegate/scopegate/test/e2e/node"
 )
 
-// Namespace is where the operator runs.
+// Namespace is the namespace of the operator.
 const Namespace = "toolhive-system"
 
-// Images are the operator's, those of the workloads that it makes, and a small
+// Images returns the images of the operator and of its workloads, and a small
 // MCP server, localhost/mcpserver:1.
 func Images() []node.Image {
 	folder := filepath.Join(node.Assets(), "images")
@@ -26,8 +26,8 @@ func Images() []node.Image {
 	}
 }
 
-// Source is the folder of ToolHive's sources, of the release that the auth server
-// is built from. root is the folder of this repository.
+// Source returns the folder of ToolHive's sources, of the release that the auth
+// server is built from. root is the folder of this repository.
 func Source(root string) (string, error) {
 	command := exec.Command("go", "mod", "download", "-json", "github.com/stacklok/toolhive")
 	command.Dir = filepath.Join(root, "authserver")
@@ -42,14 +42,14 @@ func Source(root string) (string, error) {
 	return module.Dir, nil
 }
 
-// CRDs is the folder of ToolHive's CRDs.
+// CRDs returns the folder of ToolHive's CRDs.
 func CRDs(root string) (string, error) {
 	source, err := Source(root)
 	return filepath.Join(source, "deploy", "charts", "operator-crds", "files", "crds"), err
 }
 
-// Manifests are the files and folders to apply, server-side since ToolHive's CRDs
-// are longer than an annotation may be.
+// Manifests returns the files and folders to apply. Apply them server-side,
+// because ToolHive's CRDs are too long for an annotation.
 func Manifests(root string) ([]string, error) {
 	crds, err := CRDs(root)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// folderPrefix begins the names of clusters' folders.
+// folderPrefix is the start of the name of each cluster's folder.
 const folderPrefix = "scopegate-node-"
 
 // cgroupRoot is where the machine's cgroups are: one tree, or in version 1 one
@@ -65,8 +65,8 @@ func makeCgroups(name string) error {
 	return nil
 }
 
-// removeCgroups removes a cgroup with those below it. What was just killed may
-// be there for a moment.
+// removeCgroups removes a cgroup with those below it. Processes that were just
+// killed may stay for a moment.
 func removeCgroups(name string) error {
 	trees, err := cgroupTrees()
 	if err != nil {
@@ -113,8 +113,8 @@ func lockFolder(folder string) (*os.File, error) {
 	return lock, nil
 }
 
-// sweep removes what clusters left whose process was killed. Their programs and
-// mounts went with it. What cannot be removed is not worth failing for.
+// sweep removes the folders and cgroups of clusters whose process was killed.
+// Their programs and mounts ended with it. It ignores errors.
 func sweep() {
 	entries, err := os.ReadDir(os.TempDir())
 	if err != nil {

@@ -30,8 +30,8 @@ func (c *Cluster) within(run func() error) error {
 	defer func() { _ = inside.Close() }()
 	done := make(chan error, 1)
 	go func() {
-		// Never unlocked: the thread ends with the goroutine, and nobody else gets
-		// one that is in another network.
+		// The thread is never unlocked. So it ends with the goroutine, and no
+		// other goroutine runs in the node's network.
 		runtime.LockOSThread()
 		if err := unix.Setns(int(inside.Fd()), unix.CLONE_NEWNET); err != nil {
 			done <- fmt.Errorf("entering the node's network: %w", err)
@@ -124,7 +124,7 @@ func serveDNS(socket net.PacketConn, resolve func(string) (netip.Addr, bool)) {
 			return
 		}
 		if answer, err := answerDNS(buffer[:size], resolve); err == nil {
-			// Who asked asks again if this is lost.
+			// The client asks again if the answer is lost.
 			_, _ = socket.WriteTo(answer, from)
 		}
 	}

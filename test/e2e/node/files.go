@@ -35,7 +35,7 @@ const (
 	apiService = "10.0.0.1"
 )
 
-// users are who reaches kube-apiserver by which kubeconfig.
+// users are the users of kube-apiserver, each with a kubeconfig.
 var users = []struct{ file, name, groups string }{
 	{"admin", "admin", "system:masters"},
 	{"kubelet", "system:node:" + Name, "system:nodes"},
@@ -133,8 +133,8 @@ func bridgeConfig(data string) string {
 `, data, podRange)
 }
 
-// kubeletConfig looks often, so that tests wait less, and never evicts: the
-// machine's disk is not the cluster's.
+// kubeletConfig makes kubelet look often, so that tests wait less. It never
+// evicts pods, because the disk is not the cluster's alone.
 func (c *Cluster) kubeletConfig() string {
 	return fmt.Sprintf(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -156,7 +156,7 @@ evictionHard: {memory.available: "0%%", nodefs.available: "0%%", nodefs.inodesFr
 `, c.path("containerd.sock"), cgroupName(c.Folder), c.path("volume-plugins"), c.path("resolv.conf"), c.address.Node)
 }
 
-// proxyConfig leaves alone what belongs to the machine.
+// proxyConfig makes kube-proxy leave the machine's settings alone.
 func (c *Cluster) proxyConfig() string {
 	return fmt.Sprintf(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

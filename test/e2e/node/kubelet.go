@@ -59,7 +59,7 @@ func (c *Cluster) Import(ctx context.Context, image Image) error {
 	return c.ctr(ctx, "images", "import", "--base-name", "localhost/unnamed", "--index-name", image.Reference(), archive)
 }
 
-// Reference is the name as kubelet's runtime looks for it.
+// Reference returns the name by which kubelet's runtime looks for the image.
 func (i Image) Reference() string {
 	registry, _, found := strings.Cut(i.Name, "/")
 	switch {
@@ -98,7 +98,8 @@ func (c *Cluster) startNode(ctx context.Context) error {
 	return nil
 }
 
-// startKubelet starts kubelet, and waits until the node is Ready by its word.
+// startKubelet starts kubelet, and waits until it reports that the node is
+// Ready.
 func (c *Cluster) startKubelet(ctx context.Context) error {
 	begin := metav1.NewTime(time.Now().Truncate(time.Second))
 	if err := c.run("kubelet", c.assets.binary("kubelet"), "--config="+c.path("kubelet.yaml"), "--kubeconfig="+c.path("kubelet.kubeconfig"),

@@ -36,7 +36,8 @@ func enter(ctx context.Context, folder string, address addresses) (*namespace, e
 	if err != nil {
 		return nil, err
 	}
-	// It dies with us, however we die; and Ctrl-C in a terminal is ours alone.
+	// It dies with this process in any case. Only this process handles Ctrl-C
+	// in a terminal.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	space := &namespace{unshare: command, done: make(chan struct{})}
 	if err := startBound(command, space.done); err != nil {
@@ -55,7 +56,8 @@ func enter(ctx context.Context, folder string, address addresses) (*namespace, e
 }
 
 // startBound starts a command from a thread that lives as long as the command
-// does: the thread's end, not the process's, is what Pdeathsig goes by.
+// does, because the kernel sends Pdeathsig when the thread ends, not the
+// process.
 func startBound(command *exec.Cmd, done chan<- struct{}) error {
 	started := make(chan error, 1)
 	go func() {
@@ -65,7 +67,7 @@ func startBound(command *exec.Cmd, done chan<- struct{}) error {
 		err := command.Start()
 		started <- err
 		if err == nil {
-			// How it ended is not asked for: it is killed.
+			// Its exit status does not matter, because it is killed.
 			_ = command.Wait()
 		}
 	}()
@@ -105,7 +107,8 @@ func onlyChild(pid int) (int, error) {
 	return child, nil
 }
 
-// addresses are those of one cluster; clusters can be up at the same time.
+// addresses are the addresses of one cluster. Several clusters can be up at the
+// same time.
 type addresses struct {
 	// Node is the node's address and Host the machine's, on the link between them.
 	Node, Host string
@@ -131,7 +134,8 @@ func freeAddresses() (addresses, error) {
 	return addresses{}, errors.New("every link scopegate0 to scopegate199 exists; remove those that no cluster uses with ip link delete")
 }
 
-// unlink removes the link. It would go with the namespaces, a moment later.
+// unlink removes the link. Otherwise it would disappear a moment after the
+// namespaces.
 func (a addresses) unlink() error {
 	output, err := exec.Command("ip", "link", "delete", a.Link).CombinedOutput() //nolint:gosec // Our own link.
 	if _, there := os.Stat(filepath.Join("/sys/class/net", a.Link)); err != nil && there == nil {

@@ -25,11 +25,11 @@ const (
 	Context = "scopegate-e2e"
 )
 
-// Options are what a cluster is started with.
+// Options are the options of Start.
 type Options struct {
 	// Images are there for pods to run; nothing is ever pulled.
 	Images []Image
-	// Output gets what is done and how long it took. Nil for nothing.
+	// Output receives each finished step and how long it took. It may be nil.
 	Output io.Writer
 }
 
@@ -41,7 +41,7 @@ type Cluster struct {
 	Kubeconfig string
 	// KubectlPath is the path of kubectl.
 	KubectlPath string
-	// Folder holds its files: logs, for instance. It goes with the cluster.
+	// Folder holds its files, such as logs. Stop removes it.
 	Folder string
 	// AuditLog is the path of the file with every write of a Deployment or a
 	// ReplicaSet, as an audit.k8s.io/v1 Event with the object that came of it on
@@ -164,10 +164,10 @@ func (c *Cluster) restart(ctx context.Context, name string, start func(context.C
 	return nil
 }
 
-// timed reports what is done now and how long it took.
+// timed reports that something is done, and how long it took.
 func (c *Cluster) timed(begin time.Time, what string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	// There is nobody to report to.
+	// There is nobody to report an error to.
 	_, _ = fmt.Fprintf(c.output, "%6.1fs  %s\n", time.Since(begin).Seconds(), what)
 }

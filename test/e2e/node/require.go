@@ -35,11 +35,11 @@ func (a assets) kubectl() string           { return filepath.Join(a.controlPlane
 func (a assets) plane(name string) string  { return filepath.Join(a.controlPlane, name) }
 func (a assets) binary(name string) string { return filepath.Join(a.node, "bin", name) }
 
-// Assets is the folder of what tools/node/build.sh has built.
+// Assets returns the folder of what tools/node/build.sh has built.
 func Assets() string { return os.Getenv(AssetsVariable) }
 
-// CheckMachine reports everything at once that this machine lacks to run a
-// cluster, besides what is built here.
+// CheckMachine returns an error with everything that this machine lacks to run
+// a cluster, except what is built here.
 func CheckMachine() error { return lacking(missingOfMachine()) }
 
 // check also looks for what is built here.

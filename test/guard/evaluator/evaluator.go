@@ -1,6 +1,5 @@
 // Package evaluator evaluates the policies scopegate-run-configs and scopegate-start-up
-// as an API server does, with its own evaluator and its limits of cost, but without an
-// API server.
+// with the API server's own evaluator and cost limits, but without an API server.
 package evaluator
 
 import (
@@ -27,25 +26,25 @@ import (
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
-// Budget is what the API server spends on a policy at most, in units of cost.
+// Budget is the maximum cost that the API server spends on a policy.
 const Budget = apiservercel.RuntimeCELCostBudget
 
-// Outcome is what the policy says of a ConfigMap.
+// Outcome is the result of the policy on a ConfigMap.
 type Outcome struct {
-	// Admitted is the validation, and Message what it says otherwise.
+	// Admitted is the result of the validation. Message is the message of a
+	// rejection.
 	Admitted bool
 	Message  string
 	// Whole reports whether the lists are read.
 	Whole bool
-	// Missing is how many scopes are missing in the new text and, if it is no
-	// creation, in the old one.
+	// Missing has the number of missing scopes in the new text and, for an
+	// update, in the old one.
 	Missing []int64
-	// Cost is that of the validation and of its message.
+	// Cost is the cost of the validation and of its message.
 	Cost int64
 }
 
-// Held reports whether the policy that holds would hold an update: its variables are
-// the same.
+// Held reports whether the hold would hold an update. It has the same variables.
 func (o Outcome) Held() bool { return o.Whole && o.Missing[0] > 0 && o.Missing[1] == 0 }
 
 // Evaluator has the compiled policy.
@@ -70,7 +69,8 @@ func New(t testing.TB, change func(*admissionv1.ValidatingAdmissionPolicy)) *Eva
 	}
 }
 
-// Mutant compiles the policy with a variable changed, which has to have the old text.
+// Mutant compiles the policy with a text replaced in a variable, which must
+// contain that text.
 func Mutant(t testing.TB, variable, before, after string) *Evaluator {
 	t.Helper()
 	return New(t, func(policy *admissionv1.ValidatingAdmissionPolicy) {
@@ -113,7 +113,8 @@ func (e expression) GetName() string          { return e.name }
 func (e expression) GetExpression() string    { return e.text }
 func (e expression) ReturnTypes() []*cel.Type { return []*cel.Type{e.returns} }
 
-// ConfigMap returns one as ToolHive's operator writes it for an MCPServer.
+// ConfigMap returns a ConfigMap as ToolHive's operator writes it for an
+// MCPServer.
 func ConfigMap(data map[string]string) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
@@ -125,8 +126,8 @@ func ConfigMap(data map[string]string) *corev1.ConfigMap {
 	}
 }
 
-// Evaluate returns what the policy says of the write of a ConfigMap, of a creation if
-// old is nil.
+// Evaluate evaluates the policy on the write of a ConfigMap: on a creation if old is
+// nil.
 func (e *Evaluator) Evaluate(ctx context.Context, object, old *corev1.ConfigMap) (Outcome, error) {
 	outcome := Outcome{}
 	asked, cost, err := evaluate(ctx, e.validation, object, old)
@@ -141,7 +142,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, object, old *corev1.ConfigMap)
 		outcome.Message, outcome.Cost = asked[0].(string), outcome.Cost+cost
 	}
 	if old == nil {
-		// There is no second entry to ask for.
+		// The variables have no entry for an old text.
 		if outcome.Admitted {
 			outcome.Missing = []int64{0}
 		}

@@ -11,8 +11,8 @@ import (
 	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
-// Texts as ToolHive's encoders write them, but for what is not read. Each has the
-// baseline openid and admin, and supports openid.
+// Texts as ToolHive's encoders write them, except for the parts that the policy
+// does not read. Each has the baseline openid and admin, and supports openid.
 const (
 	jsonText = `{
   "schema_version": "v0.1.0",
@@ -109,7 +109,8 @@ var layouts = map[string]layout{
 	"nothing":                            {toolhive.AuthServerConfigKey, "", ""},
 }
 
-// compare returns what the policy says of a layout otherwise than it should.
+// compare returns how the results of the policy on a layout differ from the
+// expected ones.
 func (l layout) compare(t *testing.T, e *evaluator.Evaluator) (differences []string) {
 	t.Helper()
 	evaluate := func(object, old map[string]string) evaluator.Outcome {
@@ -138,7 +139,7 @@ func (l layout) compare(t *testing.T, e *evaluator.Evaluator) (differences []str
 			differences = append(differences, fmt.Sprintf("written over %s, held: %t", old, !held))
 		}
 	}
-	// What is not read whole may be bad: a bad text is not held over it.
+	// A text that is not read whole may be bad, so nothing is held over it.
 	over := evaluate(map[string]string{toolhive.AuthServerConfigKey: yamlText}, text)
 	if len(differences) == 0 && over.Held() && (!over.Whole || l.missing != "") {
 		differences = append(differences, "a bad text is held over it")
@@ -157,8 +158,9 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestMutants breaks what reads the texts: some layout shows it. What shows in
-// ToolHive's own texts is in the comparison with its encoders.
+// TestMutants breaks the expressions that read the texts. Some layout must find
+// each mutant. compat/runconfigs has the mutants that ToolHive's own texts
+// find.
 func TestMutants(t *testing.T) {
 	for name, m := range map[string]struct{ variable, old, new string }{
 		"a section never ends":                {"sections", `.split('\n  }', 2)[0]`, ``},
@@ -184,12 +186,12 @@ func TestMutants(t *testing.T) {
 					return
 				}
 			}
-			t.Error("no layout shows it")
+			t.Error("no layout finds it")
 		})
 	}
 }
 
-// scopeLines are lines of scopes of about so many bytes.
+// scopeLines returns lines of scopes, in total about the given number of bytes.
 func scopeLines(format string, bytes int) string {
 	var text strings.Builder
 	for i := 0; text.Len() < bytes; i++ {
@@ -198,9 +200,9 @@ func scopeLines(format string, bytes int) string {
 	return text.String()
 }
 
-// TestCosts measures what the policy costs, as a share of what the API server
-// spends on it at most: on a run config of 5 KB, on the largest lists that it reads,
-// and on run configs as large as a ConfigMap can be.
+// TestCosts measures the cost of the policy as a share of the API server's limit: on
+// a run config of 5 KB, on the largest lists that the policy reads, and on run
+// configs as large as a ConfigMap can be.
 func TestCosts(t *testing.T) {
 	const typical, lists, largest = 5_000, 99_000, 900_000
 	e := evaluator.New(t, nil)
@@ -212,7 +214,7 @@ func TestCosts(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		key, text string
-		// most is the share that it may cost, and read that it is.
+		// most is the maximum share. read is true if the policy reads the text.
 		most float64
 		read bool
 	}{

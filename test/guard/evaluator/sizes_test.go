@@ -17,7 +17,7 @@ import (
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
-// What a reviewer can be expected to read.
+// The limits of what a reviewer can be expected to read.
 const (
 	maxExpression = 600
 	maxPolicy     = 8 << 10
@@ -40,7 +40,7 @@ func TestSizes(t *testing.T) {
 				}
 			}
 			if all += size; size > maxPolicy {
-				t.Errorf("%s has %d bytes without comments, at most %d can be read in one go", name, size, maxPolicy)
+				t.Errorf("%s has %d bytes without comments, want at most %d", name, size, maxPolicy)
 			}
 		}
 	}
@@ -77,8 +77,9 @@ func TestExpressionsAreShort(t *testing.T) {
 	}
 }
 
-// TestTwins holds what is in two files to be the same: the policies on configs but
-// for the kind of the consumers, and the variables of the policies on run configs.
+// TestTwins checks that texts in two files are the same: the policies on configs,
+// except for the kind of the consumers, and the variables of the policies on run
+// configs.
 func TestTwins(t *testing.T) {
 	text := func(name string) string {
 		text, err := config.Files.ReadFile("guard/policies/" + name + ".yaml")
@@ -117,7 +118,8 @@ func TestDefaultsAreTheSame(t *testing.T) {
 	}
 }
 
-// TestEveryPolicyIsNamed holds the files to the list that the check works by.
+// TestEveryPolicyIsNamed compares the files with the list of policies that the
+// check uses.
 func TestEveryPolicyIsNamed(t *testing.T) {
 	var names []string
 	for _, policy := range policies.Load().Validating {

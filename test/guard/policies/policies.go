@@ -15,8 +15,8 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 )
 
-// Policies are the policies and bindings of the guard. The validating bindings are of
-// StartUp too.
+// Policies are the policies and bindings of the guard. ValidatingBindings also has
+// the bindings of StartUp.
 type Policies struct {
 	Validating         []*admissionv1.ValidatingAdmissionPolicy
 	ValidatingBindings []*admissionv1.ValidatingAdmissionPolicyBinding
@@ -26,7 +26,8 @@ type Policies struct {
 	HoldBinding *admissionv1.MutatingAdmissionPolicyBinding
 }
 
-// Load reads them. It panics on what no policy is: the files are embedded.
+// Load reads them. The files are embedded, so it panics if one has anything
+// else.
 func Load() Policies {
 	policies := Policies{}
 	for _, folder := range []string{"guard/policies", "guard/hold", "guard/start-up"} {
@@ -84,7 +85,7 @@ func (p Policies) Policy(name string) *admissionv1.ValidatingAdmissionPolicy {
 	return p.Validating[i]
 }
 
-// Objects returns a policy, which is the first, and its bindings.
+// Objects returns a policy, and after it its bindings.
 func (p Policies) Objects(name string) []client.Object {
 	if name == p.Hold.Name {
 		return []client.Object{p.Hold, p.HoldBinding}

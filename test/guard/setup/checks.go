@@ -25,11 +25,12 @@ import (
 	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
-// staticRule is the folder of the cases of the rule that is a policy here.
+// staticRule is the folder of the cases of the rule that the policy on
+// VirtualMCPServers replaces.
 const staticRule = "virtualmcpserver/baseline-in-advertised-scopes/"
 
-// CheckCorpus gives the policy on VirtualMCPServers the cases of the rule of the CRD
-// that says the same: same verdicts, same scopes, in both versions.
+// CheckCorpus tries the policy on VirtualMCPServers with the cases of the CRD rule
+// that it replaces. The results and the scopes must be the same, in both versions.
 func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
 	cases := corpus.Cases(t, root)
@@ -83,13 +84,15 @@ func hasScopesSupported(c corpus.Case) bool {
 	return len(scopes) > 0
 }
 
-// startUpRules are the folders of the cases of the rules that are one policy here.
+// startUpRules are the folders of the cases of the rules that the policy on
+// start-up replaces.
 var startUpRules = []string{
 	"access-token-lifespan", "auth-code-lifespan", "cimd-cache-lifetime", "https-authorization-endpoint-base", "https-issuer", "https-oauth2-endpoints",
 	"https-redirect-uri", "https-user-info", "no-default-among-providers", "no-loopback-redirect-uris", "no-user-in-issuer", "redirect-uri-shape", "refresh-token-lifespan",
 }
 
-// StartUpCases are the cases of these rules, and all that the rules accept.
+// StartUpCases returns the reject cases of these rules, and the accept cases of
+// all rules.
 func StartUpCases(t *testing.T, root string) (accepts, rejects []corpus.Case) {
 	t.Helper()
 	cases := corpus.Cases(t, root)
@@ -114,8 +117,8 @@ func StartUpCases(t *testing.T, root string) (accepts, rejects []corpus.Case) {
 	return accepts, rejects
 }
 
-// CheckStartUp gives the policy on refusals at start the cases of the rules that say the
-// same: same verdicts, in both versions.
+// CheckStartUp tries the policy on start-up with the cases of the rules that it
+// replaces. The results must be the same, in both versions.
 func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
@@ -133,8 +136,8 @@ func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	}
 }
 
-// CheckRefusedAtStart compares what the API server says to the edit of an object with
-// what the policy on refusals at start has to say.
+// CheckRefusedAtStart checks the API server's answer to an edit of an object. The
+// policy on start-up must reject the edit, or must not if accept is true.
 func CheckRefusedAtStart(t *testing.T, err error, object *unstructured.Unstructured, accept bool) {
 	t.Helper()
 	refusal, refused := AsRefusal(err)
@@ -146,14 +149,14 @@ func CheckRefusedAtStart(t *testing.T, err error, object *unstructured.Unstructu
 	}
 }
 
-// CheckTypes has kube-controller-manager check the expressions against the types
-// of the CRDs, as it does in a cluster: not one warning in any status.
+// CheckTypes lets kube-controller-manager check the expressions against the
+// types of the CRDs, as it does in a cluster. No status may have a warning.
 func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	clientset, err := kubernetes.NewForConfig(cluster.Config)
 	expect.NoError(t, err)
 	all := policies.Load()
-	// One that must be found fault with.
+	// One that must get a warning.
 	wrong := all.Validating[0].DeepCopy()
 	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
 	api := clientset.AdmissionregistrationV1().ValidatingAdmissionPolicies()

@@ -15,14 +15,14 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// The words are few, so that names meet and lists overlap.
+// There are only a few words, so that names coincide and lists overlap.
 var (
 	configNames   = []string{"a", "b", outgoingName}
 	consumerNames = []string{"w", "x"}
 	words         = []string{"openid", "profile", "email", "offline_access", "OpenID", "admin", "tools:read"}
 )
 
-// outgoingName is of the config that is for outgoing calls mostly.
+// outgoingName is the name of the config that is mostly for outgoing calls.
 const outgoingName = "c"
 
 // world is the content of a namespace, by kind and name.
@@ -59,8 +59,9 @@ func (g generator) advertised() []string {
 	return list[g.IntN(len(list)):]
 }
 
-// config returns one of type embeddedAuthServer mostly, but for the last name:
-// a consumer often references that one beside another.
+// config returns a config, mostly of type embeddedAuthServer. One named
+// outgoingName is mostly of another type, because consumers often reference it
+// beside another config.
 func (g generator) config(name string) *v1beta1.MCPExternalAuthConfig {
 	if g.chance(8) != (name == outgoingName) {
 		return testenv.OutgoingConfig(g.namespace, name)
@@ -140,8 +141,8 @@ func (g generator) edit(w world) client.Object {
 	return after
 }
 
-// touch leaves most of after as it is in before, such that the edit changes one
-// thing or none of what the verdict reads.
+// touch resets most of after to before, so that the edit changes at most one of
+// the inputs of the verdict.
 func (g generator) touch(before, after client.Object) {
 	after.SetLabels(map[string]string{"edited": "true"})
 	switch after := after.(type) {
@@ -207,8 +208,8 @@ func (g generator) shuffle(list *[]string) {
 	}
 }
 
-// sent is an object as a user may write it: half of the lists that are absent
-// are there and empty, which is the same.
+// sent returns an object as a user may write it: half of the absent lists are
+// empty lists, which mean the same.
 func (g generator) sent(object client.Object) (*unstructured.Unstructured, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {

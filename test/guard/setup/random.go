@@ -23,15 +23,15 @@ import (
 )
 
 const (
-	// batch is how many namespaces are stored before it is waited once until the
-	// policies see them.
+	// batch is the number of namespaces that are stored before one wait for the
+	// policies to see them.
 	batch     = 50
 	workers   = 4
 	editsEach = 4
 )
 
-// CheckRandom compares, over random namespaces and edits, what the policies refuse
-// with what internal/resolve says of the objects before and after.
+// CheckRandom compares the rejections of the policies with the verdicts of
+// internal/resolve before and after an edit, on random namespaces and edits.
 func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64) {
 	t.Helper()
 	counts := tally{}
@@ -72,13 +72,12 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 	t.Logf("%d random namespaces, %d edits: %v", cases, cases*editsEach, counts.of)
 	for _, what := range outcomes {
 		if cases >= 300 && counts.of[what] < cases/15 {
-			t.Errorf("only %d edits are %q: this compares little", counts.of[what], what)
+			t.Errorf("only %d edits are %q, too few for a comparison", counts.of[what], what)
 		}
 	}
 }
 
-// storeRandom fills a namespace while no policy is asked there, and lets them
-// deny afterwards.
+// storeRandom fills a namespace in mode off, and then changes the mode to deny.
 func storeRandom(ctx context.Context, c client.Client, seed, number uint64) (string, world, error) {
 	namespace, err := Namespace(ctx, c, guard.ModeOff)
 	if err != nil {
@@ -99,7 +98,7 @@ func storeRandom(ctx context.Context, c client.Client, seed, number uint64) (str
 	return namespace, w, SetMode(ctx, c, namespace, guard.ModeDeny)
 }
 
-// What an edit comes to.
+// The outcomes of an edit.
 const (
 	admitted  = "admitted"
 	refused   = "refused"
@@ -109,7 +108,7 @@ const (
 
 var outcomes = []string{admitted, refused, ratcheted, unseen}
 
-// compare sends an edit and returns what it should come to, and what is wrong
+// compare sends an edit, and returns its expected outcome and what is wrong
 // with the answer.
 func (g generator) compare(ctx context.Context, c client.Client, before world, after client.Object) (what, diff string) {
 	what, offenders := expected(before, after)
@@ -142,10 +141,10 @@ func names(refusal Refusal, pair resolve.Pair) bool {
 		(pair.ConfigName == "" || strings.Contains(refusal.Message, fmt.Sprintf("MCPExternalAuthConfig %q", pair.ConfigName)))
 }
 
-// expected says by internal/resolve alone what an edit must come to: it is refused
-// if it makes a pair NotSupported that was not so by the same inputs before.
-// The policies leave out a consumer with both references, and take the removal of
-// one for a change of the reference.
+// expected returns the outcome that an edit must have, by internal/resolve alone.
+// An edit is rejected if a pair is NotSupported after it and was not NotSupported
+// by the same inputs before. The policies skip a consumer with both references,
+// and treat the removal of one as a change of the reference.
 func expected(before world, edit client.Object) (string, []resolve.Pair) {
 	after := maps.Clone(before)
 	after[key(edit)] = edit
@@ -216,7 +215,7 @@ func (c *tally) add(what string) {
 	c.of[what]++
 }
 
-// InParallel does something for each of n numbers.
+// InParallel calls do for each of n numbers, in several goroutines.
 func InParallel(n int, do func(i int)) {
 	var group sync.WaitGroup
 	for worker := range workers {

@@ -1,6 +1,6 @@
-// Package setup starts what the suites on the guard's policies share: the
-// policies on a control plane, namespaces in a mode, and the wait until the API
-// server evaluates by all that is stored.
+// Package setup has what the suites on the guard's policies share: it installs
+// the policies, makes namespaces in a mode, and waits until the API server uses
+// everything that is stored.
 package setup
 
 import (
@@ -51,9 +51,9 @@ func CanHold(c client.Client) (bool, error) {
 	return err == nil, err
 }
 
-// Install creates the policies and their bindings, also those with a manifest of their
-// own; the hold where the API server can hold. Here they fail closed, so that an
-// expression that can't be evaluated rejects.
+// Install creates the policies and their bindings, including those with a manifest of
+// their own, and the hold if the API server supports it. Here they fail closed, so
+// that an expression that can't be evaluated rejects.
 func Install(ctx context.Context, c client.Client) error {
 	all := policies.Load()
 	hold, err := CanHold(c)
@@ -157,7 +157,8 @@ func Settle(ctx context.Context, c client.Client) error {
 	return nil
 }
 
-// refusedAtStart are objects with whose config the auth server refuses to start.
+// refusedAtStart returns objects with a config with which the auth server
+// refuses to start.
 func refusedAtStart(namespace string) []client.Object {
 	config, virtual := testenv.Config(namespace, "refused"), testenv.Virtual(namespace, "refused", testenv.AuthServer())
 	for _, server := range []*v1alpha1.EmbeddedAuthServerConfig{config.Spec.EmbeddedAuthServer, virtual.Spec.AuthServerConfig} {
@@ -166,8 +167,8 @@ func refusedAtStart(namespace string) []client.Object {
 	return []client.Object{config, virtual}
 }
 
-// AwaitRefusal repeats an edit until a policy refuses it: the API server has no
-// event for the moment from which it asks a policy.
+// AwaitRefusal repeats an edit until a policy rejects it. The API server has no
+// event for the moment when it starts to evaluate a policy.
 func AwaitRefusal(ctx context.Context, policy string, edit func() error) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
@@ -176,7 +177,7 @@ func AwaitRefusal(ctx context.Context, policy string, edit func() error) error {
 		if last != nil && !ok {
 			return false, last
 		}
-		// A policy that is not ready refuses as well.
+		// A policy that is not ready rejects as well.
 		return refusal.Policy == policy && !strings.HasPrefix(refusal.Message, "failed to configure "), nil
 	})
 	if err != nil {
@@ -232,9 +233,9 @@ func Client(t testing.TB, cluster *testenv.Cluster) (client.Client, *Warnings) {
 	return c, warnings
 }
 
-// LikeToolHive returns scopegate's CRDs without what ToolHive's do not have: the
-// field scopesSupported, the rules that are policies here, and the bounds of a list and
-// of texts.
+// LikeToolHive returns scopegate's CRDs without what ToolHive's CRDs lack: the field
+// scopesSupported, the rules that policies replace, and the bounds of a list and of
+// texts.
 func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	crds, err := config.CRDs()
 	if err != nil {
@@ -248,8 +249,8 @@ func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	return crds, nil
 }
 
-// onStart reports whether a rule is one on what the auth server refuses at its start:
-// these read URLs, durations and the name of a provider.
+// onStart reports whether a rule is on something with which the auth server refuses
+// to start. Such rules read URLs, durations or the name of a provider.
 func onStart(rule apiextensionsv1.ValidationRule) bool {
 	return slices.ContainsFunc([]string{"isURL(", "duration(", ".matches(", "'default'"}, func(reads string) bool {
 		return strings.Contains(rule.Rule, reads)
@@ -291,8 +292,8 @@ func authServer(baseline []string) authServerConfig {
 	return authServerConfig{toolhive.SchemaVersion, []string{"openid", "mcp:read"}, baseline, nil}
 }
 
-// RunConfig is a ConfigMap as ToolHive's operator writes it for an MCPServer, whose
-// auth server supports openid and mcp:read.
+// RunConfig returns a ConfigMap as ToolHive's operator writes it for an MCPServer,
+// whose auth server supports openid and mcp:read.
 func RunConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
 	text, err := json.MarshalIndent(struct {
 		SchemaVersion string           `json:"schema_version"`
@@ -304,7 +305,7 @@ func RunConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
 	return configMap(namespace, server+"-runconfig", "MCPServer", server, toolhive.ComponentRunConfig, toolhive.RunConfigKey, string(text))
 }
 
-// AuthServerConfig is the same for a VirtualMCPServer.
+// AuthServerConfig does the same for a VirtualMCPServer.
 func AuthServerConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
 	text, err := yaml.Marshal(authServer(baseline))
 	if err != nil {

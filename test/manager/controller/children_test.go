@@ -39,7 +39,7 @@ func TestDriftIsMended(t *testing.T) {
 	}
 
 	cluster.Delete(t, deployment)
-	testenv.Await(t, cluster.Client, deploymentOf(server), "is made anew", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
+	testenv.Await(t, cluster.Client, deploymentOf(server), "is created again", func(d *appsv1.Deployment) bool { return d.UID != deployment.UID })
 
 	service := serviceOf(server)
 	cluster.Get(t, service)
@@ -57,12 +57,12 @@ func TestDriftIsMended(t *testing.T) {
 	}
 
 	cluster.Delete(t, service)
-	testenv.Await(t, cluster.Client, serviceOf(server), "is made anew", func(s *corev1.Service) bool { return s.UID != service.UID })
+	testenv.Await(t, cluster.Client, serviceOf(server), "is created again", func(s *corev1.Service) bool { return s.UID != service.UID })
 }
 
 // TestAdditionsAreRemoved adds to a child what changes which processes run, what they
-// see, or what is reached through the Service. The child gets back to what it was,
-// but for the fields that are left to others.
+// see, or what is reached through the Service. scopegate restores the child, except
+// for the fields that it leaves to others.
 func TestAdditionsAreRemoved(t *testing.T) {
 	t.Parallel()
 	foreign := corev1.Container{Name: "theirs", Image: "somebody:else"}
@@ -158,8 +158,9 @@ func TestWhatGoesFromTheConfigGoesFromThePod(t *testing.T) {
 	testenv.Await(t, cluster.Client, deploymentOf(server), "has no secret", func(d *appsv1.Deployment) bool { return parts(d) == [2]int{0, 1} })
 }
 
-// TestRemoveAsksTheLiveObject lets a cache that lags say that the references
-// are gone, while the object has them.
+// TestRemoveAsksTheLiveObject removes children by a stale copy of the consumer
+// without references. The live object still has them, so the children must
+// stay.
 func TestRemoveAsksTheLiveObject(t *testing.T) {
 	t.Parallel()
 	server := rollingServer(t)
@@ -186,8 +187,8 @@ func TestRemoveAsksTheLiveObject(t *testing.T) {
 	}
 }
 
-// TestRemoveLeavesWhatIsSomebodyElsesByNow lets somebody take the children over
-// between what the cache says and the deletion.
+// TestRemoveLeavesWhatIsSomebodyElsesByNow lets somebody take over the children
+// between the read from the cache and the deletion.
 func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
 	t.Parallel()
 	server := rollingServer(t)
@@ -202,12 +203,12 @@ func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
 	applier := &rollout.Applier{Client: cluster.Client, Live: readerAfter{cluster.Client, takeOver}}
 	err := applier.Remove(t.Context(), server, childKey(server).Name, func(client.Object) bool { return true })
 	if !apierrors.IsConflict(err) {
-		t.Errorf("the deletion says %v, want a conflict", err)
+		t.Errorf("the deletion returns %v, want a conflict", err)
 	}
 	for _, child := range children {
 		uid := child.GetUID()
 		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(child), child); err != nil || child.GetUID() != uid || child.GetDeletionTimestamp() != nil {
-			t.Errorf("%T: it was somebody else's, and is not as it was: %v", child, err)
+			t.Errorf("%T belongs to somebody else, but has changed: %v", child, err)
 		}
 	}
 }

@@ -51,9 +51,10 @@ func awaitBaselines(t testing.TB, object client.Object, want ...string) {
 	expect.Equal(t, "the baselines of the ReplicaSets", want, got)
 }
 
-// fingerprint is every child of a consumer with its resourceVersion, after
-// kube-controller-manager has settled: an equal fingerprint means that nothing
-// was written.
+// fingerprint returns the Deployment and the Service of a consumer with their
+// resourceVersions, and the ReplicaSets with their generations, after
+// kube-controller-manager has settled. An equal fingerprint means that
+// scopegate wrote nothing.
 func fingerprint(t testing.TB, object client.Object) []string {
 	t.Helper()
 	deployment := testenv.Await(t, cluster.Client, deploymentOf(object), "is settled", func(d *appsv1.Deployment) bool {
@@ -65,7 +66,8 @@ func fingerprint(t testing.TB, object client.Object) []string {
 		"deployment "+deployment.ResourceVersion, "service "+service.ResourceVersion)
 }
 
-// consumers are one of each kind, with the edit that sets the baseline of each.
+// consumers returns a function for each kind, which takes a baseline and
+// returns a consumer, its configs, and an edit that sets the baseline.
 func consumers(namespace string) map[string]func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
 	byReference := func(object status.Object) func(...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
 		return func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
@@ -87,10 +89,10 @@ func consumers(namespace string) map[string]func(baseline ...string) (status.Obj
 	}
 }
 
-// TestInvalidNeverRolls is the gate's promise, on each kind: first and invalid
-// makes nothing; the repair rolls without another nudge; an edit to invalid
-// touches nothing of what runs; the next repair rolls a new ReplicaSet, and the
-// old one keeps its own run config.
+// TestInvalidNeverRolls tests the gate on each kind. For a new consumer with an
+// invalid baseline, nothing is made, and the repair rolls out with no other
+// nudge. An invalid edit changes nothing that runs. The next repair rolls out a
+// new ReplicaSet, and the old one keeps its own run config.
 func TestInvalidNeverRolls(t *testing.T) {
 	t.Parallel()
 	for kind := range consumers("") {
@@ -124,8 +126,8 @@ func TestInvalidNeverRolls(t *testing.T) {
 	}
 }
 
-// TestWhoLosesItsAuthServer checks that only a consumer's own edit costs it its
-// children: never what happens to its config.
+// TestWhoLosesItsAuthServer checks that a consumer loses its children only by
+// an edit of its own references, and never by a change of its config.
 func TestWhoLosesItsAuthServer(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
@@ -230,7 +232,7 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestAwkwardNames rolls consumers whose names no Service could have.
+// TestAwkwardNames rolls out consumers whose names no Service could have.
 func TestAwkwardNames(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
@@ -267,8 +269,8 @@ func TestRolledOutIsReady(t *testing.T) {
 	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
 }
 
-// TestRBACForbidsWhatIsNotNeeded checks that the manager's own rights can't
-// change what users write, nor read a Secret.
+// TestRBACForbidsWhatIsNotNeeded checks that the manager has no right to change
+// what users write, or to read a Secret.
 func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
@@ -290,8 +292,8 @@ func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	}
 }
 
-// TestADeletedConsumerRollsNothing edits the config of a consumer that a finalizer
-// keeps: what runs for it is left to end with it.
+// TestADeletedConsumerRollsNothing edits the config of a deleted consumer that a
+// finalizer keeps. Its children must stay as they are.
 func TestADeletedConsumerRollsNothing(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
@@ -310,7 +312,7 @@ func TestADeletedConsumerRollsNothing(t *testing.T) {
 		testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
 			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{step.scope}
 		})
-		// It is written after the rollout.
+		// The status is written after the rollout.
 		server = testenv.Await(t, cluster.Client, server, "is evaluated", func(s *v1beta1.MCPServer) bool {
 			return s.DeletionTimestamp != nil && testenv.Valid(s).Status == step.want
 		})

@@ -45,12 +45,12 @@ func verdictOf(object status.Object) verdict {
 	return verdict{Valid: say("BaselineScopesValid"), Ready: say("Ready"), Stalled: say("Stalled")}
 }
 
-// held is the verdict on a consumer whose rollout only a user can mend.
+// held returns the verdict on a consumer whose rollout only a user can repair.
 func held(valid, reason string) verdict {
 	return verdict{Valid: valid, Ready: "False " + reason, Stalled: "True " + reason}
 }
 
-// waiting is the verdict on a consumer that waits for an object.
+// waiting returns the verdict on a consumer that waits for an object.
 func waiting(valid, reason string) verdict {
 	return verdict{Valid: valid, Ready: "False " + reason}
 }
@@ -103,7 +103,8 @@ func noChildren(t testing.TB, object client.Object) {
 	}
 }
 
-// children lists what of a kind belongs to a consumer, with its resourceVersion.
+// children returns the objects of a kind that belong to a consumer, with their
+// UIDs and generations.
 func children(t testing.TB, object client.Object, list client.ObjectList) []string {
 	t.Helper()
 	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}

@@ -32,7 +32,8 @@ func TestAnyOrderOfCreation(t *testing.T) {
 	}
 }
 
-// TestEveryDirection changes a verdict from each object that it depends on.
+// TestEveryDirection changes a verdict by edits of each object that it depends
+// on.
 func TestEveryDirection(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
@@ -139,8 +140,8 @@ func TestEveryDirectionInline(t *testing.T) {
 	awaitVerdict(t, virtual, verdict{})
 }
 
-// TestMixedConsumersOfOneConfig lets one team's bad consumer be reported on the
-// shared config, while the others roll.
+// TestMixedConsumersOfOneConfig checks that a shared config reports one team's
+// bad consumers, while the others roll out.
 func TestMixedConsumersOfOneConfig(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
@@ -169,7 +170,7 @@ func TestMixedConsumersOfOneConfig(t *testing.T) {
 	awaitVerdict(t, config, verdict{Valid: isSupported})
 }
 
-// TestSameNamesInTwoNamespaces keeps namespaces apart.
+// TestSameNamesInTwoNamespaces checks that namespaces do not affect each other.
 func TestSameNamesInTwoNamespaces(t *testing.T) {
 	t.Parallel()
 	one, two := cluster.Namespace(t), cluster.Namespace(t)

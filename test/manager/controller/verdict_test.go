@@ -10,15 +10,15 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestVerdictByReference covers every row of the design's two tables on the
-// kinds that find their config by reference, by either field.
+// TestVerdictByReference covers the verdicts, and the reasons to hold a
+// rollout, on the kinds that find their config by reference, by either field.
 func TestVerdictByReference(t *testing.T) {
 	t.Parallel()
 	type row struct {
 		config *v1beta1.MCPExternalAuthConfig
 		refs   v1alpha1.AuthReferences
-		// others exist besides the config; without says that the MCPOIDCConfig
-		// does not.
+		// others exist besides the config. The MCPOIDCConfig exists unless
+		// withoutOIDC is true.
 		others      []client.Object
 		withoutOIDC bool
 		consumer    verdict

@@ -42,7 +42,7 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 		events = append(events, event)
 	}
 	if len(events) == 0 {
-		t.Fatalf("%s asked for nothing", user)
+		t.Fatalf("%s made no request", user)
 	}
 	return events
 }
@@ -140,7 +140,7 @@ func (i *installed) check(t *testing.T) {
 			t.Errorf("refused: %s: %v", request, event.Annotations)
 		}
 		if event.ObjectRef != nil && event.ObjectRef.Resource == "secrets" {
-			t.Errorf("a Secret was asked for: %s", request)
+			t.Errorf("a Secret was requested: %s", request)
 		}
 		for g := range granted {
 			if g.covers(&event) {
@@ -170,15 +170,16 @@ func (i *installed) check(t *testing.T) {
 	t.Logf("%d of %d rights were used, in %d requests", used, len(granted), len(asked))
 }
 
-// byTiming reports a right whose use no test can bring about: client-go writes an
-// event into the last one if that is the same to the resourceVersion of what it
-// is about. The policies' events have no such version, so in their namespace a
-// test does.
+// byTiming reports whether no test can force the use of a right. client-go
+// patches the last event only if the new one equals it, including the
+// resourceVersion of the object that it is about. The events on policies have no
+// such version, so a test can force a patch in their namespace.
 func (g grant) byTiming() bool {
 	return g.group == "events.k8s.io" && g.verb == "patch" && !strings.HasPrefix(g.role, "Role default/")
 }
 
-// refusedByPolicy reports the dry runs that the guard's policies have to refuse.
+// refusedByPolicy reports whether a request is a dry run that a policy of the
+// guard rejected, as it must.
 func refusedByPolicy(event *auditv1.Event) bool {
 	return strings.Contains(event.RequestURI, "dryRun=All") && strings.Contains(event.ResponseStatus.Message, "ValidatingAdmissionPolicy")
 }

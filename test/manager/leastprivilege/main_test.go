@@ -1,7 +1,7 @@
 // Package leastprivilege_test runs the built manager as it is shipped, with the
-// flags of its Deployment and as its own ServiceAccount, and holds from the API
-// server's audit log that every right which it is granted was used, that nothing
-// it asked for was refused, and that it read no Secret.
+// flags of its Deployment and as its own ServiceAccount. By the API server's
+// audit log, it checks that the manager used every right that it is granted,
+// that no request was forbidden, and that it read no Secret.
 package leastprivilege_test
 
 import (
@@ -42,7 +42,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	// The tests mostly wait: all run at once, also where there are fewer processors.
+	// The tests mostly wait, so all run at once, even on fewer processors.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
@@ -70,7 +70,7 @@ type installed struct {
 	objects    []*unstructured.Unstructured
 	deployment *appsv1.Deployment
 	kubeconfig string
-	// scraper is the token of who may read the metrics.
+	// scraper is a token with the right to read the metrics.
 	scraper string
 }
 
@@ -123,12 +123,11 @@ type process struct {
 	metrics string
 }
 
-// variable is how a container's arguments name one of its environment.
+// variable matches a variable of the environment in a container's arguments.
 var variable = regexp.MustCompile(`\$\(([A-Z_]+)\)`)
 
-// manager starts the manager with the flags of its Deployment, and an environment
-// beside that of the test. Beyond them are the flags that a process outside of a
-// cluster needs.
+// manager starts the manager with the flags of its Deployment, and those that a
+// process outside of a cluster needs. more is added to its environment.
 func (i *installed) manager(t *testing.T, more ...string) *process {
 	t.Helper()
 	container := i.deployment.Spec.Template.Spec.Containers[0]
@@ -154,8 +153,8 @@ func (i *installed) command(arguments ...string) *exec.Cmd {
 	return command
 }
 
-// listing makes client-go list and watch, as it does where the API server can't
-// answer a list by a watch.
+// listing makes client-go list and then watch, as it does if the API server
+// does not support watch-lists.
 const listing = "KUBE_FEATURE_WatchListClient=false"
 
 func (p *process) stop(t *testing.T) {
@@ -191,14 +190,14 @@ func awaitEvaluated(t *testing.T, i *installed, namespace string) {
 }
 
 // reconsider makes a server whose baseline is not supported, and waits until it is
-// evaluated: the manager that was started anew is at work.
+// evaluated. So the restarted manager works.
 func reconsider(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	i.Create(t, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
 	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}}, "False")
 }
 
-// isNotEvaluated is of a namespace that is not watched.
+// isNotEvaluated checks that a namespace that is not watched has no condition.
 func isNotEvaluated(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	server := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
@@ -246,7 +245,7 @@ func scraper(t *testing.T, i *installed, role string) string {
 	return token
 }
 
-// scrapeMetrics checks that the metrics are for those who may read them.
+// scrapeMetrics checks that reading the metrics needs the right to do so.
 func scrapeMetrics(t *testing.T, i *installed, manager *process) {
 	t.Helper()
 	allowed := scraper(t, i, "scopegate-metrics-reader")
@@ -272,7 +271,7 @@ func awaitEffective(t *testing.T, i *installed, manager *process, policy, want s
 	})
 }
 
-// unbind takes the bindings of a policy away.
+// unbind deletes the bindings of a policy.
 func unbind(t *testing.T, i *installed, name string) {
 	t.Helper()
 	for _, mode := range []string{"default", "deny", "warn"} {

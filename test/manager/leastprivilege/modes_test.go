@@ -21,14 +21,15 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// TestGuard lets the guard do all that it does: validate, look for what is held, try
-// its policies, report one that is not effective, serve metrics, end, clean up.
+// TestGuard exercises everything that the guard does: it evaluates, looks for what
+// is held, tries its policies, reports one that is not effective, serves metrics,
+// stops and cleans up.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	exerciseGuard(t, install(t, true, filepath.Join(dist, "guard.yaml"), filepath.Join(dist, "guard-hold.yaml")), "team-c")
 }
 
-// TestGuardInNamespaces is the same by Roles in team-a and team-b.
+// TestGuardInNamespaces does the same with Roles in team-a and team-b.
 func TestGuardInNamespaces(t *testing.T) {
 	t.Parallel()
 	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard"), filepath.Join(dist, "guard-hold.yaml")))
@@ -54,7 +55,7 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	}
 	if len(more) == 0 {
 		createAll(t, i, "team-c")
-		// The right to report this anew is one of its own here.
+		// Here the manager needs another right to repeat this event.
 		awaitEvent(t, i, "default", "GuardIneffective")
 		unbind(t, i, ineffective)
 		awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
@@ -84,14 +85,14 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	i.check(t)
 }
 
-// TestStandalone lets standalone mode do all that it does: evaluate, roll out, roll out anew,
-// remove, report it, serve metrics, end.
+// TestStandalone exercises everything that standalone mode does: it evaluates, rolls out,
+// rolls out again, removes, reports, serves metrics and stops.
 func TestStandalone(t *testing.T) {
 	t.Parallel()
 	exerciseStandalone(t, install(t, false, filepath.Join(dist, "standalone.yaml")))
 }
 
-// TestStandaloneInNamespaces is the same by Roles in team-a and team-b.
+// TestStandaloneInNamespaces does the same with Roles in team-a and team-b.
 func TestStandaloneInNamespaces(t *testing.T) {
 	t.Parallel()
 	i := install(t, false, rendered(t, "namespaced"))
@@ -116,8 +117,8 @@ func exerciseStandalone(t *testing.T, i *installed) {
 	i.check(t)
 }
 
-// rollOut repairs the config of a server, which rolls out, changes what is rolled
-// out, and takes the reference away, which removes it.
+// rollOut repairs the config of a server, which rolls out. Then it changes what
+// is rolled out, and removes the reference, which removes the children.
 func rollOut(t *testing.T, i *installed, namespace string) {
 	t.Helper()
 	config := testenv.Config(namespace, "shared")
@@ -131,7 +132,7 @@ func rollOut(t *testing.T, i *installed, namespace string) {
 	before := testenv.Await(t, i.Client, deployment, "is rolled out", func(*appsv1.Deployment) bool { return true })
 
 	edit(t, i, config, func() { config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "profile"} })
-	testenv.Await(t, i.Client, deployment, "is rolled out anew", func(d *appsv1.Deployment) bool { return d.Generation > before.Generation })
+	testenv.Await(t, i.Client, deployment, "is rolled out again", func(d *appsv1.Deployment) bool { return d.Generation > before.Generation })
 	edit(t, i, server, func() { server.Spec.ProxyPort = 9090 })
 	testenv.Await(t, i.Client, service, "has the new port", func(s *corev1.Service) bool { return s.Spec.Ports[0].Port == 9090 })
 

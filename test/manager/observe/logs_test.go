@@ -56,8 +56,8 @@ func transitions(t *testing.T, log string) []string {
 	return found
 }
 
-// ofControllers are the lines of a log without those of the client libraries, that
-// a lease was renewed late for instance.
+// ofControllers returns the lines of a log without those of the client libraries,
+// for example on a late renewal of a lease.
 func ofControllers(log string) []string {
 	var lines []string
 	for line := range strings.Lines(log) {
@@ -69,13 +69,13 @@ func ofControllers(log string) []string {
 }
 
 // TestLogTellsTransitionsOnly follows a consumer through a mistake and its
-// repair, and then reconciles it again and again with nothing to tell.
+// repair, and then reconciles it again and again with nothing to report.
 func TestLogTellsTransitionsOnly(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	// Both are there before the manager: so its first evaluations are right, and no
-	// transitions.
+	// Both exist before the manager starts, so its first evaluations are right, and
+	// not transitions.
 	cluster.Create(t, config, server)
 	address := testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--watch-namespaces", namespace,
@@ -128,6 +128,6 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 		})
 	}
 	if said := ofControllers(manager.Logs())[before:]; len(said) > 0 {
-		t.Errorf("%d reconciles with nothing to tell were logged:\n%s", nudges, strings.Join(said, "\n"))
+		t.Errorf("%d reconciles with nothing to report were logged:\n%s", nudges, strings.Join(said, "\n"))
 	}
 }

@@ -1,4 +1,4 @@
-// Package observe_test looks at the built manager as those do who run it: its
+// Package observe_test observes the built manager as administrators do: its
 // log, its events by kubectl, `kubectl wait` on its conditions, and its metrics
 // over HTTPS.
 package observe_test
@@ -32,8 +32,8 @@ func kubectlWait(ctx context.Context, namespace, status, timeout string) (string
 	return stdout + stderr, err
 }
 
-// TestKubectlWait waits for the condition from the moment at which the object
-// is created, when it has none, and after an edit that nobody has evaluated yet.
+// TestKubectlWait waits for the condition of a new object, which has none yet,
+// and after an edit that nobody has evaluated yet.
 func TestKubectlWait(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "openid")
@@ -56,7 +56,7 @@ func TestKubectlWait(t *testing.T) {
 	}
 	expect.NoError(t, first.Stop())
 
-	// The condition is still True, but of the object as it was.
+	// The condition is still True, but of the previous generation.
 	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"email"} })
 	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
 		t.Errorf("with a condition of an older generation: got %v, want a timeout: %s", err, output)
@@ -92,8 +92,8 @@ func bind(t *testing.T, role, namespace, account string) {
 	})
 }
 
-// TestMetricsAreForThoseWithTheRight runs the manager as its service account and
-// asks for its metrics in the three ways in which that can end.
+// TestMetricsAreForThoseWithTheRight runs the manager as its service account,
+// and requests its metrics with and without the right to read them.
 func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.Create(t,
@@ -114,7 +114,7 @@ func TestMetricsAreForThoseWithTheRight(t *testing.T) {
 		want  int
 	}{
 		"no token": {"", http.StatusUnauthorized},
-		// Not 401: so controller-runtime's filter answers any error.
+		// controller-runtime's filter answers any error with 500, not with 401.
 		"a token that is not one":   {"nonsense", http.StatusInternalServerError},
 		"a token without the right": {token("nobody"), http.StatusForbidden},
 		"a token with the right":    {token("prometheus"), http.StatusOK},

@@ -42,7 +42,7 @@ type wire struct {
 	sent []exchange
 }
 
-// exchange is a request and how it was answered: 0 if it was not.
+// exchange is a request and the status of its response, 0 if there was none.
 type exchange struct {
 	request string
 	status  int
@@ -88,7 +88,8 @@ func (w *wire) take(prefixes ...string) []string {
 }
 
 // takeWritten returns the requests since the last call that changed something. A
-// write of what the cache shows late is refused as a conflict, and changes nothing.
+// write that is based on a stale cache is rejected with a conflict, and changes
+// nothing.
 func (w *wire) takeWritten() []string {
 	return w.drain(func(sent exchange) bool {
 		method, _, _ := strings.Cut(sent.request, " ")
@@ -113,8 +114,8 @@ func (w *wire) drain(keep func(exchange) bool) []string {
 var writes = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // TestEveryKindIsWatchedFromTheStart starts the cache of a manager without its
-// controllers, as a manager does that is not the leader: what they look at must
-// be there when they start.
+// controllers, as in a manager that is not the leader. The cache must have
+// everything that the controllers will read.
 func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
 	wire, cfg := &wire{}, cluster.ManagerConfig()
 	wire.wrap(cfg)

@@ -18,8 +18,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestMetrics counts objects by verdict in a namespace of its own, and holds
-// the names and helps to the conventions of Prometheus.
+// TestMetrics counts objects by verdict in a namespace of its own, and checks
+// the names and help texts by the conventions of Prometheus.
 func TestMetrics(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
@@ -77,7 +77,7 @@ func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	})
 	for _, kind := range []string{"Deployment", "ReplicaSet"} {
 		want, found := fmt.Sprintf("%s %s/ungated", kind, namespace), ""
-		// Its watches are others than the one above.
+		// The recorder has its own watches, which may lag behind the one above.
 		expect.Eventually(t, "the recorder finds "+want, func(context.Context) (bool, error) {
 			found = strings.Join(cluster.Rollouts.Violations(), "\n")
 			return strings.Contains(found, want), nil

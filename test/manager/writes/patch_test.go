@@ -33,7 +33,7 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 	return c, wire
 }
 
-// evaluated is an object with a status, as a cache would hold it.
+// evaluated returns an object with a status, as a cache would hold it.
 func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
@@ -47,7 +47,8 @@ func condition(conditionType string, status metav1.ConditionStatus, reason strin
 	return metav1.Condition{Type: conditionType, Status: status, Reason: reason}
 }
 
-// TestMutateAndPatchStatus holds the contract of its doc comment, on the wire.
+// TestMutateAndPatchStatus checks the contract in the function's doc comment,
+// on the wire.
 func TestMutateAndPatchStatus(t *testing.T) {
 	c, wire := managerOnWire(t)
 	cached := evaluated(t)
@@ -82,8 +83,9 @@ func TestMutateAndPatchStatus(t *testing.T) {
 	expect.Equal(t, "the object of the cache was changed", original, cached)
 }
 
-// TestAnotherWriterSurvives lets somebody write another field of the status
-// between the read and the patch, which the next read then makes.
+// TestAnotherWriterSurvives writes another field of the status between the read
+// and the patch. The patch must change nothing, and must succeed after the next
+// read.
 func TestAnotherWriterSurvives(t *testing.T) {
 	c, _ := managerOnWire(t)
 	cached := evaluated(t)
@@ -100,7 +102,7 @@ func TestAnotherWriterSurvives(t *testing.T) {
 	patched(cached, false)
 	got := cached.DeepCopy()
 	if cluster.Get(t, got); got.ResourceVersion != other.ResourceVersion {
-		t.Errorf("a patch of what is no more was taken: %+v", got.Status)
+		t.Errorf("a stale patch was accepted: %+v", got.Status)
 	}
 	patched(got, true)
 	if cluster.Get(t, got); got.Status.ObservedGeneration != 42 || got.Status.Conditions[0].Reason != "Patched" {
@@ -121,8 +123,8 @@ func TestErrorsAreTheServers(t *testing.T) {
 	}
 }
 
-// TestAWrongStatusHeals patches beside a running manager what a reconcile may
-// decide that looked up something old: the event of that very write makes the
+// TestAWrongStatusHeals writes a wrong status beside a running manager, as a
+// reconcile with a stale lookup may do. The event of that write makes the
 // manager repair it.
 func TestAWrongStatusHeals(t *testing.T) {
 	config := evaluated(t)
@@ -152,7 +154,7 @@ func checkedWith(t *testing.T, server *v1beta1.MCPServer, baseline ...string) ro
 	return checked
 }
 
-// racing is a live reader after whose first answer something happens.
+// racing is a live reader. Something happens after its first answer.
 type racing struct {
 	client.Reader
 	once sync.Once

@@ -19,8 +19,8 @@ import (
 )
 
 // reconciles are how many reconciles have ended in this process, and how many
-// objects are queued or being reconciled. Managers that have stopped are part of
-// it, with what they left in their queues.
+// objects are queued or being reconciled. They include managers that have
+// stopped, with what is left in their queues.
 type reconciles struct{ ended, pending float64 }
 
 func countReconciles(t *testing.T) reconciles {
@@ -31,8 +31,8 @@ func countReconciles(t *testing.T) reconciles {
 }
 
 // awaitReconciles waits until at least n more reconciles than before have ended
-// and none is left. Before the one manager that runs was started, idle was the
-// count.
+// and none is left. idle is the count before the start of the manager that
+// runs.
 func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	t.Helper()
 	var now reconciles
@@ -44,8 +44,9 @@ func awaitReconciles(t *testing.T, idle, before reconciles, n int) {
 	})
 }
 
-// awaitSettled waits until every object of a namespace is evaluated as it is, and
-// every auth server that rolls is as far as it gets without a kubelet.
+// awaitSettled waits until the current generation of every object of a namespace
+// is evaluated, and every auth server that rolls out is as far as it gets without
+// a kubelet.
 func awaitSettled(t *testing.T, namespace string) {
 	t.Helper()
 	unsettled := -1
@@ -72,8 +73,8 @@ func awaitSettled(t *testing.T, namespace string) {
 	}, func() string { return fmt.Sprintf("%d do not", unsettled) })
 }
 
-// settle runs a manager until the objects of a namespace are settled: the cache
-// of the next one shows them so from its start.
+// settle runs a manager until the objects of a namespace are settled. So the
+// next manager sees them settled from its start.
 func settle(t *testing.T, namespace string) {
 	t.Helper()
 	manager := cluster.StartManager(t, nil)
@@ -135,8 +136,9 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	before := countReconciles(t)
 	cluster.Get(t, config)
 	setBaseline(t, config, "openid", "admin")
-	// Each consumer and the config turn to False. So does Ready, for the same
-	// reason: that is no other event. An event follows the write that it tells of.
+	// The condition of each consumer and of the config turns to False. So does
+	// Ready, for the same reason, which makes no second event. An event follows
+	// the write that it reports.
 	const events = changing + 1
 	awaitEvents(t, namespace, events, "MCPExternalAuthConfig", "MCPServer")
 	awaitReconciles(t, idle, before, consumers+1)
@@ -179,7 +181,7 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 	return list.Items
 }
 
-// TestEventsOnTransitions follows the events of a consumer through its life.
+// TestEventsOnTransitions follows the events of a config through its life.
 func TestEventsOnTransitions(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
@@ -199,7 +201,7 @@ func TestEventsOnTransitions(t *testing.T) {
 	edit("root", "False")
 	edit("email", "True")
 
-	// The first evaluation is no transition, and a change of the message neither.
+	// Neither the first evaluation nor a change of the message is a transition.
 	want := []string{"Normal BaselineScopesSupported", "Normal BaselineScopesSupported", "Warning BaselineScopeNotSupported"}
 	var got []string
 	for _, event := range awaitEvents(t, namespace, len(want), "MCPExternalAuthConfig") {

@@ -18,9 +18,9 @@ type manifest struct {
 	object  *unstructured.Unstructured
 	stored  *unstructured.Unstructured
 	version string
-	// duplicate has a line of the text twice, which only text can have.
+	// duplicate repeats a line of the text, which is possible only in text.
 	duplicate bool
-	// mutations say what was done to a case of the corpus.
+	// mutations describe the changes of a case of the corpus.
 	mutations []string
 }
 
@@ -33,7 +33,7 @@ func (m manifest) text() ([]byte, error) {
 	return append(text, "kind: "+m.object.GetKind()+"\n"...), nil
 }
 
-// body is the text with what identifies the stored object.
+// body returns the text, with the identity of the stored object.
 func (m manifest) body() (body []byte, contentType string, err error) {
 	if m.stored != nil {
 		m.object = m.object.DeepCopy()
@@ -137,7 +137,7 @@ func collectBelow(places *[]place, path string, value any, s *schema.Structural)
 	}
 }
 
-// mutations change a value; they return "" where they do not apply.
+// mutations change a value. They return "" if they do not apply.
 var mutations = []func(generator, place) string{
 	func(_ generator, at place) string {
 		if at.remove == nil {

@@ -1,6 +1,6 @@
-// Package parity_test holds the linter to the verdicts of a real API server:
-// on generated manifests, as creates and as updates, the two must name the same
-// causes, unknown fields and duplicate fields.
+// Package parity_test compares the linter with a real API server. On generated
+// manifests, as creates and as updates, the two must report the same causes,
+// unknown fields and duplicate fields.
 package parity_test
 
 import (
@@ -25,8 +25,8 @@ import (
 
 var cluster *testenv.Cluster
 
-// TestMain starts a control plane whose CRDs bound nothing yet, so that objects
-// can be stored that they would refuse.
+// TestMain starts a control plane whose CRDs bound nothing yet, so that the
+// tests can store invalid objects.
 func TestMain(m *testing.M) {
 	crds, err := weakCRDs()
 	if err != nil {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	testenv.Main(m, &cluster, controlplane.Options{CRDs: crds})
 }
 
-// weakCRDs are scopegate's CRDs without rules, patterns, enums and bounds.
+// weakCRDs returns scopegate's CRDs without rules, patterns, enums and bounds.
 func weakCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	objects, err := config.Objects("crd")
 	if err != nil {

@@ -69,7 +69,7 @@ func TestParity(t *testing.T) {
 	t.Logf("%d manifests: %v", count, counts)
 	for _, outcome := range []string{"create accepted", "create rejected", "create not strict", "update accepted", "update rejected", "update not strict"} {
 		if counts[outcome] == 0 {
-			t.Errorf("no manifest came out as %q: the generator has lost its aim", outcome)
+			t.Errorf("no manifest has the outcome %q: correct the generator", outcome)
 		}
 	}
 }
@@ -86,7 +86,7 @@ func schemas(t *testing.T) map[string]*schema.Structural {
 }
 
 // store stores all cases of the corpus and mutants of them, as far as the weak
-// CRDs take them.
+// CRDs accept them.
 func store(t *testing.T, g generator, namespace string, cases []corpus.Case) map[string][]*unstructured.Unstructured {
 	t.Helper()
 	stored := map[string][]*unstructured.Unstructured{}
@@ -130,7 +130,7 @@ func (g generator) manifest(i int, cases []corpus.Case, stored map[string][]*uns
 	return m
 }
 
-// compare reports a difference, and returns which kind of outcome it was.
+// compare reports a difference, and returns the kind of outcome.
 func compare(t *testing.T, namespace string, m manifest) string {
 	text, err := m.text()
 	if err != nil {
@@ -157,14 +157,15 @@ func compare(t *testing.T, namespace string, m manifest) string {
 	return outcome
 }
 
-// verdict is what both say.
+// verdict is the verdict of the linter or of the API server, in a form that can
+// be compared.
 type verdict struct {
 	// Unknown and Duplicates are what strict field validation refuses.
 	Unknown    []string
 	Duplicates int
-	// Malformed tells that the metadata can't be decoded.
+	// Malformed is true if the metadata can't be decoded.
 	Malformed bool
-	// Causes of the rejection, without regard to the above.
+	// Causes of the rejection, except for the above.
 	Causes []string
 }
 
@@ -243,8 +244,7 @@ func fromLinter(t *testing.T, namespace string, m manifest, text []byte) (verdic
 	return said, nil
 }
 
-// causeOf writes a finding as the API server names it; it has <nil> for no
-// field.
+// causeOf writes a finding as the API server does, with <nil> for no field.
 func causeOf(finding lint.Finding) string {
 	path := finding.Field
 	if path == "" {

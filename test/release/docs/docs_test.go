@@ -1,5 +1,5 @@
-// Package docs_test finds what the documentation points to: files, headings, and
-// targets of make.
+// Package docs_test checks that what the documentation points to exists: files,
+// headings, and targets of make.
 package docs_test
 
 import (
@@ -19,7 +19,7 @@ import (
 
 const root = "../../.."
 
-// hosted is where a link to this repository's own files begins.
+// hosted is the start of a link to this repository's own files.
 const hosted = "https://github.com/scopegate/scopegate/blob/main/"
 
 var (
@@ -60,7 +60,7 @@ func pages(t *testing.T) map[string]string {
 	return found
 }
 
-// prose splits a page into its text and what is in blocks of code.
+// prose splits a page into its text and its blocks of code.
 func prose(page string) (text, blocks []string) {
 	fence := ""
 	for line := range strings.Lines(page) {
@@ -116,7 +116,7 @@ func broken(pages map[string]string, name string) []string {
 	return problems
 }
 
-// follow tells why a link leads nowhere, or "".
+// follow returns why a link leads nowhere, or "".
 func follow(pages map[string]string, from, to string) string {
 	if own, ok := strings.CutPrefix(to, hosted); ok {
 		from, to = "README.md", own
@@ -156,7 +156,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestBrokenLinks shows that each kind of broken link is found.
+// TestBrokenLinks checks that each kind of broken link is found.
 func TestBrokenLinks(t *testing.T) {
 	pages := map[string]string{"docs/page.md": "# A `page` of links\n\n" +
 		"[here](#a-page-of-links) [gone](#gone) [file](gone.md) `[code](gone.md)` [far](https://example.com/gone)\n" +
@@ -207,7 +207,7 @@ func makefile(t *testing.T) map[string]bool {
 	return targets
 }
 
-// TestMakeTargets finds each target of make that a page names in the Makefile.
+// TestMakeTargets checks that the Makefile has each target that a page names.
 func TestMakeTargets(t *testing.T) {
 	targets, named := makefile(t), 0
 	for name, page := range pages(t) {
@@ -228,12 +228,14 @@ func TestMakeTargets(t *testing.T) {
 
 var (
 	step = regexp.MustCompile(`(?m)^ +(?:- )?run: (.*)$`)
-	// makeStep is a step that runs a target, by its name or by that of the matrix.
+	// makeStep matches a step that runs a target, by its name or by a variable
+	// of the matrix.
 	makeStep     = regexp.MustCompile(`^make (\$\{\{ matrix\.target \}\}|[a-z0-9-]+)( [A-Z]+=\S+| [A-Z]+=\$\{\{ \S+ \}\})*$`)
 	matrixTarget = regexp.MustCompile(`\{target: ([a-z0-9-]+)`)
 )
 
-// TestWorkflows holds the workflows to targets of the Makefile, which run anywhere.
+// TestWorkflows checks that each step of the workflows runs a target of the
+// Makefile, so that it also runs elsewhere.
 func TestWorkflows(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", "*"))
 	if err != nil || len(files) == 0 {

@@ -89,7 +89,7 @@ func script(t *testing.T) string {
 	return string(read(t, filepath.Join(folder, "argocd/health.lua")))
 }
 
-// unhealthy returns the rows of whose health a script says something else.
+// unhealthy returns the rows whose health a script reports wrong.
 func unhealthy(t *testing.T, script string) []string {
 	t.Helper()
 	var names []string
@@ -102,7 +102,8 @@ func unhealthy(t *testing.T, script string) []string {
 	return names
 }
 
-// TestArgoCD evaluates every row, and then sees each branch of the script missed.
+// TestArgoCD evaluates every row. Then it disables each branch of the script,
+// and checks that some row notices.
 func TestArgoCD(t *testing.T) {
 	script := script(t)
 	if names := unhealthy(t, script); len(names) != 0 {
@@ -112,7 +113,7 @@ func TestArgoCD(t *testing.T) {
 	for i, line := range lines {
 		if condition, ok := strings.CutPrefix(strings.TrimSpace(line), "if "); ok {
 			mutated := slices.Clone(lines)
-			// Not a plain false: what the compiler makes of that may never end.
+			// With a plain false, the compiled script may never end.
 			mutated[i] = "if obj == nil then -- " + condition
 			if len(unhealthy(t, strings.Join(mutated, "\n"))) == 0 && !strings.Contains(condition, "ready.observedGeneration") && !strings.Contains(condition, `~= "True" and health`) {
 				t.Errorf("without the branch %q every row is still evaluated right", condition)
@@ -121,7 +122,7 @@ func TestArgoCD(t *testing.T) {
 	}
 }
 
-// TestArgoCDBetweenWrites has what the rows have not: statuses that are behind.
+// TestArgoCDBetweenWrites covers what the rows lack: statuses that are behind.
 func TestArgoCDBetweenWrites(t *testing.T) {
 	condition := func(kind, status string, generation int) any {
 		return map[string]any{"type": kind, "status": status, "observedGeneration": int64(generation), "message": kind + " " + status}
@@ -154,9 +155,9 @@ func TestArgoCDBetweenWrites(t *testing.T) {
 	}
 }
 
-// TestArgoCDLayout holds the folders that can be copied into Argo CD's
-// resource_customizations, and the ConfigMap for those who do not build it, to
-// the one script and to the rows.
+// TestArgoCDLayout compares the folders that can be copied into Argo CD's
+// resource_customizations, and the ConfigMap for users who do not build Argo
+// CD, with the one script and with the rows.
 func TestArgoCDLayout(t *testing.T) {
 	byKind := map[string][]fixtures.Row{}
 	for _, row := range fixtures.All() {
@@ -179,7 +180,7 @@ func TestArgoCDLayout(t *testing.T) {
 }
 
 // layout compares the files of one kind, or writes them. Of rows that a check
-// can't tell apart, the first is example enough.
+// can't tell apart, only the first becomes an example.
 func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 	t.Helper()
 	if *update {
@@ -212,8 +213,9 @@ func layout(t *testing.T, target string, kindRows []fixtures.Row) {
 	expect.Golden(t, *update, filepath.Join(target, "health_test.yaml"), string(text))
 }
 
-// alike is the same for rows of the same mode, health and verdict. What is not
-// evaluated, or not yet, is shown beside one phase of ToolHive's.
+// alike returns the same for rows of the same mode, health and verdict. Rows
+// that are not evaluated, or not yet, are shown with only one phase of
+// ToolHive's.
 func alike(row fixtures.Row) string {
 	mode, _, _ := strings.Cut(row.Name, "/")
 	said := []string{mode, string(row.Health)}

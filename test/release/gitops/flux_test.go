@@ -42,7 +42,7 @@ func checks(t *testing.T) map[string]kustomize.CustomHealthCheck {
 	return byKind
 }
 
-// wrong returns the names of the rows that the checks evaluate in another way.
+// wrong returns the names of the rows that the checks evaluate wrong.
 func wrong(t *testing.T, checks map[string]kustomize.CustomHealthCheck) []string {
 	t.Helper()
 	var names []string
@@ -64,7 +64,8 @@ func wrong(t *testing.T, checks map[string]kustomize.CustomHealthCheck) []string
 	return names
 }
 
-// TestFlux evaluates every row, and then sees each part of the expressions missed.
+// TestFlux evaluates every row. Then it breaks each part of the expressions,
+// and checks that some row notices.
 func TestFlux(t *testing.T) {
 	checks := checks(t)
 	if len(checks) != 4 {
@@ -100,7 +101,7 @@ func mutation(part string) string {
 	return "false"
 }
 
-// TestFluxWithoutStatus evaluates an object that nobody has written a status of.
+// TestFluxWithoutStatus evaluates an object without a status.
 func TestFluxWithoutStatus(t *testing.T) {
 	for kind, check := range checks(t) {
 		evaluator, err := cel.NewStatusEvaluator(&check.HealthCheckExpressions)
@@ -123,8 +124,8 @@ func read(t *testing.T, path string) []byte {
 	return []byte(expect.ReadFile(t, path))
 }
 
-// TestPrometheusOperator decodes the manifests of config/monitoring by the types
-// of the operator that reads them, and takes no field that it does not know.
+// TestPrometheusOperator decodes the manifests of config/monitoring with the
+// types of the operator that reads them. It rejects unknown fields.
 func TestPrometheusOperator(t *testing.T) {
 	rules, scrape := &monitoringv1.PrometheusRule{}, &monitoringv1.ServiceMonitor{}
 	for path, object := range map[string]any{"prometheusrule.yaml": rules, "servicemonitor.yaml": scrape} {

@@ -10,7 +10,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// alertTests is the part of promtool's test files that is looked at here.
+// alertTests is the part of promtool's test files that is read here.
 type alertTests struct {
 	Tests []struct {
 		Rules []struct {
@@ -44,8 +44,9 @@ func with(original []group, alert string, change func(*rule)) []group {
 	return changed
 }
 
-// TestAlerts runs the tests of each alert, and then sees them fail for an alert
-// that never fires, that always does, and that does not wait.
+// TestAlerts runs the tests of each alert. Then it checks that they fail for an
+// alert that never fires, one that always fires, one that does not wait, and
+// one without annotations.
 func TestAlerts(t *testing.T) {
 	groups := groups(t)
 	work := filepath.Join(t.TempDir(), "rules.yaml")

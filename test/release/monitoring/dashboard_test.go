@@ -13,8 +13,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// emptyUnless is how the description of a panel begins that shows nothing when
-// all is well.
+// emptyUnless is the start of the description of a panel that shows nothing
+// when all is well.
 const emptyUnless = "Empty unless "
 
 type panel struct {
@@ -26,11 +26,11 @@ type panel struct {
 	} `json:"targets"`
 }
 
-// interval stands for Grafana's own variable: four scrapes, as Grafana has it.
+// interval replaces Grafana's own variable by four scrapes, as Grafana does.
 var interval = strings.NewReplacer("$__rate_interval", "16s")
 
-// TestDashboard scrapes a guard that works, the API server and
-// kube-state-metrics, and asks every query of the dashboard.
+// TestDashboard scrapes a working guard, the API server and kube-state-metrics,
+// and runs every query of the dashboard.
 func TestDashboard(t *testing.T) {
 	prometheus := startEverything(t)
 	var dashboard struct {
@@ -67,8 +67,8 @@ func TestDashboard(t *testing.T) {
 	t.Run("objects", func(t *testing.T) { checkObjects(t, prometheus) })
 }
 
-// checkObjects finds the conditions of single objects as kube-state-metrics has
-// them.
+// checkObjects checks that kube-state-metrics serves the conditions of single
+// objects.
 func checkObjects(t *testing.T, prometheus *server) {
 	t.Helper()
 	for _, want := range []string{
@@ -77,15 +77,15 @@ func checkObjects(t *testing.T, prometheus *server) {
 		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True"}`,
 		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPRemoteProxy", name="later", status="Unknown", reason="ScopesNotResolved"}`,
 		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="VirtualMCPServer", name="own", status="True"}`,
-		// ToolHive's operator is played by the test.
+		// The test plays ToolHive's operator.
 		`scopegate_object_ready_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True"} > 1700000000`,
 	} {
 		prometheus.awaitAnswers(t, want, true)
 	}
 }
 
-// checkAlerts finds every alert of the PrometheusRule loaded and evaluated, and
-// of those the one pending that the objects are a reason for.
+// checkAlerts checks that every alert of the PrometheusRule is loaded and
+// evaluated, and that only the one that the objects cause is pending.
 func (s *server) checkAlerts(t *testing.T) {
 	t.Helper()
 	var answer struct {
@@ -106,7 +106,7 @@ func (s *server) checkAlerts(t *testing.T) {
 		}
 	}
 	want["ScopegateBaselineInvalid"] = "pending"
-	expect.Eventually(t, "the alerts are as they have to be", func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the alerts have the expected states", func(ctx context.Context) (bool, error) {
 		if err := s.get(ctx, "/api/v1/rules", &answer); err != nil {
 			return false, err
 		}

@@ -25,7 +25,7 @@ import (
 // prints it.
 const assetsVariable = "SCOPEGATE_MONITORING"
 
-// folder holds what is tested.
+// folder has the tested files.
 const folder = "../../../config/monitoring"
 
 func tool(t *testing.T, name string) string {
@@ -50,8 +50,8 @@ type group struct {
 	Rules []rule `json:"rules"`
 }
 
-// groups returns what the PrometheusRule holds, which is also what a rule file of
-// Prometheus does: there is no other copy of the alerts.
+// groups returns the groups of the PrometheusRule. They are also the content of a
+// rule file of Prometheus, so there is no other copy of the alerts.
 func groups(t *testing.T) []group {
 	t.Helper()
 	var manifest struct {
@@ -95,12 +95,12 @@ func rendered(t *testing.T, path, kind string) []*unstructured.Unstructured {
 	return slices.DeleteFunc(objects, func(object *unstructured.Unstructured) bool { return object.GetKind() != kind })
 }
 
-// TestServiceMonitorFindsTheManagers compares what is selected with the Services
-// that each mode installs.
+// TestServiceMonitorFindsTheManagers checks that the ServiceMonitor selects the
+// Service of each mode.
 func TestServiceMonitorFindsTheManagers(t *testing.T) {
 	monitors := rendered(t, "monitoring", "ServiceMonitor")
 	if len(monitors) != 1 || len(rendered(t, "monitoring", "PrometheusRule")) != 1 {
-		t.Fatalf("%d ServiceMonitors and not one, or no PrometheusRule", len(monitors))
+		t.Fatalf("got %d ServiceMonitors, want one, and a PrometheusRule", len(monitors))
 	}
 	selected, _, err := unstructured.NestedStringMap(monitors[0].Object, "spec", "selector", "matchLabels")
 	expect.NoError(t, err)

@@ -125,8 +125,8 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
 }
 
-// keepRefusing has an edit refused now and then until the test ends, as a rate
-// needs.
+// keepRefusing makes edits that a policy rejects until the test ends, because a
+// rate needs several.
 func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{guard.ModeLabel: "deny"}}}
@@ -146,7 +146,7 @@ func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 	})
 }
 
-// lint holds scopegate's own metrics to the conventions of Prometheus.
+// lint checks scopegate's own metrics by the conventions of Prometheus.
 func lint(t *testing.T, address, token string) {
 	t.Helper()
 	_, text, err := testenv.Fetch(t.Context(), "https://"+address+"/metrics", token)
@@ -199,8 +199,8 @@ func (s *server) query(ctx context.Context, expression string) (int, error) {
 	return len(answer.Data.Result), nil
 }
 
-// awaitAnswers asks a query until it has an answer, if it needs one, and returns
-// how many series that has.
+// awaitAnswers runs a query until it has an answer, if it needs one, and returns
+// the number of series.
 func (s *server) awaitAnswers(t *testing.T, expression string, needed bool) int {
 	t.Helper()
 	count := 0

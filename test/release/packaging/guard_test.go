@@ -18,7 +18,7 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// installed is what of the guard denies by default.
+// installed describes what the installed guard denies by default.
 type installed struct {
 	// Actions of the default bindings, and Hold the operator of the selector of
 	// namespaces where updates are held, "" where the hold is not installed.
@@ -100,7 +100,7 @@ func TestGuardInstalls(t *testing.T) {
 		t.Errorf("what is left:\n%s", left)
 	}
 
-	// A namespace is never gone here: nothing empties it. So another.
+	// Use another namespace: nothing empties one here, so it is never gone.
 	release := []string{"scopegate", "charts/scopegate", "--namespace", "elsewhere", "--create-namespace"}
 	for i, step := range []struct {
 		values []string
@@ -147,8 +147,8 @@ func TestGuardNeedsNoNewKinds(t *testing.T) {
 	}
 }
 
-// TestDefaultScopes follows one setting, of kustomize and of the chart, to every
-// policy and to the manager.
+// TestDefaultScopes checks that one setting, of kustomize and of the chart,
+// reaches every policy and the manager.
 func TestDefaultScopes(t *testing.T) {
 	for title, objects := range map[string][]*unstructured.Unstructured{
 		"kustomize": kustomize(t, "config/examples/guard-default-scopes"),

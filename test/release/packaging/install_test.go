@@ -50,14 +50,15 @@ func specs(t *testing.T, cluster *testenv.Cluster) map[string]apiextensionsv1.Cu
 	return all
 }
 
-// standaloneApply is the documented command, and preflight what is run before it.
+// standaloneApply is the documented command. preflight is the command before
+// it.
 var (
 	standaloneApply = []string{"apply", "--server-side", "--field-manager=scopegate", "-f"}
 	preflight       = []string{"apply", "--server-side", "--field-manager=scopegate", "--dry-run=server", "-l", "app.kubernetes.io/component=crd", "-f"}
 )
 
-// TestStandaloneRefusesToolHive checks that standalone mode changes nothing of a cluster
-// with ToolHive's CRDs, however they got there.
+// TestStandaloneRefusesToolHive checks that standalone mode changes nothing on a cluster
+// with ToolHive's CRDs, however they were installed.
 func TestStandaloneRefusesToolHive(t *testing.T) {
 	for title, arguments := range map[string][]string{
 		"by Helm":           {"apply", "--server-side", "--field-manager=helm"},
@@ -66,11 +67,13 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		"by Argo CD":        {"apply", "--server-side", "--field-manager=argocd-controller"},
 	} {
 		t.Run(title, func(t *testing.T) {
-			// Each its own cluster: deleting ToolHive's CRDs takes longer.
+			// Each case has its own cluster, because deleting ToolHive's CRDs
+			// takes longer.
 			cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 			kubectl(t, cluster, append(arguments, "-f", toolhiveCRDs(t))...)
 			before := specs(t, cluster)
-			// As documented: the second only if the first succeeds.
+			// As documented, the second command runs only if the first one
+			// succeeds.
 			_, stderr, err := cluster.Kubectl(t.Context(), nil, append(preflight, distFile("standalone"))...)
 			if err == nil || !strings.Contains(stderr, "conflict") {
 				t.Errorf("the preflight says %v:\n%s", err, stderr)
@@ -101,8 +104,8 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 	})
 }
 
-// TestChartRefusesToolHivesOperator is of a cluster where the operator runs and
-// its CRDs are, for whatever reason, gone.
+// TestChartRefusesToolHivesOperator covers a cluster where the operator runs,
+// but its CRDs are gone.
 func TestChartRefusesToolHivesOperator(t *testing.T) {
 	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "create", "deployment", "toolhive-operator", "--image=example.com/operator")

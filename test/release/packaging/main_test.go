@@ -1,6 +1,6 @@
-// Package packaging_test holds what users install to what it has to be: the two
-// files of `make dist` and the Helm chart say the same, leave nothing out, and
-// work on a real API server.
+// Package packaging_test tests what users install. The files of `make dist` and
+// the Helm chart must install the same objects, leave nothing out, and work on
+// a real API server.
 package packaging_test
 
 import (

@@ -103,10 +103,11 @@ func TestChartSaysTheSame(t *testing.T) {
 	}
 }
 
-// noHold are values of the chart that leave out what guard.yaml does.
+// noHold are values of the chart that leave out the hold, as guard.yaml does.
 var noHold = []string{"--set", "guard.hold=false"}
 
-// withMore is the guard with what is a file of its own.
+// withMore returns the objects of the guard, in a mode, with those of another
+// file.
 func withMore(mode, more string) func(*testing.T) []*unstructured.Unstructured {
 	return func(t *testing.T) []*unstructured.Unstructured {
 		folder := "config/guard"
@@ -157,7 +158,7 @@ func plainAll(objects map[string]*unstructured.Unstructured) map[string]any {
 }
 
 // plain drops what only one of the ways to install has: the labels of Helm, and
-// the label that makes everything of scopegate found.
+// the label by which users find everything of scopegate.
 func plain(object *unstructured.Unstructured) map[string]any {
 	object = object.DeepCopy()
 	labels := object.GetLabels()
@@ -168,7 +169,7 @@ func plain(object *unstructured.Unstructured) map[string]any {
 	}
 	annotations := object.GetAnnotations()
 	delete(annotations, "helm.sh/resource-policy")
-	// None is the same as an empty list.
+	// An absent map is the same as an empty one.
 	if len(labels) == 0 {
 		labels = nil
 	}
@@ -204,8 +205,8 @@ func TestChartLints(t *testing.T) {
 	}
 }
 
-// TestChartRefusesValues checks that a wrong value is named before anything is
-// installed.
+// TestChartRefusesValues checks that the chart reports a wrong value before it
+// installs anything.
 func TestChartRefusesValues(t *testing.T) {
 	for title, tc := range map[string]struct{ value, want string }{
 		"unknown mode":         {"mode=both", "mode"},
@@ -224,14 +225,14 @@ func TestChartRefusesValues(t *testing.T) {
 	}
 }
 
-// podTemplates are where the kinds that make pods keep them.
+// podTemplates are the paths of the pod templates, by kind.
 var podTemplates = map[string][]string{
 	"Pod": {}, "Deployment": {"spec", "template"}, "DaemonSet": {"spec", "template"}, "StatefulSet": {"spec", "template"},
 	"ReplicaSet": {"spec", "template"}, "Job": {"spec", "template"}, "CronJob": {"spec", "jobTemplate", "spec", "template"},
 }
 
-// TestPodSecurity holds every pod that is installed to the level restricted.
-// What standalone mode renders is held to it in internal/rollout.
+// TestPodSecurity checks that every installed pod meets the level restricted.
+// internal/rollout checks that for the pods of standalone mode.
 func TestPodSecurity(t *testing.T) {
 	cleanup, err := setup.DecodeFile(filepath.Join(dist, "guard-cleanup.yaml"))
 	expect.NoError(t, err)

@@ -1,5 +1,5 @@
-// Command pause is what holds a pod's namespaces: it waits for a signal to
-// end, and reaps what its pod leaves behind.
+// Command pause holds a pod's namespaces. It waits for a signal to end, and
+// reaps the orphaned processes of its pod.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package setup gives the tests of what users install the very files that they
-// apply, and installs them as they do.
+// Package setup gives tests the files that users apply, and installs them as
+// users do.
 package setup
 
 import (
