@@ -125,7 +125,7 @@ func (s *scenario) wantNoneRefused(namespace string) {
 	log, err := os.Open(s.node.AuditLog)
 	s.must(err)
 	defer func() { _ = log.Close() }()
-	states := 0
+	writes := 0
 	generations := map[types.UID][]int64{}
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 16<<20)
@@ -146,7 +146,7 @@ func (s *scenario) wantNoneRefused(namespace string) {
 		}
 		refusal, carries := testenv.Refusal(object.Spec.Template)
 		if carries {
-			states++
+			writes++
 		}
 		if refusal != "" {
 			s.Errorf("generation %d of %s %s: %s", object.Generation, event.ObjectRef.Resource, object.Name, refusal)
@@ -160,8 +160,8 @@ func (s *scenario) wantNoneRefused(namespace string) {
 			s.Errorf("the audit log has %d of %d generations of Deployment %s", got, deployment.Generation, deployment.Name)
 		}
 	}
-	if states == 0 || len(deployments.Items) == 0 {
+	if writes == 0 || len(deployments.Items) == 0 {
 		s.Error("the audit log has no run config")
 	}
-	s.say("Of %d states that Deployments and ReplicaSets ever had, none has a run config that its auth server refuses.", states)
+	s.say("Of %d writes of Deployments and ReplicaSets, none has a run config that its auth server refuses.", writes)
 }

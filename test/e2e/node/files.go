@@ -17,6 +17,9 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
+// auditPolicy also logs the statuses. A write that the client gave up, as a leader that
+// ends does, may be stored while its own event reports an error. The next write of the
+// status shows it.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -24,7 +27,7 @@ omitManagedFields: true
 rules:
   - level: RequestResponse
     verbs: [create, update, patch]
-    resources: [{group: apps, resources: [deployments, replicasets]}]
+    resources: [{group: apps, resources: [deployments, deployments/status, replicasets, replicasets/status]}]
   - level: None
 `
 
