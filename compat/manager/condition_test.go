@@ -67,10 +67,12 @@ func assertReports(t *testing.T, object status.Object) {
 	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
 		t.Errorf("got %+v, want the scope and generation %d", found, object.GetGeneration())
 	}
+	owners := 0
 	for _, entry := range object.GetManagedFields() {
 		if entry.Manager != "scopegate-guard" {
 			continue
 		}
+		owners++
 		var fields map[string]map[string]map[string]any
 		expect.NoError(t, json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields))
 		var owned []string
@@ -80,6 +82,9 @@ func assertReports(t *testing.T, object status.Object) {
 		if diff := cmp.Diff([]string{`k:{"type":"BaselineScopesValid"}`}, owned); diff != "" || len(fields["f:status"]) != 1 {
 			t.Errorf("the guard owns more than its condition: %s\n%s", entry.FieldsV1.GetRawString(), diff)
 		}
+	}
+	if owners != 1 {
+		t.Errorf("managedFields has %d entries of the guard, want 1", owners)
 	}
 }
 

@@ -2,6 +2,7 @@ package evaluator_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,10 +140,12 @@ func (l layout) compare(t *testing.T, e *evaluator.Evaluator) (differences []str
 			differences = append(differences, fmt.Sprintf("written over %s, held: %t", old, !held))
 		}
 	}
-	// A text that is not read whole may be bad, so nothing is held over it.
-	over := evaluate(map[string]string{toolhive.AuthServerConfigKey: yamlText}, text)
-	if len(differences) == 0 && over.Held() && (!over.Whole || l.missing != "") {
-		differences = append(differences, "a bad text is held over it")
+	// A bad text is held over a good one in ToolHive's layout, and over no bad one.
+	servers, err := toolhive.AuthServers(text, toolhive.DefaultScopes)
+	good := err == nil && !slices.ContainsFunc(servers, func(s toolhive.AuthServer) bool { return !s.InLayout || len(s.Missing) > 0 })
+	held := evaluate(map[string]string{toolhive.AuthServerConfigKey: yamlText}, text).Held()
+	if len(differences) == 0 && (good && !held || l.missing != "" && held) {
+		differences = append(differences, fmt.Sprintf("a bad text written over it, held: %t", held))
 	}
 	return differences
 }
