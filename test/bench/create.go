@@ -69,7 +69,7 @@ func createBench(ctx context.Context, o options) {
 	result.print()
 }
 
-// creates creates count objects in each group, in turn, and returns how long
+// creates makes count objects in each group, in turn, and returns how long
 // each create took, in milliseconds.
 func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) map[string][]float64 {
 	took := map[string][]float64{}
