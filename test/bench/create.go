@@ -67,6 +67,18 @@ func createBench(ctx context.Context, o options) {
 		}
 	}
 	result.print()
+	profileCreates(ctx, plane, admin)
+}
+
+// profileCreates profiles the API server while it creates VirtualMCPServers, by dry
+// runs, on scopegate's CRD and on ToolHive's.
+func profileCreates(ctx context.Context, plane *controlplane.ControlPlane, admin client.Client) {
+	dryRun := client.NewDryRunClient(admin)
+	like := testenv.Virtual(namespace, "", testenv.AuthServer("openid", "profile"), "openid", "profile", "email")
+	for group, name := range map[string]string{ours: "create-scopegate", toolHives: "create-toolhive"} {
+		count := profile(ctx, plane, name, func(int) error { return dryRun.Create(ctx, inGroup(like, group)) })
+		progress("%d creates are in bin/%s.pprof", count, name)
+	}
 }
 
 // creates makes count objects in each group, in turn, and returns how long

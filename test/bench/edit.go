@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -50,35 +47,15 @@ func editBench(ctx context.Context, o options) {
 	others.print()
 }
 
-const profiledFor = 20 * time.Second
-
-// profileEdits writes a CPU profile of the API server, while a config with 1,000
-// consumers is edited, to bin/edit.pprof.
+// profileEdits profiles the API server while a config with 1,000 consumers is edited.
 func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c client.Client) {
-	clientset := must(kubernetes.NewForConfig(plane.Config))
 	config := testenv.Config(must(setup.Namespace(ctx, c, guard.ModeDeny)), "shared", "openid")
 	storeConsumers(ctx, c, config.Namespace, 1000)
 	check(c.Create(ctx, config))
-	group, ctx := errgroup.WithContext(ctx)
-	editing, end := context.WithCancel(ctx)
-	group.Go(func() error {
-		defer end()
-		profile, err := clientset.RESTClient().Get().AbsPath("/debug/pprof/profile").Param("seconds", fmt.Sprint(profiledFor.Seconds())).DoRaw(ctx)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile("bin/edit.pprof", profile, 0o600)
+	profile(ctx, plane, "edit", func(i int) error {
+		setBaseline(config, i)
+		return c.Update(ctx, config)
 	})
-	group.Go(func() error {
-		for i := 0; editing.Err() == nil; i++ {
-			setBaseline(config, i)
-			if err := c.Update(ctx, config); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	check(group.Wait())
 }
 
 // inBothModes makes a namespace in mode off and one in mode deny, and fills both.

@@ -122,7 +122,7 @@ func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every in
 				schedules = append(schedules, s)
 			}
 		}
-		schedules = sparse(schedules, every)
+		schedules = total.rest(sparse(schedules, every))
 		reference += len(schedules) * len(calm.writes)
 		var mu sync.Mutex
 		total.join(each(t, target, *parallel, len(schedules), func(i int) (outcome, error) {
@@ -171,7 +171,7 @@ func TestThePast(t *testing.T) {
 				}
 			}
 		}
-		schedules = sparse(schedules, 25)
+		schedules = total.rest(sparse(schedules, 25))
 		// One at a time, because reconciles are counted for the whole process.
 		total.join(each(t, "R3", 1, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
@@ -259,7 +259,7 @@ func TestMissedEvents(t *testing.T) {
 				}
 			}
 		}
-		schedules = sparse(schedules, 79)
+		schedules = total.rest(sparse(schedules, 79))
 		total.join(each(t, "R4", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report(t, "R4", begin, &total, "all end as undisturbed")
@@ -281,7 +281,7 @@ func TestFailingRequests(t *testing.T) {
 				schedules = append(schedules, s)
 			}
 		}
-		schedules = sparse(schedules, 15)
+		schedules = total.rest(sparse(schedules, 15))
 		total.join(each(t, "R5", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
 	}
 	report(t, "R5", begin, &total, "all end as undisturbed")

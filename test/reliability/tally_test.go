@@ -22,6 +22,15 @@ type tally struct {
 	begun map[int]bool
 	// failures are the schedules that went wrong.
 	failures int
+	// skipped are the schedules that an earlier run has played.
+	skipped int
+}
+
+// rest returns the schedules without those that are still to be skipped.
+func (t *tally) rest(schedules []schedule) []schedule {
+	n := min(len(schedules), *skip-t.skipped)
+	t.skipped += n
+	return schedules[n:]
 }
 
 // each plays n schedules, as many at a time as there are workers, and returns their
