@@ -30,8 +30,8 @@ import (
 // Module is the path of ToolHive's module.
 const Module = "github.com/stacklok/toolhive"
 
-// RequireVariable, if set to "required", makes a test fail if it can't download
-// a release. Otherwise the test is skipped.
+// RequireVariable makes a test fail if it can't download a release. Without
+// the value "required", the test is skipped.
 const RequireVariable = "SCOPEGATE_TOOLHIVE_SOURCES"
 
 // Release is a release of ToolHive.
