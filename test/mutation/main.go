@@ -38,6 +38,7 @@ var likelySuites = []struct {
 	suite  suite
 }{
 	{"config/guard/", suite{".", "./test/guard/..."}}, {"internal/guard/", suite{"compat", "./manager"}}, {"internal/controller/guard.go", suite{"compat", "./manager"}},
+	{"internal/guard/", suite{".", "./internal/controller"}}, {"internal/status/", suite{".", "./internal/controller"}},
 	{"internal/lint/", suite{".", "./test/plugin/..."}}, {"internal/cluster/", suite{".", "./internal/cluster/..."}}, {"internal/cluster/", suite{".", "./test/plugin/..."}},
 }
 
