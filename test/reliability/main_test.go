@@ -29,7 +29,7 @@ const fullVariable = "SCOPEGATE_RELIABILITY_SCHEDULES"
 
 var (
 	firstSeed = flag.Int64("seed", 1, "seed of the first schedule")
-	skip      = flag.Int("skip", 0, "how many of the planned schedules to skip, which a run that was cut off has played")
+	played    = flag.Int("played", 0, "how many of the planned schedules to skip, because a run that was cut off has played them")
 	patience  = flag.Duration("patience", 3*time.Minute, "how long to wait for what takes milliseconds, or seconds where watches and requests back off")
 	parallel  = flag.Int("schedules-at-a-time", 12, "how many schedules are played at a time")
 )

@@ -28,7 +28,7 @@ type tally struct {
 
 // rest returns the schedules without those that are still to be skipped.
 func (t *tally) rest(schedules []schedule) []schedule {
-	n := min(len(schedules), *skip-t.skipped)
+	n := min(len(schedules), *played-t.skipped)
 	t.skipped += n
 	return schedules[n:]
 }
