@@ -27,9 +27,9 @@ type suite struct{ module, packages string }
 // suites are the suites that may find a bug, in the order in which they run. The
 // tests beside the code with the bug run before them.
 var suites = []suite{
-	{".", "./test/manager/controller"}, {".", "./test/guard/..."}, {".", "./test/manager/writes"}, {"compat", "./manager"},
-	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"},
-	{".", "./test/manager/observe"}, {".", "./internal/..."}, {".", "./test/reliability"},
+	{".", "./test/manager/controller"}, {".", "./test/manager/writes"}, {".", "./test/reliability"}, {".", "./test/guard/..."}, {"compat", "./manager"},
+	{".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"}, {".", "./test/manager/observe"},
+	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./internal/..."},
 }
 
 // likelySuites run before the others if the bug is in a file of the folder.
