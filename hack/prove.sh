@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs one of the long experiments, by name. They give the evidence for the documents,
 # and take from minutes to hours. CASES sets the number of random cases. TESTFLAGS are
-# passed to go test. TOOLHIVE replaces the ToolHive release of compat/go.mod, in the
-# suites that say so. `make prove` sets KUBEBUILDER_ASSETS.
+# passed to go test. ARGS are for the suites that say so. TOOLHIVE replaces the ToolHive
+# release of compat/go.mod, in the suites that say so. `make prove` sets KUBEBUILDER_ASSETS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,6 +44,16 @@ operator)
 reliability)
   SCOPEGATE_RELIABILITY_SCHEDULES=${CASES:-5000} test ./test/reliability
   ;;
+upgrade)
+  ref=${ARGS:?set it to the commit or the tag to upgrade from}
+  previous=$(mktemp -d)
+  git worktree add --quiet --detach "$previous/source" "$ref"
+  trap 'git worktree remove --force "$previous/source"; rm -rf "$previous"' EXIT
+  # The images have the names of the test's own manifests, so only the release differs.
+  (cd "$previous/source" && CGO_ENABLED=0 go build -trimpath -o "$previous/manager" ./cmd/manager &&
+    VERSION=v1.2.3 REGISTRY=registry.example.com/team OUT="$previous/dist" hack/dist.sh)
+  SCOPEGATE_PREVIOUS=$previous test ./test/release/packaging -run 'Upgrade(Standalone|Guard)'
+  ;;
 mutation)
   go run ./test/mutation ${ARGS:-}
   ;;
@@ -58,6 +68,7 @@ make prove SUITE=NAME, where NAME is
   runconfigs   the policies on run configs against ToolHive's decoders, on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 tests that release
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 tests that release
   reliability  5,000 random schedules of faults, and all planned ones; hours
+  upgrade      upgrade from a commit or a tag and roll back to it, in both modes; minutes. ARGS=v0.1.0 names it
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE

@@ -171,7 +171,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		}
 	}
 	if controllers != "" {
-		if err := c.startControllerManager(assets, controllers, options.Output); err != nil {
+		if err := c.StartControllers(controllers, options.Output); err != nil {
 			return nil, err
 		}
 	}
@@ -204,8 +204,11 @@ func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	return nil
 }
 
-func (c *ControlPlane) startControllerManager(assets, controllers string, output io.Writer) error {
-	c.manager = exec.Command(filepath.Join(assets, "kube-controller-manager"), //nolint:gosec // The pinned binary.
+// StartControllers starts kube-controller-manager with some controllers, which are
+// separated by commas. The garbage collector takes up to half a minute to see a CRD that is
+// installed later. output may be nil.
+func (c *ControlPlane) StartControllers(controllers string, output io.Writer) error {
+	c.manager = exec.Command(filepath.Join(filepath.Dir(c.KubectlPath), "kube-controller-manager"), //nolint:gosec // The pinned binary.
 		"--kubeconfig="+c.Kubeconfig,
 		"--controllers="+controllers,
 		"--leader-elect=false",

@@ -118,8 +118,7 @@ func Weaken(value any, keywords ...string) {
 	}
 }
 
-// ReplaceCRDs writes CRDs, and waits until the API server rejects a reject case of each
-// kind, or admits it, in both versions: it has no event for a new schema.
+// ReplaceCRDs writes CRDs, and waits as AwaitRules does.
 func ReplaceCRDs(t testing.TB, c client.Client, namespace string, crds []*unstructured.Unstructured, cases []Case, rejects bool) {
 	t.Helper()
 	for _, crd := range crds {
@@ -128,6 +127,13 @@ func ReplaceCRDs(t testing.TB, c client.Client, namespace string, crds []*unstru
 		crd.SetResourceVersion(stored.GetResourceVersion())
 		expect.NoError(t, c.Update(t.Context(), crd))
 	}
+	AwaitRules(t, c, namespace, cases, rejects)
+}
+
+// AwaitRules waits until the API server rejects a reject case of each kind, or admits
+// it, in both versions: it has no event for a new schema.
+func AwaitRules(t testing.TB, c client.Client, namespace string, cases []Case, rejects bool) {
+	t.Helper()
 	probes := map[string]Case{}
 	for _, c := range cases {
 		if !c.Accept {

@@ -1,0 +1,180 @@
+package packaging_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/release/packaging/setup"
+)
+
+// TestUpgradeStandalone upgrades standalone mode from a release whose CRDs have no
+// rules, with objects that the rules reject, rolls it back, and upgrades it again.
+func TestUpgradeStandalone(t *testing.T) {
+	previous, current := releases(t)
+	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
+	withoutRules := dropRules(t, filepath.Join(previous.dist, "standalone.yaml"))
+	namespace, cases := cluster.Namespace(t), corpus.Cases(t, setup.Root+"/test/testdata")
+	apply := func(file string, rules bool) {
+		t.Helper()
+		kubectl(t, cluster, append(preflight, file)...)
+		kubectl(t, cluster, append(standaloneApply, file)...)
+		corpus.AwaitRules(t, cluster.WithoutWarnings(t), namespace, cases, rules)
+	}
+	apply(withoutRules, false)
+	expect.NoError(t, cluster.StartControllers("garbage-collector-controller,namespace-controller", nil))
+	rejected := storeForUpgrade(t, cluster, namespace, cases)
+	manager := run(t, cluster, previous, "scopegate")
+	manager.settle(t)
+	rollOut(t, cluster, namespace)
+	before := stateIn(t, cluster, namespace)
+	if len(before.rollouts) < 6 || len(before.conditions) < len(rejected) {
+		t.Fatalf("too little was evaluated: %v", before)
+	}
+
+	for i, step := range []struct {
+		what  string
+		rules bool
+		// next replaces the manager.
+		next *release
+		edit bool
+	}{
+		{"the CRDs are upgraded", true, nil, true},
+		{"the manager is upgraded", true, &current, false},
+		{"rolled back", false, &previous, false},
+		{"upgraded again", true, &current, true},
+	} {
+		file := withoutRules
+		if step.rules {
+			file = filepath.Join(current.dist, "standalone.yaml")
+		}
+		apply(file, step.rules)
+		if step.next != nil {
+			expect.NoError(t, manager.Stop())
+			manager = run(t, cluster, *step.next, "scopegate")
+			manager.settle(t)
+		}
+		if step.edit {
+			for _, object := range rejected {
+				editUnrelated(t, cluster, object, i+1)
+			}
+			awaitObserved(t, cluster, namespace)
+		}
+		before.expectSame(t, step.what, stateIn(t, cluster, namespace))
+	}
+	for _, object := range rejected {
+		cluster.Delete(t, object)
+	}
+	expect.NoError(t, manager.Stop())
+	kubectl(t, cluster, "delete", "-f", filepath.Join(current.dist, "standalone.yaml"))
+	var remains []string
+	expect.Eventually(t, "nothing is left", func(context.Context) (bool, error) {
+		remains = left(t, cluster)
+		return len(remains) == 0, nil
+	}, func() string { return fmt.Sprintf("left: %q", remains) })
+	if !t.Failed() {
+		t.Logf("R9: standalone: %d objects that the rules reject: 0 spurious rollouts of %d Deployments and Services, 0 of %d conditions lost, 0 objects left",
+			len(rejected), len(before.rollouts), len(before.conditions))
+	}
+}
+
+// dropRules writes a manifest without the rules of its CRDs to a file, and returns its
+// path.
+func dropRules(t *testing.T, path string) string {
+	t.Helper()
+	objects, err := setup.DecodeFile(path)
+	expect.NoError(t, err)
+	var file strings.Builder
+	for _, object := range objects {
+		if object.GetKind() == "CustomResourceDefinition" {
+			corpus.Weaken(object.Object, "x-kubernetes-validations")
+		}
+		file.WriteString(text(t, object.Object) + "\n---\n")
+	}
+	edited := filepath.Join(t.TempDir(), "standalone.yaml")
+	expect.WriteFile(t, edited, file.String())
+	return edited
+}
+
+// storeForUpgrade stores consumers of every kind with each verdict, and the objects
+// that the rules reject. It returns the latter.
+func storeForUpgrade(t *testing.T, cluster *testenv.Cluster, namespace string, cases []corpus.Case) (rejected []*unstructured.Unstructured) {
+	t.Helper()
+	good, bad, later := testenv.AuthServerRef("good", "openid"), testenv.AuthServerRef("bad", "openid"), testenv.AuthServerRef("later", "openid")
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"),
+		testenv.Config(namespace, "good", "openid"), testenv.Config(namespace, "bad", "admin"), testenv.Config(namespace, "unreferenced", "openid"),
+		testenv.Server(namespace, "good", good), testenv.Server(namespace, "bad", bad), testenv.Server(namespace, "unresolved", later),
+		testenv.Proxy(namespace, "good", good), testenv.Proxy(namespace, "bad", bad), testenv.Proxy(namespace, "unresolved", later),
+		testenv.Virtual(namespace, "good", testenv.AuthServer("openid"), "openid"), testenv.Virtual(namespace, "bad", testenv.AuthServer("admin")))
+	for i, c := range cases {
+		if !c.Accept {
+			object := corpus.As(c.Object, "v1beta1", namespace, fmt.Sprintf("case-%d", i))
+			err := cluster.Client.Create(t.Context(), object)
+			if apierrors.IsInvalid(err) && os.Getenv(previousVariable) != "" {
+				t.Logf("the previous release has no such object: %v", err)
+				continue
+			}
+			expect.NoError(t, err)
+			rejected = append(rejected, object)
+		}
+	}
+	return rejected
+}
+
+// rollOut plays the controller of Deployments, until no rollout is in progress.
+func rollOut(t *testing.T, cluster *testenv.Cluster, namespace string) {
+	t.Helper()
+	for _, d := range itemsOf[*appsv1.Deployment](t, cluster, &appsv1.DeploymentList{}, namespace) {
+		cluster.Get(t, d)
+		d.Status = appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Replicas: 1, UpdatedReplicas: 1, ReadyReplicas: 1, AvailableReplicas: 1}
+		expect.NoError(t, cluster.Client.Status().Update(t.Context(), d))
+	}
+	for _, objects := range all(t, cluster, namespace) {
+		for _, object := range objects {
+			testenv.Await(t, cluster.Client, object, "is rolled out or held", func(seen status.Object) bool {
+				return testenv.Condition(seen.GetStatus().Conditions, v1alpha1.ConditionReady).Reason != v1alpha1.ReasonRollingOut
+			})
+		}
+	}
+}
+
+// editUnrelated edits what no rule reads of an object.
+func editUnrelated(t *testing.T, cluster *testenv.Cluster, object *unstructured.Unstructured, number int) {
+	t.Helper()
+	patch := fmt.Sprintf(`{"metadata":{"labels":{"step":"%d"},"annotations":{"step":"%d"}}}`, number, number)
+	if object.GetKind() == "VirtualMCPServer" {
+		patch = fmt.Sprintf(`{"metadata":{"labels":{"step":"%d"}},"spec":{"replicas":%d}}`, number, number)
+	}
+	if err := cluster.Client.Patch(t.Context(), object, client.RawPatch("application/merge-patch+json", []byte(patch))); err != nil {
+		t.Errorf("editing what no rule reads: %v", err)
+	}
+}
+
+// awaitObserved waits until each object has a status of its last edit.
+func awaitObserved(t *testing.T, cluster *testenv.Cluster, namespace string) {
+	t.Helper()
+	expect.Eventually(t, "every last edit is evaluated", func(context.Context) (bool, error) {
+		for _, objects := range all(t, cluster, namespace) {
+			for _, object := range objects {
+				if object.GetStatus().ObservedGeneration != object.GetGeneration() {
+					return false, nil
+				}
+			}
+		}
+		return true, nil
+	})
+}
