@@ -54,6 +54,19 @@ upgrade)
     VERSION=v1.2.3 REGISTRY=registry.example.com/team OUT="$previous/dist" hack/dist.sh)
   SCOPEGATE_PREVIOUS=$previous test ./test/release/packaging -run 'Upgrade(Standalone|Guard)'
   ;;
+fuzz)
+  # A tenth of the inputs each, more of them for what reads the texts of others.
+  share=$((${CASES:-10000000} / 10))
+  while read -r package target times; do
+    go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$((share * times))x" ${TESTFLAGS:-}
+  done <<'TARGETS'
+./internal/scopes FuzzMissing 1
+./internal/scopes FuzzSuggest 1
+./internal/status/message FuzzMessages 1
+./internal/lint FuzzLint 2
+./internal/toolhive FuzzAuthServers 5
+TARGETS
+  ;;
 mutation)
   go run ./test/mutation ${ARGS:-}
   ;;
@@ -69,6 +82,7 @@ make prove SUITE=NAME, where NAME is
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 tests that release
   reliability  5,000 random schedules of faults, and all planned ones; hours
   upgrade      upgrade from a commit or a tag and roll back to it, in both modes; minutes. ARGS=v0.1.0 names it
+  fuzz         10,000,000 arbitrary inputs for the reader of manifests, the decoder of run configs and the messages; an hour
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
