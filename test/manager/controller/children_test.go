@@ -2,12 +2,15 @@ package controller_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -58,6 +62,26 @@ func TestDriftIsMended(t *testing.T) {
 
 	cluster.Delete(t, service)
 	testenv.Await(t, cluster.Client, serviceOf(server), "is created again", func(s *corev1.Service) bool { return s.UID != service.UID })
+}
+
+// TestRolloutIsRetried lets a quota forbid the Deployment. When the quota goes, nothing
+// that the manager watches changes.
+func TestRolloutIsRetried(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	none := corev1.ResourceList{"count/deployments.apps": resource.MustParse("0")}
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "none"}, Spec: corev1.ResourceQuotaSpec{Hard: none}}
+	cluster.Create(t, quota)
+	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), quota))
+	server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth", "openid"))
+	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", "openid"), server)
+	testenv.Await(t, cluster.Client, server, "names the quota", func(s *v1beta1.MCPServer) bool {
+		ready := testenv.Condition(s.Status.Conditions, v1alpha1.ConditionReady)
+		return ready.Reason == v1alpha1.ReasonRolloutFailed && strings.Contains(ready.Message, "exceeded quota: none")
+	})
+	cluster.Delete(t, quota)
+	testenv.Await(t, cluster.Client, deploymentOf(server), "is created", func(*appsv1.Deployment) bool { return true })
 }
 
 // TestAdditionsAreRemoved adds to a child what changes which processes run, what they
