@@ -209,25 +209,27 @@ func single(all []string) [][]string {
 	return singles
 }
 
-// quiet is how long no reconcile may end before all are considered done. If it
-// were too short, a schedule would be easier, but no test would fail.
+// quiet is how long no reconcile may run or end before all are considered done. If it
+// is too short, a reconcile acts on the old state after the user's next edit, which
+// may hold the consumer in that state.
 const quiet = 50 * time.Millisecond
 
 // awaitReconciles waits until everything that a restart shows is reconciled,
 // with all consequences.
 func awaitReconciles(ctx context.Context, objects int, restart func()) error {
-	before, _, err := testenv.Reconciles()
+	before, _, _, err := testenv.Reconciles()
 	if err != nil {
 		return err
 	}
 	restart()
 	last, since := before, time.Now()
 	return wait.PollUntilContextTimeout(ctx, quiet/10, *patience, true, func(context.Context) (bool, error) {
-		ended, _, err := testenv.Reconciles()
+		ended, _, active, err := testenv.Reconciles()
 		if ended != last {
 			last, since = ended, time.Now()
 		}
-		return ended-before >= float64(objects) && time.Since(since) > quiet, err
+		// A worker of the old process may end after the new one has set the number to 0.
+		return ended-before >= float64(objects) && active <= 0 && time.Since(since) > quiet, err
 	})
 }
 

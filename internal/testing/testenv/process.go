@@ -162,21 +162,23 @@ func Fetch(ctx context.Context, url, token string) (status int, body string, err
 }
 
 // Reconciles returns the number of finished reconciles in this process, and the
-// number of objects that are queued or being reconciled.
-func Reconciles() (ended, pending float64, err error) {
+// numbers of objects that are queued and that are being reconciled.
+func Reconciles() (ended, queued, active float64, err error) {
 	families, err := metrics.Registry.Gather()
 	if err != nil {
-		return 0, 0, fmt.Errorf("reading the metrics of this process: %w", err)
+		return 0, 0, 0, fmt.Errorf("reading the metrics of this process: %w", err)
 	}
 	for _, family := range families {
 		for _, metric := range family.Metric {
 			switch family.GetName() {
 			case "controller_runtime_reconcile_total":
 				ended += metric.GetCounter().GetValue()
-			case "workqueue_depth", "controller_runtime_active_workers":
-				pending += metric.GetGauge().GetValue()
+			case "workqueue_depth":
+				queued += metric.GetGauge().GetValue()
+			case "controller_runtime_active_workers":
+				active += metric.GetGauge().GetValue()
 			}
 		}
 	}
-	return ended, pending, nil
+	return ended, queued, active, nil
 }

@@ -25,9 +25,9 @@ type reconciles struct{ ended, pending float64 }
 
 func countReconciles(t *testing.T) reconciles {
 	t.Helper()
-	ended, pending, err := testenv.Reconciles()
+	ended, queued, active, err := testenv.Reconciles()
 	expect.NoError(t, err)
-	return reconciles{ended, pending}
+	return reconciles{ended, queued + active}
 }
 
 // awaitReconciles waits until at least n more reconciles than before have ended
