@@ -210,8 +210,7 @@ func single(all []string) [][]string {
 }
 
 // quiet is how long no reconcile may run or end before all are considered done. If it
-// is too short, a reconcile acts on the old state after the user's next edit, which
-// may hold the consumer in that state.
+// were too short, a schedule would be easier, but no test would fail.
 const quiet = 50 * time.Millisecond
 
 // awaitReconciles waits until everything that a restart shows is reconciled,

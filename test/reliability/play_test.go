@@ -213,6 +213,11 @@ func (p *player) step(ctx context.Context, s step) error {
 	if s.crash > 0 {
 		link.NoCrash()
 	}
+	if len(s.past) > 0 {
+		// Events of different kinds come in any order. A reconcile may still write
+		// an older baseline, which the next edit would then hold.
+		return p.nudge(ctx)
+	}
 	return nil
 }
 
@@ -248,7 +253,7 @@ func (p *player) nudge(ctx context.Context) error {
 		}
 	}
 	if err := p.await(ctx); err != nil {
-		return fmt.Errorf("at the end: %w", err)
+		return fmt.Errorf("after an edit of every object: %w", err)
 	}
 	return nil
 }
