@@ -39,7 +39,8 @@ var likelySuites = []struct {
 }{
 	{"config/guard/", suite{".", "./test/guard/..."}}, {"internal/guard/", suite{"compat", "./manager"}}, {"internal/controller/guard.go", suite{"compat", "./manager"}},
 	{"internal/guard/", suite{".", "./internal/controller"}}, {"internal/status/", suite{".", "./internal/controller"}},
-	{"internal/lint/", suite{".", "./test/plugin/..."}}, {"internal/cluster/", suite{".", "./internal/cluster/..."}}, {"internal/cluster/", suite{".", "./test/plugin/..."}},
+	{"internal/lint/", suite{".", "./cmd/kubectl-scopegate"}}, {"internal/lint/", suite{".", "./test/plugin/..."}},
+	{"internal/cluster/", suite{".", "./internal/cluster/..."}}, {"internal/cluster/", suite{".", "./test/plugin/..."}},
 }
 
 var (
