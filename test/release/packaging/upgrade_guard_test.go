@@ -200,6 +200,7 @@ func (m *team) correct(t *testing.T) {
 // and from mode to mode and back, while run configs are held, and removes it. Each step
 // is as the documents say.
 func TestUpgradeGuard(t *testing.T) {
+	t.Parallel()
 	previous, current := releases(t)
 	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 	can, err := guardsetup.CanHold(cluster.Client)

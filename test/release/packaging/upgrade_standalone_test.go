@@ -25,6 +25,7 @@ import (
 // TestUpgradeStandalone upgrades standalone mode from a release whose CRDs have no
 // rules, with objects that the rules reject, rolls it back, and upgrades it again.
 func TestUpgradeStandalone(t *testing.T) {
+	t.Parallel()
 	previous, current := releases(t)
 	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 	withoutRules := dropRules(t, filepath.Join(previous.dist, "standalone.yaml"))
