@@ -32,9 +32,10 @@ var suites = []suite{
 	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./internal/..."},
 }
 
-// likelySuites run before the others if the bug is in a file of the folder.
+// likelySuites run before the others if the path of the file with the bug begins with
+// the prefix.
 var likelySuites = []struct {
-	folder string
+	prefix string
 	suite  suite
 }{
 	{"config/guard/", suite{".", "./test/guard/..."}}, {"internal/guard/", suite{"compat", "./manager"}}, {"internal/controller/guard.go", suite{"compat", "./manager"}},
@@ -159,7 +160,7 @@ func (b bug) suites(last string) []suite {
 		first = append(first, suite{".", "./" + path.Dir(b.file)})
 	}
 	for _, likely := range likelySuites {
-		if strings.HasPrefix(b.file, likely.folder) {
+		if strings.HasPrefix(b.file, likely.prefix) {
 			first = append(first, likely.suite)
 		}
 	}

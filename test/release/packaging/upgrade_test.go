@@ -95,7 +95,7 @@ func runPod(t *testing.T, cluster *testenv.Cluster, r release, pod corev1.PodSpe
 	return testenv.StartCommand(t, command)
 }
 
-// samples are the metrics that tell how far a controller is.
+// samples are the metrics that show how far a controller is.
 var samples = regexp.MustCompile(`(?m)^(controller_runtime_reconcile_total|controller_runtime_active_workers|workqueue_depth)\{controller="([a-z]+)".* (\S+)$`)
 
 // settle waits until a manager that has just started has reconciled every object.
