@@ -17,7 +17,7 @@ import (
 
 // startCases applies to each rule. It is smaller than -cases, because each case starts
 // auth servers.
-var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fiftieth of -cases, but at least 2,000")
+var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fiftieth of -cases, but at least 1,000")
 
 // leastShare is the minimum share of a rule's cases with which the auth server must
 // start, and also of those with which it must refuse.
@@ -31,7 +31,7 @@ const leastShare = 0.3
 func TestStartUp(t *testing.T) {
 	count := *startCases
 	if count == 0 {
-		count = max(2000, *cases/50)
+		count = max(1000, *cases/50)
 	}
 	random, starter := newRandom(t), newStarter(t)
 	policy := evaluator.NewStartUp(t)

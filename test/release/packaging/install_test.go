@@ -60,6 +60,7 @@ var (
 // TestStandaloneRefusesToolHive checks that standalone mode changes nothing on a cluster
 // with ToolHive's CRDs, however they were installed.
 func TestStandaloneRefusesToolHive(t *testing.T) {
+	t.Parallel()
 	for title, arguments := range map[string][]string{
 		"by Helm":           {"apply", "--server-side", "--field-manager=helm"},
 		"by kubectl":        {"apply", "--server-side"},
@@ -67,6 +68,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		"by Argo CD":        {"apply", "--server-side", "--field-manager=argocd-controller"},
 	} {
 		t.Run(title, func(t *testing.T) {
+			t.Parallel()
 			// Each case has its own cluster, because deleting ToolHive's CRDs
 			// takes longer.
 			cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
@@ -90,6 +92,7 @@ func TestStandaloneRefusesToolHive(t *testing.T) {
 		})
 	}
 	t.Run("without the preflight", func(t *testing.T) {
+		t.Parallel()
 		cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 		kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
 		before := specs(t, cluster)
