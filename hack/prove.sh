@@ -59,7 +59,7 @@ fuzz)
   share=$((${CASES:-10000000} / 10))
   while read -r package target times; do
     if [[ -n "${ARGS:-}" && " $ARGS " != *" $target "* ]]; then continue; fi
-    go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$((share * times))x" ${TESTFLAGS:-}
+    go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$((share * times))x" -fuzzminimizetime=10x ${TESTFLAGS:-}
   done <<'TARGETS'
 ./internal/scopes FuzzMissing 1
 ./internal/scopes FuzzSuggest 1

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -110,34 +108,20 @@ func TestCrashes(t *testing.T) { crashes(t, standalone, "R2", scenarios(), 41) }
 func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every int) {
 	t.Helper()
 	begin := time.Now()
-	var total tally
-	reference, worst := 0, 0.0
+	var total comparison
 	for n, edits := range scenarios {
 		calm := undisturbed(t, p, fmt.Sprintf("crash-%d", n), edits)
 		var schedules []schedule
 		for write := range len(calm.writes) {
 			for _, sent := range []bool{false, true} {
 				s := plan(p, fmt.Sprintf("crash-%d-%d-%t", n, write+1, sent), edits, nil)
-				s.crash, s.sent, s.end = write+1, sent, calm.end
+				s.crash, s.sent = write+1, sent
 				schedules = append(schedules, s)
 			}
 		}
-		schedules = total.rest(sparse(schedules, every))
-		reference += len(schedules) * len(calm.writes)
-		var mu sync.Mutex
-		total.join(each(t, target, *parallel, len(schedules), func(i int) (outcome, error) {
-			o, err := play(t.Context(), schedules[i])
-			more := float64(len(o.writes)) / float64(len(calm.writes))
-			mu.Lock()
-			defer mu.Unlock()
-			worst = max(worst, more)
-			if err == nil && more > 1.5 {
-				err = fmt.Errorf("%d writes, %d without the crash:\n%s", len(o.writes), len(calm.writes), strings.Join(o.writes, "\n"))
-			}
-			return o, err
-		}))
+		total.play(t, target, calm, sparse(schedules, every))
 	}
-	report(t, target, begin, &total, "all end as undisturbed; %.3f of the writes without crashes, at most %.2f", float64(total.writes)/float64(reference), worst)
+	total.report(t, target, begin)
 }
 
 // TestThePast restarts the manager against an API server that shows some of the
@@ -241,7 +225,7 @@ const faultEvery = 7
 // then delivers it late, breaks the watches, or says that it is gone.
 func TestMissedEvents(t *testing.T) {
 	begin := time.Now()
-	var total tally
+	var total comparison
 	for n, edits := range scenarios() {
 		calm := undisturbed(t, standalone, fmt.Sprintf("missed-%d", n), edits)
 		var schedules []schedule
@@ -254,22 +238,21 @@ func TestMissedEvents(t *testing.T) {
 								s.held, s.ending = which, ending
 							}
 						})
-						s.listOnly, s.end = listOnly, calm.end
+						s.listOnly = listOnly
 						schedules = append(schedules, s)
 					}
 				}
 			}
 		}
-		schedules = total.rest(sparse(schedules, 79))
-		total.join(each(t, "R4", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
+		total.play(t, "R4", calm, sparse(schedules, 79))
 	}
-	report(t, "R4", begin, &total, "all end as undisturbed")
+	total.report(t, "R4", begin)
 }
 
 // TestFailingRequests makes a quarter, and then a half, of all requests fail.
 func TestFailingRequests(t *testing.T) {
 	begin := time.Now()
-	var total tally
+	var total comparison
 	for n, edits := range scenarios() {
 		calm := undisturbed(t, standalone, fmt.Sprintf("failing-%d", n), edits)
 		var schedules []schedule
@@ -278,12 +261,10 @@ func TestFailingRequests(t *testing.T) {
 				s := plan(standalone, fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
 					s.rate, s.seed = rate, *firstSeed+int64(100*i+j)
 				})
-				s.end = calm.end
 				schedules = append(schedules, s)
 			}
 		}
-		schedules = total.rest(sparse(schedules, 15))
-		total.join(each(t, "R5", *parallel, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
+		total.play(t, "R5", calm, sparse(schedules, 15))
 	}
-	report(t, "R5", begin, &total, "all end as undisturbed")
+	total.report(t, "R5", begin)
 }
