@@ -83,7 +83,7 @@ make prove SUITE=NAME, where NAME is
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 tests that release
   reliability  5,000 random schedules of faults, and all planned ones; hours
   upgrade      upgrade from a commit or a tag and roll back to it, in both modes; minutes. ARGS=v0.1.0 names it
-  fuzz         10,000,000 arbitrary inputs for the reader of manifests, the decoder of run configs and the messages; it takes long, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
+  fuzz         10,000,000 arbitrary inputs for the reader of manifests, the decoder of run configs and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
