@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// mostWrites is how many times the writes of an undisturbed schedule one with faults
-// may send.
+// mostWrites limits the ratio of a schedule's writes to those that it sends without
+// the faults.
 const mostWrites = 1.5
 
 // comparison sums up schedules with faults that must end as without them.
 type comparison struct {
 	tally
-	// reference is how many writes they send without the faults. worst is the largest
-	// share of that in a schedule.
+	// reference is how many writes all of them send without the faults. worst is the
+	// largest ratio of a schedule's writes to those that it sends without them.
 	reference int
 	worst     float64
 }
@@ -31,11 +31,11 @@ func (c *comparison) play(t *testing.T, target string, calm outcome, schedules [
 	c.join(each(t, target, *parallel, len(schedules), func(i int) (outcome, error) {
 		schedules[i].end = calm.end
 		o, err := play(t.Context(), schedules[i])
-		share := float64(len(o.writes)) / float64(len(calm.writes))
+		ratio := float64(len(o.writes)) / float64(len(calm.writes))
 		mu.Lock()
 		defer mu.Unlock()
-		c.worst = max(c.worst, share)
-		if err == nil && share > mostWrites {
+		c.worst = max(c.worst, ratio)
+		if err == nil && ratio > mostWrites {
 			err = fmt.Errorf("%s: %d writes, %d without the faults:\n%s", schedules[i].name, len(o.writes), len(calm.writes), strings.Join(o.writes, "\n"))
 		}
 		return o, err
