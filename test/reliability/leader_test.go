@@ -93,7 +93,7 @@ func TestEtcdOutage(t *testing.T) {
 	if len(started) != 1 {
 		t.Fatalf("the processes %v are etcd, want one", started)
 	}
-	expect.NoError(t, syscall.Kill(started[0], syscall.SIGSTOP))
+	halt(t, started[0])
 	t.Cleanup(func() { _ = syscall.Kill(started[0], syscall.SIGCONT) })
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
@@ -116,6 +116,22 @@ func TestEtcdOutage(t *testing.T) {
 		t.Errorf("the manager did not survive it: %v", err)
 	}
 	report(t, "R6", begin, fmt.Sprintf("etcd is away for %s, three edits after it", length), "0 exits, right after %s", took.Round(100*time.Millisecond))
+}
+
+// halt stops a child of this process, and waits until all of its threads have
+// stopped: on a busy machine, the others go on for some milliseconds after the signal.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	expect.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	var status syscall.WaitStatus
+	_, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+	for errors.Is(err, syscall.EINTR) {
+		_, err = syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+	}
+	expect.NoError(t, err)
+	if !status.Stopped() {
+		t.Fatalf("process %d has ended instead of stopping: %v", pid, status)
+	}
 }
 
 // etcds returns the processes of etcd that this process has started.
