@@ -70,7 +70,7 @@ func TestInterrupted(t *testing.T) {
 			expect.NoError(t, err)
 			expect.NoError(t, command.Start())
 			// A hang fails this test instead of the whole test run.
-			timer := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Signal(syscall.SIGTERM) })
+			timer := time.AfterFunc(10*time.Minute, func() { _ = command.Process.Signal(syscall.SIGTERM) })
 			defer timer.Stop()
 
 			var output strings.Builder

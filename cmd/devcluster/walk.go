@@ -90,7 +90,7 @@ func (w *walk) do(ctx context.Context, command command) error {
 }
 
 // awaitTimeout limits waits that take well under a second.
-const awaitTimeout = 30 * time.Second
+const awaitTimeout = 2 * time.Minute
 
 // await watches the objects of list's kind in the namespace of the samples until
 // ok returns true. It lists them into list before each call of ok.

@@ -2,7 +2,6 @@ package controlplane_test
 
 import (
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,12 +22,6 @@ func TestStopEndsWatches(t *testing.T) {
 		for range watch.ResultChan() {
 		}
 	}()
-	start := time.Now()
-	if err := plane.Stop(); err != nil {
-		t.Error(err)
-	}
-	// It takes a second; with open watches it would take a minute.
-	if took := time.Since(start); took > 15*time.Second {
-		t.Errorf("stopping the control plane took %s with an open watch", took)
-	}
+	// A kube-apiserver that waits for its watches takes a minute, and Stop fails sooner.
+	expect.NoError(t, plane.Stop())
 }

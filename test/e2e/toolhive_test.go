@@ -150,6 +150,21 @@ func (s *scenario) configMap(w workload) (config corev1.ConfigMap, err error) {
 	return config, s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config)
 }
 
+// awaitConfigMaps waits until ToolHive's operator has written a text to the run config
+// of every workload.
+func (s *scenario) awaitConfigMaps(text string) {
+	s.Helper()
+	for _, w := range workloads {
+		s.await(w.configMap+" contains "+text, func() error {
+			config, err := s.configMap(w)
+			if err == nil && !strings.Contains(fmt.Sprint(config.Data), text) {
+				err = errors.New("it has the config from before")
+			}
+			return err
+		})
+	}
+}
+
 // rolled returns what is still missing until a workload has rolled.
 func (s *scenario) rolled(w workload, checksum string) error {
 	var deployment appsv1.Deployment

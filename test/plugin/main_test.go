@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
@@ -64,8 +65,18 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			return err
 		}
-		_, err = envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, Paths: []string{toolHive}, ErrorIfPathMissing: true})
-		return err
+		if _, err := envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, Paths: []string{toolHive}, ErrorIfPathMissing: true}); err != nil {
+			return err
+		}
+		// The API server publishes their OpenAPI schemas a little later.
+		err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+			answer = kubectl(ctx, guarded, "tree")
+			return answer.code == 0, nil
+		})
+		if err != nil {
+			return fmt.Errorf("waiting for the schemas of ToolHive's CRDs: %w: %s", err, answer.stderr)
+		}
+		return nil
 	})
 }
 

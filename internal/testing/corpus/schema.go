@@ -142,13 +142,12 @@ func AwaitRules(t testing.TB, c client.Client, namespace string, cases []Case, r
 	}
 	for kind, probe := range probes {
 		for _, version := range []string{"v1alpha1", "v1beta1"} {
+			var last error
 			expect.Eventually(t, fmt.Sprintf("the rules of %s %s reject: %t", version, kind, rejects), func(ctx context.Context) (bool, error) {
-				err := c.Create(ctx, As(probe.Object, version, namespace, "probe"), client.DryRunAll)
-				if err != nil && !apierrors.IsInvalid(err) {
-					return false, err
-				}
-				return (err != nil) == rejects, nil
-			})
+				// There are other errors too, until the API server serves a new CRD.
+				last = c.Create(ctx, As(probe.Object, version, namespace, "probe"), client.DryRunAll)
+				return apierrors.IsInvalid(last) == rejects && (last == nil) != rejects, nil
+			}, func() string { return fmt.Sprintf("the last answer: %v", last) })
 		}
 	}
 }

@@ -23,13 +23,12 @@ import (
 const awaitTimeout = 2 * time.Minute
 
 // Await watches an object until ok returns true, and returns it. It also calls ok
-// for the initial object, and waits for an object that does not exist yet. After
-// two minutes it fails the test and shows the last version of the object.
+// for the object as it is stored when Await starts, and waits for an object that does
+// not exist yet. After two minutes it fails the test and shows the last version of the
+// object.
 func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what string, ok func(T) bool) T {
 	t.Helper()
-	last, err := await(t.Context(), c, object, func(event watch.Event, seen T) bool {
-		return event.Type != watch.Deleted && ok(seen)
-	})
+	last, err := await(t.Context(), c, object, ok)
 	if err != nil {
 		text, _ := yaml.Marshal(last)
 		t.Fatalf("waiting until %s %s: %v; last seen:\n%s", client.ObjectKeyFromObject(object), what, err, text)
@@ -63,15 +62,30 @@ func AwaitGone[T client.Object](t testing.TB, c client.WithWatch, object T) {
 	}
 }
 
-func await[T client.Object](ctx context.Context, c client.WithWatch, object T, ok func(watch.Event, T) bool) (last T, err error) {
+func await[T client.Object](ctx context.Context, c client.WithWatch, object T, ok func(T) bool) (last T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
 	defer cancel()
 	list, err := listOf(object)
 	if err != nil {
 		return last, err
 	}
+	options := []client.ListOption{client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()}}
 	for {
-		watcher, err := c.Watch(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()})
+		// A watch alone may begin with an object from before the last write.
+		if err := c.List(ctx, list, options...); err != nil {
+			return last, err
+		}
+		stored, err := meta.ExtractList(list)
+		if err != nil {
+			return last, err
+		}
+		if len(stored) == 1 {
+			if last = stored[0].(T); ok(last) {
+				return last, nil
+			}
+		}
+		later := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
+		watcher, err := c.Watch(ctx, list, append(options, later)...)
 		if err != nil {
 			return last, err
 		}
@@ -81,7 +95,7 @@ func await[T client.Object](ctx context.Context, c client.WithWatch, object T, o
 				break
 			}
 			last = seen
-			if ok(event, seen) {
+			if event.Type != watch.Deleted && ok(seen) {
 				watcher.Stop()
 				return seen, nil
 			}

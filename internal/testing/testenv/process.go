@@ -123,18 +123,26 @@ func StartCommand(t testing.TB, command *exec.Cmd) *Process {
 
 // FreeAddress returns a loopback address that nothing listens on. Its port is
 // below the kernel's ephemeral ports, so that no connection takes it in the
-// meantime.
+// meantime. No other test gets the same port, as the UDP port of the same number is
+// taken until the test ends.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	const first, count, tries = 20000, 10000, 100
 	var err error
 	for range tries {
-		var listener net.Listener
-		listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))) //nolint:gosec // Any port will do.
-		if err == nil {
-			defer func() { _ = listener.Close() }()
-			return listener.Addr().String()
+		address := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count)) //nolint:gosec // Any port will do.
+		var reserved net.PacketConn
+		if reserved, err = net.ListenPacket("udp", address); err != nil { //nolint:noctx // A test.
+			continue
 		}
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", address); err != nil { //nolint:noctx // A test.
+			_ = reserved.Close()
+			continue
+		}
+		_ = listener.Close()
+		t.Cleanup(func() { _ = reserved.Close() })
+		return address
 	}
 	t.Fatalf("finding a port: %v", err)
 	return ""

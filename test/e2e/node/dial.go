@@ -63,7 +63,7 @@ func (c *Cluster) dial(ctx context.Context, network, address string) (connection
 // http://NAME.NAMESPACE:PORT. It keeps no connections: each request goes where
 // the Service leads then.
 func (c *Cluster) HTTPClient() *http.Client {
-	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: c.dial, DisableKeepAlives: true}}
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: c.dial, DisableKeepAlives: true}}
 }
 
 // startDNS answers pods that ask for the address of a Service, in place of

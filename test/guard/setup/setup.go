@@ -171,7 +171,7 @@ func refusedAtStart(namespace string) []client.Object {
 // event for the moment when it starts to evaluate a policy.
 func AwaitRefusal(ctx context.Context, policy string, edit func() error) error {
 	var last error
-	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
 		last = edit()
 		refusal, ok := AsRefusal(last)
 		if last != nil && !ok {

@@ -31,13 +31,8 @@ func TestDriftIsMended(t *testing.T) {
 	fingerprint(t, server)
 	deployment := deploymentOf(server)
 	cluster.Get(t, deployment)
-	testenv.Edit(t, cluster, deployment, func(d *appsv1.Deployment) {
-		d.Spec.Template.Spec.Containers[0].Image = "somebody:else"
-		d.Spec.Replicas = new(int32)
-	})
-	mended := testenv.Await(t, cluster.Client, deployment, "has its image back", func(d *appsv1.Deployment) bool {
-		return d.Spec.Template.Spec.Containers[0].Image == testenv.AuthServerImage
-	})
+	testenv.Edit(t, cluster, deployment, func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32) })
+	mended := mendImage(t, deployment)
 	if *mended.Spec.Replicas != 0 {
 		t.Errorf("replicas, which scopegate leaves to others, went from 0 to %d", *mended.Spec.Replicas)
 	}
@@ -62,6 +57,17 @@ func TestDriftIsMended(t *testing.T) {
 
 	cluster.Delete(t, service)
 	testenv.Await(t, cluster.Client, serviceOf(server), "is created again", func(s *corev1.Service) bool { return s.UID != service.UID })
+}
+
+// mendImage changes the image of a consumer's Deployment, and waits until the manager
+// restores it.
+func mendImage(t *testing.T, deployment *appsv1.Deployment) *appsv1.Deployment {
+	t.Helper()
+	cluster.Get(t, deployment)
+	testenv.Edit(t, cluster, deployment, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "somebody:else" })
+	return testenv.Await(t, cluster.Client, deployment, "has its image back", func(d *appsv1.Deployment) bool {
+		return d.Spec.Template.Spec.Containers[0].Image == testenv.AuthServerImage
+	})
 }
 
 // TestRolloutIsRetried lets a quota forbid the Deployment. When the quota goes, nothing

@@ -208,8 +208,10 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
 			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-			theirs := foreign(server)
-			cluster.Create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+			theirs, another := foreign(server), deploymentOf(rollingServer(t))
+			cluster.Create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
+			mendImage(t, another) // From here on, the manager's cache has theirs too.
+			cluster.Create(t, server)
 			awaitVerdict(t, server, waiting(isSupported, "NameConflict"))
 
 			after := theirs.DeepCopyObject().(client.Object)

@@ -25,10 +25,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/crds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/e2e/chart"
@@ -104,8 +106,25 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, i.deployment))
 		}
 	}
+	i.awaitCRDs(t)
 	i.kubeconfig = i.KubeconfigOf(t, controlplane.Namespace, i.account())
 	return i
+}
+
+// awaitCRDs waits until the API server serves the CRDs, and has published their schemas.
+func (i *installed) awaitCRDs(t *testing.T) {
+	t.Helper()
+	schemas := discovery.NewDiscoveryClientForConfigOrDie(i.Config).OpenAPIV3()
+	var last error
+	expect.Eventually(t, "the CRDs are served", func(ctx context.Context) (bool, error) {
+		_, last = crds.Own(schemas)
+		for _, list := range []client.ObjectList{
+			&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPOIDCConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{},
+		} {
+			last = errors.Join(last, i.Client.List(ctx, list))
+		}
+		return last == nil, nil
+	}, func() string { return last.Error() })
 }
 
 func (i *installed) apply(t *testing.T, path string) {

@@ -44,7 +44,7 @@ func TestKubectlWait(t *testing.T) {
 	}
 	waited := make(chan string, 1)
 	go func() {
-		output, err := kubectlWait(t.Context(), namespace, "True", "60s")
+		output, err := kubectlWait(t.Context(), namespace, "True", "120s")
 		if err != nil {
 			output = err.Error() + ": " + output
 		}
@@ -62,7 +62,7 @@ func TestKubectlWait(t *testing.T) {
 		t.Errorf("with a condition of an older generation: got %v, want a timeout: %s", err, output)
 	}
 	cluster.StartManager(t, nil)
-	if output, err := kubectlWait(t.Context(), namespace, "False", "30s"); err != nil {
+	if output, err := kubectlWait(t.Context(), namespace, "False", "120s"); err != nil {
 		t.Errorf("waiting for the verdict on the edit: %v: %s", err, output)
 	}
 }

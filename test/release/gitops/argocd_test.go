@@ -56,7 +56,7 @@ func table(state *lua.LState, value any) lua.LValue {
 func run(script string, object map[string]any) (health, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	state.SetContext(ctx)
 	for _, library := range []struct {

@@ -282,7 +282,9 @@ func TestUpgradeGuard(t *testing.T) {
 	for _, namespace := range []string{warns.namespace, denies.namespace} {
 		kubectl(t, cluster, "label", "namespace", namespace, guard.ModeLabel+"-")
 	}
-	if remains := left(t, cluster); len(remains) > 0 {
+	remains, err := left(t, cluster)
+	expect.NoError(t, err)
+	if len(remains) > 0 {
 		t.Errorf("what is left: %q", remains)
 	}
 	if !t.Failed() {

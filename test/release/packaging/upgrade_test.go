@@ -208,20 +208,30 @@ func text(t *testing.T, value any) string {
 
 // left returns the stored objects that name scopegate or its condition in any place.
 // It passes over events, which Kubernetes drops after an hour.
-func left(t *testing.T, cluster *testenv.Cluster) (names []string) {
+func left(t *testing.T, cluster *testenv.Cluster) (names []string, err error) {
 	t.Helper()
+	listable, err := setup.Kubectl(t.Context(), cluster.ControlPlane, "api-resources", "--verbs=list", "-o", "name")
+	if err != nil {
+		return nil, err
+	}
 	var resources []string
-	for _, resource := range strings.Fields(kubectl(t, cluster, "api-resources", "--verbs=list", "-o", "name")) {
+	for _, resource := range strings.Fields(listable) {
 		if resource != "events" && resource != "events.events.k8s.io" && resource != "componentstatuses" {
 			resources = append(resources, resource)
 		}
 	}
-	items, err := setup.DecodeList(kubectl(t, cluster, "get", strings.Join(resources, ","), "--all-namespaces", "--show-managed-fields", "-o", "json"))
-	expect.NoError(t, err)
+	stored, err := setup.Kubectl(t.Context(), cluster.ControlPlane, "get", strings.Join(resources, ","), "--all-namespaces", "--show-managed-fields", "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	items, err := setup.DecodeList(stored)
+	if err != nil {
+		return nil, err
+	}
 	for i := range items {
 		if content := text(t, items[i].Object); strings.Contains(content, "scopegate") || strings.Contains(content, "BaselineScopesValid") {
 			names = append(names, name(&items[i]))
 		}
 	}
-	return names
+	return names, nil
 }
