@@ -19,7 +19,7 @@ import (
 
 // Files are the manifests, by their path below config.
 //
-//go:embed crd/*.yaml manager/namespace.yaml rbac/*.yaml guard/rbac/*.yaml guard/policies/*.yaml guard/hold/scopegate-*.yaml guard/start-up/scopegate-*.yaml guard/manager/namespace.yaml
+//go:embed crd/*.yaml manager/namespace.yaml rbac/*.yaml guard/rbac/*.yaml guard/policies/scopegate-*.yaml guard/start-up/scopegate-*.yaml guard/manager/namespace.yaml guard/canary/*.yaml guard/canary/tried/*.yaml
 var Files embed.FS
 
 // CRDs returns scopegate's CustomResourceDefinitions.

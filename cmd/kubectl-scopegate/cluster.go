@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
@@ -38,7 +38,7 @@ func newClusterFlags(command *cobra.Command, defaults *scopeList) *clusterFlags 
 
 // connect returns a client for the cluster and the namespace to read, or "" for
 // all namespaces.
-func (f *clusterFlags) connect() (*cluster.Cluster, string, error) {
+func (f *clusterFlags) connect() (*inventory.Cluster, string, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(f.loading, &f.overrides)
 	cfg, err := loader.ClientConfig()
 	switch {
@@ -48,7 +48,7 @@ func (f *clusterFlags) connect() (*cluster.Cluster, string, error) {
 		return nil, "", err
 	}
 	cfg.UserAgent = "kubectl-scopegate/" + versions.Own()
-	reader, err := cluster.New(cfg, *f.defaults)
+	reader, err := inventory.New(cfg, *f.defaults)
 	if err != nil {
 		return nil, "", err
 	}

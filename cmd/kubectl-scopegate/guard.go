@@ -7,27 +7,23 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/scopegate/scopegate/internal/cluster"
-	"github.com/scopegate/scopegate/internal/cluster/check"
+	"github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/inventory/findings"
 )
 
 const checkLong = `Check a cluster that runs ToolHive's operator, before and after you install the guard.
 
-It reports the pairs of a config and a consumer that are not supported, the run configs in ToolHive's ConfigMaps that an auth server would refuse, the
-run configs that the guard holds, and the namespaces where the guard is off. It also reports what the guard would reject or hold in mode deny, and what
-ToolHive's operator would roll out without the guard. It prints the versions of the cluster and warns about versions that scopegate is not tested with.
-It writes nothing to the cluster.
+It reports the pairs of a config and a consumer that are not supported, with the mode of the guard in their namespaces, and the namespaces whose label
+scopegate.dev/guard is not a mode. It prints the versions of the cluster and warns about versions that scopegate is not tested with. It writes nothing
+to the cluster.
 
 Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not check. Warnings and notes alone are clean, unless --strict.`
 
 const checkExample = `  # Before you install the guard: what is wrong already?
   kubectl scopegate guard check -A
 
-  # Before you switch it to deny: which edits would it reject?
-  kubectl scopegate guard check -A -o json | jq '.findings[] | select(.deny[]? == "edit-rejected").object'
-
-  # Before you remove it: what would be released?
-  kubectl scopegate guard check -A -o json | jq '.findings[] | select(.rule == "guard/released").object'
+  # Before you remove it: which pods would start and crash?
+  kubectl scopegate guard check -A -o json | jq '.findings[] | select(.rule == "pair/not-supported" and (.mode == "enforce" or .mode == "strict")).object'
 
   # One namespace, with warnings as failures
   kubectl scopegate guard check -n team-a --strict`
@@ -49,7 +45,7 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 	var strict bool
 	command := &cobra.Command{
 		Use:     "check [-n NAMESPACE | -A] [-o text|json]",
-		Short:   "Report what is wrong already, held, rejected in mode deny, or released without the guard",
+		Short:   "Report what is wrong already, and the mode of the guard for it",
 		Long:    checkLong,
 		Example: checkExample,
 		Args:    cobra.NoArgs,
@@ -76,7 +72,9 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 		if err != nil {
 			return &exitError{exitNotValidated, err}
 		}
-		if slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Severity == check.Error || strict && f.Severity == check.Warning }) {
+		if slices.ContainsFunc(report.Findings, func(f findings.Finding) bool {
+			return f.Severity == findings.Error || strict && f.Severity == findings.Warning
+		}) {
 			return &exitError{code: exitFindings}
 		}
 		return nil
@@ -84,28 +82,25 @@ func newGuardCheck(defaults *scopeList) *cobra.Command {
 	return command
 }
 
-func (f *clusterFlags) check(command *cobra.Command) (check.Report, error) {
+func (f *clusterFlags) check(command *cobra.Command) (findings.Report, error) {
 	reader, namespace, err := f.connect()
 	if err != nil {
-		return check.Report{}, err
+		return findings.Report{}, err
 	}
 	snapshot, err := reader.Read(command.Context(), namespace)
 	if err != nil {
-		return check.Report{}, err
+		return findings.Report{}, err
 	}
-	if snapshot.Mode != cluster.Guard {
-		return check.Report{}, errors.New("the cluster has scopegate's own CRDs, and standalone mode has no guard: use kubectl scopegate tree")
-	}
-	if why, hidden := snapshot.Hidden["configmaps"]; hidden {
-		return check.Report{}, errors.New("the stored run configs can't be checked: " + why)
+	if snapshot.Mode != inventory.Guard {
+		return findings.Report{}, errors.New("the cluster has scopegate's own CRDs, and standalone mode has no guard: use kubectl scopegate tree")
 	}
 	installed, err := reader.Installation(command.Context(), snapshot.Hidden)
 	if err != nil {
-		return check.Report{}, err
+		return findings.Report{}, err
 	}
 	installed.Namespaces, err = reader.Namespaces(command.Context(), namespace, snapshot.Hidden)
 	if err != nil {
-		return check.Report{}, err
+		return findings.Report{}, err
 	}
-	return check.Run(snapshot, installed), nil
+	return findings.Run(snapshot, installed), nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/scopegate/scopegate/internal/cluster"
-	"github.com/scopegate/scopegate/internal/cluster/tree"
+	"github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/inventory/tree"
 )
 
 const treeLong = `Show the auth server configs of a cluster with their consumers: the verdict, the effective scopes and their source, and the state of the rollout.
@@ -80,7 +80,7 @@ const settle = 500 * time.Millisecond
 
 // follow shows the tree again after each change, until it is interrupted. While
 // the API server is unavailable it shows nothing.
-func (v *treeView) follow(ctx context.Context, reader *cluster.Cluster, namespace string, snapshot *cluster.Snapshot) error {
+func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, namespace string, snapshot *inventory.Snapshot) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	changes, err := reader.Changes(ctx, namespace, snapshot)
@@ -115,7 +115,7 @@ type treeView struct {
 // clearScreen moves the cursor to the top left and clears the screen.
 const clearScreen = "\x1b[H\x1b[2J"
 
-func (v *treeView) show(snapshot *cluster.Snapshot) error {
+func (v *treeView) show(snapshot *inventory.Snapshot) error {
 	report := tree.Build(snapshot)
 	text := report.Text(v.namespaces, v.format == "wide")
 	if v.format == "json" {

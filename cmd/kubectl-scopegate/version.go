@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/scopegate/scopegate/internal/cluster"
+	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
@@ -41,7 +41,7 @@ type versionReport struct {
 
 type serverVersions struct {
 	versions.Found
-	Guard cluster.Installed `json:"guard"`
+	Guard inventory.Installed `json:"guard"`
 }
 
 func newVersion(defaults *scopeList) *cobra.Command {
@@ -93,7 +93,7 @@ func (f *clusterFlags) askServer(ctx context.Context, report *versionReport) err
 	if err != nil {
 		return err
 	}
-	snapshot := cluster.Snapshot{Hidden: map[string]string{}}
+	snapshot := inventory.Snapshot{Hidden: map[string]string{}}
 	installed, err := reader.Installation(ctx, snapshot.Hidden)
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap/zapcore"
@@ -18,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/toolhive"
@@ -39,7 +42,8 @@ func run() error {
 	flag.BoolVar(&clean, "cleanup", false, "Remove the condition from every object and exit. Run this before you delete the guard's manifest.")
 	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, separated by commas; all if empty.")
 	flag.StringVar(&defaults, "default-scopes", "", "The scopes that the auth server supports if none are configured, separated by spaces; by default "+strings.Join(toolhive.DefaultScopes, " ")+". Not in standalone mode.")
-	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "The namespace of the manager, by default $POD_NAMESPACE. The guard tries its policies there by dry run.")
+	flag.StringVar(&options.Mode, "mode", guard.ModeWarn, "The mode of namespaces without the label "+guard.ModeLabel+", as the policies are installed: warn, enforce or strict. The guard compares its policies with it; if empty, it does not check them.")
+	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "The namespace of the manager, by default $POD_NAMESPACE.")
 	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "The address that serves metrics; 0 disables it.")
 	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, only to clients that the API server authorizes to get /metrics.")
 	flag.StringVar(&options.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "The address that serves /healthz and /readyz; 0 disables it.")
@@ -51,6 +55,7 @@ func run() error {
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	limitMemory()
 	if namespaces != "" {
 		options.Namespaces = strings.Split(namespaces, ",")
 	}
@@ -107,4 +112,13 @@ func cleanUp(ctx context.Context, cfg *rest.Config, options operator.Options) er
 	return (&cleanup.Cleanup{
 		Client: c, Namespaces: options.Namespaces, OwnNamespace: options.OwnNamespace, Lease: operator.GuardLease, Output: os.Stdout,
 	}).Run(ctx)
+}
+
+// limitMemory lets the garbage collector keep to nine tenths of MEMORY_LIMIT, the
+// limit of the container in bytes. Without it, a manager of many objects is killed
+// long before it needs that much.
+func limitMemory() {
+	if limit, err := strconv.ParseInt(os.Getenv("MEMORY_LIMIT"), 10, 64); err == nil && limit > 0 {
+		debug.SetMemoryLimit(limit / 10 * 9)
+	}
 }

@@ -13,7 +13,7 @@ import (
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/internal/guard/check"
+	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/metrics"
 )
 
@@ -97,13 +97,18 @@ func (d described) row() string {
 func metricsPage() (string, error) {
 	var page strings.Builder
 	page.WriteString(metricsHead + tableHead)
-	for _, collector := range []prometheus.Collector{metrics.Collector{}, &check.Checker{}, metrics.StoodDown{}} {
+	// Both modes count verdicts.
+	written := map[string]bool{}
+	for _, collector := range []prometheus.Collector{metrics.Collector{Standalone: true}, metrics.Collector{}, &canary.Checker{}} {
 		own, err := describe(collector)
 		if err != nil {
 			return "", err
 		}
 		for _, metric := range own {
-			page.WriteString(metric.row())
+			if !written[metric.name] {
+				page.WriteString(metric.row())
+				written[metric.name] = true
+			}
 		}
 	}
 	asked, err := askedFor()

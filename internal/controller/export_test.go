@@ -7,7 +7,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/internal/guard/condition"
+	guardwriter "github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/status"
 )
 
@@ -21,5 +21,5 @@ func StandaloneWrite(c client.Client, recorder events.EventRecorder) Write {
 
 // GuardWrite returns the Write of guard mode.
 func GuardWrite(c client.Client, recorder events.EventRecorder) Write {
-	return writer{conditions: condition.NewWriter(c, nil), recorder: recorder}.write
+	return writer{conditions: guardwriter.New(c, nil), recorder: recorder}.write
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
 )
@@ -25,25 +25,32 @@ const scrapeTimeout = 5 * time.Second
 
 var (
 	objects = prometheus.NewDesc("scopegate_baseline_scopes_valid",
-		"Objects by the status and the reason of their condition BaselineScopesValid.",
-		[]string{"kind", "status", "reason"}, nil)
+		"Objects by the status and the reason of their condition BaselineScopesValid. Those that are False also by namespace.",
+		[]string{"kind", "status", "reason", "object_namespace"}, nil)
 	held = prometheus.NewDesc("scopegate_rollouts_held",
-		"Objects whose rollout is held. Running pods stay unchanged.",
+		"Objects whose rollout is held. Running pods stay unchanged. Only in standalone mode.",
+		[]string{"kind"}, nil)
+	stoodDown = prometheus.NewDesc("scopegate_guard_stood_down",
+		"Objects that the guard does not write, because another writer decides on their condition BaselineScopesValid. Only in guard mode.",
 		[]string{"kind"}, nil)
 )
 
 // Collector collects the metrics of scopegate from a cache.
 type Collector struct {
 	Cache client.Reader
-	// Held counts the consumers of a kind whose rollout is held: HeldStandalone,
-	// or the result of HeldByGuard.
-	Held func(ctx context.Context, kind string, consumers client.ObjectList) (int, error)
+	// Standalone counts the held rollouts, else the objects that the guard does
+	// not write.
+	Standalone bool
 }
 
 // Describe implements prometheus.Collector.
-func (Collector) Describe(descriptions chan<- *prometheus.Desc) {
+func (c Collector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- objects
-	descriptions <- held
+	if c.Standalone {
+		descriptions <- held
+	} else {
+		descriptions <- stoodDown
+	}
 }
 
 // Collect counts the objects in the cache. If it can't list a kind, it omits that
@@ -63,66 +70,62 @@ func (c Collector) Collect(samples chan<- prometheus.Metric) {
 			continue
 		}
 		collectVerdicts(samples, kind, list)
-		if kind == resolve.KindMCPExternalAuthConfig {
-			continue
+		switch {
+		case !c.Standalone:
+			samples <- prometheus.MustNewConstMetric(stoodDown, prometheus.GaugeValue, count(list, isForeign), kind)
+		case kind != resolve.KindMCPExternalAuthConfig:
+			samples <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, count(list, isHeld), kind)
 		}
-		count, err := c.Held(ctx, kind, list)
-		if err != nil {
-			log.Log.WithName("metrics").Error(err, "counting held rollouts", "kind", kind)
-			continue
-		}
-		samples <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, float64(count), kind)
 	}
 }
 
 func collectVerdicts(samples chan<- prometheus.Metric, kind string, list client.ObjectList) {
 	type verdict struct {
-		status metav1.ConditionStatus
-		reason string
+		status            metav1.ConditionStatus
+		reason, namespace string
 	}
 	counts := map[verdict]int{}
-	_ = meta.EachListItem(list, func(object runtime.Object) error {
-		conditions := object.(status.Object).GetStatus().Conditions
-		if valid := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid); valid != nil {
-			counts[verdict{valid.Status, valid.Reason}]++
+	_ = meta.EachListItem(list, func(item runtime.Object) error {
+		object := item.(status.Object)
+		valid := meta.FindStatusCondition(object.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
+		if valid == nil {
+			return nil
 		}
+		v := verdict{status: valid.Status, reason: valid.Reason}
+		if writer.Foreign(valid) {
+			// Whoever writes it could make as many series as it likes.
+			v.reason = "Other"
+		}
+		if valid.Status == metav1.ConditionFalse {
+			v.namespace = object.GetNamespace()
+		}
+		counts[v]++
 		return nil
 	})
-	for verdict, count := range counts {
-		samples <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(count), kind, string(verdict.status), verdict.reason)
+	for v, count := range counts {
+		samples <- prometheus.MustNewConstMetric(objects, prometheus.GaugeValue, float64(count), kind, string(v.status), v.reason, v.namespace)
 	}
 }
 
-// HeldStandalone counts the consumers whose condition Ready is False because the
-// rollout is held, not because it is in progress or being retried.
-func HeldStandalone(_ context.Context, _ string, consumers client.ObjectList) (int, error) {
+func count(list client.ObjectList, matches func([]metav1.Condition) bool) float64 {
 	count := 0
-	err := meta.EachListItem(consumers, func(object runtime.Object) error {
-		ready := meta.FindStatusCondition(object.(status.Object).GetStatus().Conditions, v1alpha1.ConditionReady)
-		if ready != nil && ready.Status == metav1.ConditionFalse &&
-			ready.Reason != v1alpha1.ReasonRollingOut && ready.Reason != v1alpha1.ReasonRolloutFailed {
+	_ = meta.EachListItem(list, func(object runtime.Object) error {
+		if matches(object.(status.Object).GetStatus().Conditions) {
 			count++
 		}
 		return nil
 	})
-	return count, err
+	return float64(count)
 }
 
-// HeldByGuard counts the held ConfigMaps that consumers of a kind own. cached has
-// no other ConfigMaps.
-func HeldByGuard(cached client.Reader) func(context.Context, string, client.ObjectList) (int, error) {
-	return func(ctx context.Context, kind string, _ client.ObjectList) (int, error) {
-		configMaps := &metav1.PartialObjectMetadataList{}
-		configMaps.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
-		if err := cached.List(ctx, configMaps, client.UnsafeDisableDeepCopy); err != nil {
-			return 0, err
-		}
-		count := 0
-		for i := range configMaps.Items {
-			if owner := metav1.GetControllerOf(&configMaps.Items[i]); owner != nil && owner.Kind == kind {
-				count++
-			}
-		}
-		return count, nil
-	}
+// isHeld reports whether the rollout of a consumer is held, and not in progress or
+// being retried.
+func isHeld(conditions []metav1.Condition) bool {
+	ready := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Status == metav1.ConditionFalse &&
+		ready.Reason != v1alpha1.ReasonRollingOut && ready.Reason != v1alpha1.ReasonRolloutFailed
+}
+
+func isForeign(conditions []metav1.Condition) bool {
+	return writer.Foreign(meta.FindStatusCondition(conditions, writer.Type))
 }

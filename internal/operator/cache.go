@@ -4,13 +4,11 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
@@ -23,15 +21,13 @@ var opaqueMarker = []byte(`{"opaque":true}`)
 // permission to update a spec.
 func standaloneCache() cache.Options {
 	options := guardCache()
-	delete(options.ByObject, heldConfigMap)
 	options.ByObject[&v1beta1.MCPOIDCConfig{}] = cache.ByObject{Transform: strip(stripOIDCConfig)}
 	options.ByObject[&appsv1.Deployment{}] = cache.ByObject{Transform: strip(stripDeployment)}
 	options.ByObject[&corev1.Service{}] = cache.ByObject{Transform: strip(stripService)}
 	return options
 }
 
-// guardCache does the same for guard mode. Of ConfigMaps it keeps only the
-// metadata of those that are held.
+// guardCache does the same for guard mode.
 func guardCache() cache.Options {
 	return cache.Options{
 		ByObject: map[client.Object]cache.ByObject{
@@ -39,12 +35,9 @@ func guardCache() cache.Options {
 			&v1beta1.MCPServer{}:             {Transform: strip(stripServer)},
 			&v1beta1.MCPRemoteProxy{}:        {Transform: strip(stripProxy)},
 			&v1beta1.VirtualMCPServer{}:      {Transform: strip(stripVirtual)},
-			heldConfigMap:                    {Label: labels.SelectorFromSet(labels.Set{guard.HeldLabel: "true"}), Transform: cache.TransformStripManagedFields()},
 		},
 	}
 }
-
-var heldConfigMap client.Object = &corev1.ConfigMap{}
 
 // strip removes what no decision reads, for all kinds and then with more for one
 // kind.

@@ -12,36 +12,32 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/scopegate/scopegate/internal/controller"
-	"github.com/scopegate/scopegate/internal/guard/check"
-	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/guard/writer"
 	scopegatemetrics "github.com/scopegate/scopegate/internal/metrics"
 )
 
 func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
-	recorder, err := newRecorder(ctx, mgr, condition.FieldManager)
+	recorder, err := newRecorder(ctx, mgr, writer.FieldManager)
 	if err != nil {
 		return nil, err
 	}
-	writers := scopegatemetrics.StoodDown{}
-	newWriter := func(kind string) *condition.Writer {
-		writers[kind] = condition.NewWriter(mgr.GetClient(), func(object client.Object, found *metav1.Condition) {
-			reason := "none"
-			if found != nil {
-				reason = found.Reason
-			}
-			log.FromContext(ctx).Info("somebody else writes the condition: scopegate leaves it alone until the object is edited",
-				"condition", condition.Type, "kind", kind, "object", client.ObjectKeyFromObject(object), "reason", reason)
-			recorder.Eventf(object, nil, corev1.EventTypeWarning, condition.ReasonStoodDown, condition.Type,
-				"somebody else writes the condition %s of this %s (reason %s): scopegate leaves it alone until the object is edited", condition.Type, kind, reason)
+	newWriter := func(kind string) *writer.Writer {
+		return writer.New(mgr.GetClient(), func(object client.Object, found *metav1.Condition) {
+			log.FromContext(ctx).Info("another writer decides on the condition: scopegate leaves it alone",
+				"condition", writer.Type, "kind", kind, "object", client.ObjectKeyFromObject(object), "reason", found.Reason)
+			recorder.Eventf(object, nil, corev1.EventTypeWarning, writer.ReasonStoodDown, writer.Type,
+				"another writer decides on the condition %s of this %s (reason %s): scopegate leaves it alone", writer.Type, kind, found.Reason)
 		})
-		return writers[kind]
 	}
-	collectors := []prometheus.Collector{
-		scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldByGuard(mgr.GetCache())},
-		writers,
-	}
-	if options.OwnNamespace != "" {
-		checker, err := check.New(mgr.GetConfig(), mgr.GetScheme(), options.OwnNamespace, recorder)
+	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache()}}
+	if options.Mode != "" {
+		policies, err := guard.Policies(options.Mode, options.DefaultScopes)
+		if err != nil {
+			return nil, err
+		}
+		checker, err := canary.New(mgr.GetConfig(), mgr.GetScheme(), policies, recorder)
 		if err != nil {
 			return nil, err
 		}

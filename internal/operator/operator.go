@@ -69,8 +69,10 @@ type Options struct {
 	DefaultScopes []string
 	// Namespaces are the watched namespaces; all if empty.
 	Namespaces []string
-	// OwnNamespace is the manager's namespace, where guard mode tries its
-	// policies. If empty, the policies are not tried.
+	// Mode is the mode of namespaces without guard.ModeLabel. The check of the
+	// policies expects them so; if empty, they are not checked. Only in guard mode.
+	Mode string
+	// OwnNamespace is the manager's namespace.
 	OwnNamespace string
 	// MetricsBindAddress is the address that serves metrics; "0" disables it.
 	MetricsBindAddress string
@@ -143,7 +145,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 }
 
 func setupStandalone(ctx context.Context, mgr manager.Manager, options Options) ([]prometheus.Collector, error) {
-	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Held: scopegatemetrics.HeldStandalone}}
+	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache(), Standalone: true}}
 	recorder, err := newRecorder(ctx, mgr, rollout.FieldManager)
 	if err != nil {
 		return nil, err

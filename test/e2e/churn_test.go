@@ -24,8 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	livecluster "github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/guard"
+	livecluster "github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/message"

@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/cluster"
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -118,7 +118,7 @@ func TestAnotherAPIServer(t *testing.T) {
 		"disable-admission-plugins": "MutatingAdmissionPolicy",
 		"runtime-config":            "admissionregistration.k8s.io/v1/mutatingadmissionpolicies=false,admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings=false",
 	}})
-	reader, err := cluster.New(plane.Config, nil)
+	reader, err := inventory.New(plane.Config, nil)
 	expect.NoError(t, err)
 	hidden := map[string]string{}
 	installed, err := reader.Installation(t.Context(), hidden)

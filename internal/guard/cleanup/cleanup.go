@@ -10,7 +10,6 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,9 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/guard/check"
-	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
 )
@@ -44,7 +42,7 @@ type Cleanup struct {
 	// OwnNamespace is the namespace of the guard, and Lease the name of its lease
 	// there.
 	OwnNamespace, Lease string
-	// Output receives a report of what is removed and released.
+	// Output receives a report of what is removed.
 	Output io.Writer
 }
 
@@ -52,9 +50,8 @@ type Cleanup struct {
 // again.
 var ErrRunning = errors.New("the guard's manager is still running")
 
-// Run lists the objects that are not supported and those that are held. Then it
-// removes the conditions, waits until none comes back, and removes what the check
-// stored. It does not change workloads or policies.
+// Run lists the objects that are not supported. Then it removes the conditions,
+// waits until none comes back, and removes what the check stored. It does not change workloads or policies.
 func (c *Cleanup) Run(ctx context.Context) error {
 	if err := c.refuseIfRunning(ctx); err != nil {
 		return err
@@ -63,11 +60,11 @@ func (c *Cleanup) Run(ctx context.Context) error {
 		return err
 	}
 	removed, err := c.removeUntilQuiet(ctx)
-	c.say("removed the condition %s from %d objects\n", condition.Type, removed)
+	c.say("removed the condition %s from %d objects\n", writer.Type, removed)
 	if err != nil {
 		return err
 	}
-	if err := check.Remove(ctx, c.Client, c.OwnNamespace); err != nil {
+	if err := canary.Remove(ctx, c.Client); err != nil {
 		return err
 	}
 	c.say("none came back within %s: the guard's manifest can be deleted now\n", quiet)
@@ -98,12 +95,11 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 		ErrRunning, *spec.HolderIdentity, c.OwnNamespace, c.Lease, c.OwnNamespace)
 }
 
-// report lists the objects whose baseline is not supported, and the held
-// ConfigMaps.
+// report lists the objects whose baseline is not supported.
 func (c *Cleanup) report(ctx context.Context) error {
-	bad, held := 0, 0
+	bad := 0
 	err := c.each(ctx, func(kind string, object status.Object) error {
-		found := meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type)
+		found := meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type)
 		if found != nil && found.Status == metav1.ConditionFalse {
 			bad++
 			c.say("not supported\t%s %s/%s: %s\n", kind, object.GetNamespace(), object.GetName(), found.Message)
@@ -113,21 +109,8 @@ func (c *Cleanup) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, namespace := range c.namespaces() {
-		list := &metav1.PartialObjectMetadataList{}
-		list.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMapList"))
-		err := c.pages(ctx, list, namespace, func(object runtime.Object) error {
-			held++
-			configMap := object.(*metav1.PartialObjectMetadata)
-			c.say("will be released\tConfigMap %s/%s\n", configMap.Namespace, configMap.Name)
-			return nil
-		}, client.MatchingLabels{guard.HeldLabel: "true"})
-		if err != nil {
-			return fmt.Errorf("listing the held ConfigMaps: %w", err)
-		}
-	}
-	c.say("%d objects have a baseline that is not supported, %d ConfigMaps are held. When the policies are deleted, "+
-		"ToolHive's operator rolls out what is held at its next write, and its auth server will not start\n", bad, held)
+	c.say("%d objects have a baseline that is not supported. Without the condition, ToolHive's operator creates the pods that "+
+		"the guard refused, and their auth servers will not start\n", bad)
 	return nil
 }
 
@@ -144,11 +127,11 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
 	lastSeen := time.Now()
 	err := wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
 		err := c.each(ctx, func(kind string, object status.Object) error {
-			if meta.FindStatusCondition(object.GetStatus().Conditions, condition.Type) == nil {
+			if meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type) == nil {
 				return nil
 			}
 			lastSeen = time.Now()
-			changed, err := condition.Remove(ctx, c.Client, object)
+			changed, err := writer.Remove(ctx, c.Client, object)
 			if err != nil {
 				return fmt.Errorf("removing the condition of %s %s/%s: %w", kind, object.GetNamespace(), object.GetName(), err)
 			}
@@ -160,7 +143,7 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
 		return err == nil && time.Since(lastSeen) >= quiet, err
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		return removed, fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", timeout, condition.Type)
+		return removed, fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", timeout, writer.Type)
 	}
 	return removed, err
 }
@@ -188,10 +171,10 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.O
 	return nil
 }
 
-func (c *Cleanup) pages(ctx context.Context, list client.ObjectList, namespace string, do func(runtime.Object) error, options ...client.ListOption) error {
+func (c *Cleanup) pages(ctx context.Context, list client.ObjectList, namespace string, do func(runtime.Object) error) error {
 	next := ""
 	for {
-		if err := c.Client.List(ctx, list, append(options, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next))...); err != nil {
+		if err := c.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
 			return err
 		}
 		if err := meta.EachListItem(list, do); err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // Limits of a message. The limits on lists within an entry ensure that every
@@ -186,15 +185,4 @@ func ClipTo(text string, bytes int) string {
 		bytes--
 	}
 	return text[:bytes] + "…"
-}
-
-// Stored returns the message of a stored run config with which its auth server
-// refuses to start.
-func Stored(server toolhive.AuthServer) string {
-	source := "from its scopes_supported"
-	if server.Default {
-		source = "the auth server's defaults, as its scopes_supported is empty"
-	}
-	return fmt.Sprintf("%s %s in baseline_client_scopes of %s, but the effective scopes are %s (%s): the auth server refuses to start with it%s",
-		scopeList(server.Missing), areOrIs(server.Missing), server.Key, quoted(server.Effective), source, didYouMean(server.Missing, server.Effective))
 }

@@ -23,7 +23,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
 // staticRule is the folder of the cases of the rule that the policy on
@@ -35,7 +34,7 @@ const staticRule = "virtualmcpserver/baseline-in-advertised-scopes/"
 func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
 	cases := corpus.Cases(t, root)
-	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
+	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeStrict)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
 	quiet := cluster.WithoutWarnings(t)
@@ -55,10 +54,10 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 				}
 				var want Refusal
 				if !c.Accept {
-					// The rule says: scope "x" (and 1 more) is not in spec.…: add it there, or …
-					scope, fix, _ := strings.Cut(strings.TrimPrefix(c.Causes[0].Message, "Invalid value: "), " is not in ")
-					want = Refusal{guard.VirtualMCPServersPolicy, guard.VirtualMCPServersPolicy + "-" + guard.ModeDeny, fmt.Sprintf(
-						"%s of spec.authServerConfig.baselineClientScopes of VirtualMCPServer %q is not supported by its auth server: it is not in %s", scope, object.GetName(), fix)}
+					// The rule says: scope "x" (and 1 more) is not in spec.…
+					scope := strings.SplitN(c.Causes[0].Message, `"`, 3)[1]
+					want = Refusal{guard.VirtualMCPServersPolicy, guard.VirtualMCPServersPolicy + "-deny", fmt.Sprintf(
+						"VirtualMCPServer %q does not support scope %q: add it to spec.incomingAuth.oidcConfigRef.scopes, or remove it from spec.authServerConfig.baselineClientScopes", object.GetName(), scope)}
 				} else if !hasScopes(c) {
 					// The rule leaves the defaults to the controller; the policy does not.
 					refusal = Refusal{}
@@ -122,7 +121,7 @@ func StartUpCases(t *testing.T, root string) (accepts, rejects []corpus.Case) {
 // replaces. The results must be the same, in both versions.
 func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
-	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeDeny)
+	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeStrict)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
 	quiet := cluster.WithoutWarnings(t)
@@ -158,16 +157,17 @@ func CheckTypes(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	clientset, err := kubernetes.NewForConfig(cluster.Config)
 	expect.NoError(t, err)
-	all := policies.Load()
+	policies, err := guard.Policies(guard.ModeWarn, nil)
+	expect.NoError(t, err)
 	// One that must get a warning.
-	wrong := all.Validating[0].DeepCopy()
+	wrong := policies[0].DeepCopy()
 	wrong.Name, wrong.Spec.Validations[0].Expression = "misspelt", "object.spec.misspelt == ''"
 	api := clientset.AdmissionregistrationV1().ValidatingAdmissionPolicies()
 	if _, err := api.Create(t.Context(), wrong, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	startTypeChecker(t, cluster.Kubeconfig)
-	for _, name := range append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy, wrong.Name) {
+	for _, name := range append(slices.Clone(guard.PolicyNames), guard.StartUpPolicy, wrong.Name) {
 		var checking *admissionv1.TypeChecking
 		expect.Eventually(t, name+" has a status.typeChecking", func(ctx context.Context) (bool, error) {
 			stored, err := api.Get(ctx, name, metav1.GetOptions{})

@@ -5,23 +5,21 @@ package setup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
-	"go.yaml.in/yaml/v3"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -29,50 +27,31 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
-	"github.com/scopegate/scopegate/test/guard/policies"
 )
 
 // DiscardLogs drops what controller-runtime logs.
 func DiscardLogs() { ctrl.SetLogger(logr.Discard()) }
 
-// CanHold reports whether the API server has MutatingAdmissionPolicy, which is stable
-// from Kubernetes 1.36.
-func CanHold(c client.Client) (bool, error) {
-	_, err := c.RESTMapper().RESTMapping(admissionv1.SchemeGroupVersion.WithKind("MutatingAdmissionPolicy").GroupKind(), admissionv1.SchemeGroupVersion.Version)
-	if meta.IsNoMatchError(err) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// Install creates the policies and their bindings, including those with a manifest of
-// their own, and the hold if the API server supports it. Here they fail closed, so
-// that an expression that can't be evaluated rejects.
+// Install creates the policies and their bindings, the start-up policy included. Here
+// they fail closed, so that an expression that can't be evaluated rejects.
 func Install(ctx context.Context, c client.Client) error {
-	all := policies.Load()
-	hold, err := CanHold(c)
+	policies, err := guard.Policies(guard.ModeWarn, nil)
 	if err != nil {
 		return err
 	}
-	names := append(slices.Clone(guard.ValidatingPolicies), guard.StartUpPolicy)
-	if hold {
-		names = append(names, guard.HoldPolicy)
-	}
-	for _, name := range names {
-		for _, object := range all.Objects(name) {
-			switch policy := object.(type) {
-			case *admissionv1.ValidatingAdmissionPolicy:
-				policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
-			case *admissionv1.MutatingAdmissionPolicy:
-				policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
-			}
-			if err := c.Create(ctx, object); err != nil {
+	for _, policy := range policies {
+		policy.Spec.FailurePolicy = ptr.To(admissionv1.Fail)
+		if err := c.Create(ctx, policy.ValidatingAdmissionPolicy); err != nil {
+			return err
+		}
+		for _, binding := range policy.Bindings {
+			if err := c.Create(ctx, binding); err != nil {
 				return err
 			}
 		}
@@ -110,18 +89,23 @@ func Settle(ctx context.Context, c client.Client) error {
 	forServer, forProxy := testenv.Config(namespace, "for-server", "openid"), testenv.Config(namespace, "for-proxy", "openid")
 	server := testenv.Server(namespace, "canary", testenv.AuthServerRef("for-server", "openid"))
 	proxy := testenv.Proxy(namespace, "canary", testenv.AuthServerRef("for-proxy", "openid"))
-	for _, object := range []client.Object{server, proxy, forServer, forProxy} {
+	office := testenv.Virtual(namespace, "canary-of-pods", testenv.AuthServer())
+	for _, object := range []client.Object{server, proxy, office, forServer, forProxy} {
 		if err := c.Create(ctx, object); err != nil {
 			return err
 		}
 	}
-	if err := SetMode(ctx, c, namespace, guard.ModeDeny); err != nil {
+	for _, consumer := range []status.Object{server, proxy, office} {
+		if err := Judge(ctx, c, consumer, metav1.ConditionFalse); err != nil {
+			return err
+		}
+	}
+	if err := SetMode(ctx, c, namespace, guard.ModeStrict); err != nil {
 		return err
 	}
 	other := []string{"canary"}
 	forServer.Spec.EmbeddedAuthServer.BaselineClientScopes, forProxy.Spec.EmbeddedAuthServer.BaselineClientScopes = other, other
 	server.Spec.OIDCConfigRef.Scopes, proxy.Spec.OIDCConfigRef.Scopes = other, other
-	runConfig := RunConfig(namespace, "canary", "canary")
 	virtual := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"), "openid")
 	update := func(object client.Object) func() error {
 		return func() error { return c.Update(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
@@ -139,7 +123,9 @@ func Settle(ctx context.Context, c client.Client) error {
 		{guard.ConsumersPolicy, update(server)},
 		{guard.ConsumersPolicy, update(proxy)},
 		{guard.VirtualMCPServersPolicy, create(virtual)},
-		{guard.RunConfigsPolicy, create(runConfig)},
+		{guard.PodsOfMCPServersPolicy, create(Pod(server))},
+		{guard.PodsOfMCPRemoteProxiesPolicy, create(Pod(proxy))},
+		{guard.PodsOfVirtualMCPServersPolicy, create(Pod(office))},
 	}
 	err = c.Get(ctx, client.ObjectKey{Name: guard.StartUpPolicy}, &admissionv1.ValidatingAdmissionPolicy{})
 	if err == nil {
@@ -281,49 +267,24 @@ func strip(schema *apiextensionsv1.JSONSchemaProps) {
 	}
 }
 
-type authServerConfig struct {
-	SchemaVersion        string   `json:"schema_version" yaml:"schema_version"`
-	ScopesSupported      []string `json:"scopes_supported" yaml:"scopes_supported"`
-	BaselineClientScopes []string `json:"baseline_client_scopes" yaml:"baseline_client_scopes"`
-	AllowedAudiences     []string `json:"allowed_audiences" yaml:"allowed_audiences"`
+// Judge writes the condition BaselineScopesValid of an object as the manager does.
+func Judge(ctx context.Context, c client.Client, object status.Object, verdict metav1.ConditionStatus) error {
+	meta.SetStatusCondition(&object.GetStatus().Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionBaselineScopesValid, Status: verdict, Reason: v1alpha1.ReasonBaselineScopeNotSupported,
+		Message: "judged by a test", ObservedGeneration: object.GetGeneration(),
+	})
+	return c.Status().Update(ctx, object)
 }
 
-func authServer(baseline []string) authServerConfig {
-	return authServerConfig{toolhive.SchemaVersion, []string{"openid", "mcp:read"}, baseline, nil}
-}
-
-// RunConfig returns a ConfigMap as ToolHive's operator writes it for an MCPServer,
-// whose auth server supports openid and mcp:read.
-func RunConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
-	text, err := json.MarshalIndent(struct {
-		SchemaVersion string           `json:"schema_version"`
-		AuthServer    authServerConfig `json:"embedded_auth_server_config"`
-	}{toolhive.SchemaVersion, authServer(baseline)}, "", "  ")
-	if err != nil {
-		panic(err) // Strings can always be encoded.
-	}
-	return configMap(namespace, server+"-runconfig", "MCPServer", server, toolhive.ComponentRunConfig, toolhive.RunConfigKey, string(text))
-}
-
-// AuthServerConfig does the same for a VirtualMCPServer.
-func AuthServerConfig(namespace, server string, baseline ...string) *corev1.ConfigMap {
-	text, err := yaml.Marshal(authServer(baseline))
-	if err != nil {
-		panic(err) // Strings can always be encoded.
-	}
-	return configMap(namespace, server+"-vmcp-config", "VirtualMCPServer", server, toolhive.ComponentVMCP, toolhive.AuthServerConfigKey, string(text))
-}
-
-func configMap(namespace, name, kind, owner, component, key, text string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{
+// Pod returns a pod like those that ToolHive's operator lets a Deployment create for
+// a consumer, whose kind it takes from the Go type.
+func Pod(consumer client.Object) *corev1.Pod {
+	kind := strings.ToLower(reflect.TypeOf(consumer).Elem().Name())
+	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: namespace,
-			Labels:      map[string]string{toolhive.ComponentLabel: component},
-			Annotations: map[string]string{toolhive.ContentChecksumAnnotation: fmt.Sprintf("checksum of %d bytes", len(text))},
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1beta1.GroupVersion.String(), Kind: kind, Name: owner, UID: types.UID("uid-of-" + owner), Controller: ptr.To(true),
-			}},
+			Namespace: consumer.GetNamespace(), GenerateName: consumer.GetName() + "-",
+			Labels: map[string]string{toolhive.OwnedLabel: "true", toolhive.NameLabel: kind, toolhive.InstanceLabel: consumer.GetName()},
 		},
-		Data: map[string]string{key: text},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "proxy", Image: "example.com/proxy"}}},
 	}
 }

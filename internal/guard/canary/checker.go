@@ -1,0 +1,203 @@
+// Package canary determines whether the guard's policies are effective. It compares
+// each policy and binding with the file of config/guard, and tries by dry run, in a
+// namespace of its own, what can be tried there.
+package canary
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/scopegate/scopegate/internal/guard"
+)
+
+const (
+	// interval is the time between two checks while all policies are effective.
+	// retryInterval applies while one is not, so that a repair shows soon.
+	interval      = 45 * time.Second
+	retryInterval = 5 * time.Second
+	// checkTimeout limits one check.
+	checkTimeout = 30 * time.Second
+	// tries is how many consecutive checks must find a problem before it is
+	// reported: the API server needs a moment to apply new policies and CRDs.
+	tries = 3
+)
+
+// Reasons of the events on a policy.
+const (
+	ReasonIneffective = "GuardIneffective"
+	ReasonEffective   = "GuardEffective"
+)
+
+// Finding is why an object of the guard is not effective. The zero value means that
+// it is.
+type Finding struct {
+	Cause   Cause
+	Message string
+}
+
+// Cause is the kind of a finding, a label of the metric.
+type Cause string
+
+// The causes.
+const (
+	// Missing means that the policy or one of its bindings does not exist.
+	Missing Cause = "Missing"
+	// Changed means that the policy or one of its bindings is not as in the file.
+	Changed Cause = "Changed"
+	// OtherRelease means that the policy or one of its bindings differs from the
+	// file, and has the label of another release of scopegate.
+	OtherRelease Cause = "OtherRelease"
+	// DoesNotFit means that an expression of the policy does not fit the CRDs.
+	DoesNotFit Cause = "DoesNotFit"
+	// Admitted means that what must be refused was admitted by dry run.
+	Admitted Cause = "Admitted"
+	// NotTried means that the check could not read or try what it must.
+	NotTried Cause = "NotTried"
+)
+
+var (
+	ineffective = prometheus.NewDesc("scopegate_guard_ineffective",
+		"1 for a policy of the guard that is not effective, else 0; scopegate-canary stands for the namespace in which they are tried. The log and an event tell more. Only in guard mode and from the leader.",
+		[]string{"policy", "cause"}, nil)
+	checked = prometheus.NewDesc("scopegate_guard_check_timestamp_seconds",
+		"The time of the last complete check of the policies, as Unix time. Only in guard mode and from the leader.", nil, nil)
+)
+
+// Checker checks the policies periodically and serves the results as metrics.
+type Checker struct {
+	client   client.Client
+	policies []guard.Policy
+	recorder events.EventRecorder
+
+	// failures counts the consecutive checks that found a problem, by policy.
+	failures map[string]int
+
+	mu        sync.Mutex
+	reported  map[string]Finding
+	completed time.Time
+}
+
+// New returns a checker of policies. The start-up policy may be absent.
+func New(cfg *rest.Config, scheme *runtime.Scheme, policies []guard.Policy, recorder events.EventRecorder) (*Checker, error) {
+	// The warnings of the policies about these edits do not belong in the log.
+	cfg = rest.CopyConfig(cfg)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	c, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("setting up the check of the policies: %w", err)
+	}
+	return &Checker{client: c, policies: policies, recorder: recorder, failures: map[string]int{}, reported: map[string]Finding{}}, nil
+}
+
+// NeedLeaderElection reports that only the leader checks.
+func (*Checker) NeedLeaderElection() bool { return true }
+
+// Start checks until ctx is done. It never returns an error.
+func (c *Checker) Start(ctx context.Context) error {
+	for {
+		limited, cancel := context.WithTimeout(ctx, checkTimeout)
+		found, err := c.Check(limited)
+		cancel()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			log.FromContext(ctx).Error(err, "checking whether the policies are effective")
+		}
+		wait := retryInterval
+		if c.report(ctx, found, err == nil) {
+			wait = interval
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// report stores the findings of a check, and logs and records what changed. It
+// reports whether the check was complete and found no problem.
+func (c *Checker) report(ctx context.Context, found map[string]Finding, complete bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if complete {
+		if c.completed.IsZero() {
+			log.FromContext(ctx).Info("the policies are checked", "policies", slices.Sorted(maps.Keys(found)))
+		}
+		c.completed = time.Now()
+		// An optional policy that is gone.
+		maps.DeleteFunc(c.reported, func(policy string, _ Finding) bool { _, checked := found[policy]; return !checked })
+	}
+	fine := complete
+	for _, policy := range slices.Sorted(maps.Keys(found)) {
+		finding, before := found[policy], c.reported[policy]
+		if finding == (Finding{}) {
+			c.failures[policy] = 0
+		} else {
+			fine = false
+			if c.failures[policy]++; c.failures[policy] < tries {
+				continue
+			}
+		}
+		c.reported[policy] = finding
+		switch {
+		case finding.Cause == before.Cause:
+		case finding.Cause == "":
+			log.FromContext(ctx).Info("the policy is effective again", "policy", policy)
+			c.recorder.Eventf(regarding(policy), nil, corev1.EventTypeNormal, ReasonEffective, "Check", "it is effective again")
+		default:
+			log.FromContext(ctx).Info("the policy is not effective", "policy", policy, "cause", finding.Cause, "why", finding.Message)
+			c.recorder.Eventf(regarding(policy), nil, corev1.EventTypeWarning, ReasonIneffective, "Check", "it is not effective: %s", finding.Message)
+		}
+	}
+	return fine
+}
+
+// regarding returns a policy, which may not exist, or the canary's namespace as the
+// object of an event.
+func regarding(policy string) client.Object {
+	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: policy}}
+	object.SetGroupVersionKind(admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"))
+	if policy == guard.CanaryNamespace {
+		object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	}
+	return object
+}
+
+// Describe implements prometheus.Collector.
+func (*Checker) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- ineffective
+	descriptions <- checked
+}
+
+// Collect sends a sample for each policy that was checked, and the time of the last
+// complete check.
+func (c *Checker) Collect(samples chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for policy, finding := range c.reported {
+		value := 0.0
+		if finding.Cause != "" {
+			value = 1
+		}
+		samples <- prometheus.MustNewConstMetric(ineffective, prometheus.GaugeValue, value, policy, string(finding.Cause))
+	}
+	if !c.completed.IsZero() {
+		samples <- prometheus.MustNewConstMetric(checked, prometheus.GaugeValue, float64(c.completed.Unix()))
+	}
+}

@@ -1,0 +1,157 @@
+// Package writer writes one condition into a list that ToolHive's operator owns. It
+// leaves a condition alone that another writer decides on.
+package writer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/status"
+)
+
+// FieldManager is the field manager of the guard's writes.
+const FieldManager = "scopegate-guard"
+
+// Type is the type of the condition.
+const Type = v1alpha1.ConditionBaselineScopesValid
+
+// ReasonStoodDown is the reason of the event on an object whose condition another
+// writer decides on.
+const ReasonStoodDown = "GuardStoodDown"
+
+// Writer writes the condition of objects of one kind.
+type Writer struct {
+	client  client.Client
+	repeats repeats
+	foreign sync.Map // The keys of the objects that were reported.
+	report  func(object client.Object, found *metav1.Condition)
+}
+
+// New returns a Writer. It calls report when it finds that another writer sets the
+// condition of an object, and again only if scopegate has written it in between.
+func New(c client.Client, report func(object client.Object, found *metav1.Condition)) *Writer {
+	return &Writer{client: c, report: report, repeats: repeats{last: map[client.ObjectKey]*repeat{}}}
+}
+
+// Forget drops the state of an object that no longer exists.
+func (w *Writer) Forget(key client.ObjectKey) {
+	w.foreign.Delete(key)
+	w.repeats.forget(key)
+}
+
+// Write sets the condition of object and reports whether it wrote. conditions
+// hold that condition, or nothing if it must be absent. object comes from the
+// cache. Write leaves a condition with a foreign reason alone. It returns
+// ErrTooOften if it has repeated the same condition too often.
+//
+// Write uses server-side apply for this condition only; it neither reads nor
+// writes others. It forces ownership, because ToolHive's operator writes back the
+// whole list and so becomes an owner of a condition that it never decided. Such a
+// list may be older than the condition; its event triggers the next reconcile,
+// which repairs it. The API server rejects a write that is based on an older
+// version of the object. That is not an error: the newer version has its own
+// event.
+func (w *Writer) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
+	key := client.ObjectKeyFromObject(object)
+	old := meta.FindStatusCondition(object.GetStatus().Conditions, Type)
+	if Foreign(old) {
+		if _, reported := w.foreign.LoadOrStore(key, true); !reported {
+			w.report(object, old)
+		}
+		return false, nil
+	}
+	wanted := complete(object, old, meta.FindStatusCondition(conditions, Type))
+	if equality.Semantic.DeepEqual(old, wanted) {
+		return false, nil
+	}
+	if !w.repeats.allow(key, wanted) {
+		return false, ErrTooOften
+	}
+	w.foreign.Delete(key)
+	if wanted == nil {
+		return Remove(ctx, w.client, object)
+	}
+	gvk, err := w.client.GroupVersionKindFor(object)
+	if err != nil {
+		return false, fmt.Errorf("finding the kind of %T: %w", object, err)
+	}
+	body, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
+	if err != nil {
+		return false, fmt.Errorf("encoding the condition: %w", err)
+	}
+	patch := &unstructured.Unstructured{Object: map[string]any{"status": map[string]any{"conditions": []any{body}}}}
+	patch.SetGroupVersionKind(gvk)
+	patch.SetNamespace(object.GetNamespace())
+	patch.SetName(object.GetName())
+	// Forced ownership does not override this check. It also rejects a write to a
+	// new object with the same name.
+	patch.SetResourceVersion(object.GetResourceVersion())
+	err = w.client.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(patch), client.FieldOwner(FieldManager), client.ForceOwnership)
+	switch {
+	case apierrors.IsNotFound(err) || apierrors.IsConflict(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, nil
+}
+
+// complete adds the generation and the transition time, which stays unchanged
+// while the status does.
+func complete(object status.Object, old, wanted *metav1.Condition) *metav1.Condition {
+	if wanted == nil {
+		return nil
+	}
+	wanted = wanted.DeepCopy()
+	wanted.ObservedGeneration = object.GetGeneration()
+	wanted.LastTransitionTime = metav1.Now().Rfc3339Copy()
+	if old != nil && old.Status == wanted.Status {
+		wanted.LastTransitionTime = old.LastTransitionTime
+	}
+	return wanted
+}
+
+// Remove removes the condition from the list, whoever owns it, and reports
+// whether it was there. An apply without the condition would keep one that
+// ToolHive's operator has written back. The API server rejects the patch if the
+// list differs from that of object. That is not an error: the change has its own
+// event.
+func Remove(ctx context.Context, writer client.Client, object status.Object) (bool, error) {
+	index := slices.IndexFunc(object.GetStatus().Conditions, func(c metav1.Condition) bool { return c.Type == Type })
+	if index < 0 {
+		return false, nil
+	}
+	path := fmt.Sprintf("/status/conditions/%d", index)
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": object.GetUID()},
+		{"op": "test", "path": path + "/type", "value": Type},
+		{"op": "remove", "path": path},
+	})
+	if err != nil {
+		return false, fmt.Errorf("encoding the removal of the condition: %w", err)
+	}
+	gvk, err := writer.GroupVersionKindFor(object)
+	if err != nil {
+		return false, fmt.Errorf("finding the kind of %T: %w", object, err)
+	}
+	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	target.SetGroupVersionKind(gvk)
+	err = writer.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(FieldManager))
+	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

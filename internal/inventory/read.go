@@ -1,0 +1,140 @@
+// Package inventory reads from a cluster the objects that determine its pairs of
+// configs and consumers, in standalone mode and with ToolHive's CRDs. It needs
+// only permission to list them. It notes what the user may not read, and does not
+// fail. The packages tree and findings present the result.
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/openapi"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/crds"
+	"github.com/scopegate/scopegate/internal/resolve"
+)
+
+// Cluster is a client for a cluster.
+type Cluster struct {
+	client   dynamic.Interface
+	metadata metadata.Interface
+	raw      *rest.RESTClient
+	defaults []string
+	// mode is determined by the first Read.
+	mode Mode
+}
+
+// New returns a client for the cluster of cfg. defaultScopes are the scopes that
+// an auth server supports if none are configured.
+func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
+	cfg = rest.CopyConfig(cfg)
+	// API Priority and Fairness is the limit.
+	cfg.QPS = -1
+	client, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := metadata.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := rest.UnversionedRESTClientFor(dynamic.ConfigFor(cfg))
+	return &Cluster{client: client, metadata: changes, raw: raw, defaults: defaultScopes}, err
+}
+
+// Read returns the content of a namespace, or of the whole cluster if namespace
+// is empty.
+func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error) {
+	if c.mode == "" {
+		own, err := crds.Own(openapi.NewClient(c.raw))
+		if err != nil {
+			return nil, err
+		}
+		c.mode = Guard
+		if own[resolve.KindMCPExternalAuthConfig] {
+			c.mode = Standalone
+		}
+	}
+	s := &Snapshot{Mode: c.mode, Hidden: map[string]string{}}
+	consumers := map[types.UID]*Consumer{}
+	add := func(object interface {
+		metav1.Object
+		GetStatus() *v1alpha1.Status
+	}) {
+		consumer, _ := resolve.ConsumerOf(object)
+		consumer.Defaults = c.defaults
+		consumers[object.GetUID()] = &Consumer{Consumer: consumer, Generation: object.GetGeneration(), Status: object.GetStatus()}
+		s.Consumers = append(s.Consumers, consumers[object.GetUID()])
+	}
+	err := cmp.Or(
+		each(ctx, c, resource("mcpexternalauthconfigs"), namespace, func(o *v1beta1.MCPExternalAuthConfig) { s.Configs = append(s.Configs, o) }),
+		each(ctx, c, resource("mcpremoteproxies"), namespace, func(o *v1beta1.MCPRemoteProxy) { add(o) }),
+		each(ctx, c, resource("mcpservers"), namespace, func(o *v1beta1.MCPServer) { add(o) }),
+		each(ctx, c, resource("virtualmcpservers"), namespace, func(o *v1beta1.VirtualMCPServer) { add(o) }),
+	)
+	if err != nil || c.mode == Standalone {
+		return s, err
+	}
+	owner := func(object metav1.Object) *Consumer {
+		for _, reference := range object.GetOwnerReferences() {
+			if consumer := consumers[reference.UID]; consumer != nil {
+				return consumer
+			}
+		}
+		return nil
+	}
+	return s, hide(s.Hidden, "deployments", each(ctx, c, deployments, namespace, func(deployment *appsv1.Deployment) {
+		if consumer := owner(deployment); consumer != nil {
+			consumer.Deployments = append(consumer.Deployments, deployment)
+		}
+	}))
+}
+
+var deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
+
+func resource(name string) schema.GroupVersionResource {
+	return v1beta1.GroupVersion.WithResource(name)
+}
+
+// hide adds to hidden what the user may not read. A missing resource is not an
+// error either.
+func hide(hidden map[string]string, what string, err error) error {
+	switch {
+	case apierrors.IsForbidden(err):
+		hidden[what] = err.Error()
+		return nil
+	case apierrors.IsNotFound(err):
+		return nil
+	}
+	return err
+}
+
+// each calls do for the objects of a resource, ordered by namespace and name. An
+// empty namespace means all.
+func each[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource, namespace string, do func(*T)) error {
+	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return c.client.Resource(resource).Namespace(namespace).List(ctx, options)
+	}
+	return pager.New(list).EachListItemWithAlloc(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
+		object := new(T)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.(*unstructured.Unstructured).Object, object); err != nil {
+			return fmt.Errorf("decoding %s: %w", resource.Resource, err)
+		}
+		do(object)
+		return nil
+	})
+}

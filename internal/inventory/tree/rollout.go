@@ -1,0 +1,86 @@
+package tree
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/status/message"
+)
+
+// Rollout is the state of the rollout of a consumer's auth server.
+type Rollout struct {
+	// State is one of the constants below.
+	State string `json:"state"`
+	// Reason gives more detail, such as the reason of the condition Ready.
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// The states of a rollout.
+const (
+	RolledOut  = "RolledOut"  // The newest run config runs.
+	RollingOut = "RollingOut" // The rollout is in progress.
+	Held       = "Held"       // The verdict or another defect prevents the rollout; what runs is unchanged.
+	Failed     = "Failed"     // The API server rejected a write, or pods do not become ready.
+	None       = "None"       // Nothing was rolled out.
+	Unknown    = "Unknown"    // The state can't be determined.
+)
+
+func rolloutOf(snapshot *inventory.Snapshot, pair inventory.Pair) Rollout {
+	if snapshot.Mode == inventory.Standalone {
+		return byCondition(pair.Consumer)
+	}
+	if why := snapshot.Hidden["deployments"]; why != "" {
+		return Rollout{Unknown, "NotReadable", why}
+	}
+	if len(pair.Consumer.Deployments) == 0 {
+		return Rollout{None, "NoDeployment", "ToolHive's operator has created no Deployment"}
+	}
+	return byDeployment(pair.Consumer.Deployments[0], pair.Verdict.State == resolve.NotSupported)
+}
+
+// byCondition returns the state in standalone mode, where scopegate writes Ready.
+func byCondition(consumer *inventory.Consumer) Rollout {
+	ready := meta.FindStatusCondition(consumer.Status.Conditions, v1alpha1.ConditionReady)
+	if ready == nil {
+		return Rollout{Unknown, "NotEvaluated", "no manager has written the condition Ready"}
+	}
+	rollout := Rollout{Held, ready.Reason, ready.Message}
+	switch {
+	case ready.ObservedGeneration < consumer.Generation:
+		rollout.State = Unknown
+	case ready.Status == metav1.ConditionTrue:
+		rollout.State = RolledOut
+	case ready.Reason == v1alpha1.ReasonRollingOut:
+		rollout.State = RollingOut
+	case ready.Reason == v1alpha1.ReasonRolloutFailed:
+		rollout.State = Failed
+	}
+	return rollout
+}
+
+// byDeployment returns the state beside ToolHive's operator. The guard holds a
+// rollout by refusing its pods, which the Deployment reports as ReplicaFailure.
+func byDeployment(deployment *appsv1.Deployment, notSupported bool) Rollout {
+	done, message := message.Progress(deployment)
+	for _, condition := range deployment.Status.Conditions {
+		switch {
+		case condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue:
+			if notSupported {
+				return Rollout{Held, string(condition.Type), condition.Message}
+			}
+			return Rollout{Failed, string(condition.Type), condition.Message}
+		case condition.Type == appsv1.DeploymentProgressing && condition.Status == corev1.ConditionFalse:
+			return Rollout{Failed, condition.Reason, message}
+		}
+	}
+	if !done {
+		return Rollout{RollingOut, "DeploymentProgressing", message}
+	}
+	return Rollout{RolledOut, "DeploymentAvailable", message}
+}
