@@ -50,17 +50,15 @@ type Cleanup struct {
 // again.
 var ErrRunning = errors.New("the guard's manager is still running")
 
-// Run lists the objects that are not supported. Then it removes the conditions,
-// waits until none comes back, and removes what the check stored. It does not change workloads or policies.
+// Run removes the conditions, waits until none comes back, and removes what the
+// check stored. It does not change workloads or policies.
 func (c *Cleanup) Run(ctx context.Context) error {
 	if err := c.refuseIfRunning(ctx); err != nil {
 		return err
 	}
-	if err := c.report(ctx); err != nil {
-		return err
-	}
-	removed, err := c.removeUntilQuiet(ctx)
+	refusals, removed, err := c.removeUntilQuiet(ctx)
 	c.say("removed the condition %s from %d objects\n", writer.Type, removed)
+	c.say("%d of them were False: without the condition, the pods that the guard refused are created, and their auth servers do not start\n", refusals)
 	if err != nil {
 		return err
 	}
@@ -95,39 +93,14 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 		ErrRunning, *spec.HolderIdentity, c.OwnNamespace, c.Lease, c.OwnNamespace)
 }
 
-// report lists the objects whose baseline is not supported.
-func (c *Cleanup) report(ctx context.Context) error {
-	bad := 0
-	err := c.each(ctx, func(kind string, object status.Object) error {
-		found := meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type)
-		if found != nil && found.Status == metav1.ConditionFalse {
-			bad++
-			c.say("not supported\t%s %s/%s: %s\n", kind, object.GetNamespace(), object.GetName(), found.Message)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	c.say("%d objects have a baseline that is not supported. Without the condition, ToolHive's operator creates the pods that "+
-		"the guard refused, and their auth servers will not start\n", bad)
-	return nil
-}
-
-// namespaces returns the namespaces to work in.
-func (c *Cleanup) namespaces() []string {
-	if len(c.Namespaces) == 0 {
-		return []string{metav1.NamespaceAll}
-	}
-	return c.Namespaces
-}
-
-func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
-	removed := 0
+// removeUntilQuiet returns how many conditions it removed, and how many of these were
+// False on a consumer.
+func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, err error) {
 	lastSeen := time.Now()
-	err := wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
 		err := c.each(ctx, func(kind string, object status.Object) error {
-			if meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type) == nil {
+			found := meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type)
+			if found == nil || writer.Foreign(found) {
 				return nil
 			}
 			lastSeen = time.Now()
@@ -137,15 +110,18 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (int, error) {
 			}
 			if changed {
 				removed++
+				if found.Status == metav1.ConditionFalse && kind != resolve.KindMCPExternalAuthConfig {
+					refusals++
+				}
 			}
 			return nil
 		})
 		return err == nil && time.Since(lastSeen) >= quiet, err
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		return removed, fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", timeout, writer.Type)
+		err = fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", timeout, writer.Type)
 	}
-	return removed, err
+	return refusals, removed, err
 }
 
 // each calls do for every object of the four kinds. It skips a kind that is not
@@ -160,7 +136,11 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.O
 		{resolve.KindMCPRemoteProxy, &v1beta1.MCPRemoteProxyList{}},
 		{resolve.KindVirtualMCPServer, &v1beta1.VirtualMCPServerList{}},
 	}
-	for _, namespace := range c.namespaces() {
+	namespaces := c.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	for _, namespace := range namespaces {
 		for _, of := range lists {
 			err := c.pages(ctx, of.list, namespace, func(object runtime.Object) error { return do(of.kind, object.(status.Object)) })
 			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {

@@ -5,10 +5,12 @@ package writer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -32,30 +34,50 @@ const Type = v1alpha1.ConditionBaselineScopesValid
 // writer decides on.
 const ReasonStoodDown = "GuardStoodDown"
 
-// Writer writes the condition of objects of one kind.
-type Writer struct {
-	client  client.Client
-	repeats repeats
-	foreign sync.Map // The keys of the objects that were reported.
-	report  func(object client.Object, found *metav1.Condition)
+// Another writer that uses scopegate's reasons would answer each write without end. So
+// an object is written at most once a second, after a burst for users who edit fast.
+const (
+	writesPerSecond = 1
+	burst           = 100
+)
+
+// ErrTooOften means that an object was written too often.
+var ErrTooOften = errors.New("another writer replaces the condition " + Type + " again and again")
+
+// Foreign reports whether a condition has a reason that scopegate does not use.
+// Another writer decides on it then, as a future ToolHive release may do.
+func Foreign(condition *metav1.Condition) bool {
+	return condition != nil && !slices.Contains([]string{
+		v1alpha1.ReasonBaselineScopesSupported, v1alpha1.ReasonBaselineScopeNotSupported,
+		v1alpha1.ReasonScopesNotResolved, v1alpha1.ReasonNotReferenced,
+	}, condition.Reason)
 }
 
-// New returns a Writer. It calls report when it finds that another writer sets the
-// condition of an object, and again only if scopegate has written it in between.
+// Writer writes the condition of objects of one kind.
+type Writer struct {
+	client client.Client
+	report func(object client.Object, found *metav1.Condition)
+	// By key: the limiters of the objects that were written, and the objects with a
+	// foreign condition that were reported.
+	limiters, foreign sync.Map
+}
+
+// New returns a Writer. It calls report when it finds that another writer decides on
+// the condition of an object, and again only if scopegate has written it in between.
 func New(c client.Client, report func(object client.Object, found *metav1.Condition)) *Writer {
-	return &Writer{client: c, report: report, repeats: repeats{last: map[client.ObjectKey]*repeat{}}}
+	return &Writer{client: c, report: report}
 }
 
 // Forget drops the state of an object that no longer exists.
 func (w *Writer) Forget(key client.ObjectKey) {
+	w.limiters.Delete(key)
 	w.foreign.Delete(key)
-	w.repeats.forget(key)
 }
 
 // Write sets the condition of object and reports whether it wrote. conditions
 // hold that condition, or nothing if it must be absent. object comes from the
 // cache. Write leaves a condition with a foreign reason alone. It returns
-// ErrTooOften if it has repeated the same condition too often.
+// ErrTooOften if it has written the object too often.
 //
 // Write uses server-side apply for this condition only; it neither reads nor
 // writes others. It forces ownership, because ToolHive's operator writes back the
@@ -77,7 +99,8 @@ func (w *Writer) Write(ctx context.Context, object status.Object, conditions []m
 	if equality.Semantic.DeepEqual(old, wanted) {
 		return false, nil
 	}
-	if !w.repeats.allow(key, wanted) {
+	limiter, _ := w.limiters.LoadOrStore(key, rate.NewLimiter(writesPerSecond, burst))
+	if !limiter.(*rate.Limiter).Allow() {
 		return false, ErrTooOften
 	}
 	w.foreign.Delete(key)
