@@ -16,7 +16,7 @@ import (
 
 const rulesHead = `# Static rules
 
-The CEL rules of scopegate's CRDs, in both versions. The API server evaluates them, even if scopegate's manager does not run. ToolHive's CRDs have other rules. On ToolHive's CRDs, the policies of the [guard](guard.md) replace these rules; the policy for [other refusals at start](guard.md#other-refusals-at-start) is optional.
+The CEL rules of scopegate's CRDs, in both versions. The API server evaluates them, even if scopegate's manager does not run. ToolHive's CRDs have other rules. On ToolHive's CRDs, the policies of the [guard](guard.md) replace these rules; the policy on [other mistakes at start](start-up.md) is optional.
 
 Each rule has an id. It is the name of the folder with the rule's examples, ` + "`test/testdata/<kind>/<id>`" + `. The folder has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
 
