@@ -51,7 +51,7 @@ func restBench(ctx context.Context, o options) {
 	// each create.
 	fleet := &fleet{plane: plane, admin: admin, configs: restObjects / 2, consumers: restObjects / 2}
 	fleet.fill(ctx)
-	check(setup.SetMode(ctx, admin, namespace, guard.ModeDeny))
+	check(setup.SetMode(ctx, admin, namespace, guard.ModeStrict))
 	defer stop(startManager(ctx, plane, folder))
 	progress("the manager settles")
 	user := plane.ManagerConfig().Impersonate.UserName
@@ -73,7 +73,7 @@ func restBench(ctx context.Context, o options) {
 }
 
 // startManager runs cmd/manager as the guard, with the rights of its service account,
-// and without the check of the policies, because it does not know its namespace.
+// and without the check of the policies.
 func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) (stop func() error) {
 	path := build(ctx, "github.com/scopegate/scopegate/cmd/manager", folder)
 	file := must(clientcmd.LoadFromFile(plane.Kubeconfig))
@@ -84,7 +84,7 @@ func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder 
 	kubeconfig := filepath.Join(folder, "kubeconfig")
 	check(clientcmd.WriteToFile(*file, kubeconfig))
 	manager := exec.Command(path, "--kubeconfig="+kubeconfig, "--metrics-bind-address="+metricsAt, "--health-probe-bind-address=0", //nolint:gosec // Our own program.
-		"--leader-elect", "--leader-election-namespace="+controlplane.Namespace)
+		"--mode=", "--leader-elect", "--leader-election-namespace="+controlplane.Namespace)
 	manager.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	manager.Stderr = must(os.Create(filepath.Join(folder, "manager.log"))) //nolint:gosec // A file of the benchmark.
 	check(manager.Start())
