@@ -92,7 +92,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	@out="$$PWD/bin/images"
 	licence="$$PWD/LICENSE"
 	programs="manager=$$PWD/cmd/manager authserver=$$PWD/authserver"
-	version="$$(git describe --tags --always --dirty)"
+	version="$${VERSION:-$$(git describe --tags --always --dirty)}"
 	revision="$$(git rev-parse HEAD)"
 	epoch="$$(git log -1 --format=%ct)"
 	cd tools/image
@@ -141,8 +141,8 @@ clean: ## Remove bin. The control plane's cache stays.
 
 # Packaging and releases.
 .PHONY: dist
-dist: ## Write the manifests that users install into dist. VERSION is the tag of the images, REGISTRY the prefix of their names.
-	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" hack/dist.sh
+dist: ## Write the manifests that users install into dist. VERSION is the tag of the images, REGISTRY the prefix of their names, MODE the mode of the guard: warn, enforce or strict.
+	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" MODE="$(MODE)" hack/dist.sh
 
 .PHONY: release
 release: ## Build a release into dist: binaries, images, SBOMs, manifests, chart, krew manifest, checksums.

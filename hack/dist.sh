@@ -1,18 +1,30 @@
 #!/usr/bin/env bash
 # Writes the manifests that users install into dist, with the images of a version:
-#   guard.yaml, guard-deny.yaml            config/guard, without and with config/guard/deny
-#   guard-hold.yaml, guard-hold-deny.yaml  config/guard/hold and hold-deny
-#   guard-start-up.yaml                    config/guard/start-up
-#   guard-cleanup.yaml                     config/guard/cleanup
-#   standalone.yaml                        config/default
+#   guard.yaml           config/guard
+#   guard-policies.yaml  config/guard/policies, which guard.yaml has too
+#   guard-start-up.yaml  config/guard/start-up
+#   guard-cleanup.yaml   config/guard/cleanup
+#   standalone.yaml      config/default
 #
 # VERSION is the tag of the images, by default that of this commit. REGISTRY is the
-# prefix of their names. OUT replaces dist.
+# prefix of their names. MODE is the guard's mode in namespaces without the label
+# scopegate.dev/guard: warn (the default), enforce or strict. OUT replaces dist.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${VERSION:-$(git describe --tags --always --dirty)}
 prefix=${REGISTRY:+$REGISTRY/}
+mode=${MODE:-warn}
 out=${OUT:-dist}
+# It becomes a label, by which the manager knows the policies of another release.
+if [[ ! "$version" =~ ^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$ ]]; then
+  echo "dist: VERSION $version: use at most 63 letters, digits, and between them . _ -" >&2
+  exit 1
+fi
+case "$mode" in
+  warn) component="" ;;
+  enforce | strict) component="components: [../../config/guard/$mode]" ;;
+  *) echo "dist: MODE $mode: choose warn, enforce or strict" >&2 && exit 1 ;;
+esac
 mkdir -p "$out" bin
 
 overlay=$(mktemp -d bin/overlay.XXXXXX)
@@ -26,6 +38,8 @@ kind: Kustomization
 # Sorts the objects so that each comes after those that it needs.
 sortOptions: {order: legacy}
 resources: [../../config/$1]
+labels:
+  - pairs: {app.kubernetes.io/version: "$version"}
 images:
   - {name: scopegate-manager, newName: ${prefix}scopegate-manager, newTag: "$version"}
 $2
@@ -40,11 +54,11 @@ authserver="patches:
       metadata: {name: scopegate, namespace: scopegate-system}
       spec: {template: {spec: {containers: [{name: manager, env: [{name: AUTH_SERVER_IMAGE, value: '${prefix}scopegate-authserver:$version'}]}]}}}"
 
-build guard "" >"$overlay/guard.yaml"
-build examples/guard-deny "" >"$overlay/guard-deny.yaml"
-build examples/guard-hold "" >"$overlay/guard-hold.yaml"
-build examples/guard-hold-deny "" >"$overlay/guard-hold-deny.yaml"
-build examples/guard-start-up "" >"$overlay/guard-start-up.yaml"
+build guard "$component" >"$overlay/guard.yaml"
+build guard/policies "$component" >"$overlay/guard-policies.yaml"
+build guard/start-up "$component" >"$overlay/guard-start-up.yaml"
 build guard/cleanup "" >"$overlay/guard-cleanup.yaml"
 build default "$authserver" >"$overlay/standalone.yaml"
-mv "$overlay"/{guard,guard-deny,guard-hold,guard-hold-deny,guard-start-up,guard-cleanup,standalone}.yaml "$out/"
+# A file that an older release wrote must not be applied by mistake.
+rm -f "$out"/guard*.yaml
+mv "$overlay"/{guard,guard-policies,guard-start-up,guard-cleanup,standalone}.yaml "$out/"

@@ -30,9 +30,8 @@ archive() {
 for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
   name=${platform/\//_}
   say "binaries for $platform"
-  # Go sets the version of the binaries from the commit and its tag.
   CGO_ENABLED=0 GOFLAGS= GOOS=${platform%/*} GOARCH=${platform#*/} \
-    go build -trimpath -buildvcs=true -ldflags="-s -w -buildid=" -o "$work/$name/" ./cmd/manager ./cmd/kubectl-scopegate
+    go build -trimpath -buildvcs=true -ldflags="-s -w -buildid= -X github.com/scopegate/scopegate/internal/versions.version=$version" -o "$work/$name/" ./cmd/manager ./cmd/kubectl-scopegate
   cp LICENSE "$work/$name/"
   archive "$out/kubectl-scopegate_$name.tar.gz" "$work/$name" LICENSE kubectl-scopegate
   archive "$out/manager_$name.tar.gz" "$work/$name" LICENSE manager

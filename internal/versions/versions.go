@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"k8s.io/apimachinery/pkg/util/version"
+	utilversion "k8s.io/apimachinery/pkg/util/version"
 )
 
 // Range is a range of minor versions, including both ends.
@@ -40,19 +40,26 @@ func (f Found) Warnings() []string {
 
 // warn returns no warning if found is not a version number.
 func (r Range) warn(found string) []string {
-	parsed, err := version.ParseGeneric(found)
+	parsed, err := utilversion.ParseGeneric(found)
 	if err != nil {
 		return nil
 	}
 	minor := parsed.WithPatch(0)
-	if minor.AtLeast(version.MustParseGeneric(r.First)) && !minor.GreaterThan(version.MustParseGeneric(r.Last)) {
+	if minor.AtLeast(utilversion.MustParseGeneric(r.First)) && !minor.GreaterThan(utilversion.MustParseGeneric(r.Last)) {
 		return nil
 	}
 	return []string{fmt.Sprintf("scopegate is not tested with %s %s, but with %s to %s: see docs/compatibility.md before you rely on it", r.Of, found, r.First, r.Last)}
 }
 
+// version is set by the linker in images and releases. The policies of the same build
+// have it in a label.
+var version string
+
 // Own returns the version of scopegate, or the revision that it was built from.
 func Own() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return Unknown

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -22,12 +23,17 @@ func testBuild(t *testing.T, local bool) v1.ImageIndex {
 	t.Helper()
 	folder, out := t.TempDir(), t.TempDir()
 	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("go.mod", "module example.com/hello\n\ngo 1.26.0\n")
-	write("main.go", "package main\n\nfunc main() { println(\"hello\") }\n")
+	write("go.mod", "module github.com/scopegate/scopegate\n\ngo 1.26.0\n")
+	write("internal/versions/versions.go", "package versions\n\nvar version string\n\nfunc Own() string { return version }\n")
+	write("main.go", "package main\n\nimport \"github.com/scopegate/scopegate/internal/versions\"\n\nfunc main() { println(versions.Own()) }\n")
 	write("LICENSE", "free\n")
 	build := build{out: out, local: local, version: "v1.2.3", revision: "abc", created: time.Unix(1_700_000_000, 0).UTC(), licence: filepath.Join(folder, "LICENSE")}
 	if err := build.all([]string{"hello=" + folder}); err != nil {
@@ -118,6 +124,12 @@ func checkFiles(t *testing.T, image v1.Image) {
 			t.Fatal(err)
 		}
 		modes[header.Name] = header.Mode
+		if header.Name == "hello" {
+			program, err := io.ReadAll(reader)
+			if err != nil || !bytes.Contains(program, []byte("v1.2.3")) {
+				t.Errorf("the program does not know its version (%v)", err)
+			}
+		}
 		if header.Name == "sbom.cdx.json" {
 			var sbom struct {
 				Format     string `json:"bomFormat"`

@@ -91,7 +91,7 @@ func (b build) one(name, folder string, licence []byte) error {
 		if !prebuilt {
 			fmt.Fprintf(os.Stderr, "image: building %s for %s\n", name, platform.String())
 			file = filepath.Join(scratch, platform.Architecture)
-			if err := compile(folder, file, platform); err != nil {
+			if err := b.compile(folder, file, platform); err != nil {
 				return err
 			}
 		}
@@ -132,13 +132,15 @@ func isFile(path string) (bool, error) {
 	return info.Mode().IsRegular(), nil
 }
 
-// compile builds a static binary that does not depend on the build folder.
-func compile(folder, file string, platform v1.Platform) error {
+// compile builds a static binary that does not depend on the build folder. It sets the
+// version that scopegate's manager compares with the label of the policies.
+func (b build) compile(folder, file string, platform v1.Platform) error {
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return err
 	}
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", absolute, ".") //nolint:gosec // Our own package.
+	flags := "-ldflags=-s -w -buildid= -X github.com/scopegate/scopegate/internal/versions.version=" + b.version
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", flags, "-o", absolute, ".") //nolint:gosec // Our own package.
 	command.Dir = folder
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+platform.OS, "GOARCH="+platform.Architecture, "GOFLAGS=")
 	command.Stderr = os.Stderr
