@@ -77,6 +77,9 @@ func TestReadPins(t *testing.T) {
 		"1.35":                {"1.35", "1.35.mod", "v1.35.", `^v1\.35\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
 		"1.34":                {"1.34", "1.34.mod", "v1.34.", `^v1\.34\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
 		"1.33":                {"1.33", "1.33.mod", "v1.33.", `^v1\.33\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+		"1.32":                {"1.32", "1.32.mod", "v1.32.", `^v1\.32\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+		"1.31":                {"1.31", "1.31.mod", "v1.31.", `^v1\.31\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
+		"1.30":                {"1.30", "1.30.mod", "v1.30.", `^v1\.30\.\d+-[0-9a-f]{12}-etcd-v3\.\d+\.\d+$`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -104,8 +107,8 @@ func TestReadPins(t *testing.T) {
 
 func TestReadPinsOfAnUnknownMinor(t *testing.T) {
 	t.Parallel()
-	_, err := readPins(t.Context(), repositoryPins, "1.32")
-	const want = `KUBERNETES is "1.32"; choose one of 1.33, 1.34, 1.35, 1.36, 1.37`
+	_, err := readPins(t.Context(), repositoryPins, "1.29")
+	const want = `KUBERNETES is "1.29"; choose one of 1.30, 1.31, 1.32, 1.33, 1.34, 1.35, 1.36, 1.37`
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Pins a release of another Kubernetes minor, besides the one in go.mod:
-# `pin.sh 1.35.4` writes 1.35.mod and 1.35.sum.
+# `pin.sh 1.35.4` writes 1.35.mod and 1.35.sum. If the proxy does not serve one of its
+# staging modules, take that of another patch: `pin.sh 1.32.13 endpointslice=0.32.12`.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -27,6 +28,11 @@ upstream=$(go mod download -json "k8s.io/kubernetes@v$release" | sed -n 's/.*"Go
   sed -n "s|^\t\(k8s.io/[^ ]*\) => ./staging/.*|\t\1 => \1 v0.${release#1.}|p" "$upstream"
   echo ")"
 } >"$minor.mod"
+for other in "${@:2}"; do
+  sed -i "s|\(k8s.io/${other%=*} => k8s.io/${other%=*} v\).*|\1${other#*=}|" "$minor.mod"
+done
 rm -f "$minor.sum"
-# tools/node builds the last three.
-go list -mod=mod -modfile="$minor.mod" -deps k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl,kubelet,kube-scheduler,kube-proxy} >/dev/null
+sums() { go list -mod=mod -modfile="$minor.mod" -deps "$@" >/dev/null; }
+sums k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl}
+# tools/node builds these. Of an old release, not all modules may be served.
+sums k8s.io/kubernetes/cmd/{kubelet,kube-scheduler,kube-proxy} || echo "pin.sh: no node can be built of $release" >&2
