@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"strings"
 	"testing"
@@ -13,40 +14,37 @@ import (
 
 // edits change each fact once, in the newest release.
 var edits = map[string]struct{ old, new string }{
-	"the auth server's section of a run config":                          {"json:\"embedded_auth_server_config,omitempty\" yaml", "json:\"auth_server_config,omitempty\" yaml"},
-	"the effective scopes of a run config":                               {"`json:\"scopes_supported,omitempty\" yaml:\"scopes_supported,omitempty\"`", "`json:\"scopes_supported,omitempty\" yaml:\"scopes,omitempty\"`"},
-	"the baseline of a run config":                                       {"BaselineClientScopes []string `json", "BaselineClientScopes Scopes `json"},
-	"the schema version of a proxy's run config":                         {`const CurrentSchemaVersion = "v0.1.0"`, `const CurrentSchemaVersion = "v0.2.0"`},
-	"the schema version of an auth server's run config":                  {`const CurrentSchemaVersion = "v0.1.0"`, `const CurrentSchemaVersion = "v0.2.0"`},
-	"the encoding of an MCPServer's run config":                          {`json.MarshalIndent(runConfig, "", "  ")`, `json.MarshalIndent(runConfig, "", " ")`},
-	"the JSON encoder of an MCPServer's run config":                      {`"encoding/json"`, `"encoding/json/v2"`},
-	"the encoding of an MCPRemoteProxy's run config":                     {`json.MarshalIndent(runConfig, "", "  ")`, `json.Marshal(runConfig)`},
-	"the JSON encoder of an MCPRemoteProxy's run config":                 {`"encoding/json"`, `json "github.com/goccy/go-json"`},
-	"the encoding of a VirtualMCPServer's run config":                    {"yaml.Marshal(authServerRC)", "yaml.Marshal(&authServerRC)"},
-	"the YAML encoder of a VirtualMCPServer's run config":                {`"go.yaml.in/yaml/v3"`, `"go.yaml.in/yaml/v4"`},
-	"the ConfigMap's key of an MCPServer's run config":                   {`"runconfig.json": string(runConfigJSON)`, `"config.json": string(runConfigJSON)`},
-	"the ConfigMap's key of an MCPRemoteProxy's run config":              {`"runconfig.json": string(runConfigJSON)`, `"runconfig.json": compress(runConfigJSON)`},
-	"the ConfigMap's key of a VirtualMCPServer's run config":             {`configMapData["authserver-config.yaml"]`, `configMapData["authserver.yaml"]`},
-	"the label of an MCPServer's run config":                             {`"toolhive.stacklok.io/component":  "run-config"`, `"toolhive.stacklok.io/component":  "runconfig"`},
-	"the label of an MCPRemoteProxy's run config":                        {`"toolhive.stacklok.io/component":        "run-config"`, `"toolhive.stacklok.dev/component":        "run-config"`},
-	"the label of a VirtualMCPServer's run config":                       {`"toolhive.stacklok.io/component":          "vmcp-config"`, `"toolhive.stacklok.io/component":          "run-config"`},
-	"the annotation with the checksum of a run config":                   {`"toolhive.stacklok.dev/content-checksum"`, `"toolhive.stacklok.dev/checksum"`},
-	"the annotation of pods with that checksum":                          {`"toolhive.stacklok.dev/runconfig-checksum"`, `"toolhive.stacklok.dev/checksum"`},
-	"the checksum that rolls the pods of an MCPServer or MCPRemoteProxy": {"configMap.Annotations[ContentChecksumAnnotation]", "configMap.Annotations[RunConfigChecksumAnnotation]"},
-	"the checksum that rolls the pods of a VirtualMCPServer":             {"configMap.Annotations[checksum.ContentChecksumAnnotation]", "configMap.Labels[checksum.ContentChecksumAnnotation]"},
-	"the default scopes":                                                 {`"openid", "profile", "email", "offline_access"}`, `"openid", "profile", "offline_access"}`},
-	"the scopes of a reference to an inline MCPOIDCConfig":               {"Scopes:                          ref.Scopes", "Scopes:                          config.Scopes"},
-	"the scopes of a reference to a service account's MCPOIDCConfig":     {"Scopes:   ref.Scopes", "Scopes:   withDefaults(ref.Scopes)"},
-	"the effective scopes of an authServerRef":                           {"EmbeddedAuthServerConfigSourceAuthServerRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes,", "EmbeddedAuthServerConfigSourceAuthServerRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, authServerConfig.ScopesSupported,"},
-	"the effective scopes of an externalAuthConfigRef":                   {"EmbeddedAuthServerConfigSourceExternalAuthConfigRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes,", "EmbeddedAuthServerConfigSourceExternalAuthConfigRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, nil,"},
-	"the effective scopes of a VirtualMCPServer":                         {"\t\tderiveScopesSupported(config),", "\t\tvmcp.Spec.AuthServerConfig.ScopesSupported,"},
-	"the scopes of a VirtualMCPServer":                                   {"return config.IncomingAuth.OIDC.Scopes\n", "return append(config.IncomingAuth.OIDC.Scopes, \"openid\")\n"},
-	"the effective scopes that the operator renders":                     {"ScopesSupported:              scopesSupported,", "ScopesSupported:              authConfig.ScopesSupported,"},
-	"the baseline that the operator renders":                             {"BaselineClientScopes:         authConfig.BaselineClientScopes,", "BaselineClientScopes:         supported(authConfig.BaselineClientScopes),"},
-	"the validation at the start of an auth server":                      {"if err := cfg.Validate(); err", "if err := cfg.Parse(); err"},
-	"the validation of a run config":                                     {"\treturn c.validateBaselineClientScopes()\n}\n\n", "\treturn nil\n}\n\n"},
-	"the validation of the baseline":                                     {"effective = registration.DefaultScopes\n\t}\n\treturn registration.ValidateScopeSubset", "effective = registration.OpenIDScopes\n\t}\n\treturn registration.ValidateScopeSubset"},
-	"the subset test of the baseline":                                    {"if !supported[s] {", "if !supported[strings.ToLower(s)] {"},
+	"the labels of an MCPServer's pods":                   {`"app.kubernetes.io/name":     "mcpserver"`, `"app.kubernetes.io/name":     "mcp-server"`},
+	"the labels of an MCPRemoteProxy's pods":              {`"app.kubernetes.io/instance": name`, `"app.kubernetes.io/instance": "proxy-" + name`},
+	"the labels of a VirtualMCPServer's pods":             {`"toolhive":                   "true"`, `"toolhive":                   "yes"`},
+	"the labels in an MCPServer's pod template":           {"deploymentTemplateLabels = ctrlutil.MergeLabels(ls,", "deploymentTemplateLabels = ctrlutil.Override(ls,"},
+	"the labels in an MCPRemoteProxy's pod template":      {"templateLabels = ctrlutil.MergeLabels(baseLabels, overrides.Labels)", "templateLabels = overrides.Labels"},
+	"the selector of an MCPServer's Deployment":           {"MatchLabels: ls, // Keep", "MatchLabels: deploymentLabels, // Keep"},
+	"the selector of an MCPRemoteProxy's Deployment":      {"MatchLabels: ls", "MatchLabels: deploymentLabels"},
+	"the selector of a VirtualMCPServer's Deployment":     {"MatchLabels: ls", "MatchLabels: selectorFor(ls)"},
+	"whose labels are in an MCPServer's Deployment":       {"ls := labelsForMCPServer(m.Name)", "ls := labelsForMCPServer(m.Namespace)"},
+	"whose labels are in an MCPRemoteProxy's Deployment":  {"ls := labelsForMCPRemoteProxy(proxy.Name)", "ls := proxy.Labels"},
+	"whose labels are in a VirtualMCPServer's Deployment": {"ls := labelsForVirtualMCPServer(vmcp.Name)", "ls := labelsForVirtualMCPServer(vmcp.Name + \"-vmcp\")"},
+	"which labels win":                                               {"MergeStringMaps(defaultLabels, overrideLabels)", "MergeStringMaps(overrideLabels, defaultLabels)"},
+	"which strings win":                                              {"result[k] = v // default takes precedence", "result[k] += v // default takes precedence"},
+	"the labels of a backend's pods":                                 {"labels[LabelName] = containerName\n", "labels[LabelName] = containerName\n\tlabels[LabelKind] = \"mcpserver\"\n"},
+	"the name label of a backend's pods":                             {`LabelName = "toolhive-name"`, `LabelName = "app.kubernetes.io/name"`},
+	"the other labels of a backend's pods":                           {`containerLabels["toolhive"] = "true"`, `containerLabels["app.kubernetes.io/name"] = "mcpserver"`},
+	"the generation in an MCPServer's pod template":                  {"strconv.FormatInt(m.Generation, 10)", "strconv.FormatInt(m.Status.ObservedGeneration, 10)"},
+	"which of two references counts":                                 {"\tif authServerRef != nil {\n\t\treturn authServerRef.Name\n\t}\n\tif extAuthRef", "\tif authServerRef != nil && extAuthRef == nil {\n\t\treturn authServerRef.Name\n\t}\n\tif extAuthRef"},
+	"the default scopes":                                             {`"openid", "profile", "email", "offline_access"}`, `"openid", "profile", "offline_access"}`},
+	"the scopes of a reference to an inline MCPOIDCConfig":           {"Scopes:                          ref.Scopes", "Scopes:                          config.Scopes"},
+	"the scopes of a reference to a service account's MCPOIDCConfig": {"Scopes:   ref.Scopes", "Scopes:   withDefaults(ref.Scopes)"},
+	"the effective scopes of an authServerRef":                       {"EmbeddedAuthServerConfigSourceAuthServerRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes,", "EmbeddedAuthServerConfigSourceAuthServerRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, authServerConfig.ScopesSupported,"},
+	"the effective scopes of an externalAuthConfigRef":               {"EmbeddedAuthServerConfigSourceExternalAuthConfigRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes,", "EmbeddedAuthServerConfigSourceExternalAuthConfigRef, err)\n\t}\n\n\t// Build the embedded auth server config for runner\n\tembeddedConfig, err := BuildAuthServerRunConfig(\n\t\tnamespace, mcpServerName, authServerConfig,\n\t\t[]string{oidcConfig.ResourceURL}, nil,"},
+	"the effective scopes of a VirtualMCPServer":                     {"\t\tderiveScopesSupported(config),", "\t\tvmcp.Spec.AuthServerConfig.ScopesSupported,"},
+	"the scopes of a VirtualMCPServer":                               {"return config.IncomingAuth.OIDC.Scopes\n", "return append(config.IncomingAuth.OIDC.Scopes, \"openid\")\n"},
+	"the effective scopes that the operator renders":                 {"ScopesSupported:              scopesSupported,", "ScopesSupported:              authConfig.ScopesSupported,"},
+	"the baseline that the operator renders":                         {"BaselineClientScopes:         authConfig.BaselineClientScopes,", "BaselineClientScopes:         supported(authConfig.BaselineClientScopes),"},
+	"the validation at the start of an auth server":                  {"if err := cfg.Validate(); err", "if err := cfg.Parse(); err"},
+	"the validation of a run config":                                 {"\treturn c.validateBaselineClientScopes()\n}\n\n", "\treturn nil\n}\n\n"},
+	"the validation of the baseline":                                 {"effective = registration.DefaultScopes\n\t}\n\treturn registration.ValidateScopeSubset", "effective = registration.OpenIDScopes\n\t}\n\treturn registration.ValidateScopeSubset"},
+	"the subset test of the baseline":                                {"if !supported[s] {", "if !supported[strings.ToLower(s)] {"},
 }
 
 // TestEdits changes each fact in a copy of the newest release, and expects that
@@ -104,38 +102,18 @@ func TestRenderedEdits(t *testing.T) {
 	}
 }
 
-// TestPlacesEdits does the same for places that write run configs.
-func TestPlacesEdits(t *testing.T) {
-	files := load(t, release.Newest)
-	for name, edit := range map[string]struct{ file, text, want string }{
-		"another writer": {controllers + "new.go", "package controllers\n\nconst key = \"runconfig.json\"\n",
-			`cmd/thv-operator/controllers/new.go:3: "runconfig.json" stands here too`},
-		"another labeller": {"cmd/thv-operator/pkg/new/new.go", "package new\n\nvar labels = map[string]string{\"toolhive.stacklok.io/component\": \"run-config\"}\n",
-			`cmd/thv-operator/pkg/new/new.go:3: "toolhive.stacklok.io/component" stands here too`},
-		"an encoder of its own": {"pkg/authserver/json.go", "package authserver\n\nfunc (c *RunConfig) MarshalJSON() ([]byte, error) { return nil, nil }\n",
-			`pkg/authserver/json.go:3: RunConfig has a method MarshalJSON`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			edited := maps.Clone(files)
-			edited[edit.file] = &fstest.MapFile{Data: []byte(edit.text)}
-			differences, err := comparePlaces(edited)
-			expect.NoError(t, err)
-			if len(differences) != 1 || !strings.HasPrefix(differences[0], edit.want) {
-				t.Errorf("got %q\nwant one with %q", differences, edit.want)
-			}
-		})
-	}
-}
-
+// load copies the files of the facts and of the rendered fields.
 func load(t *testing.T, r release.Release) fstest.MapFS {
 	t.Helper()
 	files, loaded := r.Files(t), fstest.MapFS{}
-	for _, folder := range []string{"cmd/thv-operator", "pkg/authserver", "pkg/runner"} {
-		err := walk(files, folder, func(file string, text []byte) error {
-			loaded[file] = &fstest.MapFile{Data: text}
-			return nil
-		})
+	paths := []string{storageConfig}
+	for _, fact := range facts {
+		paths = append(paths, fact.file)
+	}
+	for _, path := range paths {
+		text, err := fs.ReadFile(files, path)
 		expect.NoError(t, err)
+		loaded[path] = &fstest.MapFile{Data: text}
 	}
 	return loaded
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -22,20 +21,6 @@ func TestFacts(t *testing.T) {
 		})
 	}
 	t.Logf("%d facts", len(facts))
-}
-
-// TestPlaces looks for places that write run configs and that scopegate does not
-// know.
-func TestPlaces(t *testing.T) {
-	for _, r := range release.All {
-		t.Run(r.Version, func(t *testing.T) {
-			differences, err := comparePlaces(r.Files(t))
-			expect.NoError(t, err)
-			for _, difference := range differences {
-				t.Errorf("ToolHive %s, %s", r.Version, difference)
-			}
-		})
-	}
 }
 
 func compare(files fs.FS) (differences []string) {
@@ -93,21 +78,23 @@ type fact struct {
 }
 
 const (
-	proxyConfig      = "pkg/runner/config.go"
 	authServerConfig = "pkg/authserver/config.go"
 	authServerStart  = "pkg/authserver/runner/embeddedauthserver.go"
 	registration     = "pkg/authserver/server/registration/client.go"
 	scopeValidation  = "pkg/authserver/server/registration/dcr.go"
 
-	controllers      = "cmd/thv-operator/controllers/"
-	serverWriter     = controllers + "mcpserver_runconfig.go"
-	proxyWriter      = controllers + "mcpremoteproxy_runconfig.go"
-	virtualWriter    = controllers + "virtualmcpserver_vmcpconfig.go"
-	virtualRollout   = controllers + "virtualmcpserver_controller.go"
-	checksums        = "cmd/thv-operator/pkg/runconfig/configmap/checksum/checksum.go"
-	authServerRender = "cmd/thv-operator/pkg/controllerutil/authserver.go"
-	virtualRender    = "cmd/thv-operator/pkg/vmcpconfig/converter.go"
-	oidcResolver     = "cmd/thv-operator/pkg/oidc/resolver.go"
+	controllers       = "cmd/thv-operator/controllers/"
+	serverController  = controllers + "mcpserver_controller.go"
+	proxyController   = controllers + "mcpremoteproxy_controller.go"
+	proxyDeployment   = controllers + "mcpremoteproxy_deployment.go"
+	virtualController = controllers + "virtualmcpserver_controller.go"
+	virtualDeployment = controllers + "virtualmcpserver_deployment.go"
+	resources         = "cmd/thv-operator/pkg/controllerutil/resources.go"
+	backendLabels     = "pkg/labels/labels.go"
+	backendClient     = "pkg/container/kubernetes/client.go"
+	authServerRender  = "cmd/thv-operator/pkg/controllerutil/authserver.go"
+	virtualRender     = "cmd/thv-operator/pkg/vmcpconfig/converter.go"
+	oidcResolver      = "cmd/thv-operator/pkg/oidc/resolver.go"
 )
 
 // renderOfReference is how the run config of an MCPServer or MCPRemoteProxy is made.
@@ -115,43 +102,63 @@ const renderOfReference = `BuildAuthServerRunConfig(namespace, mcpServerName, au
 	[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes, oidcConfig.ResourceURL)`
 
 var facts = []fact{
-	// How a run config is encoded: names, layout, version.
-	{"the auth server's section of a run config", proxyConfig, field("RunConfig", "EmbeddedAuthServerConfig"),
-		[]string{"EmbeddedAuthServerConfig *authserver.RunConfig " + tag(toolhive.AuthServerSection)}},
-	{"the effective scopes of a run config", authServerConfig, field("RunConfig", "ScopesSupported"),
-		[]string{"ScopesSupported []string " + tag(toolhive.ScopesSupportedKey)}},
-	{"the baseline of a run config", authServerConfig, field("RunConfig", "BaselineClientScopes"),
-		[]string{"BaselineClientScopes []string " + tag(toolhive.BaselineClientScopesKey)}},
-	{"the schema version of a proxy's run config", proxyConfig, value("CurrentSchemaVersion"), quoted(toolhive.SchemaVersion)},
-	{"the schema version of an auth server's run config", authServerConfig, value("CurrentSchemaVersion"), quoted(toolhive.SchemaVersion)},
-	{"the encoding of an MCPServer's run config", serverWriter, calls("MCPServerReconciler.ensureRunConfigConfigMap", "json.MarshalIndent"),
-		[]string{`json.MarshalIndent(runConfig, "", "  ")`}},
-	{"the JSON encoder of an MCPServer's run config", serverWriter, imported("json"), quoted("encoding/json")},
-	{"the encoding of an MCPRemoteProxy's run config", proxyWriter, calls("MCPRemoteProxyReconciler.ensureRunConfigConfigMap", "json.MarshalIndent"),
-		[]string{`json.MarshalIndent(runConfig, "", "  ")`}},
-	{"the JSON encoder of an MCPRemoteProxy's run config", proxyWriter, imported("json"), quoted("encoding/json")},
-	{"the encoding of a VirtualMCPServer's run config", virtualWriter, calls("VirtualMCPServerReconciler.ensureVmcpConfigConfigMap", "yaml.Marshal"),
-		[]string{"yaml.Marshal(config); yaml.Marshal(authServerRC)"}},
-	// Both indent alike. They differ only in the value "<<", and in values with a
-	// leading line break, which the CRDs reject as scopes.
-	{"the YAML encoder of a VirtualMCPServer's run config", virtualWriter, imported("yaml"), quoted("gopkg.in/yaml.v3", "go.yaml.in/yaml/v3")},
+	// The labels by which the policies on pods find the consumer of a pod. A pod template
+	// has them whatever a user adds: in an MCPServer or MCPRemoteProxy the operator's own
+	// win, and those of a VirtualMCPServer are the Deployment's selector, which the API
+	// server compares with the template.
+	{"the labels of an MCPServer's pods", serverController, body("labelsForMCPServer"), podLabels("mcpserver")},
+	{"the labels of an MCPRemoteProxy's pods", proxyController, body("labelsForMCPRemoteProxy"), podLabels("mcpremoteproxy")},
+	{"the labels of a VirtualMCPServer's pods", virtualController, body("labelsForVirtualMCPServer"), podLabels("virtualmcpserver")},
+	{"the labels in an MCPServer's pod template", serverController, assigned("MCPServerReconciler.deploymentForMCPServer", "deploymentTemplateLabels"),
+		[]string{`deploymentTemplateLabels := ls;
+			deploymentTemplateLabels = ctrlutil.MergeLabels(ls, m.Spec.ResourceOverrides.ProxyDeployment.PodTemplateMetadataOverrides.Labels)`}},
+	{"the labels in an MCPRemoteProxy's pod template", proxyDeployment, assigned("MCPRemoteProxyReconciler.buildPodTemplateMetadata", "templateLabels"),
+		[]string{"templateLabels := baseLabels; templateLabels = ctrlutil.MergeLabels(baseLabels, overrides.Labels)"}},
+	{"the selector of an MCPServer's Deployment", serverController, entry("MCPServerReconciler.deploymentForMCPServer", "MatchLabels"), []string{"ls"}},
+	{"the selector of an MCPRemoteProxy's Deployment", proxyDeployment, entry("MCPRemoteProxyReconciler.deploymentForMCPRemoteProxy", "MatchLabels"), []string{"ls"}},
+	{"the selector of a VirtualMCPServer's Deployment", virtualDeployment, entry("VirtualMCPServerReconciler.deploymentForVirtualMCPServer", "MatchLabels"), []string{"ls"}},
+	{"whose labels are in an MCPServer's Deployment", serverController, assigned("MCPServerReconciler.deploymentForMCPServer", "ls"), []string{"ls := labelsForMCPServer(m.Name)"}},
+	{"whose labels are in an MCPRemoteProxy's Deployment", proxyDeployment, assigned("MCPRemoteProxyReconciler.deploymentForMCPRemoteProxy", "ls"), []string{"ls := labelsForMCPRemoteProxy(proxy.Name)"}},
+	{"whose labels are in a VirtualMCPServer's Deployment", virtualDeployment, assigned("VirtualMCPServerReconciler.deploymentForVirtualMCPServer", "ls"), []string{"ls := labelsForVirtualMCPServer(vmcp.Name)"}},
+	{"which labels win", resources, body("MergeLabels"), []string{"{ return MergeStringMaps(defaultLabels, overrideLabels) }"}},
+	{"which strings win", resources, body("MergeStringMaps"), []string{`{
+		result := make(map[string]string)
+		for k, v := range overrideMap {
+			result[k] = v
+		}
+		for k, v := range defaultMap {
+			result[k] = v
+		}
+		return result
+	}`}},
 
-	// Where a run config is stored.
-	{"the ConfigMap's key of an MCPServer's run config", serverWriter, entry("MCPServerReconciler.ensureRunConfigConfigMap", strconv.Quote(toolhive.RunConfigKey)),
-		[]string{"string(runConfigJSON)"}},
-	{"the ConfigMap's key of an MCPRemoteProxy's run config", proxyWriter, entry("MCPRemoteProxyReconciler.ensureRunConfigConfigMap", strconv.Quote(toolhive.RunConfigKey)),
-		[]string{"string(runConfigJSON)"}},
-	{"the ConfigMap's key of a VirtualMCPServer's run config", virtualWriter, entry("VirtualMCPServerReconciler.ensureVmcpConfigConfigMap", strconv.Quote(toolhive.AuthServerConfigKey)),
-		[]string{"string(authServerYAML)"}},
-	{"the label of an MCPServer's run config", serverWriter, entry("labelsForRunConfig", strconv.Quote(toolhive.ComponentLabel)), quoted(toolhive.ComponentRunConfig)},
-	{"the label of an MCPRemoteProxy's run config", proxyWriter, entry("labelsForRunConfigRemoteProxy", strconv.Quote(toolhive.ComponentLabel)), quoted(toolhive.ComponentRunConfig)},
-	{"the label of a VirtualMCPServer's run config", virtualWriter, entry("labelsForVmcpConfig", strconv.Quote(toolhive.ComponentLabel)), quoted(toolhive.ComponentVMCP)},
-	{"the annotation with the checksum of a run config", checksums, value("ContentChecksumAnnotation"), quoted(toolhive.ContentChecksumAnnotation)},
-	{"the annotation of pods with that checksum", checksums, value("RunConfigChecksumAnnotation"), quoted(toolhive.RunConfigChecksumAnnotation)},
-	{"the checksum that rolls the pods of an MCPServer or MCPRemoteProxy", checksums, index("RunConfigChecksumFetcher.GetRunConfigChecksum", "configMap.Annotations"),
-		[]string{"configMap.Annotations[ContentChecksumAnnotation]"}},
-	{"the checksum that rolls the pods of a VirtualMCPServer", virtualRollout, index("VirtualMCPServerReconciler.getVmcpConfigChecksum", "configMap.Annotations"),
-		[]string{"configMap.Annotations[checksum.ContentChecksumAnnotation]"}},
+	// The pods of the MCP server behind a proxy have none of these labels, so no policy
+	// refuses them.
+	{"the labels of a backend's pods", backendLabels, body("AddStandardLabels"), []string{`{
+		labels[LabelToolHive] = LabelToolHiveValue
+		labels[LabelName] = containerName
+		labels[LabelBaseName] = containerBaseName
+		labels[LabelTransport] = transportType
+		labels[LabelPort] = fmt.Sprintf("%d", port)
+	}`}},
+	{"the name label of a backend's pods", backendLabels, value("LabelName"), quoted("toolhive-name")},
+	{"the other labels of a backend's pods", backendClient, assigned("Client.DeployWorkload", "containerLabels"),
+		[]string{`containerLabels["app"] = containerName; containerLabels["toolhive"] = "true"`}},
+
+	// An edit of an MCPServer rolls its pods, whatever it changes.
+	{"the generation in an MCPServer's pod template", serverController, entry("MCPServerReconciler.deploymentForMCPServer", "kubernetes.RunConfigMCPServerGenerationAnnotation"),
+		[]string{"strconv.FormatInt(m.Generation, 10)"}},
+
+	// Which config counts.
+	{"which of two references counts", authServerRender, body("EmbeddedAuthServerConfigName"), []string{`{
+		if authServerRef != nil {
+			return authServerRef.Name
+		}
+		if extAuthRef != nil {
+			return extAuthRef.Name
+		}
+		return ""
+	}`}},
 
 	// Where the effective scopes come from.
 	{"the default scopes", registration, value("DefaultScopes"), []string{goList(toolhive.DefaultScopes)}},
@@ -202,8 +209,11 @@ var facts = []fact{
 	}`}},
 }
 
-func tag(name string) string {
-	return fmt.Sprintf("`json:\"%[1]s,omitempty\" yaml:\"%[1]s,omitempty\"`", name)
+// podLabels is the function that returns the labels of a kind's pods.
+func podLabels(kind string) []string {
+	return []string{fmt.Sprintf(`{
+		return map[string]string{"app": %q, %q: %q, %q: name, %q: "true", "toolhive-name": name}
+	}`, kind, toolhive.NameLabel, kind, toolhive.InstanceLabel, toolhive.OwnedLabel)}
 }
 
 func quoted(texts ...string) []string {

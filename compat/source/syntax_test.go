@@ -7,8 +7,6 @@ import (
 	"go/scanner"
 	"go/token"
 	"io/fs"
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -146,11 +144,19 @@ func entry(within, key string) find {
 	return found
 }
 
-// index finds the entries of a map that a function reads or writes.
-func index(within, of string) find {
+// assigned finds the assignments to a variable, or to entries of a map.
+func assigned(within, variable string) find {
 	return inFunction(within, func(f *file, node ast.Node) ast.Node {
-		if index, ok := node.(*ast.IndexExpr); ok && f.source(index.X) == of {
-			return index
+		assignment, ok := node.(*ast.AssignStmt)
+		if !ok {
+			return nil
+		}
+		to := assignment.Lhs[0]
+		if index, ok := to.(*ast.IndexExpr); ok {
+			to = index.X
+		}
+		if f.source(to) == variable {
+			return assignment
 		}
 		return nil
 	})
@@ -191,30 +197,6 @@ func value(name string) find {
 			}
 		}
 		return found
-	}}
-}
-
-func imported(name string) find {
-	return find{nodes: func(f *file) []ast.Node {
-		for _, spec := range f.syntax.Imports {
-			path, _ := strconv.Unquote(spec.Path.Value)
-			elements := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '.' })
-			if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && slices.Contains(elements[max(0, len(elements)-2):], name) {
-				return []ast.Node{spec.Path}
-			}
-		}
-		return nil
-	}}
-}
-
-func field(structure, name string) find {
-	return find{within: structure, nodes: func(f *file) []ast.Node {
-		for _, field := range f.fields(structure) {
-			if len(field.Names) > 0 && field.Names[0].Name == name {
-				return []ast.Node{field}
-			}
-		}
-		return nil
 	}}
 }
 
