@@ -15,7 +15,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -107,25 +106,6 @@ func TestNamespaceIsBeingDeleted(t *testing.T) {
 	if ready := testenv.Condition(server.Status.Conditions, v1alpha1.ConditionReady); !strings.Contains(ready.Message, "being terminated") {
 		t.Errorf("Ready says %q", ready.Message)
 	}
-	expect.NoError(t, kept.end())
-}
-
-// TestDeletedWhileHeld deletes a consumer whose run config the guard holds, and
-// with it the ConfigMap. The config's condition must no longer name it.
-func TestDeletedWhileHeld(t *testing.T) {
-	w, kept := settledWorld(t, guarded, "deleted-while-held")
-	for _, e := range []edit{setScopes("api", []string{"openid"}), holds("api")} {
-		expect.NoError(t, w.do(t.Context(), e, true))
-	}
-	awaitRight(t, w)
-	api := w.objects["api"]
-	heldMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: string(api.GetUID())}}
-	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(heldMap), heldMap); err != nil || heldMap.Labels[guard.HeldLabel] == "" {
-		t.Fatalf("the ConfigMap is not held: %v", err)
-	}
-	expect.NoError(t, w.do(t.Context(), toggle("api"), true))
-	testenv.AwaitGone(t, w.Client, heldMap)
-	awaitRight(t, w)
 	expect.NoError(t, kept.end())
 }
 

@@ -3,29 +3,28 @@ package reliability_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand"
+	"strings"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 // toolHive simulates ToolHive's operator, as far as the guard sees it: it keeps
-// a condition of its own beside scopegate's, and has ConfigMaps that may be
-// held.
+// a condition of its own beside scopegate's, and creates pods.
 type toolHive struct {
 	writes int
 	// ready is the last message of its condition, by object.
@@ -34,19 +33,15 @@ type toolHive struct {
 	read map[types.UID][]metav1.Condition
 	// late counts its writes from a stale cache, by object.
 	late map[types.UID]int
-	// held are the consumers whose ConfigMap is held.
-	held map[types.UID]bool
 }
 
 func newToolHive() toolHive {
-	return toolHive{
-		ready: map[types.UID]string{}, read: map[types.UID][]metav1.Condition{}, late: map[types.UID]int{}, held: map[types.UID]bool{},
-	}
+	return toolHive{ready: map[types.UID]string{}, read: map[types.UID][]metav1.Condition{}, late: map[types.UID]int{}}
 }
 
 // mostLateWrites limits how often ToolHive's operator writes an old condition of
-// scopegate's over a newer one of the same object. Without a limit the guard
-// would stand down, see internal/guard/condition.
+// scopegate's over a newer one of the same object. Without a limit the guard would
+// reach its own limit of writes, see internal/guard/writer.
 const mostLateWrites = 10
 
 // writesStatus returns a write of ToolHive's operator, with the conditions in
@@ -98,28 +93,40 @@ func (t *toolHive) write(ctx context.Context, c client.Client, now status.Object
 	return c.Status().Patch(ctx, now, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("thv-operator"))
 }
 
-// holds makes the ConfigMap of a consumer held, or no longer held.
-func holds(key string) edit {
-	return edit{"the ConfigMap of " + key + " is held, or no longer", func(ctx context.Context, w *world) error {
-		owner := w.objects[key]
-		if owner == nil {
+// createsPod creates a pod of a consumer, as ToolHive's Deployment does. It must be
+// refused if the condition that the manager has written is False for the consumer's
+// generation, and only then. A policy reads the consumer from a cache of the API
+// server, so createsPod waits until the answer fits a consumer that stays unchanged.
+func createsPod(key string) edit {
+	return edit{"a pod of " + key + " is created", func(ctx context.Context, w *world) error {
+		if w.objects[key] == nil {
 			return nil
 		}
-		uid := owner.GetUID()
-		gvk, err := w.Client.GroupVersionKindFor(owner)
+		read := func() (status.Object, error) {
+			consumer := w.objects[key].DeepCopyObject().(status.Object)
+			return consumer, w.Client.Get(ctx, client.ObjectKeyFromObject(consumer), consumer)
+		}
+		var answer error
+		err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+			before, err := read()
+			if err != nil {
+				return false, err
+			}
+			answer = w.Client.Create(ctx, setup.Pod(before), client.DryRunAll)
+			after, err := read()
+			refusal, refused := setup.AsRefusal(answer)
+			if answer != nil && !refused || err != nil {
+				return false, errors.Join(answer, err)
+			}
+			entry := meta.FindStatusCondition(after.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
+			bad := entry != nil && entry.Status == metav1.ConditionFalse && entry.ObservedGeneration == after.GetGeneration()
+			return before.GetResourceVersion() == after.GetResourceVersion() && refused == bad &&
+				(!bad || strings.HasSuffix(refusal.Message, entry.Message)), nil
+		})
 		if err != nil {
-			return err
+			return fmt.Errorf("creating a pod of %s: %w; the last answer: %w", key, err, answer)
 		}
-		configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-			Namespace: w.namespace, Name: string(uid), Labels: map[string]string{guard.HeldLabel: "true"},
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, gvk)},
-		}}
-		if w.toolHive.held[uid] {
-			delete(w.toolHive.held, uid)
-			return w.Client.Delete(ctx, configMap)
-		}
-		w.toolHive.held[uid] = true
-		return w.Client.Create(ctx, configMap)
+		return nil
 	}}
 }
 
@@ -128,7 +135,7 @@ func holds(key string) edit {
 func anEditBesideToolHive(random *rand.Rand) edit {
 	return oneOf(random, append(edits(random),
 		weighted{8, func() edit { return writesStatus(pick(random, allKeys), random.Intn(2) == 0) }},
-		weighted{3, func() edit { return holds(pick(random, consumerKeys)) }}))
+		weighted{6, func() edit { return createsPod(pick(random, consumerKeys)) }}))
 }
 
 // wrongEntry describes an object on which scopegate's condition is wrong, or
@@ -166,17 +173,13 @@ func wrongEntry(w *world) string {
 func (w *world) entry(object client.Object) *metav1.Condition {
 	conditions := w.model.conditions(w.objects, object)
 	want := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
-	_, consumes := resolve.ConsumerOf(object)
-	if want != nil && consumes && want.Status == metav1.ConditionFalse && w.toolHive.held[object.GetUID()] {
-		want.Message = message.Held(want.Message)
-	}
 	return want
 }
 
 // TestGuardRandomSchedules plays random edits and writes of ToolHive's operator
 // among random faults, in guard mode. In the end every entry must be right,
-// ToolHive must have lost no condition, and the manager must not have stood
-// down.
+// ToolHive must have lost no condition. No pod is created while its condition is
+// False.
 func TestGuardRandomSchedules(t *testing.T) {
 	n := schedulesOfMakeTest
 	if full() > 0 {
@@ -196,13 +199,13 @@ func storyBesideToolHive() []edit {
 		writesStatus("a", false), writesStatus("web", false), writesStatus("virtual", false),
 		setBaseline("a", []string{"openid", "admin"}, nil), // web and proxy are not supported
 		writesStatus("a", true),                            // the entry is as before
-		holds("web"), setScopes("web", []string{"openid", "admin"}), holds("web"),
+		createsPod("web"), setScopes("web", []string{"openid", "admin"}), createsPod("web"),
 		writesStatus("web", false),
 		setReference("proxy", false, "b"),
 		setBaseline("b", []string{"openid"}, nil),
 		setReference("api", true, ""), setReference("api", true, "b"),
 		setReference("api", false, "a"), setReference("api", false, ""),
-		setInline(true, []string{"admin"}), holds("virtual"), writesStatus("virtual", true),
+		setInline(true, []string{"admin"}), createsPod("virtual"), writesStatus("virtual", true),
 		setInline(false, nil), // no entry
 		writesStatus("virtual", true),
 		setType("b"), toggle("b"), toggle("b"),

@@ -15,9 +15,12 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
@@ -67,6 +70,11 @@ func TestMain(m *testing.M) {
 			return err
 		}
 		atEnd(guarded.Stop)
+		// Users may store what this binding rejects, so that its pods are tried too.
+		own := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: guard.VirtualMCPServersPolicy + "-deny"}}
+		if err := guarded.Client.Delete(ctx, own); err != nil {
+			return err
+		}
 		if !testing.Verbose() || full() > 0 {
 			ctrl.SetLogger(logr.Discard())
 		}

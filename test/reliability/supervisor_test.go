@@ -243,7 +243,7 @@ var (
 	standaloneResources = []string{
 		"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services",
 	}
-	guardResources = []string{"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "configmaps"}
+	guardResources = []string{"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers"}
 )
 
 // resourceOf has the resources of the user's objects.

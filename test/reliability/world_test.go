@@ -16,6 +16,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -63,7 +64,9 @@ var (
 )
 
 func newWorld(ctx context.Context, p *plane, namespace string) (*world, error) {
-	err := p.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	err := p.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeEnforce},
+	}})
 	if err != nil {
 		return nil, fmt.Errorf("creating a namespace: %w", err)
 	}
