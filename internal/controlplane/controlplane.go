@@ -11,12 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -162,7 +160,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	folders := []string{"manager", "rbac"}
 	c.user = standaloneUser
 	if options.Guard {
-		folders = []string{"guard/manager", "guard/rbac", "guard/policies", "guard/hold"}
+		folders = []string{"guard/manager", "guard/canary", "guard/rbac", "guard/policies"}
 		c.user = guardUser
 	}
 	if !options.Bare {
@@ -178,9 +176,8 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	return c, nil
 }
 
-// install creates the objects in folders: the namespace, the RBAC of scopegate's
-// manager, and in guard mode the policies. It skips the hold before Kubernetes
-// 1.36, which has no MutatingAdmissionPolicy v1.
+// install creates the objects in folders: the namespaces, the RBAC of scopegate's
+// manager, and in guard mode the policies.
 func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 	admin, err := client.New(c.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
@@ -192,11 +189,7 @@ func (c *ControlPlane) install(ctx context.Context, folders []string) error {
 			return err
 		}
 		for _, object := range objects {
-			err := admin.Create(ctx, object)
-			if meta.IsNoMatchError(err) && strings.HasPrefix(object.GetKind(), "Mutating") {
-				continue
-			}
-			if err != nil {
+			if err := admin.Create(ctx, object); err != nil {
 				return fmt.Errorf("creating %s %s: %w", object.GetKind(), object.GetName(), err)
 			}
 		}
