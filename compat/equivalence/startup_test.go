@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/test/guard/evaluator"
 )
 
 // startCases applies to each rule. It is smaller than -cases, because each case starts
@@ -34,7 +33,7 @@ func TestStartUp(t *testing.T) {
 		count = max(1000, *cases/50)
 	}
 	random, starter := newRandom(t), newStarter(t)
-	policy := evaluator.NewStartUp(t)
+	policy := newStartUpPolicy(t)
 	refusals := refusals{admissions(t), policy}
 	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
 		t.Run(rule, func(t *testing.T) {
@@ -77,7 +76,7 @@ const noDuration = "type conversion error"
 
 type refusals struct {
 	byKind map[string]*admission
-	policy *evaluator.StartUp
+	policy *startUpPolicy
 }
 
 // of returns why the rules reject a config, if they do, and whether the policy admits
@@ -96,7 +95,7 @@ func (s refusals) of(t *testing.T, r random, config object) (rejected string, ad
 	if errs := s.byKind[kind].evaluate(created); len(errs) > 0 {
 		rejected = errs.ToAggregate().Error()
 	}
-	admits, err := s.policy.Admits(t.Context(), &unstructured.Unstructured{Object: created})
+	admits, err := s.policy.admits(t.Context(), &unstructured.Unstructured{Object: created})
 	expect.NoError(t, err)
 	return rejected, admits, true
 }
