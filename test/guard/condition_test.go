@@ -5,7 +5,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/scopegate/scopegate/internal/guard/condition"
+	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -15,7 +15,7 @@ import (
 func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 	server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
 	cluster.Create(t, server)
-	own := metav1.Condition{Type: condition.Type, Status: metav1.ConditionTrue, Reason: "BaselineScopesSupported", LastTransitionTime: metav1.Now()}
+	own := metav1.Condition{Type: writer.Type, Status: metav1.ConditionTrue, Reason: "BaselineScopesSupported", LastTransitionTime: metav1.Now()}
 	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", LastTransitionTime: metav1.Now()}
 	says := func(conditions ...metav1.Condition) {
 		t.Helper()
@@ -37,22 +37,22 @@ func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 	says(own)
 	lagging := server.DeepCopy()
 	says(ready, own)
-	if removed, err := condition.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
+	if removed, err := writer.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
 		t.Errorf("by a list from before, removed: %t, %v", removed, err)
 	}
-	left("Ready", condition.Type)
+	left("Ready", writer.Type)
 	namesake := server.DeepCopy()
 	namesake.UID = "another"
-	if removed, err := condition.Remove(t.Context(), cluster.Client, namesake); removed || err != nil {
+	if removed, err := writer.Remove(t.Context(), cluster.Client, namesake); removed || err != nil {
 		t.Errorf("by the list of a namesake, removed: %t, %v", removed, err)
 	}
-	left("Ready", condition.Type)
-	if removed, err := condition.Remove(t.Context(), cluster.Client, server); !removed || err != nil {
+	left("Ready", writer.Type)
+	if removed, err := writer.Remove(t.Context(), cluster.Client, server); !removed || err != nil {
 		t.Errorf("by the list as it is, removed: %t, %v", removed, err)
 	}
 	left("Ready")
 	says()
-	if removed, err := condition.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
+	if removed, err := writer.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
 		t.Errorf("from an empty list, removed: %t, %v", removed, err)
 	}
 	left()

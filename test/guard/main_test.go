@@ -7,10 +7,8 @@ package guard_test
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,41 +54,22 @@ func settle(t *testing.T) {
 	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
 }
 
-func store(t *testing.T, namespace, mode string, objects ...client.Object) {
+// stored makes a namespace in a mode, with objects that no policy has judged.
+func stored(t *testing.T, mode string, objects ...client.Object) string {
 	t.Helper()
-	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, "off"))
-	settle(t)
+	ns := namespace(t, guard.ModeOff)
+	for _, object := range objects {
+		object.SetNamespace(ns)
+	}
 	cluster.Create(t, objects...)
-	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, namespace, mode))
+	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, mode))
 	settle(t)
+	return ns
 }
 
 func TestCorpus(t *testing.T) { setup.CheckCorpus(t, cluster, "../testdata") }
 
 func TestTypes(t *testing.T) { setup.CheckTypes(t, cluster) }
-
-// TestLargest gives the policies lists that are about as long as an object can hold,
-// because ToolHive's CRDs do not bound them. The evaluation must not exceed the cost
-// limit.
-func TestLargest(t *testing.T) {
-	ns := namespace(t, guard.ModeDeny)
-	advertised, baseline := testenv.Many("advertised", 60_000), testenv.Many("baseline", 10)
-	store(t, ns, guard.ModeDeny, testenv.Config(ns, "large", baseline...))
-	for name, tc := range map[string]struct {
-		object client.Object
-		policy string
-	}{
-		"consumer": {testenv.Server(ns, "large", testenv.AuthServerRef("large", advertised...)), "scopegate-consumers"},
-		"virtual":  {testenv.Virtual(ns, "large", testenv.AuthServer(baseline...), advertised...), "scopegate-virtualmcpservers"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			refusal := refusalOf(t, dryCreate(t, tc.object))
-			if want := fmt.Sprintf("scope %q (and 9 more) ", baseline[0]); refusal.Policy != tc.policy || !strings.HasPrefix(refusal.Message, want) {
-				t.Errorf("got %+v, want %s to say %s", refusal, tc.policy, want)
-			}
-		})
-	}
-}
 
 // casesVariable gives -cases a default: `make prove SUITE=policies` sets it.
 const casesVariable = "SCOPEGATE_GUARD_CASES"

@@ -1,8 +1,12 @@
 package guard_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -44,48 +48,40 @@ func deniedBy(policy, message string) setup.Refusal {
 	return setup.Refusal{Policy: policy, Binding: policy + "-deny", Message: message}
 }
 
-// TestMessages compares the whole text of each rejection: the pair, the first
-// offending scope and how many more, and the fix.
+// TestMessages compares the whole text of each rejection: the pair, the first scope that
+// is missing, and the fix.
 func TestMessages(t *testing.T) {
-	ns := namespace(t, guard.ModeDeny)
-	good, server := testenv.Config(ns, "good", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("good", "openid"))
-	plain, proxy := testenv.Config(ns, "plain", "openid"), testenv.Proxy(ns, "remote", testenv.ExternalAuthConfigRef("plain"))
-	store(t, ns, guard.ModeDeny, good, server, plain, proxy)
-
+	good, server := testenv.Config("", "good", "openid"), testenv.Server("", "web", testenv.AuthServerRef("good", "openid"))
+	plain, proxy := testenv.Config("", "plain", "openid"), testenv.Proxy("", "remote", testenv.ExternalAuthConfigRef("plain"))
+	ns := stored(t, guard.ModeStrict, good, server, plain, proxy)
+	baseline := func(list ...string) func(*v1beta1.MCPExternalAuthConfig) {
+		return func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = list }
+	}
 	for name, tc := range map[string]struct {
 		err  error
 		want setup.Refusal
 	}{
 		"config of a server": {
-			dryUpdate(t, edited(good, func(c *v1beta1.MCPExternalAuthConfig) {
-				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "tools:read", "tools:write"}
-			})),
-			deniedBy("scopegate-configs-for-mcpservers", `scope "tools:read" (and 1 more) of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good" `+
-				`is not supported by the auth server of MCPServer "web": it is not in its spec.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`),
+			dryUpdate(t, edited(good, baseline("openid", "tools:read", "tools:write"))),
+			deniedBy(guard.ConfigsForMCPServersPolicy, `MCPServer "web" does not support scope "tools:read": add it to its spec.oidcConfigRef.scopes, `+
+				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good"`),
 		},
 		"config of a proxy with defaults": {
-			dryUpdate(t, edited(plain, func(c *v1beta1.MCPExternalAuthConfig) {
-				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-			})),
-			deniedBy("scopegate-configs-for-mcpremoteproxies", `scope "admin" of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "plain" `+
-				`is not supported by the auth server of MCPRemoteProxy "remote": its spec.oidcConfigRef.scopes is empty, so only the defaults are (openid, profile, email, offline_access): `+
-				`list every scope that it needs there, or remove it from baselineClientScopes`),
+			dryUpdate(t, edited(plain, baseline("admin"))),
+			deniedBy(guard.ConfigsForMCPRemoteProxiesPolicy, `MCPRemoteProxy "remote" does not support scope "admin": its spec.oidcConfigRef.scopes is empty, `+
+				`so only the defaults are supported (openid, profile, email, offline_access): list every scope there, `+
+				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "plain"`),
 		},
 		"server": {
 			dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"OpenID"} })),
-			deniedBy("scopegate-consumers", `scope "openid" of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good" `+
-				`is not supported by the auth server of MCPServer "web": it is not in its spec.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`),
-		},
-		"new proxy": {
-			dryCreate(t, testenv.Proxy(ns, "new", testenv.AuthServerRef("good", "email"))),
-			deniedBy("scopegate-consumers", `scope "openid" of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good" `+
-				`is not supported by the auth server of MCPRemoteProxy "new": it is not in its spec.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`),
+			deniedBy(guard.ConsumersPolicy, `MCPServer "web" does not support scope "openid": add it to spec.oidcConfigRef.scopes, `+
+				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good"`),
 		},
 		"new virtual server with defaults": {
 			dryCreate(t, testenv.Virtual(ns, "new", testenv.AuthServer("admin"))),
-			deniedBy("scopegate-virtualmcpservers", `scope "admin" of spec.authServerConfig.baselineClientScopes of VirtualMCPServer "new" `+
-				`is not supported by its auth server: spec.incomingAuth.oidcConfigRef.scopes is empty, so only the defaults are `+
-				`(openid, profile, email, offline_access): list every scope that it needs there, or remove it from baselineClientScopes`),
+			deniedBy(guard.VirtualMCPServersPolicy, `VirtualMCPServer "new" does not support scope "admin": spec.incomingAuth.oidcConfigRef.scopes is empty, `+
+				`so only the defaults are supported (openid, profile, email, offline_access): list every scope there, `+
+				`or remove it from spec.authServerConfig.baselineClientScopes`),
 		},
 		"another namespace":   {dryCreate(t, testenv.Server("default", "new", testenv.AuthServerRef("good", "email"))), setup.Refusal{}},
 		"config not consumed": {dryCreate(t, testenv.Config(ns, "lone", "admin")), setup.Refusal{}},
@@ -96,15 +92,18 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestRatchet edits pairs that are already NotSupported. An edit that does not
-// touch the inputs of the verdict must pass.
+// TestRatchet edits pairs that are NotSupported already. Only an edit with a new mistake
+// may be rejected.
 func TestRatchet(t *testing.T) {
-	ns := namespace(t, guard.ModeOff)
-	config := testenv.Config(ns, "bad", "openid", "admin")
-	server := testenv.Server(ns, "web", testenv.AuthServerRef("bad", "openid"))
+	config, server := testenv.Config("", "bad", "openid", "admin"), testenv.Server("", "web", testenv.AuthServerRef("bad", "openid"))
 	server.Finalizers = []string{"example.com/hold"}
-	virtual, inline := testenv.Virtual(ns, "static", testenv.AuthServer("admin"), "openid"), testenv.Virtual(ns, "inline", testenv.AuthServer("admin"))
-	store(t, ns, guard.ModeDeny, config, server, virtual, inline)
+	leaving := testenv.Server("", "leaving", testenv.AuthServerRef("bad", "openid", "admin"))
+	leaving.Finalizers = server.Finalizers
+	virtual := testenv.Virtual("", "static", testenv.AuthServer("admin", "a"), "openid")
+	ns := stored(t, guard.ModeStrict, config, server, leaving, virtual)
+	cluster.Delete(t, leaving)
+	cluster.Get(t, leaving)
+	settle(t)
 	meta := func(object client.Object) {
 		object.SetLabels(map[string]string{"team": "a"})
 		object.SetFinalizers(nil)
@@ -112,33 +111,32 @@ func TestRatchet(t *testing.T) {
 	status := edited(server, func(s *v1beta1.MCPServer) {
 		s.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "Test", LastTransitionTime: metav1.Now()}}
 	})
+	baseline := func(list ...string) func(*v1beta1.MCPExternalAuthConfig) {
+		return func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = list }
+	}
+	scopes := func(list ...string) func(*v1beta1.MCPServer) {
+		return func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = list }
+	}
 	for name, tc := range map[string]struct {
 		err     error
 		refused bool
 	}{
-		"config: metadata":    {dryUpdate(t, edited(config, func(c *v1beta1.MCPExternalAuthConfig) { meta(c) })), false},
-		"config: other field": {dryUpdate(t, edited(config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.Issuer = "https://other.example.com" })), false},
-		"config: repaired": {dryUpdate(t, edited(config, func(c *v1beta1.MCPExternalAuthConfig) {
-			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid"}
-		})), false},
-		"config: touched": {dryUpdate(t, edited(config, func(c *v1beta1.MCPExternalAuthConfig) {
-			c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-		})), true},
-		"config: deleted":     {cluster.Client.Delete(t.Context(), config.DeepCopy(), client.DryRunAll), false},
-		"server: metadata":    {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { meta(s) })), false},
-		"server: other field": {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { s.Spec.Image = "example.com/mcp:2" })), false},
-		"server: other reference, same config": {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) {
+		"config: metadata":  {dryUpdate(t, edited(config, func(c *v1beta1.MCPExternalAuthConfig) { meta(c) })), false},
+		"config: reordered": {dryUpdate(t, edited(config, baseline("admin", "openid"))), false},
+		"config: one more":  {dryUpdate(t, edited(config, baseline("openid", "admin", "email"))), true},
+		"config: deleted":   {cluster.Client.Delete(t.Context(), config.DeepCopy(), client.DryRunAll), false},
+		"server: metadata":  {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { meta(s) })), false},
+		"server: status":    {cluster.Client.Status().Update(t.Context(), status, client.DryRunAll), false},
+		"server: same config by the other reference": {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) {
 			s.Spec.AuthServerRef, s.Spec.ExternalAuthConfigRef = nil, &v1alpha1.ExternalAuthConfigRef{Name: "bad"}
 		})), false},
-		"server: repaired":    {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"openid", "admin"} })), false},
-		"server: touched":     {dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"email"} })), true},
-		"server: status":      {cluster.Client.Status().Update(t.Context(), status, client.DryRunAll), false},
-		"virtual: metadata":   {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { meta(v) })), false},
-		"virtual: touched":    {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.OIDCConfigRef.Scopes = []string{"email"} })), true},
-		"defaults: metadata":  {dryUpdate(t, edited(inline, func(v *v1beta1.VirtualMCPServer) { meta(v) })), false},
-		"defaults: touched":   {dryUpdate(t, edited(inline, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"x"} })), true},
-		"no spec at all":      {dryCreate(t, withoutSpec("VirtualMCPServer", ns)), false},
-		"config without spec": {dryCreate(t, withoutSpec("MCPExternalAuthConfig", ns)), false},
+		"server: repaired":         {dryUpdate(t, edited(server, scopes("openid", "admin"))), false},
+		"server: another mistake":  {dryUpdate(t, edited(server, scopes("admin"))), true},
+		"server: being deleted":    {dryUpdate(t, edited(leaving, scopes("email"))), false},
+		"virtual: partly repaired": {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"a"} })), false},
+		"virtual: one more":        {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"a", "b"} })), true},
+		"no spec at all":           {dryCreate(t, withoutSpec("VirtualMCPServer", ns)), false},
+		"config without spec":      {dryCreate(t, withoutSpec("MCPExternalAuthConfig", ns)), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if refusal := refusalOf(t, tc.err); (refusal != setup.Refusal{}) != tc.refused {
@@ -157,42 +155,92 @@ func withoutSpec(kind, namespace string) *unstructured.Unstructured {
 	return object
 }
 
-// TestModes makes the same edit in namespaces of every mode.
+// TestModes makes the same bad requests in namespaces of every mode. It has the table of
+// docs/guard.md.
 func TestModes(t *testing.T) {
-	const policy = "scopegate-virtualmcpservers"
-	said := setup.Refusal{
-		Policy: policy, Message: `scope "admin" of spec.authServerConfig.baselineClientScopes of VirtualMCPServer "v" is not supported by its auth server: ` +
-			"it is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes",
-	}
-	for name, tc := range map[string]struct {
-		mode, binding  string
-		warned, denied bool
-	}{
-		"no mode":  {"", policy + "-default", true, false},
-		"misspelt": {"Deny", policy + "-default", true, false},
-		"off":      {guard.ModeOff, "", false, false},
-		"warn":     {guard.ModeWarn, policy + "-warn", true, false},
-		"deny":     {guard.ModeDeny, policy + "-deny", false, true},
+	const warned, denied = "warn", "deny"
+	for mode, want := range map[string]struct{ oneObject, severalObjects, pod string }{
+		guard.ModeOff:     {},
+		guard.ModeWarn:    {warned, warned, ""},
+		guard.ModeEnforce: {denied, warned, denied},
+		guard.ModeStrict:  {denied, denied, denied},
+		"":                {warned, warned, ""},
+		"deny":            {warned, warned, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			ns := namespace(t, tc.mode)
-			c, warnings := setup.Client(t, cluster)
-			err := c.Create(t.Context(), testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
-			want := said
-			want.Binding = tc.binding
-			got := refusalOf(t, err)
-			if tc.warned {
-				if len(warnings.Texts) != 1 || err != nil {
-					t.Fatalf("warnings %q and error %v, want one warning", warnings.Texts, err)
+		t.Run(mode, func(t *testing.T) {
+			config := testenv.Config("", "shared", "openid")
+			server := testenv.Server("", "web", testenv.AuthServerRef("shared", "openid"))
+			ns := stored(t, guard.ModeOff, config, server)
+			expect.NoError(t, setup.Judge(t.Context(), cluster.Client, server, metav1.ConditionFalse))
+			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode)
+			if mode == "" {
+				patch = fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, guard.ModeLabel)
+			}
+			cluster.Patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, patch)
+			settle(t)
+			lifespan := testenv.Config(ns, "refused")
+			lifespan.Spec.EmbeddedAuthServer.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s"}
+			two := edited(config, func(c *v1beta1.MCPExternalAuthConfig) {
+				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
+			})
+			c := setup.Client(t, cluster)
+			for policy, tc := range map[string]struct {
+				want string
+				send func(context.Context) error
+			}{
+				guard.StartUpPolicy: {want.oneObject, func(ctx context.Context) error { return c.Create(ctx, lifespan, client.DryRunAll) }},
+				guard.VirtualMCPServersPolicy: {want.oneObject, func(ctx context.Context) error {
+					return c.Create(ctx, testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
+				}},
+				guard.ConfigsForMCPServersPolicy: {want.severalObjects, func(ctx context.Context) error { return c.Update(ctx, two, client.DryRunAll) }},
+				guard.PodsOfMCPServersPolicy:     {want.pod, func(ctx context.Context) error { return c.Create(ctx, setup.Pod(server), client.DryRunAll) }},
+			} {
+				ctx, warnings := setup.WithWarnings(t.Context())
+				refusal := refusalOf(t, tc.send(ctx))
+				got := strings.TrimPrefix(refusal.Binding, policy+"-")
+				if len(warnings.Texts) == 1 && got == "" {
+					warning, _ := setup.AsWarning(warnings.Texts[0])
+					got = strings.TrimPrefix(warning.Binding, policy+"-")
 				}
-				got, _ = setup.AsWarning(warnings.Texts[0])
-			} else if len(warnings.Texts) > 0 {
-				t.Errorf("warnings: %q", warnings.Texts)
+				if got != tc.want || len(warnings.Texts) > 1 {
+					t.Errorf("%s: %+v and warnings %q, want %q", policy, refusal, warnings.Texts, tc.want)
+				}
 			}
-			if !tc.warned && !tc.denied {
-				want = setup.Refusal{}
+		})
+	}
+}
+
+// TestPodsOfAnotherGeneration lets each kind of consumer be judged for the generation
+// before, as after an edit while no manager runs.
+func TestPodsOfAnotherGeneration(t *testing.T) {
+	server, proxy := testenv.Server("", "web", testenv.AuthServerRef("shared")), testenv.Proxy("", "web", testenv.AuthServerRef("shared"))
+	virtual := testenv.Virtual("", "web", testenv.AuthServer())
+	stored(t, guard.ModeEnforce, server, proxy, virtual)
+	for policy, consumer := range map[string]client.Object{
+		guard.PodsOfMCPServersPolicy: server, guard.PodsOfMCPRemoteProxiesPolicy: proxy, guard.PodsOfVirtualMCPServersPolicy: virtual,
+	} {
+		t.Run(policy, func(t *testing.T) {
+			judge := func(verdict metav1.ConditionStatus) {
+				t.Helper()
+				expect.NoError(t, setup.Judge(t.Context(), cluster.Client, consumer, verdict))
+				settle(t)
 			}
-			expect.Equal(t, "", want, got)
+			refused := func(want string) {
+				t.Helper()
+				expect.Equal(t, "", want, refusalOf(t, dryCreate(t, setup.Pod(consumer))).Policy)
+			}
+			refused("")
+			judge(metav1.ConditionFalse)
+			refused(policy)
+			cluster.Patch(t, consumer, `{"spec":{"groupRef":{"name":"other"}}}`)
+			settle(t)
+			refused("")
+			judge(metav1.ConditionFalse)
+			refused(policy)
+			for _, verdict := range []metav1.ConditionStatus{metav1.ConditionUnknown, metav1.ConditionTrue} {
+				judge(verdict)
+				refused("")
+			}
 		})
 	}
 }

@@ -3,6 +3,8 @@ package guard_test
 import (
 	"context"
 	"flag"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +18,6 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -36,8 +37,8 @@ func TestShipped(t *testing.T) {
 	missing := all[slices.IndexFunc(all, isProxies)].DeepCopy()
 	lacking := testenv.StartForTest(t, controlplane.Options{CRDs: slices.DeleteFunc(all, isProxies)})
 	ctx, c := t.Context(), lacking.Client
-	kubectl(t, lacking, "apply", "--validate=strict", "-f", files)
-	ns, err := setup.Namespace(ctx, c, guard.ModeDeny)
+	kubectl(t, lacking, "apply", "--server-side", "--validate=strict", "-k", files)
+	ns, err := setup.Namespace(ctx, c, guard.ModeStrict)
 	expect.NoError(t, err)
 	config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
 	for _, object := range []client.Object{config, server} {
@@ -47,7 +48,7 @@ func TestShipped(t *testing.T) {
 	}
 	bad := config.DeepCopy()
 	bad.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-	if err := setup.AwaitRefusal(ctx, "scopegate-configs-for-mcpservers", func() error { return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) }); err != nil {
+	if err := setup.AwaitRefusal(ctx, guard.ConfigsForMCPServersPolicy, func() error { return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) }); err != nil {
 		t.Error(err)
 	}
 	good := config.DeepCopy()
@@ -56,7 +57,8 @@ func TestShipped(t *testing.T) {
 		t.Errorf("a valid edit is locked out: %v", err)
 	}
 
-	denyByDefault(t, lacking)
+	rejectByDefault(t, lacking, "strict", guard.ConsumersPolicy, testenv.Server("", "new", testenv.AuthServerRef("shared", "email")))
+	rejectByDefault(t, lacking, "enforce", guard.VirtualMCPServersPolicy, testenv.Virtual("", "new", testenv.AuthServer("admin"), "openid"))
 
 	if *long {
 		if _, err := envtest.InstallCRDs(lacking.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, CRDs: []*apiextensionsv1.CustomResourceDefinition{missing}}); err != nil {
@@ -67,29 +69,31 @@ func TestShipped(t *testing.T) {
 		}
 	}
 
-	kubectl(t, lacking, "delete", "-f", files)
+	kubectl(t, lacking, "delete", "-k", files)
 	expect.Eventually(t, "the deleted policies refuse nothing", func(ctx context.Context) (bool, error) {
 		return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) == nil, nil
 	})
 }
 
-// denyByDefault changes the default of every policy from warn to deny, by its
-// one setting, and waits until a namespace without a mode denies.
-func denyByDefault(t *testing.T, cluster *testenv.Cluster) {
+// rejectByDefault applies a component of config/guard that makes mode the mode of
+// namespaces without one, and waits until a policy rejects an object there.
+func rejectByDefault(t *testing.T, cluster *testenv.Cluster, mode, policy string, object client.Object) {
 	t.Helper()
-	for _, name := range guard.ValidatingPolicies {
-		if _, stderr, err := cluster.Kubectl(t.Context(), nil, "patch", "validatingadmissionpolicybinding", name+"-default", "--type=merge", "-p", `{"spec":{"validationActions":["Deny"]}}`); err != nil {
-			t.Fatalf("%v\n%s", err, stderr)
-		}
-	}
+	source, err := filepath.Abs("../../config/guard")
+	expect.NoError(t, err)
+	folder := t.TempDir()
+	// kustomize takes relative paths alone.
+	source, err = filepath.Rel(folder, source)
+	expect.NoError(t, err)
+	expect.WriteFile(t, filepath.Join(folder, "kustomization.yaml"), fmt.Sprintf("resources: [%[1]s/policies]\ncomponents: [%[1]s/%[2]s]\n", source, mode))
+	kubectl(t, cluster, "apply", "--server-side", "-k", folder)
 	ns, err := setup.Namespace(t.Context(), cluster.Client, "")
 	expect.NoError(t, err)
-	err = setup.AwaitRefusal(t.Context(), "scopegate-virtualmcpservers", func() error {
-		return cluster.Client.Create(t.Context(), testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
-	})
-	if err != nil {
-		t.Errorf("in a namespace without a mode: %v", err)
-	}
+	object.SetNamespace(ns)
+	expect.NoError(t, cluster.Client.Create(t.Context(), testenv.Config(ns, "shared", "openid")))
+	expect.NoError(t, setup.AwaitRefusal(t.Context(), policy, func() error {
+		return cluster.Client.Create(t.Context(), object.DeepCopyObject().(client.Object), client.DryRunAll)
+	}))
 }
 
 const files = "../../config/guard/policies"
@@ -102,10 +106,13 @@ func kubectl(t *testing.T, cluster *testenv.Cluster, arguments ...string) {
 	if err != nil || stderr != "" {
 		t.Fatalf("kubectl %v: %v\n%s", arguments, err, stderr)
 	}
-	all := policies.Load()
+	policies, err := guard.Policies(guard.ModeWarn, nil)
+	expect.NoError(t, err)
 	want := 0
-	for _, policy := range all.Validating {
-		want += len(all.Objects(policy.Name))
+	for _, policy := range policies {
+		if policy.Name != guard.StartUpPolicy {
+			want += 1 + len(policy.Bindings)
+		}
 	}
 	if lines := strings.Count(stdout, "\n"); lines != want {
 		t.Errorf("kubectl %v reports %d objects, want %d:\n%s", arguments, lines, want, stdout)

@@ -13,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // There are only a few words, so that names coincide and lists overlap.
@@ -108,43 +109,47 @@ func (g generator) virtual(name string) *v1beta1.VirtualMCPServer {
 
 func (g generator) object() client.Object {
 	switch which := g.IntN(100); {
-	case which < 45:
+	case which < 42:
 		return g.config(g.pick(configNames))
-	case which < 68:
+	case which < 62:
 		return testenv.Server(g.namespace, g.pick(consumerNames), g.references())
-	case which < 90:
+	case which < 82:
 		return testenv.Proxy(g.namespace, g.pick(consumerNames), g.references())
 	default:
 		return g.virtual(g.pick(consumerNames))
 	}
 }
 
+// world returns the content of a namespace. What has a finalizer is to be deleted.
 func (g generator) world() world {
 	w := world{}
 	for range 8 + g.IntN(8) {
 		object := g.object()
+		if g.chance(15) {
+			object.SetFinalizers([]string{"example.com/hold"})
+		}
 		w[key(object)] = object
 	}
 	return w
 }
 
+// edit returns a random object, or one of the world with an edit.
 func (g generator) edit(w world) client.Object {
 	after := g.object()
 	stored, exists := w[key(after)]
 	if !exists {
 		return after
 	}
-	if g.chance(35) {
+	if g.chance(60) {
 		g.touch(stored, after)
 	}
-	after.SetResourceVersion(stored.GetResourceVersion())
+	after.SetDeletionTimestamp(stored.GetDeletionTimestamp())
 	return after
 }
 
 // touch resets most of after to before, so that the edit changes at most one of
 // the inputs of the verdict.
 func (g generator) touch(before, after client.Object) {
-	after.SetLabels(map[string]string{"edited": "true"})
 	switch after := after.(type) {
 	case *v1beta1.MCPExternalAuthConfig:
 		spec := before.(*v1beta1.MCPExternalAuthConfig).Spec.DeepCopy()
@@ -195,14 +200,30 @@ func (g generator) touchReferences(refs *v1alpha1.AuthReferences) {
 	}
 }
 
+// relabel makes the labels of a pod those of a pod that runs no auth server, like those
+// of the MCP server behind a proxy.
+func (g generator) relabel(labels map[string]string) {
+	switch g.IntN(4) {
+	case 0:
+		delete(labels, toolhive.OwnedLabel)
+	case 1:
+		labels[toolhive.NameLabel] = "mcp"
+	case 2:
+		labels[toolhive.InstanceLabel] += "-0"
+	default:
+		delete(labels, toolhive.InstanceLabel)
+	}
+}
+
 // shuffle reorders a list, or adds or removes an entry.
 func (g generator) shuffle(list *[]string) {
 	*list = slices.Clone(*list)
-	switch change := g.IntN(3); {
+	switch change := g.IntN(4); {
 	case change == 0:
 		*list = append(*list, g.pick(words))
-	case change == 1 && len(*list) > 0:
-		*list = (*list)[1:]
+	case change <= 2 && len(*list) > 0:
+		i := g.IntN(len(*list))
+		*list = slices.Delete(*list, i, i+1)
 	default:
 		slices.Reverse(*list)
 	}

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -9,15 +10,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -27,178 +31,206 @@ const (
 	// policies to see them.
 	batch     = 50
 	workers   = 4
-	editsEach = 4
+	editsEach = 3
 )
 
-// CheckRandom compares the rejections of the policies with the verdicts of
-// internal/resolve before and after an edit, on random namespaces and edits.
+// modes are the values of the label: the modes, and one that is none of them.
+var modes = append(slices.Clone(guard.Modes), "Enforce")
+
+// space is a random namespace.
+type space struct {
+	generator
+	number int
+	world  world
+}
+
+// CheckRandom compares the answers of the policies with the verdicts of
+// internal/resolve, in random namespaces and in each mode. A manager writes the
+// conditions that the policies on pods read.
 func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64) {
 	t.Helper()
-	counts := tally{}
-	for first := 0; first < cases; first += batch {
-		worlds := make([]world, min(batch, cases-first))
-		names := make([]string, len(worlds))
-		InParallel(len(worlds), func(i int) {
-			if t.Failed() {
-				return
-			}
-			var err error
-			if names[i], worlds[i], err = storeRandom(t.Context(), cluster.Client, seed, uint64(first+i)); err != nil {
-				t.Errorf("case %d: %v", first+i, err)
-			}
-		})
-		if t.Failed() {
-			return
+	asAdministrator := func(cfg *rest.Config) { cfg.Impersonate = rest.ImpersonationConfig{} }
+	manager, err := cluster.RunWith(t.Context(), asAdministrator, operator.Options{})
+	expect.NoError(t, err)
+	defer func() { expect.NoError(t, manager.Stop()) }()
+	c, counts := Client(t, cluster), tally{}
+	for first := 0; first < cases && !t.Failed(); first += batch {
+		spaces := make([]*space, min(batch, cases-first))
+		for i := range spaces {
+			spaces[i] = &space{number: first + i}
+			spaces[i].Rand = rand.New(rand.NewPCG(seed, uint64(first+i))) //nolint:gosec // Repeatable on purpose.
 		}
-		expect.NoError(t, Settle(t.Context(), cluster.Client))
-		InParallel(len(worlds), func(i int) {
-			g := generator{rand.New(rand.NewPCG(seed+1, uint64(first+i))), names[i]} //nolint:gosec // Repeatable on purpose.
-			for range editsEach {
-				after := g.edit(worlds[i])
-				what, diff := g.compare(t.Context(), cluster.Client, worlds[i], after)
-				counts.add(what)
-				if diff != "" {
-					t.Errorf("case %d (-seed %d): %s\nthe edit:\n%s\nin the namespace:\n%s", first+i, seed, diff, text(after), text(slices.Collect(maps.Values(worlds[i]))...))
+		each := func(do func(*space) error) {
+			InParallel(len(spaces), func(i int) {
+				if err := do(spaces[i]); err != nil {
+					t.Errorf("case %d (-seed %d): %v\nin the namespace:\n%s", first+i, seed, err, text(slices.Collect(maps.Values(spaces[i].world))...))
 				}
+			})
+			if t.Failed() {
+				t.FailNow()
 			}
-		})
-		if t.Failed() {
-			return
 		}
-		if done := first + len(worlds); done%1000 == 0 {
+		each(func(s *space) error { return s.store(t.Context(), cluster.Client) })
+		for _, s := range spaces {
+			s.awaitConditions(t, cluster.Client)
+		}
+		for _, mode := range modes {
+			each(func(s *space) error { return SetMode(t.Context(), cluster.Client, s.namespace, mode) })
+			expect.NoError(t, Settle(t.Context(), cluster.Client))
+			each(func(s *space) error { return s.check(t.Context(), c, mode, &counts) })
+		}
+		if done := first + len(spaces); done%1000 == 0 {
 			t.Logf("%d of %d random namespaces: no difference", done, cases)
 		}
 	}
-	t.Logf("%d random namespaces, %d edits: %v", cases, cases*editsEach, counts.of)
+	t.Logf("%d random namespaces, %d edits, in each of %q: %v", cases, cases*editsEach*len(modes), modes, counts.of)
 	for _, what := range outcomes {
-		if cases >= 300 && counts.of[what] < cases/15 {
-			t.Errorf("only %d edits are %q, too few for a comparison", counts.of[what], what)
+		if cases >= 300 && counts.of[what] < cases/20 {
+			t.Errorf("only %d are %q, too few for a comparison", counts.of[what], what)
 		}
 	}
 }
 
-// storeRandom fills a namespace in mode off, and then changes the mode to deny.
-func storeRandom(ctx context.Context, c client.Client, seed, number uint64) (string, world, error) {
-	namespace, err := Namespace(ctx, c, guard.ModeOff)
-	if err != nil {
-		return "", nil, err
+// store fills a new namespace in mode off.
+func (s *space) store(ctx context.Context, c client.Client) (err error) {
+	if s.namespace, err = Namespace(ctx, c, guard.ModeOff); err != nil {
+		return err
 	}
-	g := generator{rand.New(rand.NewPCG(seed, number)), namespace} //nolint:gosec // Repeatable on purpose.
-	w := g.world()
-	for _, name := range slices.Sorted(maps.Keys(w)) {
-		sent, err := g.sent(w[name])
-		if err == nil {
-			err = c.Create(ctx, sent)
-		}
+	s.world = s.generator.world()
+	for _, name := range slices.Sorted(maps.Keys(s.world)) {
+		sent, err := s.sent(s.world[name])
 		if err != nil {
-			return "", nil, fmt.Errorf("storing %s: %w", name, err)
+			return err
 		}
-		w[name].SetResourceVersion(sent.GetResourceVersion())
-	}
-	return namespace, w, SetMode(ctx, c, namespace, guard.ModeDeny)
-}
-
-// The outcomes of an edit.
-const (
-	admitted  = "admitted"
-	refused   = "refused"
-	ratcheted = "admitted, as nothing that the verdict reads is touched"
-	unseen    = "admitted, as the consumer has both references"
-)
-
-var outcomes = []string{admitted, refused, ratcheted, unseen}
-
-// compare sends an edit, and returns its expected outcome and what is wrong
-// with the answer.
-func (g generator) compare(ctx context.Context, c client.Client, before world, after client.Object) (what, diff string) {
-	what, offenders := expected(before, after)
-	sent, err := g.sent(after)
-	if err != nil {
-		return what, err.Error()
-	}
-	if _, exists := before[key(after)]; exists {
-		err = c.Update(ctx, sent, client.DryRunAll)
-	} else {
-		err = c.Create(ctx, sent, client.DryRunAll)
-	}
-	refusal, isRefusal := AsRefusal(err)
-	switch {
-	case err != nil && !isRefusal:
-		return what, err.Error()
-	case isRefusal != (what == refused):
-		return what, fmt.Sprintf("resolve: %s %v\npolicies: %+v", what, offenders, refusal)
-	case isRefusal && !slices.ContainsFunc(offenders, func(pair resolve.Pair) bool { return names(refusal, pair) }):
-		return what, fmt.Sprintf("the message names none of %v: %s", offenders, refusal.Message)
-	}
-	return what, ""
-}
-
-// names reports whether a refusal is about a pair, by its consumer, its config and
-// its first missing scope.
-func names(refusal Refusal, pair resolve.Pair) bool {
-	scope := fmt.Sprintf("scope %q ", pair.Verdict.Missing[0])
-	return strings.HasPrefix(refusal.Message, scope) && strings.Contains(refusal.Message, pair.Consumer.String()) &&
-		(pair.ConfigName == "" || strings.Contains(refusal.Message, fmt.Sprintf("MCPExternalAuthConfig %q", pair.ConfigName)))
-}
-
-// expected returns the outcome that an edit must have, by internal/resolve alone.
-// An edit is rejected if a pair is NotSupported after it and was not NotSupported
-// by the same inputs before. The policies skip a consumer with both references,
-// and treat the removal of one as a change of the reference.
-func expected(before world, edit client.Object) (string, []resolve.Pair) {
-	after := maps.Clone(before)
-	after[key(edit)] = edit
-	what, offenders := admitted, []resolve.Pair(nil)
-	for name, object := range after {
-		pair, ok := pairOf(after, object)
-		if !ok || pair.Verdict.State != resolve.NotSupported {
+		if err := c.Create(ctx, sent); err != nil {
+			return fmt.Errorf("storing %s: %w", name, err)
+		}
+		if len(sent.GetFinalizers()) == 0 {
 			continue
 		}
-		old, existed := pairOf(before, before[name])
-		same := existed && sameInputs(old, pair)
-		switch {
-		case hasBoth(pair):
-			if what == admitted && !same {
-				what = unseen
+		if err := c.Delete(ctx, sent); err != nil {
+			return fmt.Errorf("deleting %s: %w", name, err)
+		}
+		s.world[name].SetDeletionTimestamp(&metav1.Time{Time: time.Now()})
+	}
+	return nil
+}
+
+// awaitConditions waits until every consumer has the condition that it must have, for
+// its generation.
+func (s *space) awaitConditions(t *testing.T, c client.WithWatch) {
+	t.Helper()
+	for object, pair := range s.world.pairs() {
+		want := message.ForConsumer(pair)
+		testenv.Await(t, c, object, "is judged", func(seen status.Object) bool {
+			got := testenv.Valid(seen)
+			if want == nil {
+				return got.Type == ""
 			}
-		case same && !hasBoth(old):
-			if what == admitted && concerns(edit, pair) {
-				what = ratcheted
-			}
-		default:
-			what, offenders = refused, append(offenders, pair)
+			return got.Status == want.Status && got.Message == want.Message && got.ObservedGeneration == seen.GetGeneration()
+		})
+	}
+}
+
+// check tries random edits, and a pod of each consumer.
+func (s *space) check(ctx context.Context, c client.Client, mode string, counts *tally) error {
+	for range editsEach {
+		after := s.edit(s.world)
+		what, mistakes := expected(s.world, after)
+		counts.add(what)
+		if err := s.compare(ctx, mode, mistakes, func(ctx context.Context) error { return s.send(ctx, c, after) }); err != nil {
+			return fmt.Errorf("in mode %s, %s: %w\nthe edit:\n%s", mode, what, err, text(after))
 		}
 	}
-	return what, offenders
+	for object, pair := range s.world.pairs() {
+		what, mistakes := expectedOfPod(pair)
+		counts.add(what)
+		if err := s.compare(ctx, mode, mistakes, func(ctx context.Context) error { return c.Create(ctx, Pod(object), client.DryRunAll) }); err != nil {
+			return fmt.Errorf("in mode %s, a pod of %s: %w", mode, pair.Consumer, err)
+		}
+		other := Pod(object)
+		s.relabel(other.Labels)
+		if err := s.compare(ctx, mode, nil, func(ctx context.Context) error { return c.Create(ctx, other, client.DryRunAll) }); err != nil {
+			return fmt.Errorf("in mode %s, a pod of %s with the labels %v: %w", mode, pair.Consumer, other.Labels, err)
+		}
+	}
+	return nil
 }
 
-func pairOf(w world, object client.Object) (resolve.Pair, bool) {
-	consumer, ok := resolve.ConsumerOf(object)
-	if !ok {
-		return resolve.Pair{}, false
+// compare makes a request, and returns an error if the answer of the policies is not
+// that of the mode on these mistakes: one of them must reject the request, or there
+// must be a warning of each.
+func (s *space) compare(ctx context.Context, mode string, mistakes []Refusal, request func(context.Context) error) error {
+	ctx, warnings := WithWarnings(ctx)
+	err := request(ctx)
+	var got, want []Refusal
+	for _, warning := range warnings.Texts {
+		said, ok := AsWarning(warning)
+		if !ok {
+			return fmt.Errorf("the API server warns: %s", warning)
+		}
+		got = append(got, said)
 	}
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		config, _ := w[key(&v1beta1.MCPExternalAuthConfig{ObjectMeta: metav1.ObjectMeta{Name: name}})].(*v1beta1.MCPExternalAuthConfig)
-		return config, nil
+	if refusal, refused := AsRefusal(err); refused {
+		got = append(got, refusal)
+	} else if err != nil {
+		return err
+	}
+	denied := false
+	for _, mistake := range mistakes {
+		binding := bindingOf(mistake.Policy, mode)
+		if binding == "" {
+			continue
+		}
+		denied = denied || binding == "-deny"
+		mistake.Binding = mistake.Policy + binding
+		want = append(want, mistake)
+	}
+	if denied && len(got) == 1 && slices.Contains(want, got[0]) {
+		return nil
+	}
+	order := func(a, b Refusal) int { return strings.Compare(a.Message, b.Message) }
+	slices.SortFunc(got, order)
+	slices.SortFunc(want, order)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("the policies say %+v, want %+v", got, want)
+	}
+	return nil
+}
+
+// bindingOf returns the end of the name of the binding by which a policy answers in a
+// mode, or "" if it does not.
+func bindingOf(policy, mode string) string {
+	onPods := strings.HasPrefix(policy, "scopegate-pods-of-")
+	switch {
+	case mode == guard.ModeOff:
+		return ""
+	case mode == guard.ModeStrict, mode == guard.ModeEnforce && (onPods || policy == guard.VirtualMCPServersPolicy):
+		return "-deny"
+	case onPods:
+		return ""
+	default:
+		return "-warn"
+	}
+}
+
+// send creates an object, or replaces the spec of one that exists, by dry run.
+func (s *space) send(ctx context.Context, c client.Client, object client.Object) error {
+	sent, err := s.sent(object)
+	if err != nil {
+		return err
+	}
+	if _, exists := s.world[key(object)]; !exists {
+		return c.Create(ctx, sent, client.DryRunAll)
+	}
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "replace", "path": "/spec", "value": sent.Object["spec"]},
+		{"op": "add", "path": "/metadata/labels", "value": map[string]string{"edited": "true"}},
 	})
-	return pair, err == nil
-}
-
-func hasBoth(pair resolve.Pair) bool {
-	return pair.Consumer.AuthServerRef != "" && pair.Consumer.ExternalAuthConfigRef != ""
-}
-
-func sameInputs(old, pair resolve.Pair) bool {
-	return old.Verdict.State == resolve.NotSupported && old.ConfigName == pair.ConfigName &&
-		slices.Equal(old.Config.BaselineClientScopes, pair.Config.BaselineClientScopes) && slices.Equal(old.Verdict.Effective, pair.Verdict.Effective)
-}
-
-// concerns reports whether an edit is of the pair's config or consumer.
-func concerns(edit client.Object, pair resolve.Pair) bool {
-	if consumer, ok := resolve.ConsumerOf(edit); ok {
-		return consumer.String() == pair.Consumer.String()
+	if err != nil {
+		return err
 	}
-	return edit.GetName() == pair.ConfigName
+	return c.Patch(ctx, sent, client.RawPatch(types.JSONPatchType, patch), client.DryRunAll)
 }
 
 type tally struct {

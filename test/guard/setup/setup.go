@@ -5,6 +5,7 @@ package setup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -18,8 +19,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -29,7 +30,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
@@ -86,16 +86,18 @@ func Settle(ctx context.Context, c client.Client) error {
 	if err != nil {
 		return err
 	}
-	forServer, forProxy := testenv.Config(namespace, "for-server", "openid"), testenv.Config(namespace, "for-proxy", "openid")
+	// Each consumer lacks a scope from the start, so that a manager, if one runs, agrees
+	// with the condition.
+	forServer, forProxy := testenv.Config(namespace, "for-server", "openid", "old"), testenv.Config(namespace, "for-proxy", "openid", "old")
 	server := testenv.Server(namespace, "canary", testenv.AuthServerRef("for-server", "openid"))
 	proxy := testenv.Proxy(namespace, "canary", testenv.AuthServerRef("for-proxy", "openid"))
-	office := testenv.Virtual(namespace, "canary-of-pods", testenv.AuthServer())
-	for _, object := range []client.Object{server, proxy, office, forServer, forProxy} {
+	virtual := testenv.Virtual(namespace, "canary", testenv.AuthServer("old"), "openid")
+	for _, object := range []client.Object{server, proxy, virtual, forServer, forProxy} {
 		if err := c.Create(ctx, object); err != nil {
 			return err
 		}
 	}
-	for _, consumer := range []status.Object{server, proxy, office} {
+	for _, consumer := range []client.Object{server, proxy, virtual} {
 		if err := Judge(ctx, c, consumer, metav1.ConditionFalse); err != nil {
 			return err
 		}
@@ -103,29 +105,29 @@ func Settle(ctx context.Context, c client.Client) error {
 	if err := SetMode(ctx, c, namespace, guard.ModeStrict); err != nil {
 		return err
 	}
-	other := []string{"canary"}
-	forServer.Spec.EmbeddedAuthServer.BaselineClientScopes, forProxy.Spec.EmbeddedAuthServer.BaselineClientScopes = other, other
-	server.Spec.OIDCConfigRef.Scopes, proxy.Spec.OIDCConfigRef.Scopes = other, other
-	virtual := testenv.Virtual(namespace, "canary", testenv.AuthServer("canary"), "openid")
-	update := func(object client.Object) func() error {
-		return func() error { return c.Update(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
+	// Patches without a resourceVersion, as the manager writes the status.
+	update := func(object client.Object, patch string) func() error {
+		return func() error {
+			return c.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch)), client.DryRunAll)
+		}
 	}
 	create := func(object client.Object) func() error {
 		return func() error { return c.Create(ctx, object.DeepCopyObject().(client.Object), client.DryRunAll) }
 	}
+	const baseline, scopes = `{"baselineClientScopes":["canary"]}`, `{"spec":{"oidcConfigRef":{"scopes":["canary"]}}}`
 	type canary struct {
 		policy string
 		edit   func() error
 	}
 	canaries := []canary{
-		{guard.ConfigsForMCPServersPolicy, update(forServer)},
-		{guard.ConfigsForMCPRemoteProxiesPolicy, update(forProxy)},
-		{guard.ConsumersPolicy, update(server)},
-		{guard.ConsumersPolicy, update(proxy)},
-		{guard.VirtualMCPServersPolicy, create(virtual)},
+		{guard.ConfigsForMCPServersPolicy, update(forServer, `{"spec":{"embeddedAuthServer":`+baseline+`}}`)},
+		{guard.ConfigsForMCPRemoteProxiesPolicy, update(forProxy, `{"spec":{"embeddedAuthServer":`+baseline+`}}`)},
+		{guard.ConsumersPolicy, update(server, scopes)},
+		{guard.ConsumersPolicy, update(proxy, scopes)},
+		{guard.VirtualMCPServersPolicy, update(virtual, `{"spec":{"authServerConfig":`+baseline+`}}`)},
 		{guard.PodsOfMCPServersPolicy, create(Pod(server))},
 		{guard.PodsOfMCPRemoteProxiesPolicy, create(Pod(proxy))},
-		{guard.PodsOfVirtualMCPServersPolicy, create(Pod(office))},
+		{guard.PodsOfVirtualMCPServersPolicy, create(Pod(virtual))},
 	}
 	err = c.Get(ctx, client.ObjectKey{Name: guard.StartUpPolicy}, &admissionv1.ValidatingAdmissionPolicy{})
 	if err == nil {
@@ -200,23 +202,34 @@ func parse(text, start, end string) (Refusal, bool) {
 	return Refusal{policy, binding, message}, named && bound
 }
 
-// Warnings keeps the warnings of a client's requests.
+// Warnings are the warnings of requests.
 type Warnings struct{ Texts []string }
 
-// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
-func (w *Warnings) HandleWarningHeaderWithContext(_ context.Context, _ int, _ string, text string) {
-	w.Texts = append(w.Texts, text)
+type warningsKey struct{}
+
+// WithWarnings returns a context for requests of a client from Client, and where their
+// warnings will be.
+func WithWarnings(ctx context.Context) (context.Context, *Warnings) {
+	warnings := &Warnings{}
+	return context.WithValue(ctx, warningsKey{}, warnings), warnings
 }
 
-// Client returns a client that keeps its warnings.
-func Client(t testing.TB, cluster *testenv.Cluster) (client.Client, *Warnings) {
+type warningHandler struct{}
+
+func (warningHandler) HandleWarningHeaderWithContext(ctx context.Context, _ int, _ string, text string) {
+	if warnings, ok := ctx.Value(warningsKey{}).(*Warnings); ok {
+		warnings.Texts = append(warnings.Texts, text)
+	}
+}
+
+// Client returns a client whose warnings are kept as WithWarnings says.
+func Client(t testing.TB, cluster *testenv.Cluster) client.Client {
 	t.Helper()
-	warnings := &Warnings{}
 	cfg := rest.CopyConfig(cluster.Config)
-	cfg.WarningHandlerWithContext = warnings
+	cfg.WarningHandlerWithContext = warningHandler{}
 	c, err := client.New(cfg, client.Options{Scheme: cluster.Client.Scheme()})
 	expect.NoError(t, err)
-	return c, warnings
+	return c
 }
 
 // LikeToolHive returns scopegate's CRDs without what ToolHive's CRDs lack: the field
@@ -267,13 +280,18 @@ func strip(schema *apiextensionsv1.JSONSchemaProps) {
 	}
 }
 
-// Judge writes the condition BaselineScopesValid of an object as the manager does.
-func Judge(ctx context.Context, c client.Client, object status.Object, verdict metav1.ConditionStatus) error {
-	meta.SetStatusCondition(&object.GetStatus().Conditions, metav1.Condition{
+// Judge writes the condition BaselineScopesValid of an object, for its generation as
+// it is there, as the manager does.
+func Judge(ctx context.Context, c client.Client, object client.Object, verdict metav1.ConditionStatus) error {
+	condition, err := json.Marshal(metav1.Condition{
 		Type: v1alpha1.ConditionBaselineScopesValid, Status: verdict, Reason: v1alpha1.ReasonBaselineScopeNotSupported,
-		Message: "judged by a test", ObservedGeneration: object.GetGeneration(),
+		Message: "judged by a test", ObservedGeneration: object.GetGeneration(), LastTransitionTime: metav1.Now(),
 	})
-	return c.Status().Update(ctx, object)
+	if err != nil {
+		return err
+	}
+	patch := fmt.Sprintf(`{"status":{"conditions":[%s]}}`, condition)
+	return c.Status().Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
 // Pod returns a pod like those that ToolHive's operator lets a Deployment create for
