@@ -37,7 +37,7 @@ func TestHelp(t *testing.T) {
 // write.
 var heavy = regexp.MustCompile(`(?m)^(sigs\.k8s\.io/(controller-runtime|kustomize)|k8s\.io/(cli-runtime|client-go/(kubernetes|informers))|github\.com/scopegate/scopegate/internal/(operator|controller|rollout|status))(/pkg/.*)?$`)
 
-var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal/(cluster|lint)(/.*)?$`)
+var ofPlugin = regexp.MustCompile(`(?m)^github\.com/scopegate/scopegate/internal/(inventory|lint)(/.*)?$`)
 
 // TestDependencies checks that the plugin does not depend on heavy packages, and
 // the manager does not depend on packages of the plugin.

@@ -19,8 +19,8 @@ import (
 const treeLong = `Show the auth server configs of a cluster with their consumers: the verdict, the effective scopes and their source, and the state of the rollout.
 
 It computes the verdicts from the current objects; -o wide also shows the condition BaselineScopesValid. It works with scopegate's own CRDs and with
-ToolHive's, with or without the guard. It needs permission to list the kinds of ToolHive's group. With ToolHive's CRDs it also lists ConfigMaps and
-Deployments to determine the state of a rollout, and prints a note if it may not.
+ToolHive's, with or without the guard. It needs permission to list the kinds of ToolHive's group. With ToolHive's CRDs it also lists
+Deployments to determine the state of a rollout, and prints a note if it may not. With -A it leaves out the guard's own namespace scopegate-canary.
 
 Exit status: 0 the tree was shown, whatever the verdicts are, 2 wrong usage, 3 the cluster could not be read.`
 
@@ -59,7 +59,7 @@ func newTree(defaults *scopeList) *cobra.Command {
 			return &exitError{exitNotValidated, err}
 		}
 		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
-		snapshot, err := reader.Read(command.Context(), namespace)
+		snapshot, err := readTree(command.Context(), reader, namespace)
 		if err == nil {
 			err = view.show(snapshot)
 		}
@@ -72,6 +72,14 @@ func newTree(defaults *scopeList) *cobra.Command {
 		return nil
 	}
 	return command
+}
+
+func readTree(ctx context.Context, reader *inventory.Cluster, namespace string) (*inventory.Snapshot, error) {
+	snapshot, err := reader.Read(ctx, namespace)
+	if err == nil {
+		err = reader.ReadDeployments(ctx, snapshot)
+	}
+	return snapshot, err
 }
 
 // settle is how long to wait for further changes: many status writes follow an
@@ -95,7 +103,7 @@ func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, namesp
 			return nil
 		case <-time.After(settle):
 		}
-		if snapshot, unread := reader.Read(ctx, namespace); unread == nil {
+		if snapshot, unread := readTree(ctx, reader, namespace); unread == nil {
 			err = v.show(snapshot)
 		}
 	}

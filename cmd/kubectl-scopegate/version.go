@@ -41,7 +41,8 @@ type versionReport struct {
 
 type serverVersions struct {
 	versions.Found
-	Guard inventory.Installed `json:"guard"`
+	// Guard is absent if the bindings of policies could not be read.
+	Guard *inventory.Installed `json:"guard,omitempty"`
 }
 
 func newVersion(defaults *scopeList) *cobra.Command {
@@ -62,7 +63,7 @@ func newVersion(defaults *scopeList) *cobra.Command {
 		if format != "" && format != "json" {
 			return errors.New("-o must be json")
 		}
-		report := versionReport{APIVersion: "scopegate.dev/version/v1", Kind: "Version", Client: versions.Own()}
+		report := versionReport{APIVersion: "scopegate.dev/version/v2", Kind: "Version", Client: versions.Own()}
 		var failed error
 		if !clientOnly {
 			failed = flags.askServer(command.Context(), &report)
@@ -98,7 +99,7 @@ func (f *clusterFlags) askServer(ctx context.Context, report *versionReport) err
 	if err != nil {
 		return err
 	}
-	report.Server = &serverVersions{installed.Found, installed.Installed}
+	report.Server = &serverVersions{installed.Found, installed.Guard}
 	report.Notes = append(snapshot.Notes(), installed.Warnings()...)
 	return nil
 }

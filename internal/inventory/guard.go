@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,56 +20,72 @@ import (
 // namespaces.
 type Installation struct {
 	versions.Found
-	Installed
-	// Namespaces has the labels of each namespace, by name.
+	// Guard is nil if the bindings of policies may not be listed.
+	Guard *Installed
+	// Namespaces has the labels of each namespace, by name, as far as they may be
+	// read.
 	Namespaces map[string]labels.Set
 }
+
+// The values of a mode in reports, besides guard.Modes.
+const (
+	// ModeNone means that no policy is installed.
+	ModeNone = "none"
+	// ModeUnknown means that the bindings of policies, or the labels of the
+	// namespace, may not be read.
+	ModeUnknown = "unknown"
+)
 
 // Installed lists the installed parts of the guard, in the form of the reports.
 type Installed struct {
 	// Policies are the names of the policies with a binding, sorted. The optional
 	// start-up policy is not among them.
 	Policies []string `json:"policies"`
-	// Mode is the mode of namespaces without the label, absent without policies.
-	Mode string `json:"mode,omitempty"`
+	// Mode is the mode of namespaces without the label, or ModeNone.
+	Mode string `json:"mode"`
 	// StartUp is true if the start-up policy has a binding.
 	StartUp bool `json:"startUp,omitempty"`
 }
 
 // String returns a line for people.
-func (i Installed) String() string {
+func (i *Installed) String() string {
+	if i == nil {
+		return "guard: " + ModeUnknown
+	}
 	startUp := ""
 	if i.StartUp {
 		startUp = ", start-up: installed"
 	}
-	return fmt.Sprintf("guard: %d of %d policies, default mode: %s%s", len(i.Policies), len(guard.PolicyNames), cmp.Or(i.Mode, "none"), startUp)
+	return fmt.Sprintf("guard: %d of %d policies, default mode: %s%s", len(i.Policies), len(guard.PolicyNames), i.Mode, startUp)
 }
 
-// ModeOf returns the guard's mode in a namespace, "" without policies, and false if
-// the namespace has the label with a value that is not a mode.
-func (i Installation) ModeOf(namespace string) (mode string, known bool) {
-	label, labelled := i.Namespaces[namespace][guard.ModeLabel]
-	known = !labelled || slices.Contains(guard.Modes, label)
+// ModeOf returns the guard's mode in a namespace: one of guard.Modes, ModeNone or
+// ModeUnknown.
+func (i Installation) ModeOf(namespace string) string {
+	set, read := i.Namespaces[namespace]
 	switch {
-	case len(i.Policies) == 0:
-		return "", known
-	case labelled && known:
-		return label, true
+	case i.Guard == nil:
+		return ModeUnknown
+	case len(i.Guard.Policies) == 0:
+		return ModeNone
+	case !read:
+		return ModeUnknown
+	case slices.Contains(guard.Modes, set[guard.ModeLabel]):
+		return set[guard.ModeLabel]
 	default:
-		return i.Mode, known
+		return i.Guard.Mode
 	}
 }
 
 // Installation returns the installed parts of the guard. It adds to hidden what
 // could not be read.
 func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (Installation, error) {
-	installed := Installation{Installed: Installed{Policies: []string{}}}
-	var err error
-	if installed.Found, err = c.versions(ctx, hidden); err != nil {
-		return installed, err
+	found, err := c.versions(ctx, hidden)
+	if err != nil {
+		return Installation{}, err
 	}
+	installed, denies := Installed{Policies: []string{}, Mode: ModeNone}, map[string]bool{}
 	resource := admissionv1.SchemeGroupVersion.WithResource("validatingadmissionpolicybindings")
-	denies := map[string]bool{}
 	err = each(ctx, c, resource, "", func(binding *admissionv1.ValidatingAdmissionPolicyBinding) {
 		policy := binding.Spec.PolicyName
 		switch {
@@ -83,6 +98,10 @@ func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (I
 			}
 		}
 	})
+	const what = "bindings of policies"
+	if err := hide(hidden, what, err); err != nil || hidden[what] != "" {
+		return Installation{Found: found}, err
+	}
 	slices.Sort(installed.Policies)
 	installed.Policies = slices.Compact(installed.Policies)
 	switch {
@@ -93,7 +112,7 @@ func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (I
 	case len(installed.Policies) > 0:
 		installed.Mode = guard.ModeWarn
 	}
-	return installed, hide(hidden, "bindings of policies", err)
+	return Installation{Found: found, Guard: &installed}, nil
 }
 
 // selects reports whether a binding selects namespaces with these labels.

@@ -25,6 +25,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/crds"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
@@ -57,7 +58,8 @@ func New(cfg *rest.Config, defaultScopes []string) (*Cluster, error) {
 }
 
 // Read returns the content of a namespace, or of the whole cluster if namespace
-// is empty.
+// is empty. The whole cluster does not include the namespace in which the guard's
+// manager tries the policies.
 func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error) {
 	if c.mode == "" {
 		own, err := crds.Own(openapi.NewClient(c.raw))
@@ -69,16 +71,14 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 			c.mode = Standalone
 		}
 	}
-	s := &Snapshot{Mode: c.mode, Hidden: map[string]string{}}
-	consumers := map[types.UID]*Consumer{}
+	s := &Snapshot{Mode: c.mode, Namespace: namespace, Hidden: map[string]string{}}
 	add := func(object interface {
 		metav1.Object
 		GetStatus() *v1alpha1.Status
 	}) {
 		consumer, _ := resolve.ConsumerOf(object)
 		consumer.Defaults = c.defaults
-		consumers[object.GetUID()] = &Consumer{Consumer: consumer, Generation: object.GetGeneration(), Status: object.GetStatus()}
-		s.Consumers = append(s.Consumers, consumers[object.GetUID()])
+		s.Consumers = append(s.Consumers, &Consumer{Consumer: consumer, UID: object.GetUID(), Generation: object.GetGeneration(), Status: object.GetStatus()})
 	}
 	err := cmp.Or(
 		each(ctx, c, resource("mcpexternalauthconfigs"), namespace, func(o *v1beta1.MCPExternalAuthConfig) { s.Configs = append(s.Configs, o) }),
@@ -86,20 +86,30 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 		each(ctx, c, resource("mcpservers"), namespace, func(o *v1beta1.MCPServer) { add(o) }),
 		each(ctx, c, resource("virtualmcpservers"), namespace, func(o *v1beta1.VirtualMCPServer) { add(o) }),
 	)
-	if err != nil || c.mode == Standalone {
-		return s, err
+	if namespace == "" {
+		s.leaveOut(guard.CanaryNamespace)
 	}
-	owner := func(object metav1.Object) *Consumer {
-		for _, reference := range object.GetOwnerReferences() {
-			if consumer := consumers[reference.UID]; consumer != nil {
-				return consumer
-			}
-		}
+	return s, err
+}
+
+// ReadDeployments adds the Deployments of ToolHive's operator to a snapshot. It does
+// nothing in standalone mode.
+func (c *Cluster) ReadDeployments(ctx context.Context, s *Snapshot) error {
+	if s.Mode == Standalone {
 		return nil
 	}
-	return s, hide(s.Hidden, "deployments", each(ctx, c, deployments, namespace, func(deployment *appsv1.Deployment) {
-		if consumer := owner(deployment); consumer != nil {
-			consumer.Deployments = append(consumer.Deployments, deployment)
+	consumers := map[types.UID]*Consumer{}
+	for _, consumer := range s.Consumers {
+		consumers[consumer.UID] = consumer
+	}
+	return hide(s.Hidden, "deployments", each(ctx, c, deployments, s.Namespace, func(deployment *appsv1.Deployment) {
+		owner := metav1.GetControllerOf(deployment)
+		if owner == nil {
+			return
+		}
+		// ToolHive's operator gives the Deployment the name of the consumer.
+		if consumer := consumers[owner.UID]; consumer != nil && consumer.Name == deployment.Name {
+			consumer.Deployment = deployment
 		}
 	}))
 }

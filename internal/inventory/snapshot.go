@@ -26,7 +26,9 @@ const (
 // Snapshot has the objects of a cluster or a namespace, ordered by kind,
 // namespace and name.
 type Snapshot struct {
-	Mode      Mode
+	Mode Mode
+	// Namespace is the namespace that was read, empty for the whole cluster.
+	Namespace string
 	Configs   []*v1beta1.MCPExternalAuthConfig
 	Consumers []*Consumer
 	// Hidden maps what could not be read to the reason.
@@ -36,10 +38,12 @@ type Snapshot struct {
 // Consumer is a consumer with its stored state.
 type Consumer struct {
 	resolve.Consumer
+	UID        types.UID
 	Generation int64
 	Status     *v1alpha1.Status
-	// Deployments are owned by the consumer. Only with ToolHive's CRDs.
-	Deployments []*appsv1.Deployment
+	// Deployment runs the auth server. ReadDeployments sets it, unless ToolHive's
+	// operator has not created it.
+	Deployment *appsv1.Deployment
 }
 
 // Pair is a consumer with its verdict.
@@ -66,6 +70,12 @@ func (s *Snapshot) Pairs() []Pair {
 		}
 	}
 	return pairs
+}
+
+// leaveOut removes the objects of a namespace.
+func (s *Snapshot) leaveOut(namespace string) {
+	s.Configs = slices.DeleteFunc(s.Configs, func(c *v1beta1.MCPExternalAuthConfig) bool { return c.Namespace == namespace })
+	s.Consumers = slices.DeleteFunc(s.Consumers, func(c *Consumer) bool { return c.Namespace == namespace })
 }
 
 // Notes returns what could not be read and why, sorted.

@@ -2,6 +2,7 @@ package findings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/scopegate/scopegate/internal/guard"
@@ -11,16 +12,19 @@ import (
 
 // APIVersion is the version of the report in JSON. New fields may be added; a
 // breaking change gets a new version.
-const APIVersion = "scopegate.dev/inventory/v1"
+const APIVersion = "scopegate.dev/inventory/v2"
 
 // Report is the result of a check.
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
+	// Namespace is the namespace that was checked, absent for the whole cluster.
+	Namespace string `json:"namespace,omitempty"`
 	versions.Found
-	Guard    inventory.Installed `json:"guard"`
-	Summary  Summary             `json:"summary"`
-	Findings []Finding           `json:"findings"`
+	// Guard is absent if the bindings of policies could not be read.
+	Guard    *inventory.Installed `json:"guard,omitempty"`
+	Summary  Summary              `json:"summary"`
+	Findings []Finding            `json:"findings"`
 	// Notes list what could not be read, and the versions that are not tested.
 	Notes []string `json:"notes,omitempty"`
 }
@@ -31,17 +35,16 @@ type Summary struct {
 	Pairs        int `json:"pairs"`
 	NotSupported int `json:"notSupported"`
 	Unresolved   int `json:"unresolved"`
-	// Modes is the number of pairs by the guard's mode in their namespaces, empty
-	// without policies.
+	// Modes is the number of pairs by the guard's mode in their namespaces.
 	Modes map[string]int `json:"modes"`
 }
 
 // Severity is the severity of a finding, as in the linter.
 type Severity string
 
-// Error: the auth server refuses to start, now or after a restart. Warning:
-// something could not be determined, or should not stay. Note: an administrator's
-// choice.
+// Error: an auth server refuses to start, or a label does not have the effect that
+// somebody wanted. Warning: something could not be determined. Note: an
+// administrator's choice.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -53,9 +56,10 @@ type Finding struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
 	Object   Object   `json:"object"`
-	Message  string   `json:"message"`
-	// Mode is the guard's mode in the namespace, absent without policies.
-	Mode string `json:"mode,omitempty"`
+	// Mode is the guard's mode in the namespace: off, warn, enforce or strict; none
+	// if no policy is installed; unknown if it could not be read.
+	Mode    string `json:"mode"`
+	Message string `json:"message"`
 }
 
 // Object identifies the object of a finding.
@@ -74,7 +78,7 @@ func (o Object) String() string {
 func (r Report) Text() string {
 	var text strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&text, "%s: %s: %s [%s]\n", f.Severity, f.Object, f.Message, f.Rule)
+		fmt.Fprintf(&text, "%s: %s: %s (mode: %s) [%s]\n", f.Severity, f.Object, f.Message, f.Mode, f.Rule)
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintln(&text, note)
@@ -83,9 +87,9 @@ func (r Report) Text() string {
 	fmt.Fprintln(&text, r.Found)
 	fmt.Fprintln(&text, r.Guard)
 	fmt.Fprintf(&text, "pairs: %d, of which %d not supported, %d unresolved\n", s.Pairs, s.NotSupported, s.Unresolved)
-	for _, mode := range guard.Modes {
+	for _, mode := range append(slices.Clone(guard.Modes), inventory.ModeNone, inventory.ModeUnknown) {
 		if count := s.Modes[mode]; count > 0 {
-			fmt.Fprintf(&text, "in mode %s: %d\n", mode, count)
+			fmt.Fprintf(&text, "pairs in mode %s: %d\n", mode, count)
 		}
 	}
 	return text.String()

@@ -21,7 +21,9 @@ import (
 
 // Build returns the tree of a snapshot, sorted by namespace, kind and name.
 func Build(snapshot *inventory.Snapshot) Report {
-	report := Report{APIVersion: APIVersion, Kind: "Tree", Mode: string(snapshot.Mode), Configs: []Config{}, Notes: snapshot.Notes()}
+	report := Report{
+		APIVersion: APIVersion, Kind: "Tree", Mode: string(snapshot.Mode), Namespace: snapshot.Namespace, Configs: []Config{}, Notes: snapshot.Notes(),
+	}
 	pairs := map[types.NamespacedName][]inventory.Pair{}
 	for _, pair := range snapshot.Pairs() {
 		if pair.ConfigName == "" {

@@ -2,15 +2,17 @@ package tree
 
 // APIVersion is the version of the report in JSON. New fields may be added; a
 // breaking change gets a new version.
-const APIVersion = "scopegate.dev/tree/v1"
+const APIVersion = "scopegate.dev/tree/v2"
 
 // Report is the whole tree.
 type Report struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
 	// Mode is standalone or guard.
-	Mode    string   `json:"mode"`
-	Configs []Config `json:"configs"`
+	Mode string `json:"mode"`
+	// Namespace is the namespace that was read, absent for the whole cluster.
+	Namespace string   `json:"namespace,omitempty"`
+	Configs   []Config `json:"configs"`
 	// Notes list what could not be read.
 	Notes []string `json:"notes,omitempty"`
 }

@@ -23,11 +23,11 @@ type Rollout struct {
 
 // The states of a rollout.
 const (
-	RolledOut  = "RolledOut"  // The newest run config runs.
+	RolledOut  = "RolledOut"  // All pods are of the newest version, and available.
 	RollingOut = "RollingOut" // The rollout is in progress.
 	Held       = "Held"       // The verdict or another defect prevents the rollout; what runs is unchanged.
-	Failed     = "Failed"     // The API server rejected a write, or pods do not become ready.
-	None       = "None"       // Nothing was rolled out.
+	Failed     = "Failed"     // The API server rejected a write or a pod, or pods do not become ready.
+	None       = "None"       // There is nothing to roll out.
 	Unknown    = "Unknown"    // The state can't be determined.
 )
 
@@ -38,10 +38,10 @@ func rolloutOf(snapshot *inventory.Snapshot, pair inventory.Pair) Rollout {
 	if why := snapshot.Hidden["deployments"]; why != "" {
 		return Rollout{Unknown, "NotReadable", why}
 	}
-	if len(pair.Consumer.Deployments) == 0 {
+	if pair.Consumer.Deployment == nil {
 		return Rollout{None, "NoDeployment", "ToolHive's operator has created no Deployment"}
 	}
-	return byDeployment(pair.Consumer.Deployments[0], pair.Verdict.State == resolve.NotSupported)
+	return byDeployment(pair.Consumer.Deployment, pair.Verdict.State == resolve.NotSupported)
 }
 
 // byCondition returns the state in standalone mode, where scopegate writes Ready.
@@ -68,19 +68,28 @@ func byCondition(consumer *inventory.Consumer) Rollout {
 // rollout by refusing its pods, which the Deployment reports as ReplicaFailure.
 func byDeployment(deployment *appsv1.Deployment, notSupported bool) Rollout {
 	done, message := message.Progress(deployment)
+	failure, progressing := deploymentCondition(deployment, appsv1.DeploymentReplicaFailure), deploymentCondition(deployment, appsv1.DeploymentProgressing)
+	switch {
+	case deployment.Status.ObservedGeneration < deployment.Generation:
+		// The conditions are about what it was before.
+	case failure.Status == corev1.ConditionTrue && notSupported:
+		return Rollout{Held, string(failure.Type), failure.Message}
+	case failure.Status == corev1.ConditionTrue:
+		return Rollout{Failed, string(failure.Type), failure.Message}
+	case progressing.Status == corev1.ConditionFalse:
+		return Rollout{Failed, progressing.Reason, message}
+	case done:
+		return Rollout{RolledOut, "DeploymentAvailable", message}
+	}
+	return Rollout{RollingOut, "DeploymentProgressing", message}
+}
+
+// deploymentCondition returns a condition, or an empty one.
+func deploymentCondition(deployment *appsv1.Deployment, conditionType appsv1.DeploymentConditionType) appsv1.DeploymentCondition {
 	for _, condition := range deployment.Status.Conditions {
-		switch {
-		case condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue:
-			if notSupported {
-				return Rollout{Held, string(condition.Type), condition.Message}
-			}
-			return Rollout{Failed, string(condition.Type), condition.Message}
-		case condition.Type == appsv1.DeploymentProgressing && condition.Status == corev1.ConditionFalse:
-			return Rollout{Failed, condition.Reason, message}
+		if condition.Type == conditionType {
+			return condition
 		}
 	}
-	if !done {
-		return Rollout{RollingOut, "DeploymentProgressing", message}
-	}
-	return Rollout{RolledOut, "DeploymentAvailable", message}
+	return appsv1.DeploymentCondition{}
 }

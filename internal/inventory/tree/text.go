@@ -80,7 +80,21 @@ func (t *table) consumer(namespace, name, baseline string, consumer Consumer) {
 	if consumer.Rollout.Reason != "" && consumer.Rollout.Reason != consumer.Rollout.State {
 		rollout += " (" + consumer.Rollout.Reason + ")"
 	}
-	t.row(namespace, name, baseline, verdict, t.list(consumer.Effective), consumer.Source, rollout, condition(consumer.Condition), consumer.Verdict.Message)
+	t.row(namespace, name, baseline, verdict, t.list(consumer.Effective), consumer.Source, rollout, condition(consumer.Condition), explanation(consumer))
+}
+
+// explanation returns the message of the verdict, and that of a rollout which does
+// not proceed.
+func explanation(consumer Consumer) string {
+	verdict, rollout := consumer.Verdict.Message, consumer.Rollout.Message
+	switch {
+	case consumer.Rollout.State != Held && consumer.Rollout.State != Failed || strings.Contains(verdict, rollout):
+		return verdict
+	case strings.Contains(rollout, verdict):
+		return rollout
+	default:
+		return verdict + "; rollout: " + rollout
+	}
 }
 
 func (t *table) list(scopes []string) string {

@@ -11,13 +11,11 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/inventory/tree"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 const ns = "ns"
@@ -71,62 +69,61 @@ func TestRolloutByCondition(t *testing.T) {
 	}
 }
 
-// TestRolloutByChildren covers ToolHive's ConfigMaps and Deployments.
-func TestRolloutByChildren(t *testing.T) {
-	configMap := func(data string, labels map[string]string) *inventory.RunConfig {
-		runConfig, ok := inventory.RunConfigOf(&corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web", Labels: labels}, Data: map[string]string{toolhive.RunConfigKey: data},
-		}, toolhive.DefaultScopes)
-		if !ok {
-			t.Fatalf("no run config in %s", data)
-		}
-		return &runConfig
-	}
-	const inOrder, notSupported = `{"embedded_auth_server_config":{"baseline_client_scopes":["openid"]}}`, `{"embedded_auth_server_config":{"baseline_client_scopes":["admin"]}}`
-	good, bad := configMap(inOrder, nil), configMap(notSupported, nil)
-	held := configMap(inOrder, map[string]string{guard.HeldLabel: "true"})
+// TestRolloutByDeployment covers ToolHive's Deployments.
+func TestRolloutByDeployment(t *testing.T) {
 	deployment := func(updated, available int32, conditions ...appsv1.DeploymentCondition) *appsv1.Deployment {
 		return &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "web", Generation: 1}, Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](2)},
 			Status: appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 2, UpdatedReplicas: updated, AvailableReplicas: available, Conditions: conditions}}
 	}
 	stuck := appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded"}
-	unseen := deployment(2, 2)
+	refused := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: "denied"}
+	started := refused
+	started.Status = corev1.ConditionFalse
+	unseen := deployment(2, 2, refused)
 	unseen.Generation = 2
 	for name, c := range map[string]struct {
 		supported  bool
-		runConfig  *inventory.RunConfig
 		deployment *appsv1.Deployment
 		hidden     map[string]string
 		want       string
 	}{
-		"nothing":              {true, nil, nil, nil, "None: NoRunConfig"},
-		"no auth server":       {true, configMap("{}", nil), deployment(2, 2), nil, "None: NoRunConfig"},
-		"no Deployment":        {true, good, nil, nil, "None: NoDeployment"},
-		"runs":                 {true, good, deployment(2, 2), nil, "RolledOut: DeploymentAvailable"},
-		"not updated":          {true, good, deployment(1, 2), nil, "RollingOut: DeploymentProgressing"},
-		"not available":        {true, good, deployment(2, 1), nil, "RollingOut: DeploymentProgressing"},
-		"not observed":         {true, good, unseen, nil, "RollingOut: DeploymentProgressing"},
-		"stuck":                {true, good, deployment(1, 1, stuck), nil, "Failed: ProgressDeadlineExceeded"},
-		"held":                 {false, held, deployment(2, 2), nil, "Held: HeldByGuard"},
-		"bad":                  {false, bad, deployment(1, 1, stuck), nil, "Refused: BaselineScopeNotSupported"},
-		"bad, but repaired":    {true, bad, deployment(2, 2), nil, "Refused: BaselineScopeNotSupported"},
-		"older than the edit":  {false, good, deployment(2, 2), nil, "Held: OlderRunConfig"},
-		"no JSON":              {true, configMap("{", nil), deployment(2, 2), nil, "Unknown: NotReadable"},
-		"hidden from the user": {true, nil, nil, map[string]string{"deployments": "forbidden"}, "Unknown: NotReadable"},
+		"no Deployment":           {true, nil, nil, "None: NoDeployment"},
+		"runs":                    {true, deployment(2, 2), nil, "RolledOut: DeploymentAvailable"},
+		"runs as before the edit": {false, deployment(2, 2), nil, "RolledOut: DeploymentAvailable"},
+		"not updated":             {true, deployment(1, 2), nil, "RollingOut: DeploymentProgressing"},
+		"not available":           {true, deployment(2, 1), nil, "RollingOut: DeploymentProgressing"},
+		"not observed":            {false, unseen, nil, "RollingOut: DeploymentProgressing"},
+		"stuck":                   {true, deployment(1, 1, stuck), nil, "Failed: ProgressDeadlineExceeded"},
+		"held":                    {false, deployment(0, 2, refused), nil, "Held: ReplicaFailure"},
+		"held for long":           {false, deployment(0, 2, stuck, refused), nil, "Held: ReplicaFailure"},
+		"refused by others":       {true, deployment(0, 2, refused), nil, "Failed: ReplicaFailure"},
+		"not refused any more":    {false, deployment(1, 2, started), nil, "RollingOut: DeploymentProgressing"},
+		"hidden from the user":    {true, nil, map[string]string{"deployments": "forbidden"}, "Unknown: NotReadable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot(inventory.Guard, c.supported)
 			s.Hidden = c.hidden
-			if c.runConfig != nil {
-				s.Consumers[0].RunConfigs = append(s.Consumers[0].RunConfigs, *c.runConfig)
-			}
-			if c.deployment != nil {
-				s.Consumers[0].Deployments = append(s.Consumers[0].Deployments, c.deployment)
-			}
+			s.Consumers[0].Deployment = c.deployment
 			if got := rollout(t, s); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestExplanation checks that a wide table has the messages of the verdict and of a
+// rollout that does not proceed, without repetition.
+func TestExplanation(t *testing.T) {
+	verdict := tree.Build(snapshot(inventory.Guard, false)).Configs[0].Consumers[0].Verdict.Message
+	for message, want := range map[string]string{
+		"pods are forbidden: " + verdict: "   pods are forbidden: " + verdict + "\n",
+		"exceeded quota":                 "   " + verdict + "; rollout: exceeded quota\n",
+	} {
+		s := snapshot(inventory.Guard, false)
+		s.Consumers[0].Deployment = &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
+			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message},
+		}}}
+		expect.Contains(t, tree.Build(s).Text(false, true), want)
 	}
 }
 

@@ -28,14 +28,16 @@ var severities = map[string]Severity{
 // rule.
 func Run(snapshot *inventory.Snapshot, installed inventory.Installation) Report {
 	b := builder{installed, Report{
-		APIVersion: APIVersion, Kind: "Inventory", Findings: []Finding{}, Notes: append(snapshot.Notes(), installed.Warnings()...),
-		Found: installed.Found, Guard: installed.Installed, Summary: Summary{Modes: map[string]int{}},
+		APIVersion: APIVersion, Kind: "Inventory", Namespace: snapshot.Namespace, Found: installed.Found, Guard: installed.Guard,
+		Summary: Summary{Modes: map[string]int{}}, Findings: []Finding{}, Notes: append(snapshot.Notes(), installed.Warnings()...),
 	}}
 	for _, pair := range snapshot.Pairs() {
 		b.pair(pair)
 	}
-	for name := range installed.Namespaces {
-		b.namespace(name)
+	for name, labels := range installed.Namespaces {
+		if mode, labelled := labels[guard.ModeLabel]; labelled && !slices.Contains(guard.Modes, mode) {
+			b.unknownMode(name, mode)
+		}
 	}
 	slices.SortFunc(b.report.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Object.Namespace, b.Object.Namespace), cmp.Compare(a.Object.Kind, b.Object.Kind),
@@ -50,18 +52,17 @@ type builder struct {
 }
 
 func (b *builder) add(rule string, object Object, mode, message string) {
-	b.report.Findings = append(b.report.Findings, Finding{rule, severities[rule], object, message, mode})
+	b.report.Findings = append(b.report.Findings, Finding{rule, severities[rule], object, mode, message})
 }
 
 func (b *builder) pair(pair inventory.Pair) {
 	consumer, summary := pair.Consumer, &b.report.Summary
 	object := Object{consumer.Kind, consumer.Namespace, consumer.Name}
-	mode, _ := b.installed.ModeOf(consumer.Namespace)
+	mode := b.installed.ModeOf(consumer.Namespace)
 	summary.Pairs++
-	if mode != "" {
-		summary.Modes[mode]++
-	}
-	if mode == guard.ModeOff {
+	summary.Modes[mode]++
+	// The label also counts before the guard is installed.
+	if b.installed.Namespaces[consumer.Namespace][guard.ModeLabel] == guard.ModeOff {
 		b.add("guard/off", object, mode, fmt.Sprintf("the guard is off in namespace %q", consumer.Namespace))
 	}
 	switch pair.Verdict.State {
@@ -74,12 +75,8 @@ func (b *builder) pair(pair inventory.Pair) {
 	}
 }
 
-func (b *builder) namespace(name string) {
-	mode, known := b.installed.ModeOf(name)
-	if known {
-		return
-	}
-	b.add("guard/unknown-mode", Object{"Namespace", "", name}, mode, fmt.Sprintf(
-		"the label %s has the value %q, which is not a mode, so the default of the installation applies (%s): set it to %s, or remove it",
-		guard.ModeLabel, b.installed.Namespaces[name][guard.ModeLabel], cmp.Or(mode, "no policy is installed"), strings.Join(guard.Modes, ", ")))
+func (b *builder) unknownMode(namespace, label string) {
+	b.add("guard/unknown-mode", Object{Kind: "Namespace", Name: namespace}, b.installed.ModeOf(namespace), fmt.Sprintf(
+		"the label %s is %q, which is not a mode, so the namespace is treated as one without the label: set it to %s, or remove it",
+		guard.ModeLabel, label, strings.Join(guard.Modes, ", ")))
 }

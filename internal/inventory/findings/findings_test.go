@@ -1,0 +1,80 @@
+package findings_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/inventory/findings"
+	"github.com/scopegate/scopegate/internal/resolve"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+const ns = "ns"
+
+// TestModes checks the findings on a server with a baseline that is not supported,
+// by what is installed and by the label of the namespace.
+func TestModes(t *testing.T) {
+	installed := func(mode string) *inventory.Installed {
+		return &inventory.Installed{Policies: guard.PolicyNames, Mode: mode}
+	}
+	absent := &inventory.Installed{Mode: inventory.ModeNone}
+	unlabelled := labels.Set{}
+	labelled := func(mode string) labels.Set { return labels.Set{guard.ModeLabel: mode} }
+	for name, c := range map[string]struct {
+		guard *inventory.Installed
+		// labels of the namespace, nil if they can't be read.
+		labels labels.Set
+		mode   string
+		// others are the rules of the findings besides pair/not-supported.
+		others []string
+	}{
+		"not installed":                     {absent, unlabelled, "none", nil},
+		"not installed, labelled":           {absent, labelled("strict"), "none", nil},
+		"not installed, off":                {absent, labelled("off"), "none", []string{"guard/off"}},
+		"not installed, not a mode":         {absent, labelled("deny"), "none", []string{"guard/unknown-mode"}},
+		"not installed, labels not read":    {absent, nil, "none", nil},
+		"default":                           {installed("warn"), unlabelled, "warn", nil},
+		"another default":                   {installed("enforce"), unlabelled, "enforce", nil},
+		"stricter by label":                 {installed("warn"), labelled("strict"), "strict", nil},
+		"more lenient by label":             {installed("strict"), labelled("enforce"), "enforce", nil},
+		"off by label":                      {installed("strict"), labelled("off"), "off", []string{"guard/off"}},
+		"a mode of before":                  {installed("strict"), labelled("deny"), "strict", []string{"guard/unknown-mode"}},
+		"in upper case":                     {installed("warn"), labelled("Enforce"), "warn", []string{"guard/unknown-mode"}},
+		"empty label":                       {installed("warn"), labelled(""), "warn", []string{"guard/unknown-mode"}},
+		"labels not read":                   {installed("warn"), nil, "unknown", nil},
+		"bindings not read":                 {nil, unlabelled, "unknown", nil},
+		"bindings not read, but off":        {nil, labelled("off"), "unknown", []string{"guard/off"}},
+		"bindings not read, but not a mode": {nil, labelled("deny"), "unknown", []string{"guard/unknown-mode"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespaces := map[string]labels.Set{"other": labelled("off")}
+			if c.labels != nil {
+				namespaces[ns] = c.labels
+			}
+			consumer, _ := resolve.ConsumerOf(testenv.Server(ns, "web", testenv.AuthServerRef("shared")))
+			report := findings.Run(&inventory.Snapshot{
+				Mode:      inventory.Guard,
+				Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "admin")},
+				Consumers: []*inventory.Consumer{{Consumer: consumer, Status: &v1alpha1.Status{}}},
+			}, inventory.Installation{Guard: c.guard, Namespaces: namespaces})
+			var others []string
+			for _, finding := range report.Findings {
+				if finding.Rule != "pair/not-supported" {
+					others = append(others, finding.Rule)
+				}
+				expect.Equal(t, "mode of "+finding.Rule, c.mode, finding.Mode)
+			}
+			expect.Equal(t, "other rules", c.others, others)
+			expect.Equal(t, "summary", findings.Summary{Pairs: 1, NotSupported: 1, Modes: map[string]int{c.mode: 1}}, report.Summary)
+			if len(report.Findings) != len(others)+1 {
+				t.Errorf("got %v, want pair/not-supported once", report.Findings)
+			}
+		})
+	}
+}
