@@ -164,6 +164,8 @@ func TestAcrossObjects(t *testing.T) {
 		"of another type":      {outgoingText + oidcText + serverText("  authServerRef: {name: outgoing}\n"+one), lint.Options{}, []string{"f:16:25 reference/wrong-type"}},
 		"outgoing":             {outgoingText + serverText("  externalAuthConfigRef: {name: outgoing}\n"), lint.Options{}, nil},
 		"conflict":             {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: login}\n"+both), lint.Options{}, []string{"f:22:33 reference/conflict"}},
+		"conflict, and bad":    {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: login}\n"+one), lint.Options{}, []string{"f:8:36 baseline/not-supported", "f:22:33 reference/conflict"}},
+		"other is elsewhere":   {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: gone}\n"+one), lint.Options{}, []string{"f:8:36 baseline/not-supported", "f:22:33 reference/not-found"}},
 		"no oidcConfigRef":     {configText + serverText(authRef), lint.Options{}, []string{"f:14:1 reference/oidc-config-required"}},
 		"MCPOIDCConfig absent": {configText + serverText(authRef+both), lint.Options{}, []string{"f:17:25 reference/oidc-config-not-found"}},
 		"no auth server":       {serverText(one), lint.Options{}, nil},

@@ -104,12 +104,13 @@ func (in input) pair(owner *member, consumer resolve.Consumer) error {
 			return nil
 		}
 	}
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+	configs := func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		if named := in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, name)]; named != nil {
 			return named.config, nil
 		}
 		return nil, nil
-	})
+	}
+	pair, err := resolve.Resolve(consumer, configs)
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,16 @@ func (in input) pair(owner *member, consumer resolve.Consumer) error {
 		in.notSupported(owner, pair)
 	case resolve.Unresolved:
 		owner.unresolved(pair)
+		// The auth server runs from authServerRef, also if the other reference is wrong
+		// or names an object that is not in the input.
+		first := consumer
+		first.ExternalAuthConfigRef = ""
+		if pair, err = resolve.Resolve(first, configs); err != nil {
+			return err
+		}
+		if pair.Verdict.State == resolve.NotSupported {
+			in.notSupported(owner, pair)
+		}
 	}
 	in.oidcConfig(owner, consumer)
 	return nil
