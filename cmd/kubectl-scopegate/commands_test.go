@@ -84,6 +84,7 @@ func TestReference(t *testing.T) {
 	page := bytes.NewBufferString(referenceHead)
 	root := newRoot()
 	root.DisableAutoGenTag = true
+	root.InitDefaultVersionFlag() // Otherwise only Execute adds it.
 	writeReference(t, page, root)
 	expect.Golden(t, *update, name, page.String())
 }

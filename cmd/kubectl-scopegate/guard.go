@@ -33,7 +33,7 @@ func newGuard(defaults *scopeList) *cobra.Command {
 		Use:     "guard",
 		Short:   "Check the guard beside ToolHive's operator",
 		Example: "  kubectl scopegate guard check -A",
-		Args:    cobra.NoArgs,
+		Args:    onlyCommands,
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
 	command.AddCommand(newGuardCheck(defaults))

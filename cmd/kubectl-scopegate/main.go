@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // The exit statuses, documented in docs/lint.md and docs/tree.md.
@@ -91,14 +92,30 @@ func newRoot() *cobra.Command {
 		Example: "  kubectl scopegate lint -R -f deploy/\n" +
 			"  kubectl scopegate tree -A\n" +
 			"  kubectl scopegate guard check -A",
+		Version:       versions.Own(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          onlyCommands,
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl scopegate"},
 	}
 	defaults := scopeList(slices.Clone(toolhive.DefaultScopes))
 	root.PersistentFlags().Var(&defaults, "default-scopes", "the scopes that ToolHive's auth server supports if none are configured, separated by spaces or commas")
+	root.SetVersionTemplate("scopegate {{.Version}}\n")
 	root.AddCommand(newLint(&defaults), newTree(&defaults), newGuard(&defaults), newVersion(&defaults))
 	return root
+}
+
+// onlyCommands rejects arguments of a command that only has commands below it. Like
+// cobra does without Args, it suggests a command with a similar name.
+func onlyCommands(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	command.SuggestionsMinimumDistance = 2
+	suggestion := ""
+	if names := command.SuggestionsFor(args[0]); len(names) > 0 {
+		suggestion = fmt.Sprintf("; did you mean %s?", strings.Join(names, " or "))
+	}
+	return fmt.Errorf("unknown command %q for %q%s", args[0], command.CommandPath(), suggestion)
 }
