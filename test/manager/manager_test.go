@@ -48,7 +48,7 @@ func TestManagerServesAndEndsCleanly(t *testing.T) {
 	awaitAnswer(t, fmt.Sprintf("http://%s/healthz", probes), "ok")
 	testenv.AwaitValid(t, cluster, server, "False")
 	awaitAnswer(t, fmt.Sprintf("http://%s/metrics", metrics),
-		`scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1`)
+		`scopegate_baseline_scopes_valid{kind="MCPServer",object_namespace="`+namespace+`",reason="BaselineScopeNotSupported",status="False"} 1`)
 
 	if err := manager.Stop(); err != nil {
 		t.Error(err)

@@ -37,27 +37,52 @@ func TestMetrics(t *testing.T) {
 	testenv.Await(t, cluster.Client, virtual, "rolls", func(v *v1beta1.VirtualMCPServer) bool { return says(v, "True", "RollingOut") })
 	testenv.AwaitValid(t, cluster, config, "False")
 
-	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Held: metrics.HeldStandalone}
+	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace), Standalone: true}
 	problems, err := testutil.CollectAndLint(collector)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
 	}
-	want := `
-# HELP scopegate_baseline_scopes_valid Objects by the status and the reason of their condition BaselineScopesValid.
+	want := fmt.Sprintf(`
+# HELP scopegate_baseline_scopes_valid Objects by the status and the reason of their condition BaselineScopesValid. Those that are False also by namespace.
 # TYPE scopegate_baseline_scopes_valid gauge
-scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",reason="BaselineScopeNotSupported",status="False"} 1
-scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopeNotSupported",status="False"} 1
-scopegate_baseline_scopes_valid{kind="MCPServer",reason="BaselineScopesSupported",status="True"} 1
-scopegate_baseline_scopes_valid{kind="VirtualMCPServer",reason="BaselineScopesSupported",status="True"} 1
-# HELP scopegate_rollouts_held Objects whose rollout is held. Running pods stay unchanged.
+scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",object_namespace="%[1]s",reason="BaselineScopeNotSupported",status="False"} 1
+scopegate_baseline_scopes_valid{kind="MCPServer",object_namespace="%[1]s",reason="BaselineScopeNotSupported",status="False"} 1
+scopegate_baseline_scopes_valid{kind="MCPServer",object_namespace="",reason="BaselineScopesSupported",status="True"} 1
+scopegate_baseline_scopes_valid{kind="VirtualMCPServer",object_namespace="",reason="BaselineScopesSupported",status="True"} 1
+# HELP scopegate_rollouts_held Objects whose rollout is held. Running pods stay unchanged. Only in standalone mode.
 # TYPE scopegate_rollouts_held gauge
 scopegate_rollouts_held{kind="MCPRemoteProxy"} 0
 scopegate_rollouts_held{kind="MCPServer"} 1
 scopegate_rollouts_held{kind="VirtualMCPServer"} 0
-`
+`, namespace)
 	if err := testutil.CollectAndCompare(collector, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestForeignReasonsAreOneSeries writes conditions whose reasons scopegate does not have.
+// No manager runs. Guard mode counts them, and standalone mode's metric is not there.
+func TestForeignReasonsAreOneSeries(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	for _, name := range []string{"One", "Two"} {
+		config := testenv.Config(namespace, strings.ToLower(name))
+		cluster.Create(t, config)
+		status.Set(&config.Status, 1, condition("BaselineScopesValid", "False", name))
+		expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
+	}
+	want := fmt.Sprintf(`
+# HELP scopegate_baseline_scopes_valid Objects by the status and the reason of their condition BaselineScopesValid. Those that are False also by namespace.
+# TYPE scopegate_baseline_scopes_valid gauge
+scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",object_namespace="%s",reason="Other",status="False"} 2
+# HELP scopegate_guard_stood_down Objects that the guard does not write, because another writer decides on their condition BaselineScopesValid. Only in guard mode.
+# TYPE scopegate_guard_stood_down gauge
+scopegate_guard_stood_down{kind="MCPExternalAuthConfig"} 2
+scopegate_guard_stood_down{kind="MCPRemoteProxy"} 0
+scopegate_guard_stood_down{kind="MCPServer"} 0
+scopegate_guard_stood_down{kind="VirtualMCPServer"} 0
+`, namespace)
+	collector := metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace)}
+	expect.NoError(t, testutil.CollectAndCompare(collector, strings.NewReader(want)))
 }
 
 // TestTheRecorderSeesAnInvalidRollout rolls out by hand what the gate would
