@@ -100,9 +100,12 @@ func TestRatchet(t *testing.T) {
 	leaving := testenv.Server("", "leaving", testenv.AuthServerRef("bad", "openid", "admin"))
 	leaving.Finalizers = server.Finalizers
 	virtual := testenv.Virtual("", "static", testenv.AuthServer("admin", "a"), "openid")
-	ns := stored(t, guard.ModeStrict, config, server, leaving, virtual)
-	cluster.Delete(t, leaving)
+	going := testenv.Virtual("", "going", testenv.AuthServer("admin"), "admin")
+	going.Finalizers = server.Finalizers
+	ns := stored(t, guard.ModeStrict, config, server, leaving, virtual, going)
+	cluster.Delete(t, leaving, going)
 	cluster.Get(t, leaving)
+	cluster.Get(t, going)
 	settle(t)
 	meta := func(object client.Object) {
 		object.SetLabels(map[string]string{"team": "a"})
@@ -135,6 +138,7 @@ func TestRatchet(t *testing.T) {
 		"server: being deleted":    {dryUpdate(t, edited(leaving, scopes("email"))), false},
 		"virtual: partly repaired": {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"a"} })), false},
 		"virtual: one more":        {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"a", "b"} })), true},
+		"virtual: being deleted":   {dryUpdate(t, edited(going, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"b"} })), false},
 		"no spec at all":           {dryCreate(t, withoutSpec("VirtualMCPServer", ns)), false},
 		"config without spec":      {dryCreate(t, withoutSpec("MCPExternalAuthConfig", ns)), false},
 	} {
