@@ -43,7 +43,7 @@ func (g generator) pick(from []string) string { return from[g.IntN(len(from))] }
 
 func (g generator) baseline() []string {
 	var list []string
-	for range min(g.IntN(5), 3) {
+	for range min(g.IntN(6), 4) {
 		list = append(list, g.pick(words))
 	}
 	return list
@@ -153,7 +153,7 @@ func (g generator) touch(before, after client.Object) {
 	switch after := after.(type) {
 	case *v1beta1.MCPExternalAuthConfig:
 		spec := before.(*v1beta1.MCPExternalAuthConfig).Spec.DeepCopy()
-		if spec.EmbeddedAuthServer != nil && g.chance(50) {
+		if spec.EmbeddedAuthServer != nil && g.chance(80) {
 			g.shuffle(&spec.EmbeddedAuthServer.BaselineClientScopes)
 		}
 		after.Spec = *spec
