@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/inventory/tree"
@@ -59,12 +61,13 @@ func newTree(defaults *scopeList) *cobra.Command {
 			return &exitError{exitNotValidated, err}
 		}
 		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
+		view.say = func(text string) { command.PrintErrf("%s: %s\n", command.CommandPath(), text) }
 		snapshot, err := readTree(command.Context(), reader, namespace)
 		if err == nil {
 			err = view.show(snapshot)
 		}
 		if err == nil && watch {
-			err = view.follow(command.Context(), reader, namespace, snapshot)
+			err = view.follow(command.Context(), reader, snapshot)
 		}
 		if err != nil {
 			return &exitError{exitNotValidated, err}
@@ -83,31 +86,78 @@ func readTree(ctx context.Context, reader *inventory.Cluster, namespace string) 
 }
 
 // settle is how long to wait for further changes: many status writes follow an
-// edit of a config.
-const settle = 500 * time.Millisecond
+// edit of a config. retry is how often to ask an API server that does not answer.
+const (
+	settle = 500 * time.Millisecond
+	retry  = time.Second
+)
 
-// follow shows the tree again after each change, until it is interrupted. While
-// the API server is unavailable it shows nothing.
-func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, namespace string, snapshot *inventory.Snapshot) error {
+// follow shows the tree again after each change, until it is interrupted or a right
+// is missing. While the API server is unavailable it says so.
+func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, snapshot *inventory.Snapshot) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	changes, err := reader.Changes(ctx, namespace, snapshot)
-	for err == nil {
-		select {
-		case <-ctx.Done():
+	namespace := snapshot.Namespace
+	for {
+		lost, err := v.untilLost(ctx, reader, snapshot)
+		switch {
+		case ctx.Err() != nil:
 			return nil
-		case <-changes:
+		case err != nil || apierrors.IsForbidden(lost):
+			return cmp.Or(err, lost)
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(settle):
+		said := ""
+		for lost != nil {
+			if lost.Error() != said {
+				said = lost.Error()
+				v.say("the watch is interrupted: " + said)
+			}
+			if !wait(ctx, retry) {
+				return nil
+			}
+			snapshot, lost = readTree(ctx, reader, namespace)
 		}
-		if snapshot, unread := readTree(ctx, reader, namespace); unread == nil {
-			err = v.show(snapshot)
+		v.say("the watch goes on")
+		if err := v.show(snapshot); err != nil {
+			return err
 		}
 	}
-	return err
+}
+
+// untilLost shows the tree again after each change. It returns an error of the API
+// server as lost, and one of the output as err.
+func (v *treeView) untilLost(ctx context.Context, reader *inventory.Cluster, snapshot *inventory.Snapshot) (lost, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	changed, failed := reader.Changes(ctx, snapshot)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case lost := <-failed:
+			return lost, nil
+		case <-changed:
+		}
+		if !wait(ctx, settle) {
+			return nil, nil
+		}
+		if snapshot, lost = readTree(ctx, reader, snapshot.Namespace); lost != nil {
+			return lost, nil
+		}
+		if err := v.show(snapshot); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// wait reports false if ctx is done before the time is over.
+func wait(ctx context.Context, duration time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(duration):
+		return true
+	}
 }
 
 // treeView shows a tree. With again it also shows each later tree that differs
@@ -115,6 +165,7 @@ func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, namesp
 // otherwise after a line of three dashes.
 type treeView struct {
 	out               io.Writer
+	say               func(string)
 	format            string
 	namespaces, again bool
 	last              string

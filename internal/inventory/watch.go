@@ -2,41 +2,63 @@ package inventory
 
 import (
 	"context"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/metadata"
 )
 
-// Changes returns a channel that receives an item after changes of the objects
-// that Read returned, until ctx is done.
-func (c *Cluster) Changes(ctx context.Context, namespace string, read *Snapshot) (<-chan struct{}, error) {
-	changed := make(chan struct{}, 1)
-	notify := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
-	handler := cache.ResourceEventHandlerFuncs{AddFunc: func(any) { notify() }, UpdateFunc: func(any, any) { notify() }, DeleteFunc: func(any) { notify() }}
+// Changes watches the objects of a snapshot until ctx is done. changed receives an
+// item after changes, and also at the start. failed receives the error of a watch
+// that could not start, which ends that watch.
+func (c *Cluster) Changes(ctx context.Context, read *Snapshot) (changed <-chan struct{}, failed <-chan error) {
 	resources := []schema.GroupVersionResource{resource("mcpexternalauthconfigs"), resource("mcpremoteproxies"), resource("mcpservers"), resource("virtualmcpservers")}
 	if read.Mode == Guard && read.Hidden["deployments"] == "" {
 		resources = append(resources, deployments)
 	}
+	changes, failures := make(chan struct{}, 1), make(chan error, len(resources))
 	for _, resource := range resources {
-		// The client-go package with such informers would increase the memory of
-		// every command by a third.
-		client := c.metadata.Resource(resource).Namespace(namespace)
-		informer := cache.NewSharedInformer(&cache.ListWatch{
-			ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return client.List(ctx, o) },
-			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) { return client.Watch(ctx, o) },
-		}, &metav1.PartialObjectMetadata{}, 0)
-		if _, err := informer.AddEventHandler(handler); err != nil {
-			return nil, err
-		}
-		go informer.RunWithContext(ctx)
+		client := c.metadata.Resource(resource).Namespace(read.Namespace)
+		go func() {
+			if err := follow(ctx, client, changes); err != nil {
+				failures <- err
+			}
+		}()
 	}
-	return changed, nil
+	return changes, failures
+}
+
+// pause is the time between the end of a watch and the next one. The API server
+// ends each watch after some time.
+const pause = time.Second
+
+// follow watches one kind until ctx is done, or until a watch can't start. Each watch
+// begins with the objects that exist, so nothing is missed in between.
+func follow(ctx context.Context, client metadata.ResourceInterface, changed chan<- struct{}) error {
+	for {
+		stream, err := client.Watch(ctx, metav1.ListOptions{})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for event := range stream.ResultChan() {
+			if event.Type == watch.Error {
+				break
+			}
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		}
+		stream.Stop()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
 }
