@@ -65,18 +65,24 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			return err
 		}
-		if _, err := envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, Paths: []string{toolHive}, ErrorIfPathMissing: true}); err != nil {
+		// The API server publishes the OpenAPI schemas of CRDs a little later.
+		await := func(crds, want string, code int) error {
+			if _, err := envtest.InstallCRDs(guarded.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, Paths: []string{crds}, ErrorIfPathMissing: true}); err != nil {
+				return err
+			}
+			err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+				answer = kubectl(ctx, guarded, "tree")
+				return answer.code == code && strings.Contains(answer.stderr, want), nil
+			})
+			if err != nil {
+				return fmt.Errorf("with the CRDs in %s: %w: %+v", crds, err, answer)
+			}
+			return nil
+		}
+		if err := await(filepath.Join(toolHive, "toolhive.stacklok.dev_mcpservers.yaml"), "serves no MCPExternalAuthConfig", 3); err != nil {
 			return err
 		}
-		// The API server publishes their OpenAPI schemas a little later.
-		err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-			answer = kubectl(ctx, guarded, "tree")
-			return answer.code == 0, nil
-		})
-		if err != nil {
-			return fmt.Errorf("waiting for the schemas of ToolHive's CRDs: %w: %s", err, answer.stderr)
-		}
-		return nil
+		return await(toolHive, "", 0)
 	})
 }
 

@@ -2,9 +2,10 @@ package plugin_test
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
 )
 
 // objects returns two teams' configs and consumers, one of every kind and
@@ -88,73 +90,111 @@ func TestWatch(t *testing.T) {
 			// would reject the edit.
 			ns := "watched"
 			cluster.Create(t, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
-			await, stop := watchTree(t, cluster, ns)
-			await("no config")
+			watch := watchTree(t, cluster, ns)
+			watch.await("no config")
 			config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
 			cluster.Create(t, config)
-			await("NotReferenced")
+			watch.await("NotReferenced")
 			cluster.Create(t, server)
-			await("Supported")
+			watch.await("Supported")
 			if cluster == guarded {
-				makeChildren(t, ns, "MCPServer", "web", map[string]string{"runconfig.json": runConfig("openid", "openid")}, 1)
-				await("Supported RolledOut")
+				deploy(t, server, "web", 1)
+				watch.await("Supported RolledOut")
 			}
 			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
 			expect.NoError(t, cluster.Client.Update(t.Context(), config))
-			await("NotSupported")
+			watch.await("NotSupported")
 			cluster.Delete(t, server)
-			await("NotReferenced")
-			stop()
+			watch.await("NotReferenced")
+			watch.stop()
 		})
 	}
 }
 
-// watchTree watches a namespace with at most one consumer. await waits for a verdict
-// on the consumer, with or without the state of its rollout, or on the config.
-func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string) (await func(want string), stop func()) {
+// TestWatchWithoutServer watches while the API server goes away and comes back.
+func TestWatchWithoutServer(t *testing.T) {
+	target, err := url.Parse(standalone.Config.Host)
+	expect.NoError(t, err)
+	proxy, err := faults.NewProxy(t.Context(), cmp.Or(target.Host, standalone.Config.Host))
+	expect.NoError(t, err)
+	t.Cleanup(proxy.Away)
+	ns := standalone.Namespace(t)
+	watch := watchTree(t, standalone, ns, "--server", "https://"+proxy.Address())
+	watch.await("no config")
+	proxy.Away()
+	watch.said("the watch is interrupted: ")
+	standalone.Create(t, testenv.Config(ns, "shared", "openid"))
+	expect.NoError(t, proxy.Back(t.Context()))
+	watch.await("NotReferenced")
+	watch.said("the watch goes on\n")
+	watch.stop()
+}
+
+// treeWatch is a running tree --watch of a namespace with at most one consumer.
+type treeWatch struct {
+	*testing.T
+	command   *exec.Cmd
+	interrupt func()
+	lines     *bufio.Scanner
+	stderr    testenv.Output
+}
+
+func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string, flags ...string) *treeWatch {
 	t.Helper()
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(interrupt)
-	command := exec.CommandContext(ctx, plugin, "tree", "-n", namespace, "-o", "json", "--watch")
+	command := exec.CommandContext(ctx, plugin, append([]string{"tree", "-n", namespace, "-o", "json", "--watch"}, flags...)...)
 	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
-	var stderr bytes.Buffer
-	command.Stderr = &stderr
+	watch := &treeWatch{T: t, command: command, interrupt: interrupt}
+	command.Stderr = &watch.stderr
 	stdout, err := command.StdoutPipe()
 	expect.NoError(t, err)
 	expect.NoError(t, command.Start())
-	lines := bufio.NewScanner(stdout)
-	await = func(want string) {
-		t.Helper()
-		for lines.Scan() {
-			var report tree.Report
-			if err := json.Unmarshal(lines.Bytes(), &report); err != nil {
-				t.Fatalf("%v in %s", err, lines.Text())
-			}
-			got := "no config"
-			if len(report.Configs) > 0 {
-				got = report.Configs[0].Verdict.State
-				for _, consumer := range report.Configs[0].Consumers {
-					got = consumer.Verdict.State + " " + consumer.Rollout.State
-				}
-			}
-			if got == want || strings.HasPrefix(got, want+" ") {
-				return
+	watch.lines = bufio.NewScanner(stdout)
+	return watch
+}
+
+// await waits for a verdict on the consumer, with or without the state of its
+// rollout, or on the config.
+func (w *treeWatch) await(want string) {
+	w.Helper()
+	for w.lines.Scan() {
+		var report tree.Report
+		if err := json.Unmarshal(w.lines.Bytes(), &report); err != nil {
+			w.Fatalf("%v in %s", err, w.lines.Text())
+		}
+		got := "no config"
+		if len(report.Configs) > 0 {
+			got = report.Configs[0].Verdict.State
+			for _, consumer := range report.Configs[0].Consumers {
+				got = consumer.Verdict.State + " " + consumer.Rollout.State
 			}
 		}
-		t.Fatalf("the watch ended before it showed %s; stderr: %s", want, &stderr)
-	}
-	stop = func() {
-		t.Helper()
-		interrupt()
-		for lines.Scan() {
-			// What was printed until the end does not matter.
-		}
-		if err := command.Wait(); err != nil && command.ProcessState.ExitCode() != 0 {
-			t.Errorf("interrupted, the watch ended with %v, want exit status 0; stderr: %s", err, &stderr)
+		if got == want || strings.HasPrefix(got, want+" ") {
+			return
 		}
 	}
-	return await, stop
+	w.Fatalf("the watch ended before it showed %s; stderr: %s", want, &w.stderr)
+}
+
+// said waits for a message.
+func (w *treeWatch) said(want string) {
+	w.Helper()
+	expect.Eventually(w.T, "the watch says "+want, func(context.Context) (bool, error) {
+		return strings.Contains(w.stderr.String(), want), nil
+	}, w.stderr.String)
+}
+
+func (w *treeWatch) stop() {
+	w.Helper()
+	w.interrupt()
+	for w.lines.Scan() {
+		// What was printed until the end does not matter.
+	}
+	if err := w.command.Wait(); err != nil && w.command.ProcessState.ExitCode() != 0 {
+		w.Errorf("interrupted, the watch ended with %v, want exit status 0; stderr: %s", err, &w.stderr)
+	}
 }
 
 // awaitRight waits until the API server applies a role binding of a user.
@@ -173,7 +213,7 @@ func awaitRight(t *testing.T, namespace, user string) {
 // kinds.
 func TestWithoutRights(t *testing.T) {
 	// The guard is off here, because the one that another test installs would
-	// reject the objects.
+	// reject the server.
 	namespace := "team-off"
 	guarded.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
 		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
@@ -186,11 +226,19 @@ func TestWithoutRights(t *testing.T) {
 	)
 	awaitRight(t, namespace, "viewer")
 	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
-	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `configmaps could not be read: configmaps is forbidden: User "viewer"`)
-	for _, arguments := range [][]string{{"tree", "-A", "--as", "viewer"}, {"guard", "check", "-n", namespace, "--as", "viewer"}} {
-		if got := kubectl(t.Context(), guarded, arguments...); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
-			t.Errorf("%v: got %+v, want exit status 3 and forbidden", arguments, got)
-		}
+	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `deployments could not be read: deployments.apps is forbidden: User "viewer"`)
+	expect.Contains(t, findings(t, "-n", namespace, "--as", "viewer"), "(mode: unknown) [pair/not-supported]\n", "\nguard: unknown\n", "\npairs in mode unknown: 1\n",
+		`bindings of policies could not be read: validatingadmissionpolicybindings.admissionregistration.k8s.io is forbidden: User "viewer"`)
+	if got := findings(t, "-n", namespace, "--as", "viewer", "-o", "json"); strings.Contains(got, `"policies"`) {
+		t.Errorf("the bindings may not be listed, but the report lists policies:\n%s", got)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if got := kubectl(ctx, guarded, "tree", "-n", namespace, "--as", "viewer", "--watch"); got.code != 3 || !strings.Contains(got.stderr, `User "viewer" cannot watch resource`) || strings.Count(got.stderr, "\n") != 1 {
+		t.Errorf("without the right to watch: got %+v, want exit status 3 and the right", got)
+	}
+	if got := kubectl(t.Context(), guarded, "tree", "-A", "--as", "viewer"); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
+		t.Errorf("all namespaces: got %+v, want exit status 3 and forbidden", got)
 	}
 }
 

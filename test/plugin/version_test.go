@@ -37,13 +37,13 @@ func TestVersion(t *testing.T) {
 		Client string
 		Server struct {
 			Kubernetes, ToolHive string
-			Guard                struct{ Hold string }
+			Guard                struct{ Mode string }
 		}
 		Notes []string
 	}
 	expect.NoError(t, json.Unmarshal([]byte(succeed(t, guarded, "version", "-o", "json")), &report))
 	const warning = "scopegate is not tested with ToolHive v0.99.0, but with v0.44.0 to v0.63.0: see docs/compatibility.md before you rely on it"
-	if report.Client == "" || report.Server.Kubernetes != server.GitVersion || report.Server.ToolHive != "v0.99.0" || report.Server.Guard.Hold == "" {
+	if report.Client == "" || report.Server.Kubernetes != server.GitVersion || report.Server.ToolHive != "v0.99.0" || report.Server.Guard.Mode == "" {
 		t.Errorf("got %+v", report)
 	}
 	expect.Equal(t, "notes", []string{warning}, report.Notes)
@@ -52,7 +52,7 @@ func TestVersion(t *testing.T) {
 	}
 
 	got = succeed(t, guarded, "version", "--as", "nobody-knows")
-	expect.Contains(t, got, "ToolHive: unknown\n", "the version of ToolHive's operator could not be read: deployments.apps is forbidden", "bindings of policies could not be read")
+	expect.Contains(t, got, "ToolHive: unknown\n", "the version of ToolHive's operator could not be read: deployments.apps is forbidden", "bindings of policies could not be read", "\nguard: unknown\n")
 	if got := kubectl(t.Context(), guarded, "version", "--server", "https://127.0.0.1:1"); got.code != 3 || !strings.HasPrefix(got.stdout, "scopegate ") || !strings.Contains(got.stderr, "reading the version of the API server") {
 		t.Errorf("no API server: got %+v, want the client's version and exit status 3", got)
 	}

@@ -77,6 +77,6 @@ func (b *builder) pair(pair inventory.Pair) {
 
 func (b *builder) unknownMode(namespace, label string) {
 	b.add("guard/unknown-mode", Object{Kind: "Namespace", Name: namespace}, b.installed.ModeOf(namespace), fmt.Sprintf(
-		"the label %s is %q, which is not a mode, so the namespace is treated as one without the label: set it to %s, or remove it",
+		"the label %s is %q, which is not a mode, so the namespace is treated as one without the label: set it to one of %s, or remove it",
 		guard.ModeLabel, label, strings.Join(guard.Modes, ", ")))
 }
