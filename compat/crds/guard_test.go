@@ -3,12 +3,16 @@ package crds
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/compat/release"
@@ -20,7 +24,7 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-var namespaces = flag.Int("namespaces", 50, "how many random namespaces to compare on each release")
+var namespaces = flag.Int("namespaces", 20, "how many random namespaces to compare on each release")
 
 // TestGuard installs the guard's policies on a real API server with the CRDs of
 // each release.
@@ -38,6 +42,7 @@ func TestGuard(t *testing.T) {
 			t.Run("corpus", func(t *testing.T) { setup.CheckCorpus(t, cluster, "../../test/testdata") })
 			t.Run("start-up", func(t *testing.T) { setup.CheckStartUp(t, cluster, "../../test/testdata") })
 			t.Run("random edits", func(t *testing.T) { setup.CheckRandom(t, cluster, *namespaces, 1) })
+			t.Run("tried", func(t *testing.T) { checkTried(t, cluster) })
 			t.Run("examples", func(t *testing.T) { compareExamples(t, cluster, r.Examples(t)) })
 			if r == release.Newest {
 				for _, object := range newFields(t) {
@@ -45,6 +50,46 @@ func TestGuard(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// checkTried creates by dry run what the manager tries in a cluster. The CRDs must accept
+// every object; the policy that the file names must reject it.
+func checkTried(t *testing.T, cluster *testenv.Cluster) {
+	cluster.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guard.CanaryNamespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
+	strictly := client.WithFieldValidation(cluster.Client, "Strict")
+	files, err := fs.Glob(config.Files, "guard/canary/tried/*.yaml")
+	expect.NoError(t, err)
+	tried := map[string][]*unstructured.Unstructured{}
+	for _, file := range files {
+		text, err := config.Files.ReadFile(file)
+		expect.NoError(t, err)
+		objects, err := config.Decode(text)
+		expect.NoError(t, err)
+		tried[strings.TrimSuffix(path.Base(file), ".yaml")] = objects
+		for _, object := range objects {
+			if err := strictly.Create(t.Context(), object.DeepCopy(), client.DryRunAll); err != nil {
+				t.Errorf("%s: %s: %v", file, object.GetKind(), err)
+			}
+		}
+	}
+	if len(tried["quota"]) == 0 || len(tried["stored"]) != 1 {
+		t.Fatalf("the files are %v", files)
+	}
+	cluster.Create(t, tried["stored"][0].DeepCopy())
+	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, guard.CanaryNamespace, guard.ModeStrict))
+	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
+	for policy, objects := range tried {
+		if policy == "stored" {
+			continue
+		}
+		for _, object := range objects {
+			refusal, _ := setup.AsRefusal(strictly.Create(t.Context(), object.DeepCopy(), client.DryRunAll))
+			if want := strings.TrimPrefix(policy, "quota"); refusal.Policy != want {
+				t.Errorf("%s of %s.yaml is rejected by %+v, want %q", object.GetKind(), policy, refusal, want)
+			}
+		}
 	}
 }
 
@@ -57,14 +102,14 @@ func start(t *testing.T, options controlplane.Options) *testenv.Cluster {
 }
 
 // compareExamples creates the examples of each file in two namespaces. The
-// guard is off in one and denies in the other. The API server must give the
+// guard is off in one and strict in the other. The API server must give the
 // same answers in both.
 func compareExamples(t *testing.T, cluster *testenv.Cluster, examples []release.Object) {
 	without, with := map[string]string{}, map[string]string{}
 	for _, example := range examples {
 		if without[example.File] == "" {
 			without[example.File] = namespaceIn(t, cluster, guard.ModeOff)
-			with[example.File] = namespaceIn(t, cluster, guard.ModeDeny)
+			with[example.File] = namespaceIn(t, cluster, guard.ModeStrict)
 		}
 	}
 	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
