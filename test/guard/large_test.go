@@ -17,22 +17,22 @@ import (
 // because ToolHive's CRDs do not bound them. The evaluation must not exceed the cost
 // limit.
 func TestLargest(t *testing.T) {
-	scopes, baseline := testenv.Many("advertised", 50_000), testenv.Many("baseline", 10)
-	config, bad := testenv.Config("", "good", "advertised-0000"), testenv.Config("", "bad", baseline...)
-	server, proxy := testenv.Server("", "large", testenv.AuthServerRef("good", scopes...)), testenv.Proxy("", "large", testenv.AuthServerRef("good", scopes...))
-	virtual := testenv.Virtual("", "large", testenv.AuthServer(baseline...), append(scopes, baseline...)...)
+	advertised, missing := testenv.Many("advertised", 50_000), testenv.Many("missing", 10)
+	config, bad := testenv.Config("", "good", "advertised-0000"), testenv.Config("", "bad", missing...)
+	server, proxy := testenv.Server("", "large", testenv.AuthServerRef("good", advertised...)), testenv.Proxy("", "large", testenv.AuthServerRef("good", advertised...))
+	virtual := testenv.Virtual("", "large", testenv.AuthServer(missing...), append(advertised, missing...)...)
 	stored(t, guard.ModeStrict, config, bad, server, proxy, virtual)
 	for policy, edit := range map[string]client.Object{
 		// The API server may report the finding of either policy on configs.
-		"scopegate-configs-for-": edited(config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline }),
+		"scopegate-configs-for-": edited(config, baseline(missing...)),
 		guard.ConsumersPolicy:    edited(server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef.Name = "bad" }),
 		guard.VirtualMCPServersPolicy: edited(virtual, func(v *v1beta1.VirtualMCPServer) {
-			v.Spec.IncomingAuth.OIDCConfigRef.Scopes = scopes
+			v.Spec.IncomingAuth.OIDCConfigRef.Scopes = advertised
 		}),
 	} {
 		t.Run(policy, func(t *testing.T) {
 			refusal := refusalOf(t, dryUpdate(t, edit))
-			if want := fmt.Sprintf(`"large" does not support scope %q: add it to `, baseline[0]); !strings.HasPrefix(refusal.Policy, policy) || !strings.Contains(refusal.Message, want) {
+			if want := fmt.Sprintf(`"large" does not support scope %q: add it to `, missing[0]); !strings.HasPrefix(refusal.Policy, policy) || !strings.Contains(refusal.Message, want) {
 				t.Errorf("got %+v, want %s to say %s", refusal, policy, want)
 			}
 		})

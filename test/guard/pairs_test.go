@@ -35,6 +35,18 @@ func edited[T client.Object](object T, change func(T)) T {
 	return object
 }
 
+func baseline(list ...string) func(*v1beta1.MCPExternalAuthConfig) {
+	return func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = list }
+}
+
+func scopes(list ...string) func(*v1beta1.MCPServer) {
+	return func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = list }
+}
+
+func inline(list ...string) func(*v1beta1.VirtualMCPServer) {
+	return func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = list }
+}
+
 func refusalOf(t *testing.T, err error) setup.Refusal {
 	t.Helper()
 	refusal, refused := setup.AsRefusal(err)
@@ -54,9 +66,6 @@ func TestMessages(t *testing.T) {
 	good, server := testenv.Config("", "good", "openid"), testenv.Server("", "web", testenv.AuthServerRef("good", "openid"))
 	plain, proxy := testenv.Config("", "plain", "openid"), testenv.Proxy("", "remote", testenv.ExternalAuthConfigRef("plain"))
 	ns := stored(t, guard.ModeStrict, good, server, plain, proxy)
-	baseline := func(list ...string) func(*v1beta1.MCPExternalAuthConfig) {
-		return func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = list }
-	}
 	for name, tc := range map[string]struct {
 		err  error
 		want setup.Refusal
@@ -73,7 +82,7 @@ func TestMessages(t *testing.T) {
 				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "plain"`),
 		},
 		"server": {
-			dryUpdate(t, edited(server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"OpenID"} })),
+			dryUpdate(t, edited(server, scopes("OpenID"))),
 			deniedBy(guard.ConsumersPolicy, `MCPServer "web" does not support scope "openid": add it to spec.oidcConfigRef.scopes, `+
 				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good"`),
 		},
@@ -114,12 +123,6 @@ func TestRatchet(t *testing.T) {
 	status := edited(server, func(s *v1beta1.MCPServer) {
 		s.Status.Conditions = []metav1.Condition{{Type: "Ready", Status: "False", Reason: "Test", LastTransitionTime: metav1.Now()}}
 	})
-	baseline := func(list ...string) func(*v1beta1.MCPExternalAuthConfig) {
-		return func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = list }
-	}
-	scopes := func(list ...string) func(*v1beta1.MCPServer) {
-		return func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = list }
-	}
 	for name, tc := range map[string]struct {
 		err     error
 		refused bool
@@ -136,9 +139,9 @@ func TestRatchet(t *testing.T) {
 		"server: repaired":         {dryUpdate(t, edited(server, scopes("openid", "admin"))), false},
 		"server: another mistake":  {dryUpdate(t, edited(server, scopes("admin"))), true},
 		"server: being deleted":    {dryUpdate(t, edited(leaving, scopes("email"))), false},
-		"virtual: partly repaired": {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"a"} })), false},
-		"virtual: one more":        {dryUpdate(t, edited(virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"a", "b"} })), true},
-		"virtual: being deleted":   {dryUpdate(t, edited(going, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"b"} })), false},
+		"virtual: partly repaired": {dryUpdate(t, edited(virtual, inline("a"))), false},
+		"virtual: one more":        {dryUpdate(t, edited(virtual, inline("a", "b"))), true},
+		"virtual: being deleted":   {dryUpdate(t, edited(going, inline("b"))), false},
 		"no spec at all":           {dryCreate(t, withoutSpec("VirtualMCPServer", ns)), false},
 		"config without spec":      {dryCreate(t, withoutSpec("MCPExternalAuthConfig", ns)), false},
 	} {
