@@ -10,20 +10,6 @@ cd "$(dirname "$0")/.."
 quietly() { grep --line-buffered -vE '^(=== |[EWI][0-9]{4} |[0-9-]+T[0-9:]+Z[[:space:]]| +--- PASS)'; }
 test() { go test -count=1 -timeout=6h -v "$@" ${TESTFLAGS:-} | quietly; }
 
-# ofToolHive makes go test use the release of TOOLHIVE. It drops the indirect
-# requirements, because those of one release may not compile with another. go adds them
-# again.
-ofToolHive() {
-  if [[ -z "${TOOLHIVE:-}" ]]; then return; fi
-  local folder=$PWD/../bin/toolhive
-  mkdir -p "$folder"
-  sed '/\/\/ indirect$/d' go.mod >"$folder/$TOOLHIVE.mod"
-  cp go.sum "$folder/$TOOLHIVE.sum"
-  go mod edit -require="github.com/stacklok/toolhive@$TOOLHIVE" "$folder/$TOOLHIVE.mod"
-  release=(-mod=mod -modfile="$folder/$TOOLHIVE.mod")
-}
-release=()
-
 case "${1:-}" in
 verdict)
   cd compat
@@ -32,13 +18,9 @@ verdict)
 policies)
   SCOPEGATE_GUARD_CASES=${CASES:-10000} test -run 'Equivalence|Shipped' ./test/guard -long
   ;;
-runconfigs)
+operator | race)
   cd compat
-  ofToolHive
-  SCOPEGATE_RUNCONFIG_CASES=${CASES:-100000} test "${release[@]}" ./runconfigs
-  ;;
-operator)
-  cd compat
+  if [[ "$1" == race ]]; then export SCOPEGATE_RACE_CASES=${CASES:-500}; fi
   SCOPEGATE_TOOLHIVE_OPERATOR=${TOOLHIVE:-$(go list -m -f '{{.Version}}' github.com/stacklok/toolhive)} test ./operator
   ;;
 reliability)
@@ -64,8 +46,7 @@ fuzz)
 ./internal/scopes FuzzMissing 1
 ./internal/scopes FuzzSuggest 1
 ./internal/status/message FuzzMessages 1
-./internal/lint FuzzLint 2
-./internal/toolhive FuzzAuthServers 5
+./internal/lint FuzzLint 7
 TARGETS
   ;;
 mutation)
@@ -79,11 +60,11 @@ beside)
 make prove SUITE=NAME, where NAME is
   verdict      a million verdicts, and the rules on start-up, against ToolHive and the API server; 15 minutes
   policies     the guard's policies against the verdict, in 10,000 random namespaces; 15 minutes
-  runconfigs   the policies on run configs against ToolHive's decoders, on 100,000 run configs; 15 minutes. TOOLHIVE=v0.44.0 tests that release
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 tests that release
+  race         the same with 500 bad rollouts on busy cores, no manager for a minute, and 20 restarts of the API server; an hour. TOOLHIVE as above
   reliability  5,000 random schedules of faults, and all planned ones; hours
   upgrade      upgrade from a commit or a tag and roll back to it, in both modes; minutes. ARGS=v0.1.0 names it
-  fuzz         10,000,000 arbitrary inputs for the reader of manifests, the decoder of run configs and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
+  fuzz         10,000,000 arbitrary inputs for the reader of manifests, the test of scopes and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
