@@ -91,7 +91,8 @@ type Checker struct {
 	completed time.Time
 }
 
-// New returns a checker of policies. The start-up policy may be absent.
+// New returns a checker of policies, which it completes with the API server's defaults.
+// The start-up policy may be absent.
 func New(cfg *rest.Config, scheme *runtime.Scheme, policies []guard.Policy, recorder events.EventRecorder) (*Checker, error) {
 	// The warnings of the policies about these edits do not belong in the log.
 	cfg = rest.CopyConfig(cfg)
@@ -99,6 +100,12 @@ func New(cfg *rest.Config, scheme *runtime.Scheme, policies []guard.Policy, reco
 	c, err := client.New(cfg, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("setting up the check of the policies: %w", err)
+	}
+	for _, policy := range policies {
+		setDefaults(policy.Spec.MatchConstraints)
+		for _, binding := range policy.Bindings {
+			setDefaults(binding.Spec.MatchResources)
+		}
 	}
 	return &Checker{client: c, policies: policies, recorder: recorder, failures: map[string]int{}, reported: map[string]Finding{}}, nil
 }

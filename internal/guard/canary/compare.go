@@ -1,15 +1,17 @@
 package canary
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
@@ -20,93 +22,95 @@ import (
 // a clone do not have it.
 const versionLabel = "app.kubernetes.io/version"
 
-// compare returns the finding on each policy of which at least the policy itself or
-// one binding could be compared. The errors are about the others.
-func (c *Checker) compare(ctx context.Context) (map[string]Finding, error) {
-	found := map[string]Finding{}
-	var errs []error
-	for _, policy := range c.policies {
-		finding, err := c.comparePolicy(ctx, policy)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		// The start-up policy is optional.
-		case policy.Name != guard.StartUpPolicy || finding.Cause != Missing:
-			found[policy.Name] = finding
-		}
-	}
-	return found, errors.Join(errs...)
+// results are those of one check, by policy.
+type results struct {
+	found map[string]Finding
+	errs  map[string]error
+	// release is another release of scopegate that something installed belongs to.
+	release string
 }
 
-// comparePolicy compares a policy and its bindings with the file.
-func (c *Checker) comparePolicy(ctx context.Context, policy guard.Policy) (Finding, error) {
+// add keeps the first finding on a policy, and all errors.
+func (r *results) add(policy string, finding Finding, err error) {
+	r.errs[policy] = errors.Join(r.errs[policy], err)
+	if r.found[policy] == (Finding{}) {
+		r.found[policy] = finding
+	}
+}
+
+// effective reports whether everything that was checked of a policy is as it must be.
+func (r *results) effective(policy string) bool {
+	finding, checked := r.found[policy]
+	return checked && finding == (Finding{}) && r.errs[policy] == nil
+}
+
+// end returns the findings. A policy with an error and no finding has none: nobody
+// knows whether it is effective.
+func (r *results) end() (map[string]Finding, error) {
+	for policy, finding := range r.found {
+		switch {
+		case finding.Cause == Missing && r.release != "":
+			r.found[policy] = Finding{OtherRelease, finding.Message + "; something else of it is of release " + r.release}
+		case finding == (Finding{}) && r.errs[policy] != nil:
+			delete(r.found, policy)
+		}
+	}
+	return r.found, errors.Join(slices.Collect(maps.Values(r.errs))...)
+}
+
+// compare compares a policy and its bindings with the file.
+func (c *Checker) compare(ctx context.Context, r *results, policy guard.Policy) {
+	if policy.Name == guard.StartUpPolicy {
+		// It is optional. To get what does not exist would be a failed request.
+		list := &admissionv1.ValidatingAdmissionPolicyList{}
+		if err := c.client.List(ctx, list, client.MatchingFields{"metadata.name": policy.Name}); err == nil && len(list.Items) == 0 {
+			return
+		}
+	}
 	live := &admissionv1.ValidatingAdmissionPolicy{}
-	finding, err := c.compareObject(ctx, policy.ValidatingAdmissionPolicy, live, func() bool {
-		want := policy.Spec.DeepCopy()
-		setDefaults(want.MatchConstraints)
-		return equality.Semantic.DeepEqual(*want, live.Spec)
+	c.compareObject(ctx, r, policy.Name, policy.ValidatingAdmissionPolicy, live, func() bool {
+		return equality.Semantic.DeepEqual(policy.Spec, live.Spec)
 	})
 	for _, binding := range policy.Bindings {
-		if err != nil || finding != (Finding{}) {
-			return finding, err
-		}
 		live := &admissionv1.ValidatingAdmissionPolicyBinding{}
-		finding, err = c.compareObject(ctx, binding, live, func() bool {
-			want := binding.Spec.DeepCopy()
-			setDefaults(want.MatchResources)
-			return equality.Semantic.DeepEqual(*want, live.Spec)
-		})
-		if finding.Cause == Missing {
-			// The optional policy itself is there.
-			finding.Cause = Changed
-		}
+		c.compareObject(ctx, r, policy.Name, binding, live, func() bool { return equality.Semantic.DeepEqual(binding.Spec, live.Spec) })
 	}
-	checking := live.Status.TypeChecking
-	if err == nil && finding == (Finding{}) && checking != nil && len(checking.ExpressionWarnings) > 0 {
+	if checking := live.Status.TypeChecking; checking != nil && len(checking.ExpressionWarnings) > 0 {
 		warning := checking.ExpressionWarnings[0]
-		return Finding{DoesNotFit, fmt.Sprintf("its expression %s does not fit the CRDs of this cluster: %s", warning.FieldRef, warning.Warning)}, nil
+		r.add(policy.Name, Finding{DoesNotFit, fmt.Sprintf("its expression %s does not fit the CRDs of this cluster: %s", warning.FieldRef, warning.Warning)}, nil)
 	}
-	return finding, err
 }
 
 // compareObject reads an object of the installation into live and compares it with
 // the file by equal.
-func (c *Checker) compareObject(ctx context.Context, want, live client.Object, equal func() bool) (Finding, error) {
-	name := fmt.Sprintf("%T %s", want, want.GetName())
-	if gvk, err := c.client.GroupVersionKindFor(want); err == nil {
-		name = gvk.Kind + " " + want.GetName()
-	}
+func (c *Checker) compareObject(ctx context.Context, r *results, policy string, want, live client.Object, equal func() bool) {
+	name := want.GetObjectKind().GroupVersionKind().Kind + " " + want.GetName()
 	err := c.client.Get(ctx, client.ObjectKeyFromObject(want), live)
-	own := versions.Own()
+	release, own := live.GetLabels()[versionLabel], versions.Own()
+	other := release != "" && release != own
+	if other {
+		r.release = release
+	}
+	var finding Finding
 	switch {
 	case apierrors.IsNotFound(err):
-		return Finding{Missing, name + " is not installed: apply the guard's manifest again"}, nil
-	case apierrors.IsForbidden(err):
-		return Finding{NotTried, fmt.Sprintf("%s can't be read: %v", name, err)}, nil
+		finding, err = Finding{Missing, name + " is not installed: apply the guard's manifest again"}, nil
 	case err != nil:
-		return Finding{}, fmt.Errorf("reading %s: %w", name, err)
+		finding, err = notTried("reading "+name, err)
 	case equal():
-		return Finding{}, nil
-	case live.GetLabels()[versionLabel] != "" && live.GetLabels()[versionLabel] != own:
-		return Finding{OtherRelease, fmt.Sprintf("%s is of release %s, the manager is of %s: apply the manifest of one release", name, live.GetLabels()[versionLabel], own)}, nil
+	case other:
+		finding = Finding{OtherRelease, fmt.Sprintf("%s is of release %s, the manager is of %s: apply the manifest of one release", name, release, own)}
 	default:
-		return Finding{Changed, name + " was changed: apply the guard's manifest again, with the mode and the default scopes of this manager"}, nil
+		finding = Finding{Changed, name + " was changed: replace it by that of the guard's manifest, with the mode and the default scopes of this manager"}
 	}
+	r.add(policy, finding, err)
 }
 
 // setDefaults does what the API server does when it stores a policy or a binding
 // (k8s.io/kubernetes/pkg/apis/admissionregistration/v1/defaults.go).
 func setDefaults(match *admissionv1.MatchResources) {
-	if match == nil {
-		return
-	}
-	if match.MatchPolicy == nil {
-		match.MatchPolicy = ptr.To(admissionv1.Equivalent)
-	}
-	if match.NamespaceSelector == nil {
-		match.NamespaceSelector = &metav1.LabelSelector{}
-	}
-	if match.ObjectSelector == nil {
-		match.ObjectSelector = &metav1.LabelSelector{}
-	}
+	equivalent := admissionv1.Equivalent
+	match.MatchPolicy = cmp.Or(match.MatchPolicy, &equivalent)
+	match.NamespaceSelector = cmp.Or(match.NamespaceSelector, &metav1.LabelSelector{})
+	match.ObjectSelector = cmp.Or(match.ObjectSelector, &metav1.LabelSelector{})
 }

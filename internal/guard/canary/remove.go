@@ -19,21 +19,14 @@ const finalizerTimeout = 10 * time.Second
 // removes the finalizer of ToolHive's operator if that operator does not.
 func Remove(ctx context.Context, c client.Client) error {
 	config := stored()
-	what := fmt.Sprintf("MCPExternalAuthConfig %s/%s", config.GetNamespace(), config.GetName())
-	if err := c.Delete(ctx, config); gone(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("deleting %s: %w", what, err)
+	err := c.Delete(ctx, config)
+	if err == nil && waitGone(ctx, c) != nil {
+		if err = c.Patch(ctx, config, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))); err == nil {
+			err = waitGone(ctx, c)
+		}
 	}
-	if waitGone(ctx, c) == nil {
-		return nil
-	}
-	err := c.Patch(ctx, config, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
 	if err != nil && !gone(err) {
-		return fmt.Errorf("removing the finalizers of %s: %w", what, err)
-	}
-	if err := waitGone(ctx, c); err != nil {
-		return fmt.Errorf("waiting until %s is deleted: %w", what, err)
+		return fmt.Errorf("removing MCPExternalAuthConfig %s/%s: %w", config.GetNamespace(), config.GetName(), err)
 	}
 	return nil
 }

@@ -2,9 +2,7 @@ package canary
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,41 +22,30 @@ const possibleCauses = ". Either the namespace " + guard.CanaryNamespace + " has
 // Check returns the finding on each policy, and on guard.CanaryNamespace. If it could
 // not check all, it returns an error besides, and no finding on what it did not check.
 func (c *Checker) Check(ctx context.Context) (map[string]Finding, error) {
-	found, err := c.compare(ctx)
-	tried, tryErr := c.tryAll(ctx, found)
-	maps.Copy(found, tried)
-	return found, errors.Join(err, tryErr)
-}
-
-// tryAll tries the policies that are installed as they must be, and the quota.
-func (c *Checker) tryAll(ctx context.Context, compared map[string]Finding) (map[string]Finding, error) {
-	found := map[string]Finding{}
-	stored, err := c.store(ctx)
-	found[guard.CanaryNamespace] = stored
-	errs := []error{err}
-	for _, try := range []try{
-		{guard.ConsumersPolicy, "scopegate-consumers.yaml", "'scopegate-consumers' with binding ", possibleCauses},
-		{guard.VirtualMCPServersPolicy, "scopegate-virtualmcpservers.yaml", "'scopegate-virtualmcpservers' with binding ", possibleCauses},
-		{guard.StartUpPolicy, "scopegate-start-up.yaml", "'scopegate-start-up' with binding ", possibleCauses},
-		{guard.CanaryNamespace, "quota.yaml", quotaMark, ". Apply the guard's manifest again: it has a ResourceQuota for this namespace"},
-	} {
-		if finding, installed := compared[try.policy]; try.policy != guard.CanaryNamespace && (!installed || finding != (Finding{})) {
-			continue
-		}
-		for _, object := range objects(try.file) {
-			finding, err := c.try(ctx, try, object)
-			errs = append(errs, err)
-			if found[try.policy] == (Finding{}) && err == nil {
-				found[try.policy] = finding
-			}
+	r := &results{found: map[string]Finding{}, errs: map[string]error{}}
+	for _, policy := range c.policies {
+		c.compare(ctx, r, policy)
+	}
+	finding, err := c.store(ctx)
+	r.add(guard.CanaryNamespace, finding, err)
+	for _, policy := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.StartUpPolicy} {
+		// What is not as in the file has a finding already.
+		if r.effective(policy) {
+			c.tryAll(ctx, r, policy, policy+".yaml", "'"+policy+"' with binding ", possibleCauses)
 		}
 	}
-	return found, errors.Join(errs...)
+	c.tryAll(ctx, r, guard.CanaryNamespace, "quota.yaml", quotaMark, ". Apply the guard's manifest again: it has a ResourceQuota for this namespace")
+	return r.end()
 }
 
-// try is a file of config/guard/canary/tried with objects whose creation must be
-// refused, with mark in the message. hint is added to the message of a finding.
-type try struct{ policy, file, mark, hint string }
+// tryAll tries the objects of a file of config/guard/canary/tried. Their creation must be
+// refused with mark in the message. hint is added to the message of a finding.
+func (c *Checker) tryAll(ctx context.Context, r *results, policy, file, mark, hint string) {
+	for _, object := range objects(file) {
+		finding, err := c.try(ctx, object, mark, hint)
+		r.add(policy, finding, err)
+	}
+}
 
 // quotaMark is in the message of each refusal by the quota.
 const quotaMark = "quota: " + Name
@@ -82,33 +69,42 @@ func objects(file string) []*unstructured.Unstructured {
 
 func stored() *unstructured.Unstructured { return objects("stored.yaml")[0] }
 
-// store creates the config that scopegate-consumers needs.
+// store creates the config that scopegate-consumers needs, unless it exists.
 func (c *Checker) store(ctx context.Context) (Finding, error) {
-	err := c.client.Create(ctx, stored())
-	switch {
-	case err == nil, apierrors.IsAlreadyExists(err):
-		return Finding{}, nil
-	case refused(err):
-		return Finding{NotTried, fmt.Sprintf("MCPExternalAuthConfig %s can't be stored in namespace %s: %v", Name, guard.CanaryNamespace, err)}, nil
-	default:
-		return Finding{}, fmt.Errorf("storing MCPExternalAuthConfig %s/%s: %w", guard.CanaryNamespace, Name, err)
+	config := stored()
+	err := c.client.Get(ctx, client.ObjectKeyFromObject(config), config)
+	if apierrors.IsNotFound(err) {
+		err = c.client.Create(ctx, config)
 	}
+	return notTried(fmt.Sprintf("storing MCPExternalAuthConfig %s in namespace %s", Name, guard.CanaryNamespace), err)
 }
 
 // try creates by dry run an object that must be refused, and returns a finding if it
 // is not.
-func (c *Checker) try(ctx context.Context, try try, object *unstructured.Unstructured) (Finding, error) {
+func (c *Checker) try(ctx context.Context, object *unstructured.Unstructured, mark, hint string) (Finding, error) {
 	what := fmt.Sprintf("%s %s in namespace %s", object.GetKind(), object.GetName(), object.GetNamespace())
 	err := c.client.Create(ctx, object, client.DryRunAll)
 	switch {
-	case refused(err) && strings.Contains(err.Error(), try.mark):
+	case refused(err) && strings.Contains(err.Error(), mark):
 		return Finding{}, nil
-	case err == nil, refused(err) && strings.Contains(err.Error(), quotaMark):
-		return Finding{Admitted, fmt.Sprintf("the creation of %s was admitted by dry run, and must be refused%s", what, try.hint)}, nil
-	case refused(err):
-		return Finding{NotTried, fmt.Sprintf("the creation of %s can't be tried: %v", what, err)}, nil
+	// The quota comes last. Only then does the API server find that an object exists.
+	case err == nil, apierrors.IsAlreadyExists(err), refused(err) && strings.Contains(err.Error(), quotaMark):
+		return Finding{Admitted, fmt.Sprintf("the creation of %s was admitted by dry run, and must be refused%s", what, hint)}, nil
 	default:
-		return Finding{}, fmt.Errorf("trying to create %s by dry run: %w", what, err)
+		return notTried("creating "+what+" by dry run", err)
+	}
+}
+
+// notTried returns a finding for an error that does not pass by itself, and others as
+// they are.
+func notTried(what string, err error) (Finding, error) {
+	switch {
+	case err == nil:
+		return Finding{}, nil
+	case refused(err):
+		return Finding{NotTried, what + ": " + err.Error()}, nil
+	default:
+		return Finding{}, fmt.Errorf("%s: %w", what, err)
 	}
 }
 
