@@ -24,7 +24,7 @@ It computes the verdicts from the current objects; -o wide also shows the condit
 ToolHive's, with or without the guard. It needs permission to list the kinds of ToolHive's group. With ToolHive's CRDs it also lists
 Deployments to determine the state of a rollout, and prints a note if it may not. With -A it leaves out the guard's own namespace scopegate-canary.
 
-Exit status: 0 the tree was shown, whatever the verdicts are, 2 wrong usage, 3 the cluster could not be read.`
+Exit status: 0 the tree was shown, whatever the verdicts are, 2 wrong usage, 3 the cluster could not be read or watched.`
 
 const treeExample = `  # The namespace of the context
   kubectl scopegate tree
@@ -60,7 +60,7 @@ func newTree(defaults *scopeList) *cobra.Command {
 		if err != nil {
 			return &exitError{exitNotValidated, err}
 		}
-		view := &treeView{out: command.OutOrStdout(), format: format, namespaces: flags.allNamespaces, again: watch}
+		view := &treeView{out: command.OutOrStdout(), format: format, again: watch}
 		view.say = func(text string) { command.PrintErrf("%s: %s\n", command.CommandPath(), text) }
 		snapshot, err := readTree(command.Context(), reader, namespace)
 		if err == nil {
@@ -164,11 +164,11 @@ func wait(ctx context.Context, duration time.Duration) bool {
 // from the previous one: in place on a terminal, on a single line in JSON,
 // otherwise after a line of three dashes.
 type treeView struct {
-	out               io.Writer
-	say               func(string)
-	format            string
-	namespaces, again bool
-	last              string
+	out    io.Writer
+	say    func(string)
+	format string
+	again  bool
+	last   string
 }
 
 // clearScreen moves the cursor to the top left and clears the screen.
@@ -176,7 +176,7 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 func (v *treeView) show(snapshot *inventory.Snapshot) error {
 	report := tree.Build(snapshot)
-	text := report.Text(v.namespaces, v.format == "wide")
+	text := report.Text(v.format == "wide", width(v.out))
 	if v.format == "json" {
 		var err error
 		if text, err = encoded(report, !v.again); err != nil {
@@ -197,6 +197,16 @@ func (v *treeView) show(snapshot *inventory.Snapshot) error {
 	v.last = text
 	_, err := io.WriteString(v.out, before+text)
 	return err
+}
+
+// width returns the width of a terminal, or 0 if out is none.
+func width(out io.Writer) int {
+	if file, ok := out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
 }
 
 func isTerminal(out io.Writer) bool {

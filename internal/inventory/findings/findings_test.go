@@ -78,3 +78,12 @@ func TestModes(t *testing.T) {
 		})
 	}
 }
+
+func TestEmpty(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"":     "no namespace has a consumer with an auth server\n",
+		"team": "namespace \"team\" has no consumer with an auth server; -A checks all namespaces\n",
+	} {
+		expect.Contains(t, findings.Run(&inventory.Snapshot{Namespace: namespace}, inventory.Installation{}).Text(), want)
+	}
+}

@@ -84,6 +84,13 @@ func (r Report) Text() string {
 		fmt.Fprintln(&text, note)
 	}
 	s := r.Summary
+	switch {
+	case s.Pairs > 0:
+	case r.Namespace == "":
+		fmt.Fprintln(&text, "no namespace has a consumer with an auth server")
+	default:
+		fmt.Fprintf(&text, "namespace %q has no consumer with an auth server; -A checks all namespaces\n", r.Namespace)
+	}
 	fmt.Fprintln(&text, r.Found)
 	fmt.Fprintln(&text, r.Guard)
 	fmt.Fprintf(&text, "pairs: %d, of which %d not supported, %d unresolved\n", s.Pairs, s.NotSupported, s.Unresolved)

@@ -3,49 +3,82 @@ package tree
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // maxShown is the maximum number of scopes of a list in a table that is not wide.
 const maxShown = 4
 
-// Text returns the report as a table. namespaces adds the namespaces; wide adds
-// complete lists, conditions and messages.
-func (r Report) Text(namespaces, wide bool) string {
+// Text returns the report as a table. wide adds complete lists, conditions and
+// messages. If a line is longer than width, and width is not 0, the verdicts come
+// first, as a terminal breaks or cuts the lines.
+func (r Report) Text(wide bool, width int) string {
 	var text strings.Builder
-	t := &table{writer: tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0), namespaces: namespaces, wide: wide}
-	if len(r.Configs) > 0 {
-		t.row("NAMESPACE", "NAME", "BASELINE", "VERDICT", "EFFECTIVE SCOPES", "FROM", "ROLLOUT", "CONDITION", "MESSAGE")
+	switch {
+	case len(r.Configs) > 0:
+		rows := r.table(wide, false)
+		if width > 0 && longest(rows) > width {
+			rows = r.table(wide, true)
+		}
+		text.WriteString(rows)
+	case r.Namespace == "":
+		text.WriteString("no namespace has an auth server config\n")
+	default:
+		fmt.Fprintf(&text, "namespace %q has no auth server config; -A shows all namespaces\n", r.Namespace)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(&text, note)
 	}
 	counts, consumers := map[string]int{}, 0
 	for _, config := range r.Configs {
-		t.config(config)
 		for _, consumer := range config.Consumers {
 			counts[consumer.Verdict.State]++
 			consumers++
 		}
-	}
-	_ = t.writer.Flush() // A strings.Builder takes everything.
-	for _, note := range r.Notes {
-		fmt.Fprintln(&text, note)
 	}
 	fmt.Fprintf(&text, "%s, %s: %d supported, %d not supported, %d unresolved\n",
 		many(len(r.Configs), "config"), many(consumers, "consumer"), counts[supported], counts[notSupported], counts[unresolved])
 	return text.String()
 }
 
-type table struct {
-	writer           *tabwriter.Writer
-	namespaces, wide bool
+func (r Report) table(wide, verdictFirst bool) string {
+	var text strings.Builder
+	t := &table{writer: tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0), namespaces: r.Namespace == "", wide: wide, verdictFirst: verdictFirst}
+	t.row("NAMESPACE", "NAME", "BASELINE", "VERDICT", "EFFECTIVE SCOPES", "FROM", "ROLLOUT", "CONDITION", "MESSAGE")
+	for _, config := range r.Configs {
+		t.config(config)
+	}
+	_ = t.writer.Flush() // A strings.Builder takes everything.
+	return text.String()
 }
 
-func (t *table) row(cells ...string) {
-	if !t.wide {
-		cells = cells[:len(cells)-2]
+// longest returns the number of characters of the longest line.
+func longest(text string) int {
+	longest := 0
+	for line := range strings.Lines(text) {
+		longest = max(longest, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
 	}
-	if !t.namespaces {
-		cells = cells[1:]
+	return longest
+}
+
+type table struct {
+	writer                         *tabwriter.Writer
+	namespaces, wide, verdictFirst bool
+}
+
+func (t *table) row(namespace, name, baseline, verdict, effective, from, rollout, condition, message string) {
+	cells := []string{name, baseline, verdict, effective, from, rollout}
+	if t.verdictFirst {
+		cells = []string{verdict, name, rollout, baseline, effective, from}
+	}
+	if t.namespaces {
+		cells = slices.Insert(cells, slices.Index(cells, name), namespace)
+	}
+	if t.wide {
+		cells = append(cells, condition, message)
 	}
 	for i := range cells {
 		// A tab or a newline in a cell would break the columns.

@@ -29,6 +29,7 @@ func snapshot(mode inventory.Mode, supported bool, conditions ...metav1.Conditio
 	consumer, _ := resolve.ConsumerOf(server)
 	return &inventory.Snapshot{
 		Mode:      mode,
+		Namespace: ns,
 		Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "openid")},
 		Consumers: []*inventory.Consumer{{Consumer: consumer, Generation: 2, Status: &v1alpha1.Status{Conditions: conditions}}},
 	}
@@ -123,7 +124,7 @@ func TestExplanation(t *testing.T) {
 		s.Consumers[0].Deployment = &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
 			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message},
 		}}}
-		expect.Contains(t, tree.Build(s).Text(false, true), want)
+		expect.Contains(t, tree.Build(s).Text(true, 0), want)
 	}
 }
 
@@ -133,9 +134,37 @@ func TestText(t *testing.T) {
 	s := snapshot(inventory.Standalone, true, metav1.Condition{Type: "BaselineScopesValid", Status: "True", Reason: "BaselineScopesSupported", ObservedGeneration: 1},
 		ready("False", "Held\tby\nnobody", 2))
 	s.Hidden = map[string]string{"deployments": "you may not"}
-	text := tree.Build(s).Text(false, true)
+	text := tree.Build(s).Text(true, 0)
 	expect.Contains(t, text, "True (stale)", "Held (Held by nobody)", "deployments could not be read: you may not\n", "1 config, 1 consumer: 1 supported, 0 not supported, 0 unresolved\n")
 	if lines := strings.Count(text, "\n"); lines != 5 {
 		t.Errorf("%d lines, want 5:\n%s", lines, text)
+	}
+}
+
+// TestNarrow checks that verdicts come first where the lines are too long for a
+// terminal.
+func TestNarrow(t *testing.T) {
+	s := snapshot(inventory.Guard, false)
+	for width, want := range map[int]string{
+		0:    "NAME ",
+		1000: "NAME ",
+		40:   "VERDICT                NAME ",
+	} {
+		if got := tree.Build(s).Text(false, width); !strings.HasPrefix(got, want) {
+			t.Errorf("%d columns: want %q first, got:\n%s", width, want, got)
+		}
+	}
+	s.Namespace = ""
+	if got := tree.Build(s).Text(false, 40); !strings.HasPrefix(got, "VERDICT                NAMESPACE   NAME ") {
+		t.Errorf("all namespaces: got:\n%s", got)
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"":     "no namespace has an auth server config\n",
+		"team": "namespace \"team\" has no auth server config; -A shows all namespaces\n",
+	} {
+		expect.Contains(t, tree.Build(&inventory.Snapshot{Namespace: namespace}).Text(false, 0), want+"0 configs, 0 consumers: ")
 	}
 }
