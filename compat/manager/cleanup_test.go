@@ -14,12 +14,12 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
@@ -30,16 +30,16 @@ func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 }
 
 // TestCleanup removes the condition from all four kinds, although ToolHive's
-// operator meanwhile writes it back from an old copy.
+// operator meanwhile writes it back from an old copy, and what the check stored.
 func TestCleanup(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	config := testenv.Config(namespace, "shared", "admin")
 	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
 	proxy := testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid"))
 	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
-	held := setup.RunConfig(namespace, "web", "openid")
-	held.Labels[guard.HeldLabel] = "true"
-	cluster.Create(t, config, server, proxy, virtual, held, setup.RunConfig(namespace, "not-held", "openid"))
+	// Nobody else removes the finalizer that ToolHive's operator adds.
+	stored := storeFinalized(t)
+	cluster.Create(t, config, server, proxy, virtual)
 	manager := cluster.StartGuard(t)
 	testenv.AwaitValid(t, cluster, config, notSupported)
 	testenv.AwaitValid(t, cluster, server, notSupported)
@@ -54,6 +54,7 @@ func TestCleanup(t *testing.T) {
 	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
 	writeAll(t, virtual, stale...)
 	expect.NoError(t, <-done)
+	testenv.AwaitGone(t, cluster.Client, stored)
 	for _, object := range []status.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
 		list := &metav1.PartialObjectMetadataList{}
 		gvk, err := cluster.Client.GroupVersionKindFor(object)
@@ -71,8 +72,36 @@ func TestCleanup(t *testing.T) {
 	if got := testenv.Condition(virtual.Status.Conditions, "Ready"); got.Reason != "Running" {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
-	expect.Contains(t, output.String(),
-		"not supported\tMCPServer "+namespace+"/web: ", "will be released\tConfigMap "+namespace+"/web-runconfig\n", "1 ConfigMaps are held", "the guard's manifest can be deleted now")
+	expect.Contains(t, output.String(), " of them were False: ", "the guard's manifest can be deleted now")
+}
+
+// storeFinalized stores the config of the check, with the finalizer that ToolHive's
+// operator adds.
+func storeFinalized(t *testing.T) *v1beta1.MCPExternalAuthConfig {
+	t.Helper()
+	config := testenv.Config(guard.CanaryNamespace, canary.Name)
+	expect.NoError(t, client.IgnoreAlreadyExists(cluster.Client.Create(t.Context(), config)))
+	cluster.Patch(t, config, `{"metadata":{"finalizers":["mcpexternalauthconfig.toolhive.stacklok.dev/finalizer"]}}`)
+	return config
+}
+
+// TestRemoveWaitsForToolHive lets ToolHive's operator remove its finalizer, which
+// makes the removal complete. To remove what is gone is no error.
+func TestRemoveWaitsForToolHive(t *testing.T) {
+	stored := storeFinalized(t)
+	c := newCleanup(t, nil).Client
+	done := make(chan error, 1)
+	go func() { done <- canary.Remove(t.Context(), c) }()
+	testenv.Await(t, cluster.Client, stored, "is being deleted", func(c *v1beta1.MCPExternalAuthConfig) bool { return c.DeletionTimestamp != nil })
+	select {
+	case err := <-done:
+		t.Errorf("it did not wait: %v", err)
+	default:
+	}
+	cluster.Patch(t, stored, `{"metadata":{"finalizers":null}}`)
+	expect.NoError(t, <-done)
+	testenv.AwaitGone(t, cluster.Client, stored)
+	expect.NoError(t, canary.Remove(t.Context(), c))
 }
 
 // TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.

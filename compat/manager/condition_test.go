@@ -3,23 +3,24 @@ package manager_test
 import (
 	"context"
 	"encoding/json"
-	"slices"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/writer"
+	"github.com/scopegate/scopegate/internal/metrics"
+	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 const notSupported = "False BaselineScopeNotSupported"
@@ -147,81 +148,89 @@ func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	}
 }
 
-// TestHeld marks the ConfigMap of a workload as held. The message of the
-// condition must report it, which is not a transition.
-func TestHeld(t *testing.T) {
-	cluster.StartGuard(t)
-	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
-	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), server)
-	before := testenv.AwaitValid(t, cluster, server, notSupported)
-	configMap := setup.RunConfig(namespace, "web", "openid")
-	configMap.Labels[guard.HeldLabel] = "true"
-	configMap.OwnerReferences[0].UID = server.UID
-	cluster.Create(t, configMap)
-	held := await(t, server, "is held", func(c metav1.Condition) bool { return strings.HasPrefix(c.Message, "held: ") })
-	was, is := testenv.Valid(before), testenv.Valid(held)
-	if want := "held: pods keep running with the last good run config; " + was.Message; is.Message != want || is.LastTransitionTime != was.LastTransitionTime {
-		t.Errorf("got %+v, want the time of before and the message %q", is, want)
-	}
-	cluster.Delete(t, configMap)
-	await(t, server, "is no longer held", func(c metav1.Condition) bool { return c.Message == was.Message })
-}
-
-// awaitAnswer waits until the manager repairs the condition of an object, and reports
-// whether it stands down instead.
-func awaitAnswer(t *testing.T, config *v1beta1.MCPExternalAuthConfig) (stoodDown bool) {
+// standDowns returns how many objects the metric counts, and the number of events.
+func standDowns(t *testing.T, namespace string) (counted float64, recorded int) {
 	t.Helper()
-	expect.Eventually(t, "the condition is repaired or left alone", func(ctx context.Context) (bool, error) {
-		events := &eventsv1.EventList{}
-		if err := cluster.Client.List(ctx, events, client.InNamespace(config.Namespace)); err != nil {
-			return false, err
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics.Collector{Cache: client.NewNamespacedClient(cluster.Client, namespace)})
+	families, err := registry.Gather()
+	expect.NoError(t, err)
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			if family.GetName() == "scopegate_guard_stood_down" {
+				counted += metric.GetGauge().GetValue()
+			}
 		}
-		stoodDown = slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
-			return e.Regarding.Name == config.Name && e.Reason == "GuardStoodDown"
-		})
-		now := &v1beta1.MCPExternalAuthConfig{}
-		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(config), now)
-		return stoodDown || testenv.Valid(now).Reason == v1alpha1.ReasonBaselineScopeNotSupported, err
-	})
-	return stoodDown
+	}
+	list := &eventsv1.EventList{}
+	expect.NoError(t, cluster.Client.List(t.Context(), list, client.InNamespace(namespace)))
+	for _, event := range list.Items {
+		if event.Reason == writer.ReasonStoodDown {
+			recorded++
+		}
+	}
+	return counted, recorded
 }
 
-// TestStandsDown lets somebody else write the condition of one object: with a reason
-// that scopegate does not have, or the same condition again and again. The manager
-// must leave only that object alone, until somebody edits it.
+// TestStandsDown lets somebody else write the condition of one object with a reason
+// that scopegate does not have. The manager must leave only that object alone, whatever
+// users edit, until the other writer is gone.
 func TestStandsDown(t *testing.T) {
-	for name, other := range map[string]struct {
-		condition metav1.Condition
-		first     bool
-	}{
-		"another reason":                 {condition: condition("BaselineScopesValid", "AllGood")},
-		"another reason, which is first": {condition: condition("BaselineScopesValid", "AllGood"), first: true},
-		"again and again":                {condition: condition("BaselineScopesValid", "BaselineScopesSupported")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			namespace := cluster.Namespace(t)
-			config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
-			cluster.Create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
-			if other.first {
-				writeAll(t, config, other.condition)
-			}
-			cluster.StartGuard(t)
-			testenv.AwaitValid(t, cluster, config, notSupported)
-			for stoodDown := false; !stoodDown; {
-				writeAll(t, config, other.condition)
-				stoodDown = awaitAnswer(t, config)
-			}
+	namespace := cluster.Namespace(t)
+	config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
+	cluster.Create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	cluster.StartGuard(t)
+	testenv.AwaitValid(t, cluster, config, notSupported)
+	foreign := condition("BaselineScopesValid", "AllGood")
+	writeAll(t, config, foreign)
+	expect.Eventually(t, "it is reported", func(context.Context) (bool, error) {
+		counted, recorded := standDowns(t, namespace)
+		return counted == 1 && recorded == 1, nil
+	})
+	for i, edit := range []string{`["root"]`, `null`} {
+		cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":`+edit+`}}}`)
+		// The manager works, and has seen the edit before this one.
+		cluster.Patch(t, neighbour, fmt.Sprintf(`{"spec":{"embeddedAuthServer":{"issuer":"https://%d.example.com"}}}`, i))
+		await(t, neighbour, "is evaluated", func(c metav1.Condition) bool { return c.ObservedGeneration == int64(i+2) })
+		cluster.Get(t, config)
+		expect.Equal(t, "the foreign condition", foreign.Reason, testenv.Valid(config).Reason)
+	}
+	if counted, recorded := standDowns(t, namespace); counted != 1 || recorded != 1 {
+		t.Errorf("%v objects are counted in %d events, want 1 in 1", counted, recorded)
+	}
+	writeAll(t, config)
+	testenv.AwaitValid(t, cluster, config, "True BaselineScopesSupported")
+	if counted, _ := standDowns(t, namespace); counted != 0 {
+		t.Errorf("%v objects are counted after the other writer is gone", counted)
+	}
+}
 
-			// The manager still writes another object of the kind, and does not
-			// write this one meanwhile.
-			neighbour.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
-			cluster.Patch(t, neighbour, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":null}}}`)
-			testenv.AwaitValid(t, cluster, neighbour, "True BaselineScopesSupported")
-			await(t, config, "is left alone", func(c metav1.Condition) bool { return c.Message == other.condition.Message })
-
-			cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"issuer":"https://other.example.com"}}}`)
-			testenv.AwaitValid(t, cluster, config, notSupported)
-		})
+// TestTwoWritersWithTheSameReasons answers each write at once with another condition.
+// The writer must give up, for a while and for this object only.
+func TestTwoWritersWithTheSameReasons(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
+	cluster.Create(t, config, neighbour)
+	guarded, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
+	expect.NoError(t, err)
+	ours := []metav1.Condition{condition("BaselineScopesValid", "BaselineScopesSupported")}
+	theirs := condition("BaselineScopesValid", "NotReferenced")
+	limited := writer.New(guarded, func(client.Object, *metav1.Condition) { t.Error("it stands down") })
+	const most = 1000
+	writes := 0
+	for ; err == nil && writes < most; writes++ {
+		writeAll(t, config, theirs)
+		cluster.Get(t, config)
+		_, err = limited.Write(t.Context(), config, ours)
+	}
+	if !errors.Is(err, writer.ErrTooOften) {
+		t.Errorf("got %v after %d writes, want that they are too many", err, writes)
+	}
+	if wrote, err := limited.Write(t.Context(), neighbour, ours); !wrote || err != nil {
+		t.Errorf("the neighbour: wrote %t, error %v", wrote, err)
+	}
+	limited.Forget(client.ObjectKeyFromObject(config))
+	if wrote, err := limited.Write(t.Context(), config, ours); !wrote || err != nil {
+		t.Errorf("after it was forgotten: wrote %t, error %v", wrote, err)
 	}
 }

@@ -32,10 +32,12 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			return err
 		}
-		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds, Guard: true}); err == nil {
-			atEnd(cluster.Stop)
+		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds, Guard: true}); err != nil {
+			return err
 		}
-		return err
+		atEnd(cluster.Stop)
+		// A quota applies once this controller has copied it to its status.
+		return cluster.StartControllers("resourcequota-controller", nil)
 	})
 }
 
