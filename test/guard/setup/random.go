@@ -40,8 +40,7 @@ var modes = append(slices.Clone(guard.Modes), "Enforce")
 // space is a random namespace.
 type space struct {
 	generator
-	number int
-	world  world
+	world world
 }
 
 // CheckRandom compares the answers of the policies with the verdicts of
@@ -57,8 +56,7 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 	for first := 0; first < cases && !t.Failed(); first += batch {
 		spaces := make([]*space, min(batch, cases-first))
 		for i := range spaces {
-			spaces[i] = &space{number: first + i}
-			spaces[i].Rand = rand.New(rand.NewPCG(seed, uint64(first+i))) //nolint:gosec // Repeatable on purpose.
+			spaces[i] = &space{generator: generator{Rand: rand.New(rand.NewPCG(seed, uint64(first+i)))}} //nolint:gosec // Repeatable on purpose.
 		}
 		each := func(do func(*space) error) {
 			InParallel(len(spaces), func(i int) {
