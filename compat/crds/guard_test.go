@@ -30,7 +30,7 @@ var namespaces = flag.Int("namespaces", 20, "how many random namespaces to compa
 // each release.
 func TestGuard(t *testing.T) {
 	setup.DiscardLogs()
-	for _, r := range release.All {
+	for _, r := range release.Distinct {
 		t.Run(r.Version, func(t *testing.T) {
 			// The test spends about half of its time waiting for the API
 			// server.
@@ -161,7 +161,7 @@ func TestExamplesApply(t *testing.T) {
 	for _, crd := range crds {
 		own[crd.Spec.Names.Kind] = true
 	}
-	for _, r := range release.All {
+	for _, r := range release.Distinct {
 		t.Run(r.Version, func(t *testing.T) {
 			kinds := map[string]int{}
 			for _, example := range r.Examples(t) {

@@ -43,7 +43,7 @@ func wasRead(name, version string) bool {
 	switch name {
 	case "validateIssuerURLCore":
 		// Other messages, a host that is a port alone, parameters for trusted issuers.
-		return version == "v0.44.0"
+		return version < release.Compiled
 	case "CommonOAuthConfig.ValidateWithInsecure":
 		// It validates additionalTokenParams too.
 		return version >= "v0.50.0"
