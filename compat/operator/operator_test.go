@@ -1,6 +1,6 @@
-// Package operator runs ToolHive's own operator beside the guard, on a real API server
-// without a node: the operator writes statuses, run configs and Deployments, but no pod
-// starts. `make prove SUITE=operator` runs it.
+// Package operator runs ToolHive's own operator beside the guard's manager, on a real
+// API server without a node: pods are created and stay pending, or are not created.
+// `make prove SUITE=operator` and `make prove SUITE=race` run it.
 package operator
 
 import (
@@ -16,53 +16,49 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/test/guard/policies"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 const releaseVariable = "SCOPEGATE_TOOLHIVE_OPERATOR"
 
 const (
-	namespace = "mcp-demo"
 	// badScope is in no consumer's scopes, goodScope in those of each.
 	badScope, goodScope = "calendar.read", "profile"
 	// rounds is the number of edits of each baseline. quiet is how long the test then
-	// checks that the guard writes nothing more.
+	// checks that nothing more is written.
 	rounds = 50
 	quiet  = 20 * time.Second
 )
 
 var manifests = os.DirFS("../../test/e2e/testdata/toolhive")
 
-var (
-	auth    = &v1beta1.MCPExternalAuthConfig{ObjectMeta: named("auth")}
-	weather = &v1beta1.MCPServer{ObjectMeta: named("weather")}
-	tickets = &v1beta1.MCPRemoteProxy{ObjectMeta: named("tickets")}
-	office  = &v1beta1.VirtualMCPServer{ObjectMeta: named("office")}
-
-	runConfigs = []string{"office-vmcp-config", "tickets-runconfig", "weather-runconfig"}
-)
-
-func named(name string) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: namespace, Name: name}
-}
-
 type suite struct {
-	*testing.T
 	*testenv.Cluster
+	watch *watcher
+	// program is the guard's manager, and manager its process.
+	program string
+	manager *testenv.Process
+	// metrics is the address of the metrics of ToolHive's operator.
+	metrics string
 }
 
 func TestOperator(t *testing.T) {
@@ -73,23 +69,74 @@ func TestOperator(t *testing.T) {
 	setup.DiscardLogs()
 	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
-	cluster := testenv.StartForTest(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true})
-	s := &suite{t, cluster}
+	s := start(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true, ControllerManager: true})
 	// This must come before the operator starts, which would write to the
 	// objects that Settle creates.
-	expect.NoError(t, setup.Settle(t.Context(), cluster.Client))
-	cluster.StartGuard(t)
-	run(t, cluster, program)
+	expect.NoError(t, setup.Settle(t.Context(), s.Client))
+	s.removeConsumers(t)
+	s.startManager(t)
+	s.metrics = testenv.FreeAddress(t)
+	s.startOperator(t, program)
+	t.Run("churn", s.churn)
+	t.Run("race", s.race)
+	t.Run("quiet", s.operatorIsQuiet)
+	t.Run("manager away", s.managerAway)
+	t.Run("API server restarted", s.restarts)
+}
 
-	// The policies would reject the edits that the condition must report.
-	s.Create(s, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{guard.ModeLabel: guard.ModeOff}}})
-	for _, object := range release.Objects(t, manifests, ".") {
-		s.Create(s, object.Unstructured)
+// start starts a control plane with the policies in mode enforce.
+func start(t *testing.T, options controlplane.Options) *suite {
+	t.Helper()
+	plane, err := controlplane.Start(t.Context(), options)
+	expect.NoError(t, err)
+	t.Cleanup(func() { expect.NoError(t, plane.Stop()) })
+	admin, err := client.NewWithWatch(plane.Config, client.Options{Scheme: operator.Scheme})
+	expect.NoError(t, err)
+	s := &suite{Cluster: &testenv.Cluster{ControlPlane: plane, Client: admin}, program: testenv.BuildManager(t)}
+	policies, err := guard.Policies(guard.ModeEnforce, nil)
+	expect.NoError(t, err)
+	for _, policy := range policies {
+		if policy.Name == guard.StartUpPolicy {
+			continue
+		}
+		for _, binding := range policy.Bindings {
+			stored := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: binding.Name}}
+			s.Get(t, stored)
+			stored.Spec = binding.Spec
+			expect.NoError(t, admin.Update(t.Context(), stored))
+		}
 	}
-	s.awaitRunConfigs("are there", func(*corev1.ConfigMap) bool { return true })
-	s.awaitConditions(metav1.ConditionTrue)
-	s.churn()
-	s.hold()
+	s.watch = startWatcher(t, s.Cluster)
+	return s
+}
+
+// removeConsumers deletes all consumers: ToolHive's operator would retry those of Settle,
+// whose MCPOIDCConfig does not exist.
+func (s *suite) removeConsumers(t *testing.T) {
+	t.Helper()
+	for _, list := range []client.ObjectList{&v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
+		expect.NoError(t, s.Client.List(t.Context(), list))
+		expect.NoError(t, meta.EachListItem(list, func(object runtime.Object) error {
+			return s.Client.Delete(t.Context(), object.(client.Object))
+		}))
+	}
+}
+
+// startManager starts the guard's manager as it is shipped, with only its own rights.
+func (s *suite) startManager(t *testing.T) {
+	t.Helper()
+	as := s.ManagerConfig()
+	config := clientcmdapi.NewConfig()
+	config.Clusters["it"] = &clientcmdapi.Cluster{Server: as.Host, CertificateAuthorityData: as.CAData}
+	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{
+		ClientCertificateData: as.CertData, ClientKeyData: as.KeyData, Impersonate: as.Impersonate.UserName, ImpersonateGroups: as.Impersonate.Groups,
+	}
+	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
+	config.CurrentContext = "it"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	expect.NoError(t, clientcmd.WriteToFile(*config, path))
+	s.manager = testenv.StartProcess(t, s.program, "--kubeconfig", path, "--mode", guard.ModeEnforce, "--namespace", controlplane.Namespace,
+		"--leader-elect", "--leader-election-namespace", controlplane.Namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 }
 
 func build(t *testing.T, toolHive release.Release) string {
@@ -103,180 +150,166 @@ func build(t *testing.T, toolHive release.Release) string {
 	return program
 }
 
-func run(t *testing.T, cluster *testenv.Cluster, program string) {
+func (s *suite) startOperator(t *testing.T, program string) {
 	t.Helper()
-	command := exec.Command(program, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
-	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "POD_NAMESPACE="+controlplane.Namespace, "TOOLHIVE_SKIP_UPDATE_CHECK=true",
+	command := exec.Command(program, "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
+	command.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig, "POD_NAMESPACE="+controlplane.Namespace, "TOOLHIVE_SKIP_UPDATE_CHECK=true",
 		"UNSTRUCTURED_LOGS=false", "TOOLHIVE_USE_CONFIGMAP=true", "ENABLE_EXPERIMENTAL_FEATURES=false", "TOOLHIVE_ENABLE_STORAGE_VERSION_MIGRATOR=true",
 		"TOOLHIVE_RUNNER_IMAGE=localhost/proxyrunner", "VMCP_IMAGE=localhost/vmcp", "TOOLHIVE_PROXY_HOST=0.0.0.0")
 	testenv.StartCommand(t, command)
 }
 
+// team is a namespace with the objects of the manifests.
+type team struct {
+	*suite
+	namespace string
+	auth      *v1beta1.MCPExternalAuthConfig
+	weather   *v1beta1.MCPServer
+	tickets   *v1beta1.MCPRemoteProxy
+	office    *v1beta1.VirtualMCPServer
+}
+
+// newTeam creates a namespace in a mode, with the objects of the manifests.
+func (s *suite) newTeam(t *testing.T, mode string) *team {
+	t.Helper()
+	namespace, err := setup.Namespace(t.Context(), s.Client, mode)
+	expect.NoError(t, err)
+	named := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+	for _, object := range release.Objects(t, manifests, ".") {
+		object.SetNamespace(namespace)
+		s.Create(t, object.Unstructured)
+	}
+	return &team{
+		s, namespace, &v1beta1.MCPExternalAuthConfig{ObjectMeta: named("auth")}, &v1beta1.MCPServer{ObjectMeta: named("weather")},
+		&v1beta1.MCPRemoteProxy{ObjectMeta: named("tickets")}, &v1beta1.VirtualMCPServer{ObjectMeta: named("office")},
+	}
+}
+
+func (tm *team) objects() []status.Object {
+	return []status.Object{tm.auth, tm.weather, tm.tickets, tm.office}
+}
+
+// patch sends a merge patch of the spec or the metadata of an object.
+func (s *suite) patch(ctx context.Context, object client.Object, path string, value any) error {
+	content := value
+	keys := strings.Split(path, ".")
+	for i := len(keys) - 1; i >= 0; i-- {
+		content = map[string]any{keys[i]: content}
+	}
+	text, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	return s.Client.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text))
+}
+
 // churn edits baselines and labels while the operator and the guard's manager both write
 // statuses. In the end every condition must be right, and the guard must stop writing.
-func (s *suite) churn() {
-	ctx, stop := context.WithCancel(s.Context())
+func (s *suite) churn(t *testing.T) {
+	// The policies would reject the edits that the condition must report.
+	tm := s.newTeam(t, guard.ModeOff)
+	tm.awaitRunConfigs(t, "are there", func(*corev1.ConfigMap) bool { return true })
+	tm.awaitConditions(t, metav1.ConditionTrue)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	overwritten := s.watchConditions(ctx)
+	overwritten := tm.watchConditions(ctx, t)
 	for round := range rounds {
 		scope := goodScope
 		if round%2 == 0 {
 			scope = badScope
 		}
-		s.edit(scope)
-		for _, object := range []client.Object{auth, weather, tickets, office} {
-			expect.NoError(s, s.patch(object, map[string]any{"metadata": map[string]any{"labels": map[string]string{"round": fmt.Sprint(round)}}}))
+		tm.edit(t, scope)
+		for _, object := range tm.objects() {
+			expect.NoError(t, s.patch(t.Context(), object, "metadata.labels.round", fmt.Sprint(round)))
 		}
 	}
-	s.awaitConditions(metav1.ConditionTrue)
-	s.awaitRunConfigs("name the good scope", func(c *corev1.ConfigMap) bool { return !strings.Contains(fmt.Sprint(c.Data), badScope) })
-	s.edit(badScope)
-	s.awaitConditions(metav1.ConditionFalse)
-	s.edit(goodScope)
-	s.awaitConditions(metav1.ConditionTrue)
-	s.awaitRunConfigs("name the good scope", func(c *corev1.ConfigMap) bool { return !strings.Contains(fmt.Sprint(c.Data), badScope) })
+	tm.awaitConditions(t, metav1.ConditionTrue)
+	tm.edit(t, badScope)
+	tm.awaitConditions(t, metav1.ConditionFalse)
+	tm.edit(t, goodScope)
+	tm.awaitConditions(t, metav1.ConditionTrue)
+	tm.awaitRunConfigs(t, "name the good scope", func(c *corev1.ConfigMap) bool { return !strings.Contains(fmt.Sprint(c.Data), badScope) })
 
-	s.awaitQuiet()
-	s.awaitConditions(metav1.ConditionTrue)
+	tm.awaitQuiet(t)
+	tm.awaitConditions(t, metav1.ConditionTrue)
 	stop()
-	s.Logf("churn: %d edits of each baseline; the operator overwrote the guard's entry %d times; every condition is right, and the entries stay for %s", rounds+2, overwritten(), quiet)
+	t.Logf("churn: %d edits of each baseline; the operator overwrote the guard's entry %d times; every condition is right, and the entries stay for %s", rounds+2, overwritten(), quiet)
 }
 
-// hold makes an edit that no policy rejects. Each of the three run configs must stay at
-// its last good content until the repair.
-func (s *suite) hold() {
-	can, err := setup.CanHold(s.Client)
-	expect.NoError(s, err)
-	if !can {
-		s.Log("hold: this API server has no MutatingAdmissionPolicy")
-		return
-	}
-	all := policies.Load()
-	expect.NoError(s, setup.SetMode(s.Context(), s.Client, namespace, guard.ModeDeny))
-	err = setup.AwaitRefusal(s.Context(), guard.VirtualMCPServersPolicy, func() error { return s.tryEdit(badScope, client.DryRunAll) })
-	expect.NoError(s, err)
-	for _, policy := range guard.ValidatingPolicies {
-		if policy == guard.RunConfigsPolicy {
-			continue
-		}
-		for _, binding := range all.Objects(policy)[1:] {
-			expect.NoError(s, s.Client.Delete(s.Context(), binding))
-		}
-	}
-	good := s.data()
-	// The API server notices the deleted bindings a moment later.
-	expect.Eventually(s, "nothing refuses the edit", func(context.Context) (bool, error) {
-		err := s.tryEdit(badScope)
-		if _, refused := setup.AsRefusal(err); refused {
-			return false, nil
-		}
-		return err == nil, err
-	})
-	s.awaitRunConfigs("are held", func(c *corev1.ConfigMap) bool { return c.Labels[guard.HeldLabel] == "true" })
-	s.awaitConditions(metav1.ConditionFalse)
-	expect.Equal(s, "what is held", good, s.data())
-	s.edit("offline_access")
-	s.awaitRunConfigs("go on", func(c *corev1.ConfigMap) bool {
-		return c.Labels[guard.HeldLabel] == "" && fmt.Sprint(c.Data) != good[c.Name]
-	})
-	s.awaitConditions(metav1.ConditionTrue)
-	s.Logf("hold: %d run configs were held, and went on after the repair", len(runConfigs))
+func (tm *team) edit(t *testing.T, scope string) {
+	t.Helper()
+	baseline := []string{"openid", scope}
+	expect.NoError(t, tm.patch(t.Context(), tm.office, "spec.authServerConfig.baselineClientScopes", baseline))
+	expect.NoError(t, tm.patch(t.Context(), tm.auth, "spec.embeddedAuthServer.baselineClientScopes", baseline))
 }
 
-func (s *suite) edit(scope string) {
-	s.Helper()
-	expect.NoError(s, s.tryEdit(scope))
+func (tm *team) awaitConditions(t *testing.T, want metav1.ConditionStatus) {
+	t.Helper()
+	awaitCondition(t, tm, tm.auth, want)
+	awaitCondition(t, tm, tm.weather, want)
+	awaitCondition(t, tm, tm.tickets, want)
+	awaitCondition(t, tm, tm.office, want)
 }
 
-func (s *suite) tryEdit(scope string, options ...client.PatchOption) error {
-	config := map[string]any{"baselineClientScopes": []string{"openid", scope}}
-	if err := s.patch(office, map[string]any{"spec": map[string]any{"authServerConfig": config}}, options...); err != nil {
-		return err
-	}
-	return s.patch(auth, map[string]any{"spec": map[string]any{"embeddedAuthServer": config}}, options...)
-}
-
-func (s *suite) patch(object client.Object, content map[string]any, options ...client.PatchOption) error {
-	text, err := json.Marshal(content)
-	if err != nil {
-		return err
-	}
-	return s.Client.Patch(s.Context(), object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text), options...)
-}
-
-func (s *suite) awaitConditions(want metav1.ConditionStatus) {
-	s.Helper()
-	awaitCondition(s, auth, want)
-	awaitCondition(s, weather, want)
-	awaitCondition(s, tickets, want)
-	awaitCondition(s, office, want)
-}
-
-func awaitCondition[T status.Object](s *suite, object T, want metav1.ConditionStatus) {
-	s.Helper()
-	testenv.Await(s.T, s.Client, object, "says "+string(want), func(seen T) bool {
+func awaitCondition[T status.Object](t *testing.T, tm *team, object T, want metav1.ConditionStatus) {
+	t.Helper()
+	testenv.Await(t, tm.Client, object, "says "+string(want), func(seen T) bool {
 		found := testenv.Valid(seen)
 		return found.Status == want && found.ObservedGeneration == seen.GetGeneration()
 	})
 }
 
-func (s *suite) awaitRunConfigs(what string, ok func(*corev1.ConfigMap) bool) {
-	s.Helper()
-	for _, name := range runConfigs {
-		testenv.Await(s.T, s.Client, &corev1.ConfigMap{ObjectMeta: named(name)}, what, ok)
+func (tm *team) awaitRunConfigs(t *testing.T, what string, ok func(*corev1.ConfigMap) bool) {
+	t.Helper()
+	for _, name := range []string{"office-vmcp-config", "tickets-runconfig", "weather-runconfig"} {
+		testenv.Await(t, tm.Client, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: tm.namespace, Name: name}}, what, ok)
 	}
-}
-
-func (s *suite) data() map[string]string {
-	s.Helper()
-	found := map[string]string{}
-	for _, name := range runConfigs {
-		configMap := &corev1.ConfigMap{}
-		expect.NoError(s, s.Client.Get(s.Context(), client.ObjectKey{Namespace: namespace, Name: name}, configMap))
-		found[name] = fmt.Sprint(configMap.Data)
-	}
-	return found
 }
 
 // awaitQuiet waits until the guard's entries stay the same for quiet. The operator may
 // still overwrite one after the last edit, so it tries a few times.
-func (s *suite) awaitQuiet() {
-	s.Helper()
-	before := s.entries()
+func (tm *team) awaitQuiet(t *testing.T) {
+	t.Helper()
+	before := tm.entries(t)
 	for range 3 {
-		select {
-		case <-time.After(quiet):
-		case <-s.Context().Done():
-		}
-		after := s.entries()
+		pause(t, quiet)
+		after := tm.entries(t)
 		if equality.Semantic.DeepEqual(before, after) {
 			return
 		}
-		s.Logf("an entry has changed while nothing was edited: %v, then %v", before, after)
+		t.Logf("an entry has changed while nothing was edited: %v, then %v", before, after)
 		before = after
 	}
-	s.Fatal("the guard's entries do not stay the same while nothing is edited")
+	t.Fatal("the guard's entries do not stay the same while nothing is edited")
 }
 
-func (s *suite) entries() []metav1.Condition {
-	s.Helper()
+func pause(t *testing.T, duration time.Duration) {
+	t.Helper()
+	select {
+	case <-time.After(duration):
+	case <-t.Context().Done():
+	}
+}
+
+func (tm *team) entries(t *testing.T) []metav1.Condition {
+	t.Helper()
 	var found []metav1.Condition
-	for _, object := range []status.Object{auth, weather, tickets, office} {
+	for _, object := range tm.objects() {
 		seen := object.DeepCopyObject().(status.Object)
-		expect.NoError(s, s.Client.Get(s.Context(), client.ObjectKeyFromObject(object), seen))
+		expect.NoError(t, tm.Client.Get(t.Context(), client.ObjectKeyFromObject(object), seen))
 		found = append(found, testenv.Valid(seen))
 	}
 	return found
 }
 
 // watchConditions counts how often an object has lost the guard's entry, until ctx is done.
-func (s *suite) watchConditions(ctx context.Context) func() int {
-	s.Helper()
+func (tm *team) watchConditions(ctx context.Context, t *testing.T) func() int {
+	t.Helper()
 	var count atomic.Int64
 	var group sync.WaitGroup
 	for _, list := range []client.ObjectList{&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{}} {
-		watcher, err := s.Client.Watch(ctx, list, client.InNamespace(namespace))
-		expect.NoError(s, err)
+		watcher, err := tm.Client.Watch(ctx, list, client.InNamespace(tm.namespace))
+		expect.NoError(t, err)
 		group.Go(func() {
 			had := map[string]bool{}
 			for event := range watcher.ResultChan() {
