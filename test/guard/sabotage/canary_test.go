@@ -1,0 +1,117 @@
+package sabotage_test
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+)
+
+// noDifference lists the sabotages that the check need not find, with the reason. A
+// star at the end stands for any text.
+var noDifference = map[string]string{
+	"MCPExternalAuthConfig scopegate-canary: delete spec.embeddedAuthServer.upstreamProviders*": "the policy reads only the type and the baseline",
+	"MCPExternalAuthConfig scopegate-canary: change spec.embeddedAuthServer.upstreamProviders*": "the policy reads only the type and the baseline",
+	"MCPExternalAuthConfig scopegate-canary: change spec.embeddedAuthServer.issuer":             "the policy reads only the type and the baseline",
+	"Role scopegate-guard: delete rules[1].verbs[0]":                                            "the right to delete the stored config is for the cleanup",
+	"Role scopegate-guard: change rules[1].verbs[0]":                                            "the right to delete the stored config is for the cleanup",
+	"Role scopegate-guard: delete rules[1].verbs[2]":                                            "the right to patch the stored config is for the cleanup",
+	"Role scopegate-guard: change rules[1].verbs[2]":                                            "the right to patch the stored config is for the cleanup",
+	"Role scopegate-guard: delete rules[1].resourceNames":                                       "more rights: all configs of the namespace",
+	"Role scopegate-guard: delete rules[1].resourceNames[0]":                                    "more rights: all configs of the namespace",
+	"ClusterRole scopegate-guard-cluster: delete rules[0].resourceNames":                        "more rights: all policies",
+	"ClusterRole scopegate-guard-cluster: delete rules[2].resourceNames":                        "more rights: all bindings",
+	"ClusterRole scopegate-guard-cluster: delete rules[1]*":                                     "the start-up policy is installed, so a get reads it too",
+	"ClusterRole scopegate-guard-cluster: change rules[1]*":                                     "the start-up policy is installed, so a get reads it too",
+	"ClusterRole scopegate-guard-cluster: delete rules[3]*":                                     "the right is for those who read the metrics",
+	"ClusterRole scopegate-guard-cluster: change rules[3]*":                                     "the right is for those who read the metrics",
+	"ClusterRole scopegate-guard-cluster: delete rules[4]*":                                     "the right is for those who read the metrics",
+	"ClusterRole scopegate-guard-cluster: change rules[4]*":                                     "the right is for those who read the metrics",
+}
+
+func excused(name string, used map[string]bool) bool {
+	for pattern := range noDifference {
+		prefix, open := strings.CutSuffix(pattern, "*")
+		if name == pattern || open && strings.HasPrefix(name, prefix) {
+			used[pattern] = true
+			return true
+		}
+	}
+	return false
+}
+
+// TestCanary changes the namespace in which the check tries the policies, what is in
+// it, and the rights of the manager.
+func TestCanary(t *testing.T) {
+	checker := newChecker(t, nil, nil, policies(t)...)
+	await(t, checker, "all is effective", silent)
+	inCanary := metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: "scopegate-guard"}
+	n, rejected, skipped, used := 0, 0, 0, map[string]bool{}
+	for _, target := range []struct {
+		object client.Object
+		fields []string
+	}{
+		{&corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}}, []string{"spec"}},
+		{&v1beta1.MCPExternalAuthConfig{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}}, []string{"spec"}},
+		{&rbacv1.Role{ObjectMeta: inCanary}, []string{"rules"}},
+		{&rbacv1.RoleBinding{ObjectMeta: inCanary}, []string{"subjects"}},
+		{&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "scopegate-guard-cluster"}}, []string{"rules"}},
+		{&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "scopegate-guard-cluster"}}, []string{"subjects"}},
+	} {
+		object := read(t, target.object)
+		for _, field := range target.fields {
+			for _, mutation := range mutations(object, field) {
+				switch {
+				case excused(mutation.name, used):
+					skipped++
+					continue
+				case !store(t, mutation, object):
+					rejected++
+					continue
+				}
+				n++
+				await(t, checker, mutation.name+" is found", loud)
+			}
+			expect.NoError(t, overwrite(t.Context(), object.DeepCopy()))
+			await(t, checker, object.GetName()+" is as it was", silent)
+		}
+		expect.NoError(t, cluster.Client.Delete(t.Context(), object.DeepCopy()))
+		if object.GetKind() == "MCPExternalAuthConfig" {
+			await(t, checker, "the check stores its config again", silent)
+			continue
+		}
+		n++
+		await(t, checker, object.GetName()+" is missing", loud)
+		expect.NoError(t, cluster.Client.Create(t.Context(), object.DeepCopy()))
+		await(t, checker, object.GetName()+" is there again", silent)
+	}
+	for pattern := range noDifference {
+		if !used[pattern] {
+			t.Errorf("no sabotage is %s", pattern)
+		}
+	}
+	t.Logf("%d sabotages, all found if the test passes; %d more that the API server refuses, %d without a difference", n, rejected, skipped)
+}
+
+// TestModeOfCanary relabels the namespace.
+func TestModeOfCanary(t *testing.T) {
+	checker := newChecker(t, nil, nil, policies(t)...)
+	await(t, checker, "all is effective", silent)
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guard.CanaryNamespace}}
+	for _, mode := range []string{`"off"`, `"warn"`, `"enforce"`, `"unknown"`, `null`} {
+		cluster.Patch(t, namespace, `{"metadata":{"labels":{"`+guard.ModeLabel+`":`+mode+`}}}`)
+		await(t, checker, "mode "+mode+" is found", func(found map[string]canary.Finding) bool {
+			return found[guard.ConsumersPolicy].Cause == canary.Admitted
+		})
+		cluster.Patch(t, namespace, `{"metadata":{"labels":{"`+guard.ModeLabel+`":"strict"}}}`)
+		await(t, checker, "the mode is strict again", silent)
+	}
+}
