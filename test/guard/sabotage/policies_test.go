@@ -1,0 +1,209 @@
+package sabotage_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+)
+
+// additions returns what leaves every stated value of a policy or a binding in place,
+// and can make it ineffective.
+func additions(object *unstructured.Unstructured) []mutation {
+	type values = map[string]any
+	everything := []any{values{"apiGroups": []any{"*"}, "apiVersions": []any{"*"}, "operations": []any{"*"}, "resources": []any{"*"}}}
+	selector := values{"matchLabels": values{"somebody": "else"}}
+	never := values{"name": "never", "expression": "false"}
+	var all []mutation
+	add := func(what string, changed *unstructured.Unstructured) {
+		all = append(all, mutation{fmt.Sprintf("%s %s: add %s", object.GetKind(), object.GetName(), what), []*unstructured.Unstructured{changed}})
+	}
+	match := "matchResources"
+	if object.GetKind() == "ValidatingAdmissionPolicy" {
+		match = "matchConstraints"
+		conditions, _, _ := unstructured.NestedSlice(object.Object, "spec", "matchConditions")
+		add("a matchCondition", with(object, append(slices.Clone(conditions), never), "spec", "matchConditions"))
+		add("an audit annotation", with(object, []any{values{"key": "x", "valueExpression": "'x'"}}, "spec", "auditAnnotations"))
+		add("resourceNames", with(object, []any{"x"}, "spec", match, "resourceRules", 0, "resourceNames"))
+	} else {
+		add("resourceRules", with(object, everything, "spec", match, "resourceRules"))
+	}
+	add("excludeResourceRules", with(object, everything, "spec", match, "excludeResourceRules"))
+	add("an objectSelector", with(object, selector, "spec", match, "objectSelector"))
+	add("labels to the namespaceSelector", with(object, selector["matchLabels"], "spec", match, "namespaceSelector", "matchLabels"))
+	if _, hasParams, _ := unstructured.NestedMap(object.Object, "spec", "paramRef"); hasParams {
+		add("labels to the selector of params", with(object, selector, "spec", "paramRef", "selector"))
+		add("a namespace of params", with(object, "default", "spec", "paramRef", "namespace"))
+	}
+	return all
+}
+
+// TestPolicies changes each policy and each of its bindings. Several run at once, each
+// with a checker of its own policy.
+func TestPolicies(t *testing.T) {
+	tried, refused := make(chan int, 100), make(chan int, 100)
+	t.Run("each", func(t *testing.T) {
+		for _, policy := range policies(t) {
+			objects := []client.Object{policy.ValidatingAdmissionPolicy}
+			for _, binding := range policy.Bindings {
+				objects = append(objects, binding)
+			}
+			t.Run(policy.Name, func(t *testing.T) {
+				t.Parallel()
+				checker := newChecker(t, nil, nil, policy)
+				await(t, checker, "all is effective", silent)
+				for _, object := range objects {
+					checkObject(t, checker, policy.Name, read(t, object), tried, refused)
+				}
+			})
+		}
+	})
+	report(t, tried, refused)
+}
+
+func report(t *testing.T, tried, refused chan int) {
+	t.Helper()
+	sum := func(counts chan int) (total int) {
+		close(counts)
+		for n := range counts {
+			total += n
+		}
+		return total
+	}
+	t.Logf("%d sabotages, all found if the test passes; %d more that the API server refuses", sum(tried), sum(refused))
+}
+
+// checkObject deletes an object and changes each field of its spec, one at a time. The
+// check must find each, and nothing once all is as it was.
+func checkObject(t *testing.T, checker *canary.Checker, policy string, object *unstructured.Unstructured, tried, refused chan int) {
+	t.Helper()
+	n := 0
+	found := func(name string) {
+		t.Helper()
+		n++
+		findings, err := checker.Check(t.Context())
+		if err != nil || findings[policy].Cause == "" {
+			t.Errorf("%s: found %q, error %v", name, findings[policy], err)
+		}
+	}
+	all := append(mutations(object, "spec"), additions(object)...)
+	rejected := 0
+	for _, mutation := range all {
+		if store(t, mutation, object) {
+			found(mutation.name)
+		} else {
+			rejected++
+		}
+	}
+	expect.NoError(t, cluster.Client.Delete(t.Context(), object.DeepCopy()))
+	found(object.GetName() + " is deleted")
+	expect.NoError(t, cluster.Client.Create(t.Context(), object.DeepCopy()))
+	await(t, checker, "all is effective again", silent)
+	tried <- n
+	refused <- rejected
+}
+
+// store updates an object to the first variant of a mutation that the API server
+// accepts. It reports whether there is one, and the stored object then differs from
+// before.
+func store(t *testing.T, mutation mutation, before *unstructured.Unstructured) bool {
+	t.Helper()
+	for _, variant := range mutation.variants {
+		err := overwrite(t.Context(), variant)
+		switch {
+		case apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
+		case err != nil:
+			t.Fatalf("%s: %v", mutation.name, err)
+		default:
+			return !same(variant, before)
+		}
+	}
+	return false
+}
+
+// overwrite replaces an object by another version of it, whose content is then as the
+// API server stores it.
+func overwrite(ctx context.Context, object *unstructured.Unstructured) error {
+	stored := object.DeepCopy()
+	if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(object), stored); err != nil {
+		return err
+	}
+	object.SetResourceVersion(stored.GetResourceVersion())
+	return cluster.Client.Update(ctx, object)
+}
+
+// TestOtherRelease upgrades policies before the manager: one that changed, one with a
+// binding that is gone and one that is gone. Only the release is reported.
+func TestOtherRelease(t *testing.T) {
+	checker := newChecker(t, nil, nil, policies(t)...)
+	await(t, checker, "all is effective", silent)
+	all := map[string]guard.Policy{}
+	var before []*unstructured.Unstructured
+	for _, policy := range policies(t) {
+		all[policy.Name] = policy
+		object := read(t, policy)
+		before = append(before, object)
+		labelled := object.DeepCopy()
+		labelled.SetLabels(map[string]string{"app.kubernetes.io/version": "v9.9.9"})
+		expect.NoError(t, overwrite(t.Context(), labelled))
+	}
+	await(t, checker, "the label alone is no difference", silent)
+	changed, unbound, gone := guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.PodsOfMCPServersPolicy
+	edited := read(t, all[changed])
+	replace(edited.Object, []any{"spec", "validations", 0, "expression"}, "true")
+	expect.NoError(t, overwrite(t.Context(), edited))
+	binding := read(t, all[unbound].Bindings[0])
+	before = append(before, binding)
+	for _, object := range []client.Object{binding.DeepCopy(), all[gone].DeepCopy()} {
+		expect.NoError(t, cluster.Client.Delete(t.Context(), object))
+	}
+	await(t, checker, "only the release is reported", func(found map[string]canary.Finding) bool {
+		for policy, finding := range found {
+			want := canary.Cause("")
+			if slices.Contains([]string{changed, unbound, gone}, policy) {
+				want = canary.OtherRelease
+			}
+			if finding.Cause != want {
+				return false
+			}
+		}
+		return true
+	})
+	for _, object := range before {
+		if err := overwrite(t.Context(), object.DeepCopy()); apierrors.IsNotFound(err) {
+			expect.NoError(t, cluster.Client.Create(t.Context(), fresh(object)))
+		} else {
+			expect.NoError(t, err)
+		}
+	}
+	await(t, checker, "all is effective again", silent)
+}
+
+// TestDoesNotFit lets kube-controller-manager find that an expression does not fit the
+// CRDs, of which it writes a warning.
+func TestDoesNotFit(t *testing.T) {
+	policy := policies(t)[0]
+	checker := newChecker(t, nil, nil, policy)
+	await(t, checker, "all is effective", silent)
+	stored := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: policy.Name}}
+	for _, warnings := range [][]admissionv1.ExpressionWarning{{{FieldRef: "spec.variables[0].expression", Warning: "undefined field"}}, nil} {
+		cluster.Get(t, stored)
+		stored.Status.TypeChecking = &admissionv1.TypeChecking{ExpressionWarnings: warnings}
+		expect.NoError(t, cluster.Client.Status().Update(t.Context(), stored))
+		found, err := checker.Check(t.Context())
+		expect.NoError(t, err)
+		if told := found[policy.Name].Cause == canary.DoesNotFit; told != (len(warnings) > 0) {
+			t.Errorf("%d warnings: found %q", len(warnings), found[policy.Name])
+		}
+	}
+}
