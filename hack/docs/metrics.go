@@ -23,7 +23,7 @@ The metrics that scopegate serves. [Monitoring](how-to/monitoring.md) explains h
 
 ## Scopegate's own
 
-Names and labels are API. All metrics are gauges. At each scrape, the manager counts the first two from its cache. All managers report the same values; merge them with ` + "`max by`" + `.
+Names and labels are API. All metrics are gauges. At each scrape, every manager counts objects from its cache. All managers report the same values; merge them with ` + "`max by`" + `.
 
 `
 
@@ -45,9 +45,11 @@ The API server counts the decisions of the guard's policies, with ` + "`scopegat
 `
 
 const objectsHead = `
-## One series for each object
+## By kube-state-metrics
 
-kube-state-metrics serves these metrics with [this configuration](../config/monitoring/kube-state-metrics/config.yaml). The value is the time of the last transition.
+The alert on pods that are not created uses ` + "`kube_deployment_status_condition` and `kube_deployment_labels`" + `: see [what kube-state-metrics must be told](how-to/monitoring.md#pods-that-are-not-created).
+
+With [this configuration](../config/monitoring/kube-state-metrics/config.yaml) it also serves a series for each object. The value is the time of the last transition.
 
 | metric | kinds | labels |
 | --- | --- | --- |
@@ -131,7 +133,7 @@ func metricsPage() (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		if strings.HasPrefix(name, "apiserver_") {
 			fmt.Fprintf(&page, "| `%s` | %s |\n", name, apiServerLabels)
-		} else if !strings.HasPrefix(name, "scopegate_") {
+		} else if name != "up" && !strings.HasPrefix(name, "scopegate_") && !strings.HasPrefix(name, "kube_") {
 			return "", fmt.Errorf("an alert or the dashboard uses %s, which no collector here serves", name)
 		}
 	}

@@ -55,7 +55,7 @@ func TestAlerts(t *testing.T) {
 	mutants := map[string]func(*rule){
 		"never": func(r *rule) { r.Expr = "(" + r.Expr + ") unless on() vector(0)" },
 		"always": func(r *rule) {
-			r.Expr = strings.NewReplacer("> 0", ">= 0", "== 0", ">= 0", "> 40", "> 0").Replace(r.Expr)
+			r.Expr = strings.NewReplacer("> 0", ">= 0", "== 0", ">= 0", "> 60", "> 0", "> 120", "> 0").Replace(r.Expr)
 		},
 		"at once":  func(r *rule) { r.For = "" },
 		"unlinked": func(r *rule) { r.Annotations = nil },

@@ -85,7 +85,7 @@ func checkObjects(t *testing.T, prometheus *server) {
 }
 
 // checkAlerts checks that every alert of the PrometheusRule is loaded and
-// evaluated, and that only the one that the objects cause is pending.
+// evaluated, and that only those that the objects cause are pending.
 func (s *server) checkAlerts(t *testing.T) {
 	t.Helper()
 	var answer struct {
@@ -105,7 +105,7 @@ func (s *server) checkAlerts(t *testing.T) {
 			}
 		}
 	}
-	want["ScopegateBaselineInvalid"] = "pending"
+	want["ScopegateBaselineInvalid"], want["ScopegatePodsNotCreated"] = "pending", "pending"
 	expect.Eventually(t, "the alerts have the expected states", func(ctx context.Context) (bool, error) {
 		if err := s.get(ctx, "/api/v1/rules", &answer); err != nil {
 			return false, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,6 +26,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -56,7 +58,7 @@ func startEverything(t *testing.T) *server {
 	cluster := testenv.StartForTest(t, controlplane.Options{Guard: true, CRDs: crds})
 	manager := testenv.FreeAddress(t)
 	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
-		"--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
+		"--mode", guard.ModeWarn, "--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
 		"--metrics-secure", "--metrics-bind-address", manager, "--health-probe-bind-address", "0")
 	populate(t, cluster)
 	objects := startKubeStateMetrics(t, cluster)
@@ -75,42 +77,48 @@ func startEverything(t *testing.T) *server {
 		writeConfig(t, fmt.Sprintf(prometheusConfig, rules, tokenFile, manager, certificate, key, apiServer, objects)))
 	prometheus.awaitTargets(t, 3)
 	// The leader serves it after its first look at the policies.
-	prometheus.awaitAnswers(t, `scopegate_guard_ineffective{job="scopegate"}`, true)
+	prometheus.awaitAnswers(t, `scopegate_guard_check_timestamp_seconds{job="scopegate"}`, true)
 	keepRefusing(t, cluster)
 	t.Run("names and helps", func(t *testing.T) { lint(t, manager, token) })
 	return prometheus
 }
 
-func account(t *testing.T, cluster *testenv.Cluster, name, role string) {
+func account(t *testing.T, cluster *testenv.Cluster, name string, roles ...string) {
 	t.Helper()
-	cluster.Create(t,
-		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: name}},
-		&rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
+	cluster.Create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: name}})
+	for _, role := range roles {
+		cluster.Create(t, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: name + "-" + role},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: controlplane.Namespace, Name: name}},
 		})
+	}
 }
 
+// labelsFlag is what docs/how-to/monitoring.md says about kube-state-metrics.
+const labelsFlag = "--metric-labels-allowlist=deployments=[toolhive,app.kubernetes.io/name]"
+
 // startKubeStateMetrics runs kube-state-metrics with the shipped configuration
-// and rights, and returns its address.
+// and rights, and with the right to read Deployments that it has anyway. It returns
+// its address.
 func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
 	t.Helper()
 	role := &rbacv1.ClusterRole{}
 	read(t, filepath.Join(folder, "kube-state-metrics/role.yaml"), role)
 	cluster.Create(t, role)
-	account(t, cluster, "kube-state-metrics", role.Name)
+	account(t, cluster, "kube-state-metrics", role.Name, "view")
+	expect.Contains(t, expect.ReadFile(t, "../../../docs/how-to/monitoring.md"), "\n"+labelsFlag+"\n")
 	address, telemetry := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	host, port, _ := strings.Cut(address, ":")
 	_, telemetryPort, _ := strings.Cut(telemetry, ":")
 	start(t, "kube-state-metrics", "--kubeconfig="+cluster.KubeconfigOf(t, controlplane.Namespace, "kube-state-metrics"),
 		"--host="+host, "--port="+port, "--telemetry-host="+host, "--telemetry-port="+telemetryPort,
-		"--custom-resource-state-only=true", "--custom-resource-state-config-file="+filepath.Join(folder, "kube-state-metrics/config.yaml"))
+		"--resources=deployments", labelsFlag, "--custom-resource-state-config-file="+filepath.Join(folder, "kube-state-metrics/config.yaml"))
 	return address
 }
 
-// populate makes objects of each verdict, in a namespace that only warns, and
-// plays ToolHive's operator for one.
+// populate makes objects of each verdict, in a namespace that only warns. It plays
+// ToolHive's operator for one, and the controller of Deployments for another.
 func populate(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	namespace := cluster.Namespace(t)
@@ -123,13 +131,17 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	good = testenv.AwaitValid(t, cluster, good, "True")
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
+	deployment := testenv.Deployment(namespace, "bad", map[string]string{toolhive.OwnedLabel: "true", toolhive.NameLabel: "mcpserver"})
+	cluster.Create(t, deployment)
+	deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate"}}
+	expect.NoError(t, cluster.Client.Status().Update(t.Context(), deployment))
 }
 
 // keepRefusing makes edits that a policy rejects until the test ends, because a
 // rate needs several.
 func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "strict", Labels: map[string]string{guard.ModeLabel: "deny"}}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "enforced", Labels: map[string]string{guard.ModeLabel: guard.ModeEnforce}}}
 	cluster.Create(t, namespace)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -157,7 +169,7 @@ func lint(t *testing.T, address, token string) {
 			own.WriteString(line)
 		}
 	}
-	for _, name := range []string{"scopegate_baseline_scopes_valid", "scopegate_rollouts_held", "scopegate_guard_ineffective", "scopegate_guard_stood_down"} {
+	for _, name := range []string{"scopegate_baseline_scopes_valid", "scopegate_guard_ineffective", "scopegate_guard_check_timestamp_seconds", "scopegate_guard_stood_down"} {
 		if !strings.Contains(own.String(), "# HELP "+name+" ") {
 			t.Errorf("%s is not served", name)
 		}
