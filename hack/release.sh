@@ -50,7 +50,7 @@ say "chart"
 chart=${version#v}
 [[ "$chart" =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || chart="0.0.0-$chart"
 cp -rL charts/scopegate "$work/scopegate"
-find "$work/scopegate" -name Kustomization -delete
+find "$work/scopegate" \( -iname 'kustomization*' -o -path '*/tried*' \) -delete
 sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
 if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: $REGISTRY#" "$work/scopegate/values.yaml"; fi
 go tool -modfile=tools/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }

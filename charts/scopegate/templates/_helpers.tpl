@@ -15,17 +15,11 @@ app.kubernetes.io/component: {{ include "scopegate.component" . }}
 {{- define "scopegate.labels" -}}
 {{ include "scopegate.selector" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- /* A clone has no version that the manager could compare with its own. */}}
+{{- if ne .Chart.AppVersion "latest" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
 {{- end }}
-
-{{/* Whether the hold is installed. */}}
-{{- define "scopegate.hold" -}}
-{{- if eq (toString .Values.guard.hold) "auto" -}}
-{{ .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}
-{{- else -}}
-{{ .Values.guard.hold }}
-{{- end -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
 {{- end }}
 
 {{/* An image: (list $ .Values.image). Both images have the same registry. */}}
@@ -43,7 +37,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- range $path, $_ := $root.Files.Glob .files }}
 {{- range $text := regexSplit "(?m)^---\\s*$" ($root.Files.Get $path) -1 }}
 {{- $object := $text | replace "scopegate-system" $root.Release.Namespace | fromYaml }}
-{{- if $object.kind }}
+{{- if and $object.kind (ne $object.kind "Kustomization") }}
 {{- $labels := merge (include "scopegate.labels" $root | fromYaml) (dig "metadata" "labels" dict $object) }}
 {{- $_ := set $object.metadata "labels" $labels }}
 {{- $objects = append $objects $object }}
@@ -51,4 +45,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- end }}
 {{- end }}
 {{- dict "objects" $objects | toYaml }}
+{{- end }}
+
+{{/* Changes which namespaces a binding selects: (list $expression $mode). It always
+     selects those that are labelled with some of the modes, and also those without a
+     mode if $mode is one of these. internal/guard does the same. */}}
+{{- define "scopegate.setMode" -}}
+{{- $expression := index . 0 }}{{ $mode := index . 1 }}
+{{- $in := eq $expression.operator "In" }}
+{{- $selected := eq $in (has $mode $expression.values) }}
+{{- $values := list }}
+{{- range $other := list "off" "warn" "enforce" "strict" }}
+{{- if ne $selected (eq $in (has $other $expression.values)) }}
+{{- $values = append $values $other }}
+{{- end }}
+{{- end }}
+{{- $_ := set $expression "operator" (ternary "NotIn" "In" $selected) }}
+{{- $_ := set $expression "values" $values }}
 {{- end }}
