@@ -30,14 +30,12 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// distFile is the path of a file that `make dist` writes, by mode.
-func distFile(mode string) string {
-	return filepath.Join(dist, map[string]string{"guard": "guard.yaml", "standalone": "standalone.yaml"}[mode])
-}
+// distFile is the path of a file that `make dist` writes.
+func distFile(name string) string { return filepath.Join(dist, name+".yaml") }
 
-func objectsOfDist(t *testing.T, mode string) []*unstructured.Unstructured {
+func decodeFile(t *testing.T, folder, name string) []*unstructured.Unstructured {
 	t.Helper()
-	objects, err := setup.DecodeFile(distFile(mode))
+	objects, err := setup.DecodeFile(filepath.Join(folder, name+".yaml"))
 	expect.NoError(t, err)
 	return objects
 }
@@ -48,12 +46,15 @@ func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 	return decode(t, text, err)
 }
 
-// images are the values of the chart that give the images of dist.
-var images = []string{"--set", "image.registry=" + setup.Registry, "--set", "image.tag=" + setup.Version, "--set", "authServer.image.tag=" + setup.Version}
-
 func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
 	t.Helper()
-	text, err := setup.Tool(t.Context(), append([]string{"helm", "template", "scopegate", "charts/scopegate", "--namespace", "scopegate-system"}, arguments...)...)
+	return template(t, append([]string{"charts/scopegate"}, arguments...)...)
+}
+
+// template renders a chart.
+func template(t *testing.T, arguments ...string) []*unstructured.Unstructured {
+	t.Helper()
+	text, err := setup.Tool(t.Context(), append([]string{"helm", "template", "scopegate", "--namespace", "scopegate-system"}, arguments...)...)
 	return decode(t, text, err)
 }
 

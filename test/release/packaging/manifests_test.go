@@ -1,6 +1,7 @@
 package packaging_test
 
 import (
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,38 +13,9 @@ import (
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 
-	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
-
-// TestDistHoldsEveryManifest checks that nothing in the folders that the tests
-// install is left out of what users install.
-func TestDistHoldsEveryManifest(t *testing.T) {
-	for mode, folders := range map[string][]string{
-		"guard":      {"guard/manager", "guard/rbac", "guard/policies"},
-		"standalone": {"crd", "rbac"},
-	} {
-		t.Run(mode, func(t *testing.T) {
-			shipped := byName(objectsOfDist(t, mode))
-			for _, folder := range folders {
-				objects, err := config.Objects(folder)
-				expect.NoError(t, err)
-				if len(objects) == 0 {
-					t.Errorf("config/%s has no manifests", folder)
-				}
-				for _, want := range objects {
-					got := shipped[name(want)]
-					if got == nil {
-						t.Errorf("config/%s has %s, which is not in the file: add it to the Kustomization there", folder, name(want))
-						continue
-					}
-					expect.Equal(t, name(want)+" differs", plain(want), plain(got))
-				}
-			}
-		})
-	}
-}
 
 // TestImages checks that every image is of the version that is released.
 func TestImages(t *testing.T) {
@@ -54,7 +26,7 @@ func TestImages(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			got := map[string]bool{}
-			for _, object := range objectsOfDist(t, mode) {
+			for _, object := range decodeFile(t, dist, mode) {
 				if object.GetKind() == "Deployment" {
 					walk(object.Object, func(value string) {
 						if strings.Contains(value, "scopegate-manager:") || strings.Contains(value, "scopegate-authserver:") {
@@ -76,50 +48,59 @@ func TestImages(t *testing.T) {
 	}
 }
 
-// TestChartSaysTheSame compares the chart with kustomize's output, object by
-// object.
+// TestChartSaysTheSame compares the objects of the chart with those of the manifests,
+// labels included. Helm adds two of its own.
 func TestChartSaysTheSame(t *testing.T) {
-	local := []string{"--set", "image.tag=latest"}
-	namespaces := []string{"--set", "watchNamespaces={team-a,team-b}"}
+	local, namespaces := []string{"--set", "image.tag=latest"}, []string{"--set", "watchNamespaces={team-a,team-b}"}
+	released := releasedChart(t)
 	for title, tc := range map[string]struct {
-		want   func(*testing.T) []*unstructured.Unstructured
-		values []string
+		want  []*unstructured.Unstructured
+		chart []string
 	}{
-		"guard":                    {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "guard") }, slices.Concat(images, noHold)},
-		"standalone":               {func(t *testing.T) []*unstructured.Unstructured { return objectsOfDist(t, "standalone") }, slices.Concat(images, []string{"--set", "mode=standalone"})},
-		"guard that refuses":       {example("guard-deny"), slices.Concat(local, noHold, []string{"--set", "guard.mode=deny"})},
-		"hold":                     {withMore("guard", "guard-hold"), slices.Concat(local, []string{"--set", "guard.hold=true"})},
-		"hold that denies":         {withMore("guard-deny", "guard-hold-deny"), slices.Concat(local, []string{"--set", "guard.hold=true", "--set", "guard.mode=deny"})},
-		"other refusals at start":  {withMore("guard", "guard-start-up"), slices.Concat(local, noHold, []string{"--set", "guard.startUp=true"})},
-		"guard in namespaces":      {example("namespaced-guard"), slices.Concat(local, namespaces, noHold)},
-		"standalone in namespaces": {example("namespaced"), slices.Concat(local, namespaces, []string{"--set", "mode=standalone", "--set", "authServer.image.tag=latest"})},
+		"guard":                    {decodeFile(t, dist, "guard"), released},
+		"standalone":               {decodeFile(t, dist, "standalone"), slices.Concat(released, []string{"--set", "mode=standalone"})},
+		"guard from a clone":       {kustomize(t, "config/examples/guard-start-up"), slices.Concat(clone, local, []string{"--set", "guard.startUp=true"})},
+		"guard that enforces":      {kustomize(t, "config/examples/guard-enforce"), slices.Concat(clone, local, []string{"--set", "guard.mode=enforce"})},
+		"guard in namespaces":      {kustomize(t, "config/examples/namespaced-guard"), slices.Concat(clone, local, namespaces)},
+		"standalone in namespaces": {kustomize(t, "config/examples/namespaced"), slices.Concat(clone, local, namespaces, []string{"--set", "mode=standalone", "--set", "authServer.image.tag=latest"})},
 	} {
 		t.Run(title, func(t *testing.T) {
-			want := byName(tc.want(t))
+			want, got := byName(tc.want), byName(template(t, tc.chart...))
 			// Helm makes the namespace itself, or is given one.
 			delete(want, "v1 Namespace  scopegate-system")
-			expect.Equal(t, "the chart differs", plainAll(want), plainAll(byName(chart(t, tc.values...))))
+			for name, object := range got {
+				labels := object["metadata"].(map[string]any)["labels"].(map[string]any)
+				if labels["app.kubernetes.io/managed-by"] != "Helm" || !strings.HasPrefix(labels["helm.sh/chart"].(string), "scopegate-") {
+					t.Errorf("%s has the labels %v", name, labels)
+				}
+				delete(labels, "app.kubernetes.io/managed-by")
+				delete(labels, "helm.sh/chart")
+				// Helm keeps the CRDs when it uninstalls; other tests read this annotation.
+				if annotations, _ := object["metadata"].(map[string]any)["annotations"].(map[string]any); object["kind"] == "CustomResourceDefinition" {
+					delete(annotations, "helm.sh/resource-policy")
+				}
+			}
+			expect.Equal(t, "the chart differs", want, got)
 		})
 	}
 }
 
-// noHold are values of the chart that leave out the hold, as guard.yaml does.
-var noHold = []string{"--set", "guard.hold=false"}
+// clone is the chart of a clone.
+var clone = []string{"charts/scopegate"}
 
-// withMore returns the objects of the guard, in a mode, with those of another
-// file.
-func withMore(mode, more string) func(*testing.T) []*unstructured.Unstructured {
-	return func(t *testing.T) []*unstructured.Unstructured {
-		folder := "config/guard"
-		if mode != "guard" {
-			folder = "config/examples/" + mode
-		}
-		return append(kustomize(t, folder), kustomize(t, "config/examples/"+more)...)
+// releasedChart is the chart as `make release` changes it.
+func releasedChart(t *testing.T) []string {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "scopegate")
+	expect.Output(t, exec.CommandContext(t.Context(), "cp", "-rL", setup.Root+"/charts/scopegate", folder)) //nolint:gosec // Our own files.
+	for file, replacer := range map[string]*strings.Replacer{
+		"Chart.yaml":  strings.NewReplacer("appVersion: latest", "appVersion: "+setup.Version),
+		"values.yaml": strings.NewReplacer(`registry: ""`, "registry: "+setup.Registry),
+	} {
+		path := filepath.Join(folder, file)
+		expect.WriteFile(t, path, replacer.Replace(expect.ReadFile(t, path)))
 	}
-}
-
-func example(folder string) func(*testing.T) []*unstructured.Unstructured {
-	return func(t *testing.T) []*unstructured.Unstructured { return kustomize(t, "config/examples/"+folder) }
+	return []string{folder}
 }
 
 // TestChartInAnotherNamespace checks that no object, and no reference, is left in
@@ -138,47 +119,15 @@ func TestChartInAnotherNamespace(t *testing.T) {
 	}
 }
 
-func byName(objects []*unstructured.Unstructured) map[string]*unstructured.Unstructured {
-	named := map[string]*unstructured.Unstructured{}
+func byName(objects []*unstructured.Unstructured) map[string]map[string]any {
+	named := map[string]map[string]any{}
 	for _, object := range objects {
 		if named[name(object)] != nil {
 			panic("twice: " + name(object))
 		}
-		named[name(object)] = object
+		named[name(object)] = object.Object
 	}
 	return named
-}
-
-func plainAll(objects map[string]*unstructured.Unstructured) map[string]any {
-	all := map[string]any{}
-	for name, object := range objects {
-		all[name] = plain(object)
-	}
-	return all
-}
-
-// plain drops what only one of the ways to install has: the labels of Helm, and
-// the label by which users find everything of scopegate.
-func plain(object *unstructured.Unstructured) map[string]any {
-	object = object.DeepCopy()
-	labels := object.GetLabels()
-	for _, label := range []string{
-		"app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart", "app.kubernetes.io/name", "app.kubernetes.io/component",
-	} {
-		delete(labels, label)
-	}
-	annotations := object.GetAnnotations()
-	delete(annotations, "helm.sh/resource-policy")
-	// An absent map is the same as an empty one.
-	if len(labels) == 0 {
-		labels = nil
-	}
-	if len(annotations) == 0 {
-		annotations = nil
-	}
-	object.SetLabels(labels)
-	object.SetAnnotations(annotations)
-	return object.Object
 }
 
 func walk(value any, visit func(string)) {
@@ -210,8 +159,8 @@ func TestChartLints(t *testing.T) {
 func TestChartRefusesValues(t *testing.T) {
 	for title, tc := range map[string]struct{ value, want string }{
 		"unknown mode":         {"mode=both", "mode"},
-		"unknown guard mode":   {"guard.mode=refuse", "guard"},
-		"misspelt value":       {"guards.mode=deny", "guards"},
+		"unknown guard mode":   {"guard.mode=deny", "guard"},
+		"misspelt value":       {"guards.mode=warn", "guards"},
 		"no such scope":        {"guard.defaultScopes={open id}", "defaultScopes"},
 		"no such namespace":    {"watchNamespaces={Team_A}", "watchNamespaces"},
 		"slash after registry": {"image.registry=registry.example.com/", "registry"},
@@ -234,12 +183,10 @@ var podTemplates = map[string][]string{
 // TestPodSecurity checks that every installed pod meets the level restricted.
 // internal/rollout checks that for the pods of standalone mode.
 func TestPodSecurity(t *testing.T) {
-	cleanup, err := setup.DecodeFile(filepath.Join(dist, "guard-cleanup.yaml"))
-	expect.NoError(t, err)
 	for title, objects := range map[string][]*unstructured.Unstructured{
-		"cleanup":          cleanup,
-		"guard":            objectsOfDist(t, "guard"),
-		"standalone":       objectsOfDist(t, "standalone"),
+		"cleanup":          decodeFile(t, dist, "guard-cleanup"),
+		"guard":            decodeFile(t, dist, "guard"),
+		"standalone":       decodeFile(t, dist, "standalone"),
 		"guard chart":      chart(t),
 		"standalone chart": chart(t, "--set", "mode=standalone"),
 	} {

@@ -29,9 +29,10 @@ func Tool(ctx context.Context, arguments ...string) ([]byte, error) {
 	return run(ctx, nil, "go", append([]string{"tool", "-modfile=tools/release/go.mod"}, arguments...)...)
 }
 
-// Dist writes the manifests of `make dist` into a folder.
-func Dist(ctx context.Context, folder string) error {
-	_, err := run(ctx, []string{"VERSION=" + Version, "REGISTRY=" + Registry, "OUT=" + folder}, "hack/dist.sh")
+// Dist writes the manifests of `make dist` into a folder. Variables, such as MODE=strict,
+// replace the defaults.
+func Dist(ctx context.Context, folder string, variables ...string) error {
+	_, err := run(ctx, append([]string{"VERSION=" + Version, "REGISTRY=" + Registry, "OUT=" + folder}, variables...), "hack/dist.sh")
 	return err
 }
 

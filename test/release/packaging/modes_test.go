@@ -1,0 +1,280 @@
+package packaging_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/toolhive"
+	"github.com/scopegate/scopegate/test/release/packaging/setup"
+)
+
+// setting is what users choose of the guard.
+type setting struct {
+	mode    string
+	scopes  []string
+	startUp bool
+}
+
+// decided is what a setting changes: the policies, the bindings, and two variables of
+// the manager.
+type decided struct {
+	Policies     map[string]admissionv1.ValidatingAdmissionPolicySpec
+	Bindings     map[string]admissionv1.ValidatingAdmissionPolicyBindingSpec
+	Mode, Scopes string
+}
+
+func decidedIn(t *testing.T, objects []*unstructured.Unstructured) decided {
+	t.Helper()
+	d := decided{Policies: map[string]admissionv1.ValidatingAdmissionPolicySpec{}, Bindings: map[string]admissionv1.ValidatingAdmissionPolicyBindingSpec{}}
+	for _, object := range objects {
+		switch object.GetKind() {
+		case "ValidatingAdmissionPolicy":
+			d.Policies[object.GetName()] = as[admissionv1.ValidatingAdmissionPolicy](t, object).Spec
+		case "ValidatingAdmissionPolicyBinding":
+			d.Bindings[object.GetName()] = as[admissionv1.ValidatingAdmissionPolicyBinding](t, object).Spec
+		case "Deployment":
+			for _, variable := range as[appsv1.Deployment](t, object).Spec.Template.Spec.Containers[0].Env {
+				switch variable.Name {
+				case "MODE":
+					d.Mode = variable.Value
+				case "DEFAULT_SCOPES":
+					d.Scopes = variable.Value
+				}
+			}
+		}
+	}
+	return d
+}
+
+// wanted is what the manager of a setting compares the policies with.
+func wanted(t *testing.T, s setting) decided {
+	t.Helper()
+	scopes := s.scopes
+	if scopes == nil {
+		scopes = toolhive.DefaultScopes
+	}
+	policies, err := guard.Policies(s.mode, s.scopes)
+	expect.NoError(t, err)
+	d := decidedIn(t, nil)
+	d.Mode, d.Scopes = s.mode, strings.Join(scopes, " ")
+	for _, policy := range policies {
+		if policy.Name == guard.StartUpPolicy && !s.startUp {
+			continue
+		}
+		d.Policies[policy.Name] = policy.Spec
+		for _, binding := range policy.Bindings {
+			d.Bindings[binding.Name] = binding.Spec
+		}
+	}
+	return d
+}
+
+func as[T any](t *testing.T, object *unstructured.Unstructured) *T {
+	t.Helper()
+	decoded := new(T)
+	expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, decoded, true))
+	return decoded
+}
+
+// TestSettings checks that each way to install gives the policies, the bindings and the
+// manager the same setting.
+func TestSettings(t *testing.T) {
+	for _, mode := range guard.Modes[1:] {
+		for _, scopes := range [][]string{nil, {"openid", "profile", "groups"}} {
+			for _, startUp := range []bool{false, true} {
+				s := setting{mode, scopes, startUp}
+				t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) {
+					want := wanted(t, s)
+					expect.Equal(t, "kustomize", want, decidedIn(t, overlay(t, s, false)))
+					expect.Equal(t, "kustomize, components the other way round", want, decidedIn(t, overlay(t, s, true)))
+					values := []string{"--set", "guard.mode=" + mode, "--set", fmt.Sprintf("guard.startUp=%t", startUp)}
+					if scopes != nil {
+						values = append(values, "--set", "guard.defaultScopes={"+strings.Join(scopes, ",")+"}")
+					}
+					expect.Equal(t, "chart", want, decidedIn(t, chart(t, values...)))
+				})
+			}
+		}
+		t.Run("dist, "+mode, func(t *testing.T) {
+			want, folder := wanted(t, setting{mode, nil, true}), distIn(t, mode)
+			expect.Equal(t, "guard.yaml and guard-start-up.yaml", want, decidedIn(t, append(decodeFile(t, folder, "guard"), decodeFile(t, folder, "guard-start-up")...)))
+			want = wanted(t, setting{mode, nil, false})
+			want.Mode, want.Scopes = "", ""
+			expect.Equal(t, "guard-policies.yaml", want, decidedIn(t, decodeFile(t, folder, "guard-policies")))
+		})
+	}
+	t.Run("examples", func(t *testing.T) {
+		for example, s := range map[string]setting{
+			"guard-enforce":        {guard.ModeEnforce, nil, false},
+			"guard-start-up":       {guard.ModeWarn, nil, true},
+			"guard-default-scopes": {guard.ModeWarn, []string{"openid", "profile", "groups"}, false},
+			"namespaced-guard":     {guard.ModeWarn, nil, false},
+		} {
+			expect.Equal(t, example, wanted(t, s), decidedIn(t, kustomize(t, "config/examples/"+example)))
+		}
+	})
+}
+
+// overlay builds the overlay of a user with a setting.
+func overlay(t *testing.T, s setting, reversed bool) []*unstructured.Unstructured {
+	t.Helper()
+	folder, err := os.MkdirTemp(filepath.Join(setup.Root, "config"), "test-")
+	expect.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	resources, components, generator := []string{"../guard"}, []string{}, ""
+	if s.startUp {
+		resources = append(resources, "../guard/start-up")
+	}
+	if s.mode != guard.ModeWarn {
+		components = append(components, "../guard/"+s.mode)
+	}
+	if s.scopes != nil {
+		components = append(components, "../guard/default-scopes")
+		generator = fmt.Sprintf("configMapGenerator: [{name: scopegate-default-scopes, literals: [%q], options: {disableNameSuffixHash: true}}]\n",
+			"scopes="+strings.Join(s.scopes, " "))
+	}
+	if reversed {
+		slices.Reverse(resources)
+		slices.Reverse(components)
+	}
+	expect.WriteFile(t, filepath.Join(folder, "kustomization.yaml"),
+		fmt.Sprintf("resources: [%s]\ncomponents: [%s]\n%s", strings.Join(resources, ", "), strings.Join(components, ", "), generator))
+	return kustomize(t, "config/"+filepath.Base(folder))
+}
+
+// distIn writes the files of `make dist` with a mode into a new folder.
+func distIn(t *testing.T, mode string) string {
+	t.Helper()
+	folder := t.TempDir()
+	expect.NoError(t, setup.Dist(t.Context(), folder, "MODE="+mode))
+	return folder
+}
+
+// TestDistFiles checks that no file of an older release stays, and that a wrong mode or
+// version is refused.
+func TestDistFiles(t *testing.T) {
+	folder := t.TempDir()
+	expect.WriteFile(t, filepath.Join(folder, "guard-deny.yaml"), "older")
+	expect.NoError(t, setup.Dist(t.Context(), folder))
+	entries, err := os.ReadDir(folder)
+	expect.NoError(t, err)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	expect.Equal(t, "files", []string{"guard-cleanup.yaml", "guard-policies.yaml", "guard-start-up.yaml", "guard.yaml", "standalone.yaml"}, names)
+	expect.Error(t, setup.Dist(t.Context(), folder, "MODE=deny"), "choose warn, enforce or strict")
+	expect.Error(t, setup.Dist(t.Context(), folder, "VERSION=v1.2.3+build"), "use at most 63 letters")
+}
+
+// TestSwitchMode switches the mode of an installation, by each way to install, also
+// after somebody edited a binding. The manager's own check tells whether everything is
+// as the mode says.
+func TestSwitchMode(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
+	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
+	before := specs(t, cluster)
+	editByHand := func() {
+		kubectl(t, cluster, "patch", "validatingadmissionpolicybinding", "scopegate-consumers-warn", "--type=merge",
+			`--patch={"spec":{"validationActions":["Audit"],"matchResources":{"namespaceSelector":null}}}`)
+		await(t, cluster, guard.ModeEnforce, map[string]canary.Cause{guard.ConsumersPolicy: canary.Changed})
+	}
+
+	folders := map[string]string{}
+	for _, mode := range []string{guard.ModeWarn, guard.ModeStrict, guard.ModeEnforce} {
+		folders[mode] = distIn(t, mode)
+		for _, file := range []string{"guard-policies", "guard", "guard-start-up"} {
+			kubectl(t, cluster, "apply", "--server-side", "-f", filepath.Join(folders[mode], file+".yaml"))
+		}
+		await(t, cluster, mode, nil)
+	}
+	editByHand()
+	file := filepath.Join(folders[guard.ModeWarn], "guard.yaml")
+	if _, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", file); err == nil || !strings.Contains(stderr, `conflict with "kubectl-patch"`) {
+		t.Errorf("without --force-conflicts: %v: %s", err, stderr)
+	}
+	kubectl(t, cluster, "apply", "--server-side", "--force-conflicts", "-f", file, "-f", filepath.Join(folders[guard.ModeWarn], "guard-start-up.yaml"))
+	await(t, cluster, guard.ModeWarn, nil)
+
+	// Policies of another release, before or after the upgrade of the manager.
+	other := strings.NewReplacer(setup.Version, "v1.2.2", "failurePolicy: Ignore", "failurePolicy: Fail").Replace(expect.ReadFile(t, file))
+	expect.WriteFile(t, filepath.Join(folders[guard.ModeWarn], "other.yaml"), other)
+	kubectl(t, cluster, "apply", "--server-side", "-f", filepath.Join(folders[guard.ModeWarn], "other.yaml"))
+	findings := map[string]canary.Cause{}
+	for _, policy := range guard.PolicyNames {
+		findings[policy] = canary.OtherRelease
+	}
+	await(t, cluster, guard.ModeWarn, findings)
+	for _, file := range []string{"guard-start-up", "guard"} {
+		kubectl(t, cluster, "delete", "--wait=false", "-f", filepath.Join(folders[guard.ModeWarn], file+".yaml"))
+	}
+	nothingLeft(t, cluster)
+
+	// Namespaces that are deleted stay here, so the chart takes over those of the manifest.
+	cluster = testenv.StartForTest(t, controlplane.Options{Bare: true})
+	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
+	upgrade := func(mode string, more ...string) error {
+		return helm(t, cluster, append([]string{"upgrade", "--install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "guard.startUp=true", "--set", "guard.mode=" + mode}, more...)...)
+	}
+	for _, mode := range []string{guard.ModeWarn, guard.ModeStrict, guard.ModeEnforce} {
+		expect.NoError(t, upgrade(mode))
+		await(t, cluster, mode, nil)
+	}
+	editByHand()
+	expect.Error(t, upgrade(guard.ModeWarn), "conflict")
+	expect.NoError(t, upgrade(guard.ModeWarn, "--force-conflicts"))
+	await(t, cluster, guard.ModeWarn, nil)
+	expect.NoError(t, helm(t, cluster, "uninstall", "scopegate"))
+	nothingLeft(t, cluster)
+	expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
+}
+
+// await waits until the check of a manager in a mode has these findings.
+func await(t *testing.T, cluster *testenv.Cluster, mode string, want map[string]canary.Cause) {
+	t.Helper()
+	policies, err := guard.Policies(mode, nil)
+	expect.NoError(t, err)
+	checker, err := canary.New(cluster.Config, operator.Scheme, policies, nil)
+	expect.NoError(t, err)
+	var found map[string]canary.Finding
+	expect.Eventually(t, fmt.Sprintf("the check in mode %s finds %v", mode, want), func(ctx context.Context) (bool, error) {
+		if found, err = checker.Check(ctx); err != nil || len(found) != len(policies)+1 {
+			return false, nil // New policies and CRDs need a moment.
+		}
+		causes := map[string]canary.Cause{}
+		for policy, finding := range found {
+			if finding != (canary.Finding{}) {
+				causes[policy] = finding.Cause
+			}
+		}
+		return cmp.Equal(want, causes, cmpopts.EquateEmpty()), nil
+	}, func() string { return fmt.Sprint(found, err) })
+}
+
+// nothingLeft checks that nothing of the guard is left but the namespaces: nothing
+// empties them here.
+func nothingLeft(t *testing.T, cluster *testenv.Cluster) {
+	t.Helper()
+	if left := kubectl(t, cluster, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings,clusterroles,clusterrolebindings", "-o", "name", "-l", "app.kubernetes.io/name=scopegate"); left != "" {
+		t.Errorf("what is left:\n%s", left)
+	}
+}
