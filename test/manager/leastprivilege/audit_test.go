@@ -16,6 +16,7 @@ import (
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -139,8 +140,8 @@ func (i *installed) check(t *testing.T) {
 		if event.Annotations["authorization.k8s.io/decision"] != "allow" || (event.ResponseStatus != nil && event.ResponseStatus.Code == 403 && !refusedByPolicy(&event)) {
 			t.Errorf("refused: %s: %v", request, event.Annotations)
 		}
-		if event.ObjectRef != nil && event.ObjectRef.Resource == "secrets" {
-			t.Errorf("a Secret was requested: %s", request)
+		if event.ObjectRef != nil && (event.ObjectRef.Resource == "secrets" || event.ObjectRef.Resource == "configmaps") {
+			t.Errorf("a Secret or a ConfigMap was requested: %s", request)
 		}
 		for g := range granted {
 			if g.covers(&event) {
@@ -159,8 +160,12 @@ func (i *installed) check(t *testing.T) {
 		default:
 			unused = append(unused, g.String())
 		}
-		if g.resource == "secrets" || g.resource == "*" || g.verb == "*" || g.group == "*" {
+		if slices.Contains([]string{"secrets", "configmaps", "*"}, g.resource) || g.verb == "*" || g.group == "*" {
 			t.Errorf("too much is granted: %s", g)
+		}
+		runs := slices.Contains([]string{"pods", "mcpservers", "mcpremoteproxies", "virtualmcpservers"}, g.resource)
+		if runs && g.verb != "list" && g.verb != "watch" && !strings.HasPrefix(g.role, "Role "+guard.CanaryNamespace+"/") {
+			t.Errorf("outside of the canary's namespace: %s", g)
 		}
 	}
 	slices.Sort(unused)
@@ -178,8 +183,10 @@ func (g grant) byTiming() bool {
 	return g.group == "events.k8s.io" && g.verb == "patch" && !strings.HasPrefix(g.role, "Role default/")
 }
 
-// refusedByPolicy reports whether a request is a dry run that a policy of the
-// guard rejected, as it must.
+// refusedByPolicy reports whether a request is a dry run in the canary's namespace that
+// a policy of the guard or the quota rejected, as it must.
 func refusedByPolicy(event *auditv1.Event) bool {
-	return strings.Contains(event.RequestURI, "dryRun=All") && strings.Contains(event.ResponseStatus.Message, "ValidatingAdmissionPolicy")
+	message := event.ResponseStatus.Message
+	return event.ObjectRef.Namespace == guard.CanaryNamespace && strings.Contains(event.RequestURI, "dryRun=All") &&
+		(strings.Contains(message, "ValidatingAdmissionPolicy") || strings.Contains(message, "exceeded quota: scopegate-canary"))
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/crds"
+	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/e2e/chart"
@@ -70,6 +71,7 @@ type installed struct {
 	*testenv.Cluster
 	auditLog   string
 	objects    []*unstructured.Unstructured
+	manifests  []string
 	deployment *appsv1.Deployment
 	kubeconfig string
 	// scraper is a token with the right to read the metrics.
@@ -85,7 +87,7 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true, APIServerArgs: map[string]string{
 		"audit-policy-file": policy, "audit-log-path": log,
 	}})
-	i := &installed{Cluster: cluster, auditLog: log}
+	i := &installed{Cluster: cluster, auditLog: log, manifests: manifests}
 	if toolhive {
 		crds, err := chart.CRDs(setup.Root)
 		expect.NoError(t, err)
@@ -129,7 +131,7 @@ func (i *installed) awaitCRDs(t *testing.T) {
 
 func (i *installed) apply(t *testing.T, path string) {
 	t.Helper()
-	if _, err := setup.Kubectl(t.Context(), i.ControlPlane, "apply", "--server-side", "-f", path); err != nil {
+	if _, err := setup.Kubectl(t.Context(), i.ControlPlane, "apply", "--server-side", "--force-conflicts", "-f", path); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -280,23 +282,18 @@ func scrapeMetrics(t *testing.T, i *installed, manager *process) {
 	i.scraper = allowed
 }
 
-// awaitEffective waits until the metric of a policy is 0 or 1.
-func awaitEffective(t *testing.T, i *installed, manager *process, policy, want string) {
+// awaitFinding waits until the metric of a policy has a cause; "" is none.
+func awaitFinding(t *testing.T, i *installed, manager *process, policy string, cause canary.Cause) {
 	t.Helper()
-	line := fmt.Sprintf("scopegate_guard_ineffective{policy=%q} %s\n", policy, want)
+	value := 0
+	if cause != "" {
+		value = 1
+	}
+	line := fmt.Sprintf("scopegate_guard_ineffective{cause=%q,policy=%q} %d\n", cause, policy, value)
 	expect.Eventually(t, "the manager says "+line, func(ctx context.Context) (bool, error) {
 		_, text, err := testenv.Fetch(ctx, "https://"+manager.metrics+"/metrics", i.scraper)
 		return strings.Contains(text, line), err
 	})
-}
-
-// unbind deletes the bindings of a policy.
-func unbind(t *testing.T, i *installed, name string) {
-	t.Helper()
-	for _, mode := range []string{"default", "deny", "warn"} {
-		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + mode}}
-		i.Delete(t, binding)
-	}
 }
 
 // disable lets a policy accept everything, as somebody with the right may.

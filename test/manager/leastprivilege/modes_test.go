@@ -3,17 +3,25 @@ package leastprivilege_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -21,18 +29,17 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// TestGuard exercises everything that the guard does: it evaluates, looks for what
-// is held, tries its policies, reports one that is not effective, serves metrics,
-// stops and cleans up.
+// TestGuard exercises everything that the guard does: it evaluates, compares and tries
+// its policies, reports one that is not effective, serves metrics, stops and cleans up.
 func TestGuard(t *testing.T) {
 	t.Parallel()
-	exerciseGuard(t, install(t, true, filepath.Join(dist, "guard.yaml"), filepath.Join(dist, "guard-hold.yaml")), "team-c")
+	exerciseGuard(t, install(t, true, filepath.Join(dist, "guard.yaml"), filepath.Join(dist, "guard-start-up.yaml")), "team-c")
 }
 
 // TestGuardInNamespaces does the same with Roles in team-a and team-b.
 func TestGuardInNamespaces(t *testing.T) {
 	t.Parallel()
-	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard"), filepath.Join(dist, "guard-hold.yaml")))
+	exerciseGuard(t, install(t, true, rendered(t, "namespaced-guard"), filepath.Join(dist, "guard-start-up.yaml")))
 }
 
 func rendered(t *testing.T, example string) string {
@@ -55,21 +62,27 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	}
 	if len(more) == 0 {
 		createAll(t, i, "team-c")
-		// Here the manager needs another right to repeat this event.
-		awaitEvent(t, i, "default", "GuardIneffective")
-		unbind(t, i, ineffective)
-		awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
 	}
 	scrapeMetrics(t, i, manager)
-	awaitEffective(t, i, manager, ineffective, "1")
-	awaitEffective(t, i, manager, effective, "0")
+	awaitFinding(t, i, manager, ineffective, canary.Changed)
+	awaitFinding(t, i, manager, effective, "")
 	awaitEvent(t, i, "default", "GuardIneffective")
+	// Another cause repeats the event, for which the manager needs another right.
+	i.Delete(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: ineffective}})
+	awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
+	for _, manifest := range i.manifests {
+		i.apply(t, manifest)
+	}
+	awaitFinding(t, i, manager, ineffective, "")
 	manager.stop(t)
 
 	again := i.manager(t, listing)
 	reconsider(t, i, "team-a")
 	again.stop(t)
 
+	// ToolHive's operator puts this finalizer on every config, and may be gone.
+	i.Patch(t, &v1beta1.MCPExternalAuthConfig{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}},
+		`{"metadata":{"finalizers":["mcpexternalauthconfig.toolhive.stacklok.dev/finalizer"]}}`)
 	arguments := []string{"--cleanup", "--kubeconfig=" + i.kubeconfig}
 	for _, argument := range i.deployment.Spec.Template.Spec.Containers[0].Args {
 		if strings.HasPrefix(argument, "--watch-namespaces") {
@@ -83,6 +96,36 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 		isNotEvaluated(t, i, "team-c")
 	}
 	i.check(t)
+	runsNothing(t, i)
+}
+
+// runsNothing checks that nobody can run anything with the manager's token: it may create
+// what runs only in the canary's namespace, where the quota or a policy refuses it.
+func runsNothing(t *testing.T, i *installed) {
+	t.Helper()
+	cfg, err := clientcmd.BuildConfigFromFlags("", i.kubeconfig)
+	expect.NoError(t, err)
+	manager, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
+	expect.NoError(t, err)
+	for _, file := range []string{"quota", "scopegate-consumers", "scopegate-virtualmcpservers"} {
+		text, err := config.Files.ReadFile("guard/canary/tried/" + file + ".yaml")
+		expect.NoError(t, err)
+		objects, err := config.Decode(text)
+		expect.NoError(t, err)
+		for _, object := range objects {
+			for namespace, refusal := range map[string]*regexp.Regexp{
+				guard.CanaryNamespace:  regexp.MustCompile("exceeded quota: scopegate-canary|ValidatingAdmissionPolicy 'scopegate-"),
+				controlplane.Namespace: regexp.MustCompile("cannot create resource"),
+				"team-a":               regexp.MustCompile("cannot create resource"),
+			} {
+				object := object.DeepCopy()
+				object.SetNamespace(namespace)
+				if err := manager.Create(t.Context(), object); err == nil || !refusal.MatchString(err.Error()) {
+					t.Errorf("creating the %s of %s in %s: %v, want %s", object.GetKind(), file, namespace, err, refusal)
+				}
+			}
+		}
+	}
 }
 
 // TestStandalone exercises everything that standalone mode does: it evaluates, rolls out,
