@@ -133,21 +133,21 @@ func TestSettings(t *testing.T) {
 	})
 }
 
-// overlay builds the overlay of a user with a setting.
+// overlay builds the overlay of a user with a setting. `make dist` has made bin.
 func overlay(t *testing.T, s setting, reversed bool) []*unstructured.Unstructured {
 	t.Helper()
-	folder, err := os.MkdirTemp(filepath.Join(setup.Root, "config"), "test-")
+	folder, err := os.MkdirTemp(filepath.Join(setup.Root, "bin"), "test-")
 	expect.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	resources, components, generator := []string{"../guard"}, []string{}, ""
+	resources, components, generator := []string{"../../config/guard"}, []string{}, ""
 	if s.startUp {
-		resources = append(resources, "../guard/start-up")
+		resources = append(resources, "../../config/guard/start-up")
 	}
 	if s.mode != guard.ModeWarn {
-		components = append(components, "../guard/"+s.mode)
+		components = append(components, "../../config/guard/"+s.mode)
 	}
 	if s.scopes != nil {
-		components = append(components, "../guard/default-scopes")
+		components = append(components, "../../config/guard/default-scopes")
 		generator = fmt.Sprintf("configMapGenerator: [{name: scopegate-default-scopes, literals: [%q], options: {disableNameSuffixHash: true}}]\n",
 			"scopes="+strings.Join(s.scopes, " "))
 	}
@@ -157,7 +157,7 @@ func overlay(t *testing.T, s setting, reversed bool) []*unstructured.Unstructure
 	}
 	expect.WriteFile(t, filepath.Join(folder, "kustomization.yaml"),
 		fmt.Sprintf("resources: [%s]\ncomponents: [%s]\n%s", strings.Join(resources, ", "), strings.Join(components, ", "), generator))
-	return kustomize(t, "config/"+filepath.Base(folder))
+	return kustomize(t, "bin/"+filepath.Base(folder))
 }
 
 // distIn writes the files of `make dist` with a mode into a new folder.
