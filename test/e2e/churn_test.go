@@ -25,7 +25,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/internal/guard"
-	livecluster "github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/status/message"
@@ -245,7 +245,7 @@ func randomPatch(random *rand.Rand, kind string) string {
 // wrongConditions returns the conditions that do not fit the present objects.
 func (s *scenario) wrongConditions() []string {
 	s.Helper()
-	reader, err := livecluster.New(s.config, toolhive.DefaultScopes)
+	reader, err := inventory.New(s.config, toolhive.DefaultScopes)
 	s.must(err)
 	snapshot, err := reader.Read(ctx, churnNamespace)
 	s.must(err)

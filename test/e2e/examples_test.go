@@ -51,7 +51,7 @@ func (s *scenario) sameExamples(without outcome) {
 }
 
 // applyExamples applies every example, each in a namespace of its own in which the
-// guard denies, waits until ToolHive's operator is done, and returns the outcome.
+// guard is strict, waits until ToolHive's operator is done, and returns the outcome.
 func (s *scenario) applyExamples() outcome {
 	s.Helper()
 	source, err := chart.Source(root)
@@ -66,7 +66,7 @@ func (s *scenario) applyExamples() outcome {
 		}
 		namespace := fmt.Sprintf("example-%02d", number)
 		number++
-		s.must(s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"example": "", guard.ModeLabel: guard.ModeDeny}}}))
+		s.must(s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"example": "", guard.ModeLabel: guard.ModeStrict}}}))
 		name, err := filepath.Rel(folder, path)
 		s.must(err)
 		return s.applyExample(result, path, name, namespace)

@@ -17,8 +17,10 @@ import (
 )
 
 var (
-	keep = flag.Bool("keep", false, "when a test fails, keep the cluster as it is then until Ctrl-C; with -failfast")
-	long = flag.Bool("long", false, "also run TestBeside, which takes long")
+	keep   = flag.Bool("keep", false, "when a test fails, keep the cluster as it is then until Ctrl-C; with -failfast")
+	long   = flag.Bool("long", false, "also run TestBeside, which takes long")
+	rounds = flag.Int("rounds", 10, "the rounds of bad rollouts in TestGuard/race")
+	quiet  = flag.Duration("quiet", 10*time.Second, "how long TestGuard/enforce counts the failures of ToolHive's operator")
 )
 
 // ctx is done when somebody interrupts the run.
@@ -75,11 +77,14 @@ func TestGuard(t *testing.T) {
 	s.part("without", withoutGuard)
 	s.installGuard()
 	s.part("warn", warn)
-	s.part("deny", deny)
-	s.part("stored-before", storedBefore)
-	s.part("hold", hold)
-	s.part("slips-past", slipsPast)
-	s.part("off", off)
+	s.part("enforce", enforce)
+	s.part("two-references", twoReferences)
+	s.part("environment", environment)
+	s.part("port", port)
+	s.part("replicas", replicas)
+	s.part("override", override)
+	s.part("strict", strict)
+	s.part("race", race)
 	s.part("remove", remove)
 }
 
@@ -90,4 +95,19 @@ func TestStartUp(t *testing.T) {
 	s.installToolHive()
 	s.part("without", withoutStartUp)
 	s.part("with", withStartUp)
+}
+
+// TestBeside measures, with ToolHive's own operator, that the guard and that
+// operator do not disturb each other.
+func TestBeside(t *testing.T) {
+	if !*long {
+		t.Skip("it takes half an hour; run it by `make prove SUITE=beside`")
+	}
+	s := newScenario(t)
+	s.installToolHive()
+	var without outcome
+	s.part("examples-without", func(s *scenario) { without = s.applyExamples() })
+	s.installGuard()
+	s.part("examples-with", func(s *scenario) { s.sameExamples(without) })
+	s.part("churn", churn)
 }

@@ -120,12 +120,14 @@ func (s *scenario) wantLog(namespace, instance string, texts ...string) {
 	}
 }
 
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+
 // revision returns the revision of a Deployment: how often it has rolled.
 func (s *scenario) revision(namespace, name string) int {
 	s.Helper()
 	var deployment appsv1.Deployment
 	s.must(s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &deployment))
-	revision, err := strconv.Atoi(deployment.Annotations["deployment.kubernetes.io/revision"])
+	revision, err := strconv.Atoi(deployment.Annotations[revisionAnnotation])
 	s.must(err)
 	return revision
 }

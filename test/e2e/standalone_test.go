@@ -33,8 +33,8 @@ const (
 	office  = "virtualmcpserver/office"
 )
 
-// kinds are the kinds of consumers, by their names in kubectl.
-var kinds = map[string]string{"mcpserver": "MCPServer", "mcpremoteproxy": "MCPRemoteProxy", "virtualmcpserver": resolve.KindVirtualMCPServer}
+// kinds are the kinds by their names in kubectl.
+var kinds = map[string]string{"mcpexternalauthconfig": resolve.KindMCPExternalAuthConfig, "mcpserver": "MCPServer", "mcpremoteproxy": "MCPRemoteProxy", "virtualmcpserver": resolve.KindVirtualMCPServer}
 
 // child returns the name of a consumer's Deployment and Service.
 func child(namespace, consumer string) string {

@@ -14,17 +14,21 @@ import (
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/status/message"
-	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 const (
 	demo = "mcp-demo"
-	// badScope is in no consumer's scopes.
-	badScope = "calendar.read"
+	// badScope is in no consumer's scopes. Every bad scope of the tests starts so.
+	badScope  = badScopes + "read"
+	badScopes = "calendar."
 	// Texts of the manifests.
 	baseline   = "baselineClientScopes: [openid"
 	ticketsURL = "resourceUrl: https://tickets.example.com/mcp"
+	// ToolHive's operator writes the checksum of a run config to its ConfigMap and to
+	// the template of the pods.
+	contentChecksumAnnotation   = "toolhive.stacklok.dev/content-checksum"
+	runConfigChecksumAnnotation = "toolhive.stacklok.dev/runconfig-checksum"
 )
 
 // workload is one of testdata/toolhive that runs an auth server. It has a
@@ -32,16 +36,12 @@ const (
 // run config.
 type workload struct {
 	object, name, configMap, url string
-	// rolls is how often it rolls when its scopes change, guard or not: ToolHive's
-	// operator first writes the environment of an MCPServer's pods, and then the
-	// checksum of their run config.
-	rolls int
 }
 
 var workloads = []workload{
-	{weather, "weather", "weather-runconfig", "http://mcp-weather-proxy." + demo + ":8080", 2},
-	{tickets, "tickets", "tickets-runconfig", "http://mcp-tickets-remote-proxy." + demo + ":8080", 1},
-	{office, "office", "office-vmcp-config", "http://vmcp-office." + demo + ":4483", 1},
+	{weather, "weather", "weather-runconfig", "http://mcp-weather-proxy." + demo + ":8080"},
+	{tickets, "tickets", "tickets-runconfig", "http://mcp-tickets-remote-proxy." + demo + ":8080"},
+	{office, "office", "office-vmcp-config", "http://vmcp-office." + demo + ":4483"},
 }
 
 // guarded are the objects that have the condition.
@@ -122,9 +122,10 @@ func (s *scenario) crashLoops() {
 	}
 }
 
+// names accepts a run config that names a bad scope, or one that names none.
 func names(scope bool) func(workload, corev1.ConfigMap) bool {
 	return func(_ workload, config corev1.ConfigMap) bool {
-		return strings.Contains(fmt.Sprint(config.Data), badScope) == scope
+		return strings.Contains(fmt.Sprint(config.Data), badScopes) == scope
 	}
 }
 
@@ -141,7 +142,7 @@ func (s *scenario) awaitRolled(accept func(workload, corev1.ConfigMap) bool) {
 			if err != nil {
 				return err
 			}
-			return s.rolled(w, config.Annotations[toolhive.ContentChecksumAnnotation])
+			return s.rolled(w, config)
 		})
 	}
 }
@@ -150,28 +151,13 @@ func (s *scenario) configMap(w workload) (config corev1.ConfigMap, err error) {
 	return config, s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.configMap}, &config)
 }
 
-// awaitConfigMaps waits until ToolHive's operator has written a text to the run config
-// of every workload.
-func (s *scenario) awaitConfigMaps(text string) {
-	s.Helper()
-	for _, w := range workloads {
-		s.await(w.configMap+" contains "+text, func() error {
-			config, err := s.configMap(w)
-			if err == nil && !strings.Contains(fmt.Sprint(config.Data), text) {
-				err = errors.New("it has the config from before")
-			}
-			return err
-		})
-	}
-}
-
 // rolled returns what is still missing until a workload has rolled.
-func (s *scenario) rolled(w workload, checksum string) error {
+func (s *scenario) rolled(w workload, config corev1.ConfigMap) error {
 	var deployment appsv1.Deployment
 	if err := s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: w.name}, &deployment); err != nil {
 		return err
 	}
-	if deployment.Spec.Template.Annotations[toolhive.RunConfigChecksumAnnotation] != checksum {
+	if deployment.Spec.Template.Annotations[runConfigChecksumAnnotation] != config.Annotations[contentChecksumAnnotation] {
 		return fmt.Errorf("Deployment %s has another run config than ConfigMap %s", w.name, w.configMap)
 	}
 	if done, message := message.Progress(&deployment); !done {
@@ -227,7 +213,7 @@ func withoutStartUp(s *scenario) {
 func withStartUp(s *scenario) {
 	s.after("delete", "--ignore-not-found", "--filename", startUpManifest)
 	s.kubectl("", "apply", "--server-side", "--filename", startUpManifest)
-	s.kubectl("", "label", "namespace", demo, guard.ModeLabel+"="+guard.ModeDeny, "--overwrite")
+	s.kubectl("", "label", "namespace", demo, guard.ModeLabel+"="+guard.ModeEnforce, "--overwrite")
 	pods := s.demoPods()
 	for _, refusal := range refusals {
 		s.await("the edit is refused by dry run", func() error {
