@@ -218,6 +218,7 @@ func (s *suite) restarts(t *testing.T) {
 		pause(t, time.Until(ready.Add(window)))
 		then := l.play(t, kinds[(i+1)%len(kinds)])
 		for _, r := range slices.Concat(now, then) {
+			t.Logf("restart %d: edited %s after /readyz: %s", i+1, r.edited.Sub(ready).Round(time.Second), r)
 			for _, at := range r.bad {
 				if at.Sub(ready) < window {
 					inside++

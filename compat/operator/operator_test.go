@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -35,6 +37,7 @@ import (
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -77,6 +80,7 @@ func TestOperator(t *testing.T) {
 	s.startManager(t)
 	s.metrics = testenv.FreeAddress(t)
 	s.startOperator(t, program)
+	t.Run("labels", s.labels)
 	t.Run("churn", s.churn)
 	t.Run("race", s.race)
 	t.Run("quiet", s.operatorIsQuiet)
@@ -201,6 +205,29 @@ func (s *suite) patch(ctx context.Context, object client.Object, path string, va
 		return err
 	}
 	return s.Client.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, text))
+}
+
+// labels tries to take the labels away by which the policies find the consumer of a pod.
+func (s *suite) labels(t *testing.T) {
+	tm := s.newTeam(t, guard.ModeOff)
+	other := map[string]any{"labels": map[string]any{toolhive.OwnedLabel: "false", toolhive.NameLabel: "other", toolhive.InstanceLabel: "other", "team": "a"}}
+	overrides := map[string]any{"proxyDeployment": map[string]any{"podTemplateMetadataOverrides": other}}
+	expect.NoError(t, s.patch(t.Context(), tm.weather, "spec.resourceOverrides", overrides))
+	expect.NoError(t, s.patch(t.Context(), tm.tickets, "spec.resourceOverrides", overrides))
+	for kind, c := range map[string]client.Object{"mcpserver": tm.weather, "mcpremoteproxy": tm.tickets} {
+		s.watch.await(t, key(c), "has a pod with the label of the user and those of the operator", func(seen *consumer) bool {
+			return slices.ContainsFunc(seen.created(time.Time{}), func(pod *pod) bool {
+				return pod.Labels["team"] == "a" && pod.Labels[toolhive.OwnedLabel] == "true" &&
+					pod.Labels[toolhive.NameLabel] == kind && pod.Labels[toolhive.InstanceLabel] == c.GetName()
+			})
+		})
+	}
+	// The labels of a VirtualMCPServer are its Deployment's selector.
+	s.awaitRolledOut(t, key(tm.office), time.Time{})
+	deployment := &appsv1.Deployment{ObjectMeta: *tm.office.ObjectMeta.DeepCopy()}
+	s.Get(t, deployment)
+	deployment.Spec.Template.Labels[toolhive.NameLabel] = "other"
+	expect.Error(t, s.Client.Update(t.Context(), deployment, client.DryRunAll), "`selector` does not match template `labels`")
 }
 
 // churn edits baselines and labels while the operator and the guard's manager both write

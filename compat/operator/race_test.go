@@ -288,7 +288,7 @@ func (s *suite) awaitRolledOut(t *testing.T, of types.NamespacedName, since time
 	t.Helper()
 	s.watch.await(t, of, "has rolled out", func(seen *consumer) bool {
 		created := seen.created(since)
-		if len(created) == 0 || !seen.rolledOut() {
+		if len(created) == 0 || !seen.rolledOut() || !seen.current() {
 			return false
 		}
 		after = created[0].at.Sub(since)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -219,6 +220,17 @@ func (c *consumer) rolledOut() bool {
 	d := c.deployment
 	return d != nil && d.Status.ObservedGeneration == d.Generation && len(c.living()) == 1 &&
 		d.Status.Replicas == 1 && d.Status.UpdatedReplicas == 1 && d.Status.AvailableReplicas == 1
+}
+
+// current reports whether the condition is True, and the pod template of an MCPServer's
+// Deployment is of the same generation. The operator may roll out an edit in two steps.
+func (c *consumer) current() bool {
+	if len(c.verdicts) == 0 {
+		return false
+	}
+	last := c.verdicts[len(c.verdicts)-1]
+	of, found := c.deployment.Spec.Template.Annotations["toolhive.stacklok.dev/mcpserver-generation"]
+	return last.Status == metav1.ConditionTrue && (!found || of == strconv.FormatInt(last.ObservedGeneration, 10))
 }
 
 // replicaFailure returns the message of the Deployment's condition, if it is True.
