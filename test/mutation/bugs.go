@@ -23,33 +23,34 @@ type bug struct {
 }
 
 const (
-	consumerFile = "internal/controller/consumer.go"
-	configFile   = "internal/controller/config.go"
-	guardFile    = "internal/controller/guard.go"
-	watchFile    = "internal/controller/watch.go"
-	applyFile    = "internal/rollout/apply.go"
-	restoreFile  = "internal/rollout/restore.go"
-	checkFile    = "internal/rollout/check.go"
-	patchFile    = "internal/status/patch.go"
-	entryFile    = "internal/guard/condition/condition.go"
-	standFile    = "internal/guard/condition/standdown.go"
-	inspectFile  = "internal/guard/check/inspect.go"
-	tryFile      = "internal/guard/check/try.go"
-	layoutFile   = "internal/toolhive/runconfig.go"
-	pairsFile    = "internal/lint/pairs.go"
-	validateFile = "internal/lint/validate.go"
-	viewFile     = "internal/cluster/guard.go"
-	treeFile     = "internal/cluster/tree/build.go"
-	stateFile    = "internal/cluster/tree/rollout.go"
-	pairPolicy   = "config/guard/policies/scopegate-consumers.yaml"
-	ownPolicy    = "config/guard/policies/scopegate-virtualmcpservers.yaml"
-	serverPolicy = "config/guard/policies/scopegate-configs-for-mcpservers.yaml"
-	proxyPolicy  = "config/guard/policies/scopegate-configs-for-mcpremoteproxies.yaml"
-	createPolicy = "config/guard/policies/scopegate-run-configs.yaml"
-	startPolicy  = "config/guard/start-up/scopegate-start-up.yaml"
-	holdPolicy   = "config/guard/hold/scopegate-run-configs-hold.yaml"
-	resolveFile  = "internal/resolve/resolve.go"
-	whoFile      = "internal/resolve/consumer.go"
+	consumerFile      = "internal/controller/consumer.go"
+	configFile        = "internal/controller/config.go"
+	guardFile         = "internal/controller/guard.go"
+	watchFile         = "internal/controller/watch.go"
+	applyFile         = "internal/rollout/apply.go"
+	restoreFile       = "internal/rollout/restore.go"
+	checkFile         = "internal/rollout/check.go"
+	patchFile         = "internal/status/patch.go"
+	writerSource      = "internal/guard/writer/writer.go"
+	guardSource       = "internal/guard/guard.go"
+	checkerSource     = "internal/guard/canary/checker.go"
+	compareSource     = "internal/guard/canary/compare.go"
+	trySource         = "internal/guard/canary/try.go"
+	inventorySource   = "internal/inventory/guard.go"
+	pairsFile         = "internal/lint/pairs.go"
+	validateFile      = "internal/lint/validate.go"
+	treeFile          = "internal/inventory/tree/build.go"
+	stateFile         = "internal/inventory/tree/rollout.go"
+	consumersPolicy   = "config/guard/policies/scopegate-consumers.yaml"
+	virtualPolicy     = "config/guard/policies/scopegate-virtualmcpservers.yaml"
+	serverPolicy      = "config/guard/policies/scopegate-configs-for-mcpservers.yaml"
+	proxyPolicy       = "config/guard/policies/scopegate-configs-for-mcpremoteproxies.yaml"
+	startPolicy       = "config/guard/start-up/scopegate-start-up.yaml"
+	serverPodsPolicy  = "config/guard/policies/scopegate-pods-of-mcpservers.yaml"
+	proxyPodsPolicy   = "config/guard/policies/scopegate-pods-of-mcpremoteproxies.yaml"
+	virtualPodsPolicy = "config/guard/policies/scopegate-pods-of-virtualmcpservers.yaml"
+	resolveFile       = "internal/resolve/resolve.go"
+	consumerSource    = "internal/resolve/consumer.go"
 )
 
 var bugs = []bug{
@@ -61,7 +62,7 @@ var bugs = []bug{
 		`oidcScopes = consumer.OIDC.Scopes`, `oidcScopes = nil`},
 	{gate, "of two embedded configs the second is taken", resolveFile,
 		`case auth != "":`, `case auth != "" && external == auth:`},
-	{gate, "an anonymous VirtualMCPServer is taken for one with OIDC", whoFile,
+	{gate, "an anonymous VirtualMCPServer is taken for one with OIDC", consumerSource,
 		`if server.Spec.IncomingAuth.Type == v1alpha1.IncomingAuthTypeOIDC {`, `if server.Spec.IncomingAuth.OIDCConfigRef != nil {`},
 	{gate, "a missing MCPOIDCConfig holds nothing", checkFile, `if !oidcConfigFound {`, `if !oidcConfigFound && pair.Consumer.OIDC == nil {`},
 	{gate, "an old pod ends before the new one is ready", "internal/rollout/workload.go",
@@ -87,9 +88,9 @@ var bugs = []bug{
 		`client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(live)`},
 	{stale, "a status patch is not bound to what was read", patchFile,
 		`map[string]any{"metadata": map[string]string{"resourceVersion": version}, "status": change}`, `map[string]any{"status": change}`},
-	{stale, "the guard's apply is not bound to what was read", entryFile,
+	{stale, "the guard's apply is not bound to what was read", writerSource,
 		`patch.SetResourceVersion(object.GetResourceVersion())`, `patch.SetResourceVersion("")`},
-	{stale, "the guard removes whatever stands at its entry's place", entryFile,
+	{stale, "the guard removes whatever stands at its entry's place", writerSource,
 		`{"op": "test", "path": path + "/type", "value": Type},`, ``},
 	{stale, "a consumer that is being deleted rolls out", consumerFile,
 		`if object.GetDeletionTimestamp() != nil {`, `if object.GetDeletionTimestamp() != nil && object.GetUID() == "" {`},
@@ -119,7 +120,7 @@ var bugs = []bug{
 `},
 	{partial, "what is no longer wanted in a pod stays", restoreFile,
 		`template.Spec = restoredPod(template.Spec, spec.Template.Spec)`, `template.Spec.Containers[0].Image = spec.Template.Spec.Containers[0].Image`},
-	{partial, "the guard gives up its entry when ToolHive's operator owns it", entryFile,
+	{partial, "the guard gives up its entry when ToolHive's operator owns it", writerSource,
 		`client.FieldOwner(FieldManager), client.ForceOwnership)`, `client.FieldOwner(FieldManager))`},
 
 	{missed, "consumers do not watch configs", consumerFile,
@@ -139,67 +140,25 @@ var bugs = []bug{
 		`Watches(&v1beta1.MCPExternalAuthConfig{}, r.toPeers(), builder.WithPredicates(specChanged)).`, ``},
 	{missed, "a consumer does not see its own status change", consumerFile,
 		`For(r.kind.new()).`, `For(r.kind.new(), builder.WithPredicates(specChanged)).`},
-	{missed, "only one of two references is indexed", whoFile,
+	{missed, "only one of two references is indexed", consumerSource,
 		`names = append(names, c.ExternalAuthConfigRef)`, `names = append(names, names...)`},
 	{missed, "the guard's consumers do not see that a config is edited", guardFile,
 		`r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)`, `r.toConsumers(r.kind, byConfig), builder.WithPredicates(createdOrDeleted)`},
-	{missed, "the guard does not watch what is held", guardFile,
-		`WatchesMetadata(&corev1.ConfigMap{}, toOwners(r.kind)).`, `WatchesMetadata(&corev1.ConfigMap{}, toOwners(kind{})).`},
 
 	{foreign, "an object of somebody else is taken for a child", applyFile,
 		`case !metav1.IsControlledBy(found, owner):`, `case found.GetName() == "":`},
-	{foreign, "the guard takes what it replaced, seen late, for somebody else's", standFile,
-		`!past.down && !lags && (foreign`, `!past.down && (lags || !lags) && (foreign`},
-	{foreign, "the guard never gives way to another reason", standFile,
-		`foreign := found != nil &&`, `foreign := found == nil &&`},
-	{foreign, "the guard never gives way to who answers each write", standFile,
-		`past.repeats.Tokens() < 1`, `past.repeats.Tokens() < -1`},
-	{foreign, "an object that is edited is still left alone", standFile,
-		`if past == nil || past.generation != object.GetGeneration() {
-		return false`, `if past == nil {
-		return false`},
 	{foreign, "children of different kinds have the same name", "internal/rollout/names.go",
 		`consumer.Kind + "/" + consumer.Name`, `consumer.Name`},
 
-	{gate, "a policy admits a consumer that changes its reference", pairPolicy,
-		`variables.consumed[0] == variables.consumed[1] &&`, `true &&`},
-	{gate, "a policy on a VirtualMCPServer ignores the defaults", ownPolicy,
+	{gate, "a policy on a VirtualMCPServer ignores the defaults", virtualPolicy,
 		`size(list) > 0 ? list : variables.defaults`, `size(list) > 0 ? list : variables.baselines[0]`},
-	{gate, "a policy admits the creation of every run config", createPolicy,
-		`"!variables.whole || size(variables.missing[0]) == 0"`, `"variables.whole || size(variables.missing[0]) == 0"`},
-	{gate, "the hold keeps a run config that was bad before", holdPolicy,
-		` && size(variables.missing[1]) == 0`, ` && size(variables.missing[1]) >= 0`},
-	{gate, "the hold keeps the data, and not the checksum", holdPolicy,
-		`oldObject.metadata.?annotations.orValue({})`, `object.metadata.?annotations.orValue({})`},
-	{reported, "the mark of a hold stays after the repair", holdPolicy,
-		`object.metadata.?labels[?'scopegate.dev/held'].hasValue() ?`, `object.metadata.?labels[?'scopegate.dev/held'].hasValue() && false ?`},
-	{reported, "a text in another layout is taken for one that the policies read", layoutFile,
-		`hasSpace) && inLayout(key, list)`, `hasSpace)`},
-	{reported, "the absence of a hold that was never there is reported", inspectFile,
-		`c.holdSeen = c.holdSeen || why == ""`, `c.holdSeen = c.holdSeen || why != "-"`},
-	{reported, "a policy without a binding is taken for effective", inspectFile,
-		`case !bound:`, `case !bound && policy.Name == "":`},
 
-	{gate, "a policy admits every update of a config", proxyPolicy,
-		`variables.baselines[0] == variables.baselines[1]"`, `true"`},
-	{gate, "a policy admits a VirtualMCPServer whose scopes change", ownPolicy,
-		`variables.effective[0] == variables.effective[1]`, `true`},
-	{reported, "a policy rejects a config for an MCPServer that runs no auth server", serverPolicy,
-		` && params.?spec.?oidcConfigRef.hasValue()`, ``},
-	{reported, "a policy rejects a consumer that runs no auth server", pairPolicy,
-		`!o.?spec.?oidcConfigRef.hasValue() ? [] :`, `false ? [] :`},
-	{reported, "the hold keeps a run config over a text that it can't read", holdPolicy,
-		`variables.whole && size(variables.missing[0]) > 0`, `size(variables.missing[0]) > 0`},
-	{reported, "a policy whose dry run fails is taken for effective", tryFile,
-		`case rejected(err, mark):`, `case rejected(err, mark) || err != nil:`},
-	{reported, "the guard's condition is of the first generation", entryFile,
+	{reported, "the guard's condition is of the first generation", writerSource,
 		`wanted.ObservedGeneration = object.GetGeneration()`, `wanted.ObservedGeneration = 1`},
-	{reported, "the guard's condition has a new time at each write", entryFile,
+	{reported, "the guard's condition has a new time at each write", writerSource,
 		`old.Status == wanted.Status`, `old.Status != wanted.Status`},
 	{partial, "a leader that stops keeps its lease", "internal/operator/operator.go",
 		`LeaderElectionReleaseOnCancel: true`, `LeaderElectionReleaseOnCancel: false`},
-	{stale, "an object that is gone is still remembered", standFile,
-		`delete(s.past, key)`, `_ = s.past[key]`},
 
 	{reported, "the linter does not read --default-scopes", pairsFile, `if len(defaults) > 0 {`, `if len(defaults) > 1000 {`},
 	{reported, "of two objects with one name the linter takes the first", pairsFile,
@@ -214,17 +173,10 @@ var bugs = []bug{
 		`return slices.Contains(blocking, v.Type)`, `return v.Type == ""`},
 	{reported, "the linter takes an update for a creation", validateFile, `	if old == nil {`, `	if old == nil || len(old) > 0 {`},
 
-	{reported, "guard check announces a hold of what is bad already", "internal/cluster/check/check.go",
-		`held = held && len(server.Missing) == 0 && server.InLayout`, `held = held && server.InLayout`},
-	{reported, "guard check takes a namespace that warns for one that denies", viewFile,
-		`slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny)`, `len(binding.Spec.ValidationActions) > 0`},
-	{reported, "guard check takes a hold that is missing for one that can't be there", viewFile, `"absent"`, `"not-available"`},
 	{reported, "the tree shows a condition that is out of date as current", treeFile,
 		`condition.ObservedGeneration < generation`, `condition.ObservedGeneration > generation`},
 	{reported, "the tree takes an old Ready for the state of the rollout", stateFile,
 		`case ready.ObservedGeneration < consumer.Generation:`, `case ready.ObservedGeneration == 0:`},
-	{reported, "the tree shows an older run config as rolled out", stateFile,
-		`case pair.Verdict.State == resolve.NotSupported:`, `case pair.Verdict.State == resolve.NoAuthServer:`},
 
 	{reported, "Ready before the Deployment is observed", "internal/status/message/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},
@@ -232,4 +184,55 @@ var bugs = []bug{
 		`Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound`, `Stalled: true`},
 	{reported, "a condition that no longer holds stays", "internal/status/conditions.go",
 		`return !slices.ContainsFunc(conditions, func(c metav1.Condition) bool { return c.Type == old.Type })`, `return old.Type == ""`},
+
+	{gate, "a policy admits a consumer that changes its reference", consumersPolicy,
+		`!variables.consumes[1] || `, ``},
+	{gate, "externalAuthConfigRef counts before authServerRef", serverPolicy,
+		`params.?spec.?authServerRef.?name.orValue(params.?spec.?externalAuthConfigRef.?name.orValue(''))`,
+		`params.?spec.?externalAuthConfigRef.?name.orValue(params.?spec.?authServerRef.?name.orValue(''))`},
+	{gate, "a policy admits every update of a config", proxyPolicy,
+		`(oldObject == null || !(scope in variables.baselines[1]))`, `oldObject == null`},
+	{gate, "a policy admits a VirtualMCPServer whose scopes change", virtualPolicy,
+		`scope in variables.effective[1])`, `true)`},
+	{gate, "a policy skips every edit of a spec", consumersPolicy,
+		`object.?spec != oldObject.?spec`, `object.?spec == oldObject.?spec`},
+	{gate, "a pod is created although the condition is False", serverPodsPolicy, `c.status == 'False'`, `c.status == 'Unknown'`},
+	{gate, "the pods of a VirtualMCPServer are not seen", virtualPodsPolicy,
+		`app.kubernetes.io/name: virtualmcpserver`, `app.kubernetes.io/name: vmcp`},
+	{gate, "pods are refused in mode strict alone", proxyPodsPolicy, `values: [enforce, strict]`, `values: [strict]`},
+	{gate, "mode enforce admits a VirtualMCPServer", virtualPolicy, `operator: In, values: [enforce, strict]`, `operator: In, values: [strict]`},
+	{gate, "the mode of the installation is that of the other namespaces", guardSource, `if selected(mode) {`, `if !selected(mode) {`},
+	{reported, "a pod is refused by the condition of another generation", proxyPodsPolicy,
+		`c.?observedGeneration.orValue(0) == params.metadata.generation`, `c.?observedGeneration.orValue(0) <= params.metadata.generation`},
+	{reported, "a pod is refused by the condition of another consumer", serverPodsPolicy,
+		`!= params.metadata.name ? [] :`, `== '' ? [] :`},
+	{reported, "a warning has no annotation in the audit log", serverPolicy, `[Warn, Audit]`, `[Warn]`},
+	{reported, "a policy rejects a config for an MCPServer that runs no auth server", serverPolicy,
+		` && params.?spec.?oidcConfigRef.hasValue()`, ``},
+	{reported, "a policy rejects a consumer that runs no auth server", consumersPolicy,
+		`o.?spec.?oidcConfigRef.hasValue() && `, ``},
+	{reported, "a consumer that is being deleted counts", serverPolicy,
+		`!has(params.metadata.deletionTimestamp)`, `true`},
+
+	{foreign, "the guard writes over a condition of somebody else's", writerSource, `if Foreign(old) {`, `if old == nil && Foreign(old) {`},
+	{foreign, "the guard writes as often as somebody else", writerSource,
+		`!limiter.(*rate.Limiter).Allow()`, `!limiter.(*rate.Limiter).Allow() && burst == 0`},
+	{foreign, "the cleanup removes a condition of somebody else's", "internal/guard/cleanup/cleanup.go",
+		`found == nil || writer.Foreign(found)`, `found == nil`},
+	{partial, "the canary's config keeps ToolHive's finalizer", "internal/guard/canary/remove.go",
+		`{"metadata":{"finalizers":null}}`, `{"metadata":{}}`},
+	{reported, "the event on a foreign condition comes again and again", writerSource, `!reported {`, `!reported || reported {`},
+	{reported, "counts of False do not tell the namespace", "internal/metrics/collector.go",
+		`v.namespace = object.GetNamespace()`, `v.namespace = ""`},
+	{reported, "whoever writes the condition makes series", "internal/metrics/collector.go", `v.reason = "Other"`, `v.reason = valid.Reason`},
+	{reported, "what the API server defaults is taken for a change", compareSource, `match.ObjectSelector = cmp.Or(match.ObjectSelector, &metav1.LabelSelector{})`, ``},
+	{reported, "a policy that is changed is taken for one of another release", compareSource, `release != "" && release != own`, `release != own`},
+	{reported, "a refusal by anybody is taken for one by the policy", trySource, `case refused(err) && strings.Contains(err.Error(), mark):`, `case refused(err):`},
+	{reported, "a check that failed counts as complete", checkerSource, `if complete {`, `if complete || len(found) > 0 {`},
+	{reported, "failures are never forgotten", checkerSource, `c.failures[policy] = 0`, `c.failures[policy] += 0`},
+	{reported, "guard check takes any label for a mode", inventorySource,
+		`slices.Contains(guard.Modes, set[guard.ModeLabel])`, `set[guard.ModeLabel] != ""`},
+	{reported, "guard check takes enforce for strict", inventorySource,
+		`case denies[guard.ConsumersPolicy]:`, `case denies[guard.VirtualMCPServersPolicy] || denies[guard.ConsumersPolicy]:`},
+	{reported, "the tree takes a refused pod for a failure", stateFile, `pair.Verdict.State == resolve.NotSupported)`, `pair.Verdict.State != resolve.NotSupported)`},
 }

@@ -29,7 +29,7 @@ type suite struct{ module, packages string }
 var suites = []suite{
 	{".", "./test/manager/controller"}, {".", "./test/manager/writes"}, {".", "./test/reliability"}, {".", "./test/guard/..."}, {"compat", "./manager"},
 	{".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"}, {".", "./test/manager/observe"},
-	{"compat", "./runconfigs"}, {"compat", "./source"}, {"compat", "./crds"}, {".", "./internal/..."},
+	{"compat", "./source"}, {"compat", "./crds"}, {".", "./internal/..."},
 }
 
 // likelySuites run before the others if the path of the file with the bug begins with
@@ -41,7 +41,7 @@ var likelySuites = []struct {
 	{"config/guard/", suite{".", "./test/guard/..."}}, {"internal/guard/", suite{"compat", "./manager"}}, {"internal/controller/guard.go", suite{"compat", "./manager"}},
 	{"internal/guard/", suite{".", "./internal/controller"}}, {"internal/status/", suite{".", "./internal/controller"}},
 	{"internal/lint/", suite{".", "./cmd/kubectl-scopegate"}}, {"internal/lint/", suite{".", "./test/plugin/..."}},
-	{"internal/cluster/", suite{".", "./internal/cluster/..."}}, {"internal/cluster/", suite{".", "./test/plugin/..."}},
+	{"internal/inventory/", suite{".", "./internal/inventory/..."}}, {"internal/inventory/", suite{".", "./test/plugin/..."}},
 }
 
 var (
