@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/operator"
@@ -56,8 +55,9 @@ func TestGuard(t *testing.T) {
 	golden(t, "guard-after.json", findings(t, "-n", "team-a", "-o", "json"))
 	golden(t, "guard-default-scopes.txt", findings(t, "-n", "team-b", "--default-scopes", "admin, root openid"))
 
-	// The manager's own config is shown only to those who ask for it.
-	testenv.Await(t, guarded.Client, testenv.Config(guard.CanaryNamespace, guard.CanaryNamespace), "is stored", func(*v1beta1.MCPExternalAuthConfig) bool { return true })
+	// The config that the manager stores for its check is shown only to those who ask
+	// for it.
+	guarded.Create(t, testenv.Config(guard.CanaryNamespace, guard.CanaryNamespace, "openid"))
 	expect.Contains(t, succeed(t, guarded, "tree", "-n", guard.CanaryNamespace), "MCPExternalAuthConfig/"+guard.CanaryNamespace)
 	if got := succeed(t, guarded, "tree", "-A"); strings.Contains(got, guard.CanaryNamespace) {
 		t.Errorf("tree -A shows the namespace %s:\n%s", guard.CanaryNamespace, got)
