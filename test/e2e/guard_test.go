@@ -79,9 +79,11 @@ func warn(s *scenario) {
 
 	s.mode(guard.ModeEnforce)
 	for _, w := range workloads {
-		pod, err := s.crashLooping(demo, w.name)
-		s.must(err)
-		s.kubectl(demo, "delete", "pod", pod)
+		for _, pod := range s.pods(demo, w.name) {
+			if !slices.Contains(pods[w.name], string(pod.UID)) {
+				s.kubectl(demo, "delete", "pod", pod.Name)
+			}
+		}
 	}
 	s.wantRefused(pods, badScope, workloads...)
 	s.repair()

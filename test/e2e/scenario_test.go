@@ -123,7 +123,8 @@ func (s *scenario) try(namespace, stdin string, arguments ...string) (string, er
 	output, err := s.run(ctx, strings.NewReader(stdin), arguments...)
 	shown := output
 	if lines := strings.SplitAfter(output, "\n"); len(lines) > 10 && (slices.Contains(arguments, "apply") || slices.Contains(arguments, "delete")) {
-		shown = strings.Join(lines[:3], "") + fmt.Sprintf("[… %d more …]\n", len(lines)-5) + lines[len(lines)-2]
+		warnings := slices.DeleteFunc(slices.Clone(lines[3:]), func(line string) bool { return !strings.HasPrefix(line, "Warning: ") })
+		shown = strings.Join(slices.Concat(lines[:3], warnings), "") + fmt.Sprintf("[… %d more …]\n", len(lines)-5) + lines[len(lines)-2]
 	}
 	show("kubectl "+quoted(arguments), shown)
 	return output, err
