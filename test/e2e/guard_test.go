@@ -106,7 +106,7 @@ func enforce(s *scenario) {
 	s.wantRefused(pods, badScope, workloads...)
 	s.showGuarded()
 	s.kubectl(demo, "get", "deployments,replicasets,pods")
-	s.kubectl(demo, "events", "--types", "Warning")
+	s.kubectl(demo, "get", "deployment", "weather", "--output", `jsonpath={range .status.conditions[?(@.type=="ReplicaFailure")]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}`)
 
 	s.say("ToolHive's operator goes on as if nothing were wrong.")
 	failed := s.failedReconciles()
@@ -138,12 +138,11 @@ func enforce(s *scenario) {
 
 // twoReferences: a second config, for outgoing requests, changes nothing.
 func twoReferences(s *scenario) {
-	const header = "X-Outgoing"
 	s.mode(guard.ModeEnforce)
 	s.after("--namespace", demo, "delete", "mcpexternalauthconfig", "outgoing", "--ignore-not-found")
 	s.applyChanged("", "toolhive/30-mcp-server.yaml", "  authServerRef:", "  externalAuthConfigRef: {name: outgoing}\n  authServerRef:",
 		"apiVersion", "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPExternalAuthConfig\nmetadata: {name: outgoing, namespace: "+demo+"}\n"+
-			"spec: {type: headerInjection, headerInjection: {headerName: "+header+", valueSecretRef: {name: idp-client, key: client-secret}}}\n---\napiVersion")
+			"spec: {type: headerInjection, headerInjection: {headerName: X-Outgoing, valueSecretRef: {name: idp-client, key: client-secret}}}\n---\napiVersion")
 	weather := workloads[0]
 	s.awaitRolled(func(w workload, config corev1.ConfigMap) bool {
 		return w != weather || strings.Contains(fmt.Sprint(config.Data), header)
