@@ -85,6 +85,8 @@ type Checker struct {
 
 	// failures counts the consecutive checks that found a problem, by policy.
 	failures map[string]int
+	// startUpSeen is true if the optional policy was there once.
+	startUpSeen bool
 
 	mu        sync.Mutex
 	reported  map[string]Finding

@@ -61,9 +61,11 @@ func (r *results) end() (map[string]Finding, error) {
 // compare compares a policy and its bindings with the file.
 func (c *Checker) compare(ctx context.Context, r *results, policy guard.Policy) {
 	if policy.Name == guard.StartUpPolicy {
-		// It is optional. To get what does not exist would be a failed request.
+		// It is optional, until it was there once. To get what does not exist would be a
+		// failed request.
 		list := &admissionv1.ValidatingAdmissionPolicyList{}
-		if err := c.client.List(ctx, list, client.MatchingFields{"metadata.name": policy.Name}); err == nil && len(list.Items) == 0 {
+		err := c.client.List(ctx, list, client.MatchingFields{"metadata.name": policy.Name})
+		if c.startUpSeen = c.startUpSeen || err == nil && len(list.Items) > 0; !c.startUpSeen && err == nil {
 			return
 		}
 	}

@@ -151,7 +151,7 @@ func TestOtherRelease(t *testing.T) {
 	var before []*unstructured.Unstructured
 	for _, policy := range policies(t) {
 		all[policy.Name] = policy
-		object := read(t, policy)
+		object := read(t, policy.ValidatingAdmissionPolicy)
 		before = append(before, object)
 		labelled := object.DeepCopy()
 		labelled.SetLabels(map[string]string{"app.kubernetes.io/version": "v9.9.9"})
@@ -159,7 +159,7 @@ func TestOtherRelease(t *testing.T) {
 	}
 	await(t, checker, "the label alone is no difference", silent)
 	changed, unbound, gone := guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.PodsOfMCPServersPolicy
-	edited := read(t, all[changed])
+	edited := read(t, all[changed].ValidatingAdmissionPolicy)
 	replace(edited.Object, []any{"spec", "validations", 0, "expression"}, "true")
 	expect.NoError(t, overwrite(t.Context(), edited))
 	binding := read(t, all[unbound].Bindings[0])
