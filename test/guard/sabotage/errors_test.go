@@ -39,6 +39,7 @@ func failing(method, end string) func(http.RoundTripper) http.RoundTripper {
 // TestErrors makes one request of a check fail. What it is about counts neither as
 // effective nor as ineffective, and all other findings are reported.
 func TestErrors(t *testing.T) {
+	await(t, newChecker(t, nil, nil, policies(t)...), "all is effective", silent)
 	changed := read(t, policies(t)[0].Bindings[0])
 	expect.NoError(t, overwrite(t.Context(), with(changed, []any{"Audit"}, "spec", "validationActions")))
 	defer func() { expect.NoError(t, overwrite(t.Context(), changed.DeepCopy())) }()
@@ -73,7 +74,7 @@ func TestErrors(t *testing.T) {
 func TestFailedRequests(t *testing.T) {
 	all := policies(t)
 	startUp := all[len(all)-1]
-	object := read(t, startUp)
+	object := read(t, startUp.ValidatingAdmissionPolicy)
 	expect.NoError(t, cluster.Client.Delete(t.Context(), object.DeepCopy()))
 	await(t, newChecker(t, nil, nil, all...), "all is effective, without the start-up policy", func(found map[string]canary.Finding) bool {
 		_, optional := found[startUp.Name]
@@ -114,7 +115,7 @@ func TestFailedRequests(t *testing.T) {
 // checks, once, and its repair after one.
 func TestStart(t *testing.T) {
 	policy := policies(t)[0]
-	object := read(t, policy)
+	object := read(t, policy.ValidatingAdmissionPolicy)
 	checks := make(chan struct{}, 100)
 	counting := func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(request *http.Request) (*http.Response, error) {
