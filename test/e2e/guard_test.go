@@ -139,14 +139,12 @@ func enforce(s *scenario) {
 // twoReferences: a second config, for outgoing requests, changes nothing.
 func twoReferences(s *scenario) {
 	s.mode(guard.ModeEnforce)
-	s.after("--namespace", demo, "delete", "mcpexternalauthconfig", "outgoing", "--ignore-not-found")
+	s.after("--namespace", demo, "delete", "mcpexternalauthconfig", "outgoing", "--ignore-not-found", "--wait=false")
 	s.applyChanged("", "toolhive/30-mcp-server.yaml", "  authServerRef:", "  externalAuthConfigRef: {name: outgoing}\n  authServerRef:",
 		"apiVersion", "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPExternalAuthConfig\nmetadata: {name: outgoing, namespace: "+demo+"}\n"+
 			"spec: {type: headerInjection, headerInjection: {headerName: X-Outgoing, valueSecretRef: {name: idp-client, key: client-secret}}}\n---\napiVersion")
-	weather := workloads[0]
-	s.awaitRolled(func(w workload, config corev1.ConfigMap) bool {
-		return w != weather || strings.Contains(fmt.Sprint(config.Data), header)
-	})
+	s.kubectl(demo, "wait", "--for=jsonpath={.status.externalAuthConfigHash}", "--timeout", "2m", weather)
+	s.awaitRolled(names(false))
 	pods := s.demoPods()
 	s.applyChanged("", "toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
 	s.wantRefused(pods, badScope, workloads[:2]...)
