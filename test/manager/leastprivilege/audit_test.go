@@ -188,5 +188,5 @@ func (g grant) byTiming() bool {
 func refusedByPolicy(event *auditv1.Event) bool {
 	message := event.ResponseStatus.Message
 	return event.ObjectRef.Namespace == guard.CanaryNamespace && strings.Contains(event.RequestURI, "dryRun=All") &&
-		(strings.Contains(message, "ValidatingAdmissionPolicy") || strings.Contains(message, "exceeded quota: scopegate-canary"))
+		(strings.Contains(message, "ValidatingAdmissionPolicy") || strings.Contains(message, "quota: scopegate-canary"))
 }

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 		}
 		atEnd(func() error { return os.RemoveAll(dist) })
 		binary = filepath.Join(dist, "manager")
-		return errors.Join(testenv.Build(ctx, "github.com/scopegate/scopegate/cmd/manager", binary), setup.Dist(ctx, dist))
+		return errors.Join(setup.BuildManager(ctx, binary), setup.Dist(ctx, dist))
 	})
 }
 
@@ -92,6 +92,8 @@ func install(t *testing.T, toolhive bool, manifests ...string) *installed {
 		crds, err := chart.CRDs(setup.Root)
 		expect.NoError(t, err)
 		i.apply(t, crds)
+		// A quota applies once this controller has written its status.
+		expect.NoError(t, cluster.StartControllers("resourcequota-controller", nil))
 	}
 	for _, namespace := range []string{"team-a", "team-b", "team-c"} {
 		cluster.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})

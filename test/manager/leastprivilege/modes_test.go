@@ -114,7 +114,7 @@ func runsNothing(t *testing.T, i *installed) {
 		expect.NoError(t, err)
 		for _, object := range objects {
 			for namespace, refusal := range map[string]*regexp.Regexp{
-				guard.CanaryNamespace:  regexp.MustCompile("exceeded quota: scopegate-canary|ValidatingAdmissionPolicy 'scopegate-"),
+				guard.CanaryNamespace:  regexp.MustCompile("quota: scopegate-canary|ValidatingAdmissionPolicy 'scopegate-"),
 				controlplane.Namespace: regexp.MustCompile("cannot create resource"),
 				"team-a":               regexp.MustCompile("cannot create resource"),
 			} {

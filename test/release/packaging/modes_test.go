@@ -192,11 +192,15 @@ func TestSwitchMode(t *testing.T) {
 	t.Parallel()
 	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
+	// The quota of the canary's namespace applies once this controller has written its status.
+	const quotas = "resourcequota-controller"
+	expect.NoError(t, cluster.StartControllers(quotas, nil))
 	before := specs(t, cluster)
-	editByHand := func() {
+	// This test is of no release, so what differs and is of one is of another.
+	editByHand := func(cause canary.Cause) {
 		kubectl(t, cluster, "patch", "validatingadmissionpolicybinding", "scopegate-consumers-warn", "--type=merge",
 			`--patch={"spec":{"validationActions":["Audit"],"matchResources":{"namespaceSelector":null}}}`)
-		await(t, cluster, guard.ModeEnforce, map[string]canary.Cause{guard.ConsumersPolicy: canary.Changed})
+		await(t, cluster, guard.ModeEnforce, map[string]canary.Cause{guard.ConsumersPolicy: cause})
 	}
 
 	folders := map[string]string{}
@@ -207,7 +211,7 @@ func TestSwitchMode(t *testing.T) {
 		}
 		await(t, cluster, mode, nil)
 	}
-	editByHand()
+	editByHand(canary.OtherRelease)
 	file := filepath.Join(folders[guard.ModeWarn], "guard.yaml")
 	if _, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", file); err == nil || !strings.Contains(stderr, `conflict with "kubectl-patch"`) {
 		t.Errorf("without --force-conflicts: %v: %s", err, stderr)
@@ -232,6 +236,7 @@ func TestSwitchMode(t *testing.T) {
 	// Namespaces that are deleted stay here, so the chart takes over those of the manifest.
 	cluster = testenv.StartForTest(t, controlplane.Options{Bare: true})
 	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
+	expect.NoError(t, cluster.StartControllers(quotas, nil))
 	upgrade := func(mode string, more ...string) error {
 		return helm(t, cluster, append([]string{"upgrade", "--install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "guard.startUp=true", "--set", "guard.mode=" + mode}, more...)...)
 	}
@@ -239,7 +244,7 @@ func TestSwitchMode(t *testing.T) {
 		expect.NoError(t, upgrade(mode))
 		await(t, cluster, mode, nil)
 	}
-	editByHand()
+	editByHand(canary.Changed)
 	expect.Error(t, upgrade(guard.ModeWarn), "conflict")
 	expect.NoError(t, upgrade(guard.ModeWarn, "--force-conflicts"))
 	await(t, cluster, guard.ModeWarn, nil)

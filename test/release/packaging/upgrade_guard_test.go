@@ -101,7 +101,7 @@ func TestUpgradeGuard(t *testing.T) {
 		}
 		return true, nil
 	})
-	expect.NoError(t, cluster.StartControllers("namespace-controller", nil))
+	expect.NoError(t, cluster.StartControllers("namespace-controller,resourcequota-controller", nil))
 	warns, rejects := newTeam(t, cluster, ""), newTeam(t, cluster, oldLabel(previous, current))
 
 	var manager lifetime

@@ -38,7 +38,7 @@ type release struct{ manager, dist string }
 
 var buildManager = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(dist, "manager")
-	return path, testenv.Build(context.Background(), "github.com/scopegate/scopegate/cmd/manager", path)
+	return path, setup.BuildManager(context.Background(), path)
 })
 
 func releases(t *testing.T) (previous, current release) {

@@ -36,6 +36,13 @@ func Dist(ctx context.Context, folder string, variables ...string) error {
 	return err
 }
 
+// BuildManager builds the manager with Version, as `make image` does, so that the policies
+// of Dist are of its release.
+func BuildManager(ctx context.Context, path string) error {
+	_, err := run(ctx, nil, "go", "build", "-ldflags=-X github.com/scopegate/scopegate/internal/versions.version="+Version, "-o", path, "./cmd/manager")
+	return err
+}
+
 func run(ctx context.Context, environment []string, name string, arguments ...string) ([]byte, error) {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = Root
