@@ -202,6 +202,9 @@ func replicas(s *scenario) {
 	s.awaitAnswer(tickets.url+discoveryPath, "")
 	s.apply("", "toolhive/20-auth-config.yaml")
 	s.await("four pods are Ready", func() error { return s.readyPods(tickets, 4) })
+	// Without the field, ToolHive's operator leaves the Deployment as it is.
+	s.applyChanged("", "toolhive/40-remote-proxy.yaml", ticketsURL, ticketsURL+"\n  replicas: 1")
+	s.await("one pod is Ready", func() error { return s.readyPods(tickets, 1) })
 	s.repair()
 }
 
