@@ -49,7 +49,7 @@ func TestDocumented(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(page, "\n| release | its Go files |")
 	table, _, _ = strings.Cut(table, "\n\n")
-	releases := regexp.MustCompile(`(?m)^\| (v\S+) \|`).FindAllStringSubmatch(table, -1)
+	releases := regexp.MustCompile(`v0\.\d+\.\d+`).FindAllString(table, -1)
 	minors := strings.Fields(regexp.MustCompile(`\{KUBERNETES:-(.*?)\}`).FindStringSubmatch(read(t, "hack/matrix.sh"))[1])
 	if len(releases) == 0 {
 		t.Fatal("docs/compatibility.md has no table of ToolHive's releases")
@@ -57,7 +57,7 @@ func TestDocumented(t *testing.T) {
 	want := []versions.Range{versions.Kubernetes, versions.ToolHive}
 	got := []versions.Range{
 		{Of: "Kubernetes", First: minors[0], Last: minors[len(minors)-1]},
-		{Of: "ToolHive", First: releases[0][1], Last: releases[len(releases)-1][1]},
+		{Of: "ToolHive", First: releases[0], Last: releases[len(releases)-1]},
 	}
 	expect.Equal(t, "the ranges", want, got)
 }
