@@ -85,7 +85,7 @@ func warn(s *scenario) {
 			}
 		}
 	}
-	s.wantRefused(pods, badScope, workloads...)
+	s.wantRefused(pods, workloads...)
 	s.repair()
 }
 
@@ -103,7 +103,7 @@ func enforce(s *scenario) {
 		s.Fatal("kubectl was not warned")
 	}
 	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
-	s.wantRefused(pods, badScope, workloads...)
+	s.wantRefused(pods, workloads...)
 	s.showGuarded()
 	s.kubectl(demo, "get", "deployments,replicasets,pods")
 	s.kubectl(demo, "get", "deployment", "weather", "--output", `jsonpath={range .status.conditions[?(@.type=="ReplicaFailure")]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}`)
@@ -147,7 +147,7 @@ func twoReferences(s *scenario) {
 	s.awaitRolled(names(false))
 	pods := s.demoPods()
 	s.applyChanged("", "toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
-	s.wantRefused(pods, badScope, workloads[:2]...)
+	s.wantRefused(pods, workloads[:2]...)
 	s.repair()
 }
 
@@ -157,7 +157,7 @@ func environment(s *scenario) {
 	s.mode(guard.ModeEnforce)
 	pods := s.demoPods()
 	s.applyChanged("", withConfig, baseline, baseline+", "+badScope, "name: company", "name: renamed")
-	s.wantRefused(pods, badScope, workloads[:2]...)
+	s.wantRefused(pods, workloads[:2]...)
 	s.repair()
 }
 
@@ -222,7 +222,7 @@ func override(s *scenario) {
 	s.mode(guard.ModeEnforce)
 	pods := s.demoPods()
 	s.applyChanged("", withConfig, baseline, baseline+", "+badScope)
-	s.wantRefused(pods, badScope, workloads[:2]...)
+	s.wantRefused(pods, workloads[:2]...)
 	s.mode(guard.ModeOff)
 	s.kubectl(demo, "annotate", "replicaset", "--all", "--overwrite", "x=y")
 	for _, w := range workloads[:2] {

@@ -25,10 +25,10 @@ import (
 
 // wantRefused waits until each workload is refused its new pod, and checks that
 // the old pods of all workloads stay, are Ready and answer.
-func (s *scenario) wantRefused(pods map[string][]string, scope string, refused ...workload) {
+func (s *scenario) wantRefused(pods map[string][]string, refused ...workload) {
 	s.Helper()
 	for _, w := range refused {
-		s.awaitRefused(w, scope)
+		s.awaitRefused(w, badScope)
 	}
 	s.samePods(pods)
 	for _, w := range workloads {

@@ -143,7 +143,7 @@ func watchTree(t *testing.T, cluster *testenv.Cluster, namespace string, flags .
 	t.Helper()
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(interrupt)
-	command := exec.CommandContext(ctx, plugin, append([]string{"tree", "-n", namespace, "-o", "json", "--watch"}, flags...)...)
+	command := exec.CommandContext(ctx, plugin, append([]string{"tree", "-n", namespace, "-o", "json", "--watch"}, flags...)...) //nolint:gosec // Our own program.
 	command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	watch := &treeWatch{T: t, command: command, interrupt: interrupt}

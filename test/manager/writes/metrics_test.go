@@ -67,7 +67,7 @@ func TestForeignReasonsAreOneSeries(t *testing.T) {
 	for _, name := range []string{"One", "Two"} {
 		config := testenv.Config(namespace, strings.ToLower(name))
 		cluster.Create(t, config)
-		status.Set(&config.Status, 1, condition("BaselineScopesValid", "False", name))
+		status.Set(&config.Status, 1, condition("False", name))
 		expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
 	}
 	want := fmt.Sprintf(`

@@ -38,13 +38,13 @@ func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
 	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
 	cluster.Create(t, config)
-	status.Set(&config.Status, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
+	status.Set(&config.Status, 1, condition("Unknown", "NotReferenced"))
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
 	return config
 }
 
-func condition(conditionType string, status metav1.ConditionStatus, reason string) metav1.Condition {
-	return metav1.Condition{Type: conditionType, Status: status, Reason: reason}
+func condition(status metav1.ConditionStatus, reason string) metav1.Condition {
+	return metav1.Condition{Type: v1alpha1.ConditionBaselineScopesValid, Status: status, Reason: reason}
 }
 
 // TestMutateAndPatchStatus checks the contract in the function's doc comment,
@@ -57,7 +57,7 @@ func TestMutateAndPatchStatus(t *testing.T) {
 	wire.take()
 
 	changed, err := status.MutateAndPatchStatus(t.Context(), c, cached, func(s *v1alpha1.Status) {
-		status.Set(s, 1, condition("BaselineScopesValid", "Unknown", "NotReferenced"))
+		status.Set(s, 1, condition("Unknown", "NotReferenced"))
 	})
 	if sent := wire.take("P", "GET /apis/toolhive"); err != nil || changed || len(sent) != 0 {
 		t.Errorf("no change gives changed %v, error %v, and sends %v", changed, err, sent)
@@ -136,7 +136,7 @@ func TestAWrongStatusHeals(t *testing.T) {
 	}
 	seen := testenv.Await(t, cluster.Client, config, "is evaluated", isRight)
 	if _, err := status.MutateAndPatchStatus(t.Context(), c, seen, func(s *v1alpha1.Status) {
-		status.Set(s, 0, condition("BaselineScopesValid", "True", "Stale"))
+		status.Set(s, 0, condition("True", "Stale"))
 	}); err != nil {
 		t.Fatal(err)
 	}

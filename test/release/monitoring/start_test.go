@@ -106,7 +106,7 @@ func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
 	role := &rbacv1.ClusterRole{}
 	read(t, filepath.Join(folder, "kube-state-metrics/role.yaml"), role)
 	cluster.Create(t, role)
-	account(t, cluster, "kube-state-metrics", role.Name, "view")
+	account(t, cluster, "kube-state-metrics", role.Name, "system:aggregate-to-view")
 	expect.Contains(t, expect.ReadFile(t, "../../../docs/how-to/monitoring.md"), "\n"+labelsFlag+"\n")
 	address, telemetry := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	host, port, _ := strings.Cut(address, ":")
