@@ -119,7 +119,7 @@ func enforce(s *scenario) {
 	s.say("What is created meanwhile from the bad config gets no pod.")
 	s.applyChanged("", "toolhive/30-mcp-server.yaml", "name: weather", "name: storm")
 	s.after("--namespace", demo, "delete", "mcpserver", "storm", "--ignore-not-found")
-	s.awaitRefused(workload{object: "mcpserver/storm", name: "storm", configMap: "storm-runconfig"}, badScope)
+	s.awaitRefused(workload{object: "mcpserver/storm", name: "storm", configMap: "storm-runconfig"})
 	s.kubectl(demo, "delete", "mcpserver", "storm")
 
 	s.say("The repair: the consumers get the scope that the baseline has. They roll with no other nudge.")
@@ -168,7 +168,7 @@ func port(s *scenario) {
 	pods := s.demoPods()
 	s.applyChanged("", withConfig, baseline, baseline+", "+badScope, "proxyPort: 8080", "proxyPort: 8081", ticketsURL, ticketsURL+"\n  proxyPort: 8081")
 	for _, w := range workloads[:2] {
-		s.awaitRefused(w, badScope)
+		s.awaitRefused(w)
 	}
 	s.samePods(pods)
 	s.kubectl(demo, "get", "services,endpointslices,pods")
@@ -191,7 +191,7 @@ func replicas(s *scenario) {
 	s.await("four pods are Ready", func() error { return s.readyPods(tickets, 4) })
 	old := uids(s.pods(demo, tickets.name))
 	s.applyChanged("", "toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
-	s.awaitRefused(tickets, badScope)
+	s.awaitRefused(tickets)
 	s.await("three pods are Ready", func() error { return s.readyPods(tickets, 3) })
 	s.kubectl(demo, "get", "deployments,replicasets,pods", "--selector", "app.kubernetes.io/instance="+tickets.name)
 	for _, uid := range uids(s.pods(demo, tickets.name)) {

@@ -28,7 +28,7 @@ import (
 func (s *scenario) wantRefused(pods map[string][]string, refused ...workload) {
 	s.Helper()
 	for _, w := range refused {
-		s.awaitRefused(w, badScope)
+		s.awaitRefused(w)
 	}
 	s.samePods(pods)
 	for _, w := range workloads {
@@ -41,9 +41,9 @@ func (s *scenario) wantRefused(pods map[string][]string, refused ...workload) {
 	}
 }
 
-func (s *scenario) awaitRefused(w workload, scope string) {
+func (s *scenario) awaitRefused(w workload) {
 	s.Helper()
-	s.await(w.name+" is refused its pod", func() error { return s.refused(w, scope) })
+	s.await(w.name+" is refused its pod", func() error { return s.refused(w, badScope) })
 }
 
 // refused returns an error unless ToolHive's operator has rolled a workload to a run
