@@ -56,6 +56,8 @@ func startEverything(t *testing.T) *server {
 	crds, err := setup.LikeToolHive()
 	expect.NoError(t, err)
 	cluster := testenv.StartForTest(t, controlplane.Options{Guard: true, CRDs: crds})
+	// The check of the policies tries whether the canary's quota refuses.
+	expect.NoError(t, cluster.StartControllers("resourcequota-controller", nil))
 	manager := testenv.FreeAddress(t)
 	testenv.StartProcess(t, testenv.BuildManager(t), "--kubeconfig", cluster.KubeconfigOf(t, controlplane.Namespace, "scopegate-guard"),
 		"--mode", guard.ModeWarn, "--namespace", controlplane.Namespace, "--leader-elect", "--leader-election-namespace", controlplane.Namespace,
