@@ -156,7 +156,7 @@ func build(t *testing.T, toolHive release.Release) string {
 
 func (s *suite) startOperator(t *testing.T, program string) {
 	t.Helper()
-	command := exec.Command(program, "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0")
+	command := exec.Command(program, "--metrics-bind-address", s.metrics, "--health-probe-bind-address", "0") //nolint:gosec // Our own program.
 	command.Env = append(os.Environ(), "KUBECONFIG="+s.Kubeconfig, "POD_NAMESPACE="+controlplane.Namespace, "TOOLHIVE_SKIP_UPDATE_CHECK=true",
 		"UNSTRUCTURED_LOGS=false", "TOOLHIVE_USE_CONFIGMAP=true", "ENABLE_EXPERIMENTAL_FEATURES=false", "TOOLHIVE_ENABLE_STORAGE_VERSION_MIGRATOR=true",
 		"TOOLHIVE_RUNNER_IMAGE=localhost/proxyrunner", "VMCP_IMAGE=localhost/vmcp", "TOOLHIVE_PROXY_HOST=0.0.0.0")
