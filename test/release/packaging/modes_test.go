@@ -186,7 +186,7 @@ func TestDistFiles(t *testing.T) {
 }
 
 // TestSwitchMode switches the mode of an installation, by each way to install, also
-// after somebody edited a binding. The manager's own check tells whether everything is
+// after somebody edited a binding. The manager's own check reports if anything is not
 // as the mode says.
 func TestSwitchMode(t *testing.T) {
 	t.Parallel()
