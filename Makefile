@@ -4,10 +4,10 @@ SHELL := bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 
-TOOL := go tool -modfile=tools/go.mod
+TOOL := go tool -modfile=hack/tools/go.mod
 # The control plane's binaries; the first use provides them (see the target). A plain
 # assignment fails if the build fails; within export it would not.
-ASSETS = KUBEBUILDER_ASSETS="$$(tools/controlplane/build.sh)"; export KUBEBUILDER_ASSETS
+ASSETS = KUBEBUILDER_ASSETS="$$(hack/controlplane/build.sh)"; export KUBEBUILDER_ASSETS
 # Flags for go test, for instance TESTFLAGS='-run Ratchet -v'.
 TESTFLAGS ?=
 # With required, a test that needs the source of a ToolHive release fails without it.
@@ -41,12 +41,12 @@ test: export GOGC ?= 400
 test: ## Run all tests against a real control plane. TESTFLAGS are passed to go test.
 	@$(ASSETS)
 	go test -p 3 -timeout=30m $(TESTFLAGS) ./...
-	for module in authserver compat test/release/gitops tools/image; do (cd $$module && go test -p 3 -timeout=30m $(TESTFLAGS) ./...); done
+	for module in authserver compat test/release/gitops hack/image; do (cd $$module && go test -p 3 -timeout=30m $(TESTFLAGS) ./...); done
 
 .PHONY: monitoring
 monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first run builds it, in minutes.
 	@$(ASSETS)
-	SCOPEGATE_MONITORING="$$(tools/monitoring/build.sh)"; export SCOPEGATE_MONITORING
+	SCOPEGATE_MONITORING="$$(hack/monitoring/build.sh)"; export SCOPEGATE_MONITORING
 	go test $(TESTFLAGS) ./test/release/monitoring
 
 # Runs the end-to-end tests on the cluster of KUBECONFIG or CONTEXT, which must already
@@ -56,7 +56,7 @@ if [[ -z "$${KUBECONFIG:-}$${CONTEXT:-}" ]]; then
   # The cluster is on this machine, so the images are for its platform only.
   $(MAKE) --no-print-directory image IMAGEFLAGS=--local
   $(ASSETS)
-  SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+  SCOPEGATE_NODE="$$(hack/node/build.sh)"; export SCOPEGATE_NODE
 fi
 exec go test -tags=e2e -count=1 -timeout=3h -failfast -v
 endef
@@ -73,7 +73,7 @@ e2e-up: ## Start a real cluster of one node, and keep it running. ARGS=--toolhiv
 	  exec hack/kind.sh "$(KIND)"
 	fi
 	$(ASSETS)
-	SCOPEGATE_NODE="$$(tools/node/build.sh)"; export SCOPEGATE_NODE
+	SCOPEGATE_NODE="$$(hack/node/build.sh)"; export SCOPEGATE_NODE
 	# go run would not forward signals.
 	go build -o bin/ ./test/e2e/cluster
 	exec bin/cluster $(ARGS)
@@ -95,7 +95,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	version="$${VERSION:-$$(git describe --tags --always --dirty)}"
 	revision="$$(git rev-parse HEAD)"
 	epoch="$$(git log -1 --format=%ct)"
-	cd tools/image
+	cd hack/image
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: bench
@@ -105,7 +105,7 @@ bench: ## Run the benchmarks, and print the tables of docs/dev/benchmarks.md. Ea
 
 .PHONY: controlplane
 controlplane: ## Provide kube-apiserver, kube-controller-manager, etcd and kubectl, and print their folder. KUBERNETES=1.35 chooses a minor.
-	@tools/controlplane/build.sh
+	@hack/controlplane/build.sh
 
 .PHONY: generate
 generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter's rule ids.
@@ -126,8 +126,8 @@ lint: ## Check the code, the API types against the conventions of Kubernetes, an
 	$(TOOL) actionlint .github/workflows/*.yaml
 	$(TOOL) golangci-lint-kube-api-linter run
 	root="$$PWD"
-	for module in authserver compat test/release/gitops tools tools/image; do
-	  (cd $$module && go tool -modfile="$$root/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
+	for module in authserver compat test/release/gitops hack/tools hack/image; do
+	  (cd $$module && go tool -modfile="$$root/hack/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
 	done
 
 .PHONY: verify

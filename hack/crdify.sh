@@ -23,7 +23,7 @@ for file in $(git ls-tree --name-only "$release" config/crd/ | grep '\.yaml$'); 
   # have. All versions must stay, because clients use them.
   versions=$(sed -n 's/^    name: \(v[0-9].*\)$/\1/p' "$old/crd.yaml" | paste -sd,)
   echo "status: {storedVersions: [$versions]}" >>"$old/crd.yaml"
-  if ! report=$(go tool -modfile=tools/release/go.mod crdify --config hack/crdify.yaml "file://$old/crd.yaml" "file://$PWD/$file" 2>&1); then
+  if ! report=$(go tool -modfile=hack/release/go.mod crdify --config hack/crdify.yaml "file://$old/crd.yaml" "file://$PWD/$file" 2>&1); then
     echo "crdify: $file breaks what $release stores or serves:" >&2
     grep -v ' ✓$' <<<"$report" >&2
     failed=yes

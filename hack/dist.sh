@@ -44,7 +44,7 @@ images:
   - {name: scopegate-manager, newName: ${prefix}scopegate-manager, newTag: "$version"}
 $2
 EOF
-  go tool -modfile=tools/release/go.mod kustomize build "$overlay"
+  go tool -modfile=hack/release/go.mod kustomize build "$overlay"
 }
 
 authserver="patches:

@@ -4,7 +4,7 @@
 # built the images of scopegate.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-SCOPEGATE_NODE=$(tools/node/build.sh)
+SCOPEGATE_NODE=$(hack/node/build.sh)
 export SCOPEGATE_NODE
 version=$(git describe --tags --always --dirty)
 

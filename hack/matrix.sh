@@ -20,7 +20,7 @@ echo "| --- | --- | --- | --- | --- |"
 failed=0
 for minor in ${KUBERNETES:-1.33 1.34 1.35 1.36 1.37}; do
   # Each minor has its own kubectl.
-  assets=$(env -u KUBEBUILDER_ASSETS KUBERNETES="$minor" tools/controlplane/build.sh)
+  assets=$(env -u KUBEBUILDER_ASSETS KUBERNETES="$minor" hack/controlplane/build.sh)
   version=$("$assets/kube-apiserver" --version | cut -d' ' -f2)
   row="| $version |"
   for column in "${columns[@]}"; do

@@ -38,7 +38,7 @@ for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
 done
 
 say "images and SBOMs"
-(cd tools/image && go run . --out "$out" --licence "$root/LICENSE" --version "$version" --revision "$revision" --epoch "$epoch" \
+(cd hack/image && go run . --out "$out" --licence "$root/LICENSE" --version "$version" --revision "$revision" --epoch "$epoch" \
   "manager=$root/cmd/manager" "authserver=$root/authserver") >"$work/digests"
 sed "s#^$out/##" "$work/digests" >"$out/images.txt"
 
@@ -53,7 +53,7 @@ cp -rL charts/scopegate "$work/scopegate"
 find "$work/scopegate" \( -iname 'kustomization*' -o -path '*/tried*' \) -delete
 sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
 if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: $REGISTRY#" "$work/scopegate/values.yaml"; fi
-go tool -modfile=tools/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
+go tool -modfile=hack/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
 # helm package would write the current time into the archive.
 archive "$out/scopegate-$chart.tgz" "$work" scopegate
 

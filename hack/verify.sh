@@ -24,7 +24,7 @@ make --no-print-directory --directory="$copy" lint
 make --no-print-directory --directory="$copy" generate format
 # tools is left out: tidy would read the tests of the tools, and would need their
 # dependencies.
-for module in . authserver compat test/release/gitops tools/controlplane tools/image; do
+for module in . authserver compat test/release/gitops hack/controlplane/pins hack/image; do
   (cd "$copy/$module" && go mod tidy)
 done
 

@@ -11,7 +11,7 @@ trap 'rm -f "$output"' EXIT
 for module in . authserver; do
   echo "vuln: module $module"
   status=0
-  (cd "$module" && go tool -modfile="$root/tools/release/go.mod" govulncheck -db "$database" ./...) >"$output" 2>&1 || status=$?
+  (cd "$module" && go tool -modfile="$root/hack/release/go.mod" govulncheck -db "$database" ./...) >"$output" 2>&1 || status=$?
   cat "$output"
   case $status in
     0) ;;

@@ -1,6 +1,6 @@
 // Command controlplane provides the binaries of the control plane that `make run`
 // and the tests start: kube-apiserver, kube-controller-manager, kubectl and etcd,
-// of the versions that tools/controlplane pins. It keeps them in a per-user cache
+// of the versions that hack/controlplane/pins pins. It keeps them in a per-user cache
 // folder, and prints that folder as the last line. All progress goes to standard
 // error.
 //
@@ -28,7 +28,7 @@ import (
 )
 
 // pins is the folder of the module files that pin the versions, in the repository.
-const pins = "tools/controlplane"
+const pins = "hack/controlplane/pins"
 
 // exitInterrupted is the exit code after a signal, as shells have it.
 const exitInterrupted = 130

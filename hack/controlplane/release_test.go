@@ -118,11 +118,11 @@ func TestDownload(t *testing.T) {
 			binary: kubectlBinary, want: "kubectl as released",
 			pinned: map[string]string{kubectlPath[1:]: sumOf([]byte("kubectl as released"))},
 			change: func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },
-			from:   kubectlPath + ", its SHA-256 sum is the one that is pinned in tools/controlplane",
+			from:   kubectlPath + ", its SHA-256 sum is the one that is pinned in hack/controlplane/pins",
 		},
 		"another pinned sum": {
 			binary: kubectlBinary, pinned: map[string]string{kubectlPath[1:]: sumOf(nil)},
-			wantErr: "and the sum pinned in tools/controlplane is " + sumOf(nil),
+			wantErr: "and the sum pinned in hack/controlplane/pins is " + sumOf(nil),
 		},
 		"another published sum": {
 			binary: kubectlBinary, change: func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },

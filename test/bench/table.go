@@ -60,6 +60,6 @@ func (f *figures) write(name string) {
 	check(os.WriteFile(path, text.Bytes(), 0o644)) //nolint:gosec // A page of the documentation.
 	absolute := must(filepath.Abs(path))
 	command := exec.Command("go", "run", "./plot", absolute) //nolint:gosec // Our own program.
-	command.Dir, command.Stderr = "tools", os.Stderr
+	command.Dir, command.Stderr = filepath.Join("hack", "tools"), os.Stderr
 	check(command.Run())
 }

@@ -81,7 +81,7 @@ func validate(t *testing.T, folder string, manifest []byte) ([]byte, error) {
 // krew returns the command of one of krew's programs.
 func krew(t *testing.T, arguments ...string) *exec.Cmd {
 	t.Helper()
-	return exec.CommandContext(t.Context(), "go", append([]string{"tool", "-modfile=../../tools/release/go.mod"}, arguments...)...) //nolint:gosec // A pinned tool.
+	return exec.CommandContext(t.Context(), "go", append([]string{"tool", "-modfile=../../hack/release/go.mod"}, arguments...)...) //nolint:gosec // A pinned tool.
 }
 
 func pack(t *testing.T) []byte {

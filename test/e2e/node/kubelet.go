@@ -20,7 +20,7 @@ const pauseImage = "localhost/pause:1"
 type Image struct {
 	// Name is what pods call it.
 	Name string
-	// Archive is the path of an OCI archive with an index in it, as tools/image
+	// Archive is the path of an OCI archive with an index in it, as hack/image
 	// writes them.
 	Archive string
 }

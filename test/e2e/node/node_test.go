@@ -91,5 +91,5 @@ func TestCheckReportsAll(t *testing.T) {
 	if err == nil {
 		t.Fatal("nothing is missing")
 	}
-	expect.Error(t, err, "containerd, ", "nsenter", "apt-get install", "kube-apiserver, ", "tools/controlplane/build.sh", AssetsVariable+": set it", "tools/node/build.sh")
+	expect.Error(t, err, "containerd, ", "nsenter", "apt-get install", "kube-apiserver, ", "hack/controlplane/build.sh", AssetsVariable+": set it", "hack/node/build.sh")
 }

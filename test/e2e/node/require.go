@@ -10,8 +10,8 @@ import (
 )
 
 // AssetsVariable names the folder of the node's binaries and images;
-// tools/node/build.sh prints it. ControlPlaneVariable names that of
-// kube-apiserver and the others; tools/controlplane/build.sh prints it.
+// hack/node/build.sh prints it. ControlPlaneVariable names that of
+// kube-apiserver and the others; hack/controlplane/build.sh prints it.
 const (
 	AssetsVariable       = "SCOPEGATE_NODE"
 	ControlPlaneVariable = "KUBEBUILDER_ASSETS"
@@ -35,7 +35,7 @@ func (a assets) kubectl() string           { return filepath.Join(a.controlPlane
 func (a assets) plane(name string) string  { return filepath.Join(a.controlPlane, name) }
 func (a assets) binary(name string) string { return filepath.Join(a.node, "bin", name) }
 
-// Assets returns the folder of what tools/node/build.sh has built.
+// Assets returns the folder of what hack/node/build.sh has built.
 func Assets() string { return os.Getenv(AssetsVariable) }
 
 // CheckMachine returns an error with everything that this machine lacks to run
@@ -46,9 +46,9 @@ func CheckMachine() error { return lacking(missingOfMachine()) }
 func check() (assets, error) {
 	found := assets{node: os.Getenv(AssetsVariable), controlPlane: os.Getenv(ControlPlaneVariable), cni: cniFolder()}
 	missing := missingOfMachine()
-	missing = append(missing, missingFiles(ControlPlaneVariable, "tools/controlplane/build.sh", found.controlPlane,
+	missing = append(missing, missingFiles(ControlPlaneVariable, "hack/controlplane/build.sh", found.controlPlane,
 		"kube-apiserver", "kube-controller-manager", "etcd", "kubectl")...)
-	missing = append(missing, missingFiles(AssetsVariable, "tools/node/build.sh", found.node,
+	missing = append(missing, missingFiles(AssetsVariable, "hack/node/build.sh", found.node,
 		"bin/kubelet", "bin/kube-scheduler", "bin/kube-proxy", "images/pause.tar")...)
 	return found, lacking(missing)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// assetsVariable names the folder of the binaries; tools/monitoring/build.sh
+// assetsVariable names the folder of the binaries; hack/monitoring/build.sh
 // prints it.
 const assetsVariable = "SCOPEGATE_MONITORING"
 

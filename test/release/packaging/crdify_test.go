@@ -17,7 +17,7 @@ type repository struct{ folder string }
 func newRepository(t *testing.T) repository {
 	t.Helper()
 	r := repository{t.TempDir()}
-	command := exec.CommandContext(t.Context(), "cp", "--parents", "-r", "hack/crdify.sh", "hack/crdify.yaml", "tools/release", "config/crd", "go.mod", "go.sum", r.folder) //nolint:gosec // Our own files.
+	command := exec.CommandContext(t.Context(), "cp", "--parents", "-r", "hack/crdify.sh", "hack/crdify.yaml", "hack/release", "config/crd", "go.mod", "go.sum", r.folder) //nolint:gosec // Our own files.
 	command.Dir = setup.Root
 	expect.Output(t, command)
 	r.git(t, "init", "--quiet")

@@ -24,9 +24,9 @@ const (
 	Registry = "registry.example.com/team"
 )
 
-// Tool runs a tool of tools/release in the repository and returns what it prints.
+// Tool runs a tool of hack/release in the repository and returns what it prints.
 func Tool(ctx context.Context, arguments ...string) ([]byte, error) {
-	return run(ctx, nil, "go", append([]string{"tool", "-modfile=tools/release/go.mod"}, arguments...)...)
+	return run(ctx, nil, "go", append([]string{"tool", "-modfile=hack/release/go.mod"}, arguments...)...)
 }
 
 // Dist writes the manifests of `make dist` into a folder. Variables, such as MODE=strict,

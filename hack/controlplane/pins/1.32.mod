@@ -1,5 +1,5 @@
 // Kubernetes 1.32, for `make controlplane KUBERNETES=1.32`; pin.sh writes this file.
-module github.com/scopegate/scopegate/tools/controlplane
+module github.com/scopegate/scopegate/hack/controlplane/pins
 
 go 1.23.0
 

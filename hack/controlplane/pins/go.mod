@@ -1,7 +1,7 @@
 // Kubernetes, built from its own sources: the control plane that `make run` and the
 // tests start, and what `make e2e` runs on a node. A module of its own, so that nothing
 // else can move its versions.
-module github.com/scopegate/scopegate/tools/controlplane
+module github.com/scopegate/scopegate/hack/controlplane/pins
 
 go 1.26.0
 

@@ -1,6 +1,6 @@
 // The builder of images: a module of its own, so that what it needs is nobody
 // else's dependency.
-module github.com/scopegate/scopegate/tools/image
+module github.com/scopegate/scopegate/hack/image
 
 go 1.26.0
 

@@ -5,7 +5,7 @@
 # per-user cache folder, once for the same sources; its path is the last line
 # that is printed. All progress goes to standard error.
 #
-# KUBERNETES=1.35 chooses another minor, of those that are pinned in tools/controlplane.
+# KUBERNETES=1.35 chooses another minor, of those that are pinned in hack/controlplane/pins.
 # SCOPEGATE_NODE, when set, is used instead and nothing is built.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -21,13 +21,13 @@ if ! command -v go >/dev/null; then
 fi
 
 # Kubernetes' commands are of the same sources as the control plane.
-kubernetes=$root/tools/controlplane
+kubernetes=$root/hack/controlplane/pins
 modfile=$kubernetes/go.mod
 version=$(cd "$kubernetes" && go list -m -f '{{.Version}}' k8s.io/kubernetes)
 if [[ "$version" != "v${KUBERNETES:-${version#v}}"* ]]; then
   modfile=$kubernetes/$KUBERNETES.mod
   if [[ ! -f "$modfile" ]]; then
-    echo "node: Kubernetes $KUBERNETES is not pinned in tools/controlplane" >&2
+    echo "node: Kubernetes $KUBERNETES is not pinned in hack/controlplane/pins" >&2
     exit 1
   fi
   version=$(cd "$kubernetes" && go list -modfile="$modfile" -m -f '{{.Version}}' k8s.io/kubernetes)
@@ -39,7 +39,7 @@ go mod download github.com/stacklok/toolhive
 read -r toolhive_version toolhive < <(go list -m -f '{{.Version}} {{.Dir}}' github.com/stacklok/toolhive)
 
 cd "$root"
-sum=$(cat tools/node/build.sh "${modfile%.mod}.sum" tools/image/*.go test/e2e/images/*/*.go "$toolhive/go.sum" | git hash-object --stdin | cut -c1-12)
+sum=$(cat hack/node/build.sh "${modfile%.mod}.sum" hack/image/*.go test/e2e/images/*/*.go "$toolhive/go.sum" | git hash-object --stdin | cut -c1-12)
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/scopegate/node"
 out="$cache/$version-toolhive-$toolhive_version-$sum"
 if [[ -d "$out" ]]; then
@@ -77,7 +77,7 @@ pack() {
   local licence=$1 label=$2 programs=()
   shift 2
   for name in "$@"; do programs+=("$name=$work/bin/$name"); done
-  (cd tools/image && go run . --out "$work/images" --licence "$licence" --version "$label" "${programs[@]}") >&2
+  (cd hack/image && go run . --out "$work/images" --licence "$licence" --version "$label" "${programs[@]}") >&2
   (cd "$work/bin" && rm "$@")
 }
 echo "node: packing images" >&2

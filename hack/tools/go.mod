@@ -1,6 +1,6 @@
-// Build tools, run with `go tool -modfile=tools/go.mod`: a module of their own, so that
+// Build tools, run with `go tool -modfile=hack/tools/go.mod`: a module of their own, so that
 // their dependencies are never the operator's.
-module github.com/scopegate/scopegate/tools
+module github.com/scopegate/scopegate/hack/tools
 
 go 1.26.0
 

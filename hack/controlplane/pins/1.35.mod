@@ -1,5 +1,5 @@
 // Kubernetes 1.35, for `make controlplane KUBERNETES=1.35`; pin.sh writes this file.
-module github.com/scopegate/scopegate/tools/controlplane
+module github.com/scopegate/scopegate/hack/controlplane/pins
 
 go 1.25.0
 

@@ -3,10 +3,10 @@
 # `pin.sh 1.35.4` writes 1.35.mod and 1.35.sum. If the proxy does not serve one of its
 # staging modules, take that of another patch: `pin.sh 1.32.13 endpointslice=0.32.12`.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/pins"
 
 if [[ ! "${1:-}" =~ ^1\.[0-9]+\.[0-9]+$ ]]; then
-  echo "usage: tools/controlplane/pin.sh 1.MINOR.PATCH" >&2
+  echo "usage: hack/controlplane/pin.sh 1.MINOR.PATCH" >&2
   exit 2
 fi
 release=$1
@@ -18,7 +18,7 @@ upstream=$(go mod download -json "k8s.io/kubernetes@v$release" | sed -n 's/.*"Go
 # published as v0.MINOR.PATCH.
 {
   echo "// Kubernetes $minor, for \`make controlplane KUBERNETES=$minor\`; pin.sh writes this file."
-  echo "module github.com/scopegate/scopegate/tools/controlplane"
+  echo "module github.com/scopegate/scopegate/hack/controlplane/pins"
   echo
   grep '^go ' "$upstream"
   echo
@@ -34,5 +34,5 @@ done
 rm -f "$minor.sum"
 sums() { go list -mod=mod -modfile="$minor.mod" -deps "$@" >/dev/null; }
 sums k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl}
-# tools/node builds these. Of an old release, not all modules may be served.
+# hack/node builds these. Of an old release, not all modules may be served.
 sums k8s.io/kubernetes/cmd/{kubelet,kube-scheduler,kube-proxy} || echo "pin.sh: no node can be built of $release" >&2

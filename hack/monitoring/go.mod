@@ -1,7 +1,7 @@
 // The Prometheus and kube-state-metrics that tests give the alerts and the
 // dashboard to, built from their own sources: a module of its own, so that nothing
 // else can move its versions.
-module github.com/scopegate/scopegate/tools/monitoring
+module github.com/scopegate/scopegate/hack/monitoring
 
 go 1.26.0
 

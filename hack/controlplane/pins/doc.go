@@ -1,7 +1,7 @@
 //go:build controlplane
 
 // Package controlplane keeps the Kubernetes commands that are built from source
-// in go.mod: those of the control plane, and the last three, which tools/node
+// in go.mod: those of the control plane, and the last three, which hack/node
 // builds.
 package controlplane
 

@@ -1,7 +1,7 @@
 // What makes, compares and checks a release, run with
-// `go tool -modfile=tools/release/go.mod`: a module of its own, so that its
+// `go tool -modfile=hack/release/go.mod`: a module of its own, so that its
 // dependencies are nobody else's.
-module github.com/scopegate/scopegate/tools/release
+module github.com/scopegate/scopegate/hack/release
 
 go 1.26.0
 
