@@ -21,14 +21,14 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
 )
 
 // evaluated are the kinds whose conditions the table shows.
 var evaluated = []struct {
 	kind   string
-	object status.Object
+	object kinds.Object
 	list   client.ObjectList
 }{
 	{"MCPExternalAuthConfig", &v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPExternalAuthConfigList{}},
@@ -94,7 +94,7 @@ func readRows(ctx context.Context, objects client.Reader) ([]row, error) {
 		}
 		of := []row{}
 		_ = meta.EachListItem(list, func(item runtime.Object) error {
-			of = append(of, rowOf(kind.kind, item.(status.Object)))
+			of = append(of, rowOf(kind.kind, item.(kinds.Object)))
 			return nil
 		})
 		slices.SortFunc(of, func(a, b row) int { return cmp.Compare(a.name, b.name) })
@@ -103,7 +103,7 @@ func readRows(ctx context.Context, objects client.Reader) ([]row, error) {
 	return rows, nil
 }
 
-func rowOf(kind string, object status.Object) row {
+func rowOf(kind string, object kinds.Object) row {
 	made := row{kind: kind, name: object.GetNamespace() + "/" + object.GetName(), ready: "-", valid: "-", reason: "-"}
 	conditions := object.GetStatus().Conditions
 	if valid := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid); valid != nil {

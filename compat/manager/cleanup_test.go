@@ -12,13 +12,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -33,10 +34,10 @@ func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 // operator meanwhile writes it back from an old copy, and what the check stored.
 func TestCleanup(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "admin")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
-	proxy := testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid"))
-	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin"), "openid")
+	config := sample.Config(namespace, "shared", "admin")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid"))
+	proxy := sample.Proxy(namespace, "remote", sample.AuthServerRef("shared", "openid"))
+	virtual := sample.Virtual(namespace, "virtual", sample.AuthServer("admin"), "openid")
 	// Nobody else removes the finalizer that ToolHive's operator adds.
 	stored := storeFinalized(t)
 	cluster.Create(t, config, server, proxy, virtual)
@@ -55,7 +56,7 @@ func TestCleanup(t *testing.T) {
 	writeAll(t, virtual, stale...)
 	expect.NoError(t, <-done)
 	testenv.AwaitGone(t, cluster.Client, stored)
-	for _, object := range []status.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
+	for _, object := range []kinds.Object{&v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{}} {
 		list := &metav1.PartialObjectMetadataList{}
 		gvk, err := cluster.Client.GroupVersionKindFor(object)
 		expect.NoError(t, err)
@@ -79,7 +80,7 @@ func TestCleanup(t *testing.T) {
 // operator adds.
 func storeFinalized(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
-	config := testenv.Config(guard.CanaryNamespace, canary.Name)
+	config := sample.Config(guard.CanaryNamespace, canary.Name)
 	expect.NoError(t, client.IgnoreAlreadyExists(cluster.Client.Create(t.Context(), config)))
 	cluster.Patch(t, config, `{"metadata":{"finalizers":["mcpexternalauthconfig.toolhive.stacklok.dev/finalizer"]}}`)
 	return config

@@ -16,10 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard/writer"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -29,21 +30,21 @@ const notSupported = "False BaselineScopeNotSupported"
 // and then their repair.
 func TestConditionOfEachKind(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid", "admin")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid"))
-	proxy := testenv.Proxy(namespace, "remote", testenv.ExternalAuthConfigRef("shared", "openid"))
-	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("openid", "admin"), "openid")
-	waiting := testenv.Server(namespace, "waiting", testenv.AuthServerRef("missing"))
-	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
+	config := sample.Config(namespace, "shared", "openid", "admin")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid"))
+	proxy := sample.Proxy(namespace, "remote", sample.ExternalAuthConfigRef("shared", "openid"))
+	virtual := sample.Virtual(namespace, "virtual", sample.AuthServer("openid", "admin"), "openid")
+	waiting := sample.Server(namespace, "waiting", sample.AuthServerRef("missing"))
+	outgoing := sample.OutgoingConfig(namespace, "outgoing")
 	cluster.Create(t, config, server, proxy, virtual, waiting, outgoing)
 	cluster.StartGuard(t)
 
-	for _, object := range []status.Object{config, server, proxy, virtual} {
+	for _, object := range []kinds.Object{config, server, proxy, virtual} {
 		assertReports(t, testenv.AwaitValid(t, cluster, object, notSupported))
 	}
 	testenv.AwaitValid(t, cluster, waiting, "Unknown ScopesNotResolved")
 
-	cluster.Create(t, testenv.Config(namespace, "missing", "openid"))
+	cluster.Create(t, sample.Config(namespace, "missing", "openid"))
 	testenv.AwaitValid(t, cluster, waiting, "True BaselineScopesSupported")
 	for _, refs := range []*[]string{&server.Spec.OIDCConfigRef.Scopes, &proxy.Spec.OIDCConfigRef.Scopes} {
 		*refs = []string{"openid", "admin"}
@@ -62,7 +63,7 @@ func TestConditionOfEachKind(t *testing.T) {
 
 // assertReports checks what the condition reports, and that the guard owns
 // nothing else in the status.
-func assertReports(t *testing.T, object status.Object) {
+func assertReports(t *testing.T, object kinds.Object) {
 	t.Helper()
 	found := testenv.Valid(object)
 	if !strings.Contains(found.Message, `"admin"`) || found.ObservedGeneration != object.GetGeneration() {
@@ -94,8 +95,8 @@ func assertReports(t *testing.T, object status.Object) {
 func TestToolHivesConditionsStay(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "admin")
-	cluster.Create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	config := sample.Config(namespace, "shared", "admin")
+	cluster.Create(t, config, sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid")))
 	evaluated := testenv.AwaitValid(t, cluster, config, notSupported)
 	old := testenv.Valid(evaluated)
 
@@ -115,8 +116,8 @@ func TestToolHivesConditionsStay(t *testing.T) {
 func TestConditionKeepsItsTime(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "admin")
-	cluster.Create(t, config, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	config := sample.Config(namespace, "shared", "admin")
+	cluster.Create(t, config, sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid")))
 	evaluated := testenv.AwaitValid(t, cluster, config, notSupported)
 	entry := testenv.Valid(evaluated)
 	entry.LastTransitionTime = metav1.NewTime(entry.LastTransitionTime.Add(-time.Hour))
@@ -135,7 +136,7 @@ func TestConditionKeepsItsTime(t *testing.T) {
 func TestConditionIsRemovedThoughToolHiveWroteItBack(t *testing.T) {
 	cluster.StartGuard(t)
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "admin")
+	config := sample.Config(namespace, "shared", "admin")
 	cluster.Create(t, config)
 	evaluated := testenv.AwaitValid(t, cluster, config, "Unknown NotReferenced")
 	valid := condition("Valid", "ValidationSucceeded")
@@ -177,8 +178,8 @@ func standDowns(t *testing.T, namespace string) (counted float64, recorded int) 
 // users edit, until the other writer is gone.
 func TestStandsDown(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
-	cluster.Create(t, config, neighbour, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid")))
+	config, neighbour := sample.Config(namespace, "shared", "admin"), sample.Config(namespace, "neighbour", "admin")
+	cluster.Create(t, config, neighbour, sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid")))
 	cluster.StartGuard(t)
 	testenv.AwaitValid(t, cluster, config, notSupported)
 	foreign := condition("BaselineScopesValid", "AllGood")
@@ -209,7 +210,7 @@ func TestStandsDown(t *testing.T) {
 // The writer must give up, for a while and for this object only.
 func TestTwoWritersWithTheSameReasons(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config, neighbour := testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "neighbour", "admin")
+	config, neighbour := sample.Config(namespace, "shared", "admin"), sample.Config(namespace, "neighbour", "admin")
 	cluster.Create(t, config, neighbour)
 	guarded, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)

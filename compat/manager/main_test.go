@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/compat/internal/pinned"
-	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 
 // writeAll replaces all conditions of an object by a merge patch, as ToolHive's
 // operator does after it has read an object that may be old.
-func writeAll(t *testing.T, object status.Object, conditions ...metav1.Condition) {
+func writeAll(t *testing.T, object kinds.Object, conditions ...metav1.Condition) {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": conditions}})
 	expect.NoError(t, err)
@@ -59,7 +59,7 @@ func condition(conditionType, reason string) metav1.Condition {
 
 // await waits until ok accepts the condition BaselineScopesValid of an object.
 // A missing condition is empty.
-func await[T status.Object](t *testing.T, object T, what string, ok func(metav1.Condition) bool) T {
+func await[T kinds.Object](t *testing.T, object T, what string, ok func(metav1.Condition) bool) T {
 	t.Helper()
 	return testenv.Await(t, cluster.Client, object, what, func(seen T) bool {
 		return ok(testenv.Valid(seen))

@@ -20,7 +20,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -150,7 +150,7 @@ func (s *suite) managerAway(t *testing.T) {
 }
 
 // fixed says that the next edit repairs consumers.
-func (s *suite) fixed(consumers []status.Object) time.Time {
+func (s *suite) fixed(consumers []kinds.Object) time.Time {
 	for _, c := range consumers {
 		s.watch.with(key(c), func(seen *consumer) { seen.broken = false })
 	}

@@ -31,10 +31,10 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/compat/release"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
@@ -189,8 +189,8 @@ func (s *suite) newTeam(t *testing.T, mode string) *team {
 	}
 }
 
-func (tm *team) objects() []status.Object {
-	return []status.Object{tm.auth, tm.weather, tm.tickets, tm.office}
+func (tm *team) objects() []kinds.Object {
+	return []kinds.Object{tm.auth, tm.weather, tm.tickets, tm.office}
 }
 
 // patch sends a merge patch of the spec or the metadata of an object.
@@ -278,7 +278,7 @@ func (tm *team) awaitConditions(t *testing.T, want metav1.ConditionStatus) {
 	awaitCondition(t, tm, tm.office, want)
 }
 
-func awaitCondition[T status.Object](t *testing.T, tm *team, object T, want metav1.ConditionStatus) {
+func awaitCondition[T kinds.Object](t *testing.T, tm *team, object T, want metav1.ConditionStatus) {
 	t.Helper()
 	testenv.Await(t, tm.Client, object, "says "+string(want), func(seen T) bool {
 		found := testenv.Valid(seen)
@@ -322,7 +322,7 @@ func (tm *team) entries(t *testing.T) []metav1.Condition {
 	t.Helper()
 	var found []metav1.Condition
 	for _, object := range tm.objects() {
-		seen := object.DeepCopyObject().(status.Object)
+		seen := object.DeepCopyObject().(kinds.Object)
 		expect.NoError(t, tm.Client.Get(t.Context(), client.ObjectKeyFromObject(object), seen))
 		found = append(found, testenv.Valid(seen))
 	}
@@ -340,7 +340,7 @@ func (tm *team) watchConditions(ctx context.Context, t *testing.T) func() int {
 		group.Go(func() {
 			had := map[string]bool{}
 			for event := range watcher.ResultChan() {
-				object, ok := event.Object.(status.Object)
+				object, ok := event.Object.(kinds.Object)
 				if !ok {
 					continue
 				}

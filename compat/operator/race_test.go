@@ -20,8 +20,9 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -59,12 +60,12 @@ type lane struct {
 func (s *suite) newLane(t *testing.T) *lane {
 	t.Helper()
 	l := &lane{team: s.newTeam(t, ""), virtual: s.newTeam(t, "")}
-	outgoing := testenv.OutgoingConfig(l.namespace, "outgoing")
+	outgoing := sample.OutgoingConfig(l.namespace, "outgoing")
 	l.authOfBoth, l.both = &v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}
 	for object, from := range map[client.Object]client.Object{l.authOfBoth: l.auth, l.both: l.weather} {
 		expect.NoError(t, s.Client.Get(t.Context(), client.ObjectKeyFromObject(from), object))
 		*metaOf(object) = metav1.ObjectMeta{Namespace: l.namespace, Name: "both"}
-		object.(status.Object).GetStatus().Conditions = nil
+		object.(kinds.Object).GetStatus().Conditions = nil
 	}
 	l.both.Spec.AuthServerRef.Name = "both"
 	l.both.Spec.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: outgoing.Name}
@@ -81,7 +82,7 @@ func metaOf(object client.Object) *metav1.ObjectMeta {
 
 // edit is what breaks consumers.
 type edit struct {
-	of []status.Object
+	of []kinds.Object
 	// first, if not nil, is done immediately before.
 	first, do func(context.Context) error
 }
@@ -134,8 +135,8 @@ const (
 // kinds returns the kinds of bad rollouts. The last one needs mode warn at first.
 func (l *lane) kinds() []kind {
 	bad, good := l.baseline(l.auth, inConfig, "openid", badScope), l.baseline(l.auth, inConfig, "openid", goodScope)
-	weather, tickets, both, office := []status.Object{l.weather}, []status.Object{l.tickets}, []status.Object{l.both}, []status.Object{l.virtual.office}
-	shared := []status.Object{l.weather, l.tickets}
+	weather, tickets, both, office := []kinds.Object{l.weather}, []kinds.Object{l.tickets}, []kinds.Object{l.both}, []kinds.Object{l.virtual.office}
+	shared := []kinds.Object{l.weather, l.tickets}
 	enough := []string{"openid", goodScope, "email", "offline_access"}
 	return []kind{
 		{"config", []edit{{of: shared, do: bad}}, good},

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
@@ -131,7 +131,7 @@ func (w *watcher) see(object any, gone bool) {
 		}
 	case *appsv1.Deployment:
 		w.of(object.Namespace, object.Name).deployment = object
-	case status.Object:
+	case kinds.Object:
 		c, found := w.of(object.GetNamespace(), object.GetName()), testenv.Valid(object)
 		if last := len(c.verdicts) - 1; last < 0 || c.verdicts[last].Condition != found {
 			c.verdicts = append(c.verdicts, verdict{found, now})

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/status/message"
+	"github.com/scopegate/scopegate/internal/condition"
 )
 
 // configReconciler writes the status of every MCPExternalAuthConfig.
@@ -40,7 +40,7 @@ func (r *configReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		return reconcile.Result{}, fmt.Errorf("finding the consumers of MCPExternalAuthConfig %s: %w", request, err)
 	}
 	var conditions []metav1.Condition
-	if condition := message.ForConfig(config, pairs); condition != nil {
+	if condition := condition.ForConfig(config, pairs); condition != nil {
 		conditions = append(conditions, *condition)
 	}
 	return reconcile.Result{}, r.write(ctx, config, conditions)

@@ -8,11 +8,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	guardwriter "github.com/scopegate/scopegate/internal/guard/writer"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 )
 
 // Write is the last step of every reconcile.
-type Write func(ctx context.Context, object status.Object, conditions []metav1.Condition) error
+type Write func(ctx context.Context, object kinds.Object, conditions []metav1.Condition) error
 
 // StandaloneWrite returns the Write of standalone mode.
 func StandaloneWrite(c client.Client, recorder events.EventRecorder) Write {

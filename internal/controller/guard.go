@@ -11,9 +11,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
 	guardwriter "github.com/scopegate/scopegate/internal/guard/writer"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // SetupGuard adds the reconcilers of guard mode to a manager. They write one
@@ -31,10 +32,10 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventReco
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)
 	}
-	for _, kind := range kinds {
-		consumers := &conditionReconciler{lookup: lookup, writer: writer{conditions(kind.name), recorder}, kind: kind}
+	for _, kind := range kinds.Consumers {
+		consumers := &conditionReconciler{lookup: lookup, writer: writer{conditions(kind.Name), recorder}, kind: kind}
 		if err := consumers.setup(mgr); err != nil {
-			return fmt.Errorf("setting up the controller of %s: %w", kind.name, err)
+			return fmt.Errorf("setting up the controller of %s: %w", kind.Name, err)
 		}
 	}
 	return nil
@@ -44,12 +45,12 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventReco
 type conditionReconciler struct {
 	lookup
 	writer
-	kind kind
+	kind kinds.Kind
 }
 
 func (r *conditionReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(r.kind.new()).
+		For(r.kind.Empty()).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
 		WithOptions(retrying()).
 		Complete(r)
@@ -57,7 +58,7 @@ func (r *conditionReconciler) setup(mgr ctrl.Manager) error {
 
 // Reconcile writes the verdict on the baseline of a consumer.
 func (r *conditionReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	object := r.kind.new()
+	object := r.kind.Empty()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
 		return reconcile.Result{}, r.gone(request, err)
 	}
@@ -67,7 +68,7 @@ func (r *conditionReconciler) Reconcile(ctx context.Context, request reconcile.R
 		return reconcile.Result{}, fmt.Errorf("finding the config of %s: %w", consumer, err)
 	}
 	var conditions []metav1.Condition
-	if verdict := message.ForConsumer(pair); verdict != nil {
+	if verdict := condition.ForConsumer(pair); verdict != nil {
 		conditions = append(conditions, *verdict)
 	}
 	return reconcile.Result{}, r.write(ctx, object, conditions)

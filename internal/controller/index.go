@@ -6,10 +6,9 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/status"
 )
 
 // Field indexes of consumers.
@@ -24,25 +23,6 @@ const (
 	byChild = "child"
 )
 
-// kind is a kind of consumer.
-type kind struct {
-	name    string
-	new     func() status.Object
-	newList func() client.ObjectList
-}
-
-var kinds = []kind{
-	{resolve.KindMCPServer,
-		func() status.Object { return &v1beta1.MCPServer{} },
-		func() client.ObjectList { return &v1beta1.MCPServerList{} }},
-	{resolve.KindMCPRemoteProxy,
-		func() status.Object { return &v1beta1.MCPRemoteProxy{} },
-		func() client.ObjectList { return &v1beta1.MCPRemoteProxyList{} }},
-	{resolve.KindVirtualMCPServer,
-		func() status.Object { return &v1beta1.VirtualMCPServer{} },
-		func() client.ObjectList { return &v1beta1.VirtualMCPServerList{} }},
-}
-
 var indexed = map[string]func(resolve.Consumer) []string{
 	byConfig:     resolve.Consumer.ConfigNames,
 	byOIDCConfig: func(c resolve.Consumer) []string { return nonEmpty(c.OIDCConfigName()) },
@@ -51,14 +31,14 @@ var indexed = map[string]func(resolve.Consumer) []string{
 
 // addIndexes adds field indexes on every kind of consumer.
 func addIndexes(ctx context.Context, indexer client.FieldIndexer, fields ...string) error {
-	for _, kind := range kinds {
+	for _, kind := range kinds.Consumers {
 		for _, field := range fields {
 			index := func(object client.Object) []string {
 				consumer, _ := resolve.ConsumerOf(object)
 				return indexed[field](consumer)
 			}
-			if err := indexer.IndexField(ctx, kind.new(), field, index); err != nil {
-				return fmt.Errorf("indexing %s by %s: %w", kind.name, field, err)
+			if err := indexer.IndexField(ctx, kind.Empty(), field, index); err != nil {
+				return fmt.Errorf("indexing %s by %s: %w", kind.Name, field, err)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
@@ -55,10 +56,10 @@ func (l lookup) configs(ctx context.Context, namespace string) resolve.Configs {
 }
 
 // consumers returns the consumers of a kind whose indexed field has a value.
-func (l lookup) consumers(ctx context.Context, kind kind, namespace, field, value string) ([]resolve.Consumer, error) {
-	list := kind.newList()
+func (l lookup) consumers(ctx context.Context, kind kinds.Kind, namespace, field, value string) ([]resolve.Consumer, error) {
+	list := kind.EmptyList()
 	if err := l.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{field: value}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing every %s by %s %q: %w", kind.name, field, value, err)
+		return nil, fmt.Errorf("listing every %s by %s %q: %w", kind.Name, field, value, err)
 	}
 	var consumers []resolve.Consumer
 	err := meta.EachListItem(list, func(object runtime.Object) error {
@@ -74,7 +75,7 @@ func (l lookup) consumers(ctx context.Context, kind kind, namespace, field, valu
 func (l lookup) pairs(ctx context.Context, namespace, config string) ([]resolve.Pair, error) {
 	configs := l.configs(ctx, namespace)
 	var pairs []resolve.Pair
-	for _, kind := range kinds {
+	for _, kind := range kinds.Consumers {
 		consumers, err := l.consumers(ctx, kind, namespace, byConfig, config)
 		if err != nil {
 			return nil, err

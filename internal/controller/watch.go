@@ -4,15 +4,19 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
@@ -53,7 +57,7 @@ func toConfigs() handler.EventHandler {
 func (l lookup) toPeers() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		var peers []string
-		for _, kind := range kinds {
+		for _, kind := range kinds.Consumers {
 			for _, consumer := range l.consumersOrNone(ctx, kind, object, byConfig) {
 				peers = append(peers, consumer.ConfigNames()...)
 			}
@@ -65,7 +69,7 @@ func (l lookup) toPeers() handler.EventHandler {
 }
 
 // toConsumers maps an object to the consumers of a kind whose field has its name.
-func (l lookup) toConsumers(kind kind, field string) handler.EventHandler {
+func (l lookup) toConsumers(kind kinds.Kind, field string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		var names []string
 		for _, consumer := range l.consumersOrNone(ctx, kind, object, field) {
@@ -77,7 +81,7 @@ func (l lookup) toConsumers(kind kind, field string) handler.EventHandler {
 
 // consumersOrNone returns consumers for a mapping function, which can't return an
 // error. The cache returns an error only if the index does not exist.
-func (l lookup) consumersOrNone(ctx context.Context, kind kind, object client.Object, field string) []resolve.Consumer {
+func (l lookup) consumersOrNone(ctx context.Context, kind kinds.Kind, object client.Object, field string) []resolve.Consumer {
 	consumers, err := l.consumers(ctx, kind, object.GetNamespace(), field, object.GetName())
 	if err != nil {
 		log.FromContext(ctx).Error(err, "mapping an event to consumers", "object", client.ObjectKeyFromObject(object))
@@ -91,4 +95,14 @@ func requests(namespace string, names []string) []reconcile.Request {
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}})
 	}
 	return requests
+}
+
+// longestRetry is the longest wait before a retry, so that a reconcile resumes
+// soon after its cause of failure is gone.
+const longestRetry = 30 * time.Second
+
+// retrying returns the options of every controller: the default first wait, but a
+// shorter maximum than the default of about a quarter of an hour.
+func retrying() controller.Options {
+	return controller.Options{RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](5*time.Millisecond, longestRetry)}
 }

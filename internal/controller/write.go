@@ -14,8 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/condition"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // maxNoteBytes is the maximum size of an event's note.
@@ -27,7 +28,7 @@ type conditionWriter interface {
 	// Write sets the conditions of object and reports whether it wrote. It writes
 	// only if object, which comes from the cache, is still the version in the API
 	// server, so that each transition is written once.
-	Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error)
+	Write(ctx context.Context, object kinds.Object, conditions []metav1.Condition) (bool, error)
 	// Forget drops the state of an object that no longer exists.
 	Forget(key client.ObjectKey)
 }
@@ -36,7 +37,7 @@ type conditionWriter interface {
 // writer.
 type statusWriter struct{ client client.Client }
 
-func (w statusWriter) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
+func (w statusWriter) Write(ctx context.Context, object kinds.Object, conditions []metav1.Condition) (bool, error) {
 	return status.MutateAndPatchStatus(ctx, w.client, object, func(s *v1alpha1.Status) {
 		status.Set(s, object.GetGeneration(), conditions...)
 	})
@@ -60,7 +61,7 @@ type change struct {
 // records one event for each transition. If several transitions have the same
 // reason, only that of Ready gets an event. Each transition is reported once even
 // if the cache lags and returns the old object again: see conditionWriter.
-func (w writer) write(ctx context.Context, object status.Object, conditions []metav1.Condition) error {
+func (w writer) write(ctx context.Context, object kinds.Object, conditions []metav1.Condition) error {
 	changed, err := w.conditions.Write(ctx, object, conditions)
 	if err != nil {
 		return fmt.Errorf("writing the status of %s: %w", client.ObjectKeyFromObject(object), err)
@@ -88,7 +89,7 @@ func (w writer) write(ctx context.Context, object status.Object, conditions []me
 		}
 	}
 	for _, c := range changes {
-		w.recorder.Eventf(object, nil, c.eventType, c.Reason, c.Type, "%s", message.ClipTo(c.Message, maxNoteBytes))
+		w.recorder.Eventf(object, nil, c.eventType, c.Reason, c.Type, "%s", condition.ClipTo(c.Message, maxNoteBytes))
 	}
 	return nil
 }

@@ -13,8 +13,9 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/controller"
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -92,7 +93,7 @@ func TestOneTransitionIsReportedOnce(t *testing.T) {
 		"a namesake took its place": {func(w *written, stale *v1beta1.MCPServer) {
 			cluster.Delete(t, stale.DeepCopy())
 			w.as(stale, "False", unsupported)
-			namesake := testenv.Server(stale.Namespace, stale.Name, testenv.AuthServerRef("shared"))
+			namesake := sample.Server(stale.Namespace, stale.Name, sample.AuthServerRef("shared"))
 			cluster.Create(t, namesake)
 			w.as(stale, "False", unsupported)
 			w.as(namesake, "False", unsupported)
@@ -103,7 +104,7 @@ func TestOneTransitionIsReportedOnce(t *testing.T) {
 			t.Run(mode+"/"+name, func(t *testing.T) {
 				recorder := events.NewFakeRecorder(10)
 				w := &written{t: t, write: write(cluster.Client, recorder), recorder: recorder}
-				server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
+				server := sample.Server(cluster.Namespace(t), "web", sample.AuthServerRef("shared"))
 				cluster.Create(t, server)
 				w.as(server, "True", "BaselineScopesSupported")
 				tc.run(w, w.live(server))
@@ -124,7 +125,7 @@ func TestOneReasonIsReportedOnce(t *testing.T) {
 	stalled := metav1.Condition{Type: "Stalled", Status: "True", Reason: reason, Message: "rollout held: admin"}
 	for name, conditions := range map[string][]metav1.Condition{"why first": {why, held, stalled}, "held first": {held, stalled, why}} {
 		t.Run(name, func(t *testing.T) {
-			object := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
+			object := sample.Server(cluster.Namespace(t), "web", sample.AuthServerRef("shared"))
 			cluster.Create(t, object)
 			recorder := events.NewFakeRecorder(10)
 			logged := 0

@@ -5,7 +5,6 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -22,10 +21,10 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/crds"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
@@ -72,24 +71,16 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 		}
 	}
 	s := &Snapshot{Mode: c.mode, Namespace: namespace, Hidden: map[string]string{}}
-	add := func(object interface {
-		metav1.Object
-		GetStatus() *v1alpha1.Status
-	}) {
-		consumer, _ := resolve.ConsumerOf(object)
-		consumer.Defaults = c.defaults
-		s.Consumers = append(s.Consumers, &Consumer{Consumer: consumer, UID: object.GetUID(), Generation: object.GetGeneration(), Status: object.GetStatus()})
+	for _, kind := range kinds.All {
+		err := eachItem(ctx, c, resource(kind), namespace, kind.Empty, func(object kinds.Object) { s.add(object, c.defaults) })
+		if err != nil {
+			return s, err
+		}
 	}
-	err := cmp.Or(
-		each(ctx, c, resource("mcpexternalauthconfigs"), namespace, func(o *v1beta1.MCPExternalAuthConfig) { s.Configs = append(s.Configs, o) }),
-		each(ctx, c, resource("mcpremoteproxies"), namespace, func(o *v1beta1.MCPRemoteProxy) { add(o) }),
-		each(ctx, c, resource("mcpservers"), namespace, func(o *v1beta1.MCPServer) { add(o) }),
-		each(ctx, c, resource("virtualmcpservers"), namespace, func(o *v1beta1.VirtualMCPServer) { add(o) }),
-	)
 	if namespace == "" {
 		s.leaveOut(guard.CanaryNamespace)
 	}
-	return s, err
+	return s, nil
 }
 
 // ReadDeployments adds the Deployments of ToolHive's operator to a snapshot. It does
@@ -116,8 +107,8 @@ func (c *Cluster) ReadDeployments(ctx context.Context, s *Snapshot) error {
 
 var deployments = appsv1.SchemeGroupVersion.WithResource("deployments")
 
-func resource(name string) schema.GroupVersionResource {
-	return v1beta1.GroupVersion.WithResource(name)
+func resource(kind kinds.Kind) schema.GroupVersionResource {
+	return v1beta1.GroupVersion.WithResource(kind.Resource)
 }
 
 // hide adds to hidden what the user may not read. A missing resource is not an
@@ -136,11 +127,17 @@ func hide(hidden map[string]string, what string, err error) error {
 // each calls do for the objects of a resource, ordered by namespace and name. An
 // empty namespace means all.
 func each[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource, namespace string, do func(*T)) error {
+	return eachItem(ctx, c, resource, namespace, func() *T { return new(T) }, do)
+}
+
+// eachItem is each for a type that is not known before: empty returns an object to
+// decode into.
+func eachItem[T any](ctx context.Context, c *Cluster, resource schema.GroupVersionResource, namespace string, empty func() T, do func(T)) error {
 	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return c.client.Resource(resource).Namespace(namespace).List(ctx, options)
 	}
 	return pager.New(list).EachListItemWithAlloc(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
-		object := new(T)
+		object := empty()
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.(*unstructured.Unstructured).Object, object); err != nil {
 			return fmt.Errorf("decoding %s: %w", resource.Resource, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
@@ -70,6 +71,18 @@ func (s *Snapshot) Pairs() []Pair {
 		}
 	}
 	return pairs
+}
+
+// add adds an object of one of the four kinds. defaults are the default scopes of
+// auth servers.
+func (s *Snapshot) add(object kinds.Object, defaults []string) {
+	if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
+		s.Configs = append(s.Configs, config)
+		return
+	}
+	consumer, _ := resolve.ConsumerOf(object)
+	consumer.Defaults = defaults
+	s.Consumers = append(s.Consumers, &Consumer{Consumer: consumer, UID: object.GetUID(), Generation: object.GetGeneration(), Status: object.GetStatus()})
 }
 
 // leaveOut removes the objects of a namespace.

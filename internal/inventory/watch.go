@@ -8,13 +8,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
+
+	"github.com/scopegate/scopegate/internal/kinds"
 )
 
 // Changes watches the objects of a snapshot until ctx is done. changed receives an
 // item after changes, and also at the start. failed receives the error of a watch
 // that could not start, which ends that watch.
 func (c *Cluster) Changes(ctx context.Context, read *Snapshot) (changed <-chan struct{}, failed <-chan error) {
-	resources := []schema.GroupVersionResource{resource("mcpexternalauthconfigs"), resource("mcpremoteproxies"), resource("mcpservers"), resource("virtualmcpservers")}
+	var resources []schema.GroupVersionResource
+	for _, kind := range kinds.All {
+		resources = append(resources, resource(kind))
+	}
 	if read.Mode == Guard && read.Hidden["deployments"] == "" {
 		resources = append(resources, deployments)
 	}

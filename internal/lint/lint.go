@@ -124,7 +124,7 @@ type linter struct {
 // store reads the stored versions of objects without validating them.
 func (l linter) store(_ context.Context, r *result) error {
 	for _, i := range r.items(l.namespace) {
-		lookup, known := kinds[i.id.Kind]
+		lookup, known := schemas[i.id.Kind]
 		if !known || !strings.HasPrefix(i.id.APIVersion, group+"/") {
 			continue
 		}
@@ -143,7 +143,7 @@ func (l linter) store(_ context.Context, r *result) error {
 func (l linter) validate(ctx context.Context, r *result) error {
 	for _, i := range r.items(l.namespace) {
 		served, ours := strings.CutPrefix(i.id.APIVersion, group+"/")
-		lookup, known := kinds[i.id.Kind]
+		lookup, known := schemas[i.id.Kind]
 		switch {
 		case !ours:
 			r.skipped++

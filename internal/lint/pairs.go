@@ -8,9 +8,9 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // The paths of baselines.
@@ -151,7 +151,7 @@ func (in input) notSupported(owner *member, pair resolve.Pair) {
 	if holder.rejected {
 		return
 	}
-	found := Finding{Field: path, Message: message.ForConsumer(pair).Message}
+	found := Finding{Field: path, Message: condition.ForConsumer(pair).Message}
 	if pair.Verdict.Source != scopes.FromScopesSupported {
 		found.Fix = fmt.Sprintf("List every scope that the auth server needs in %s.scopes of %s, or remove what is missing there from baselineClientScopes.",
 			pair.Consumer.OIDCField(), pair.Consumer)
@@ -198,7 +198,7 @@ func (in input) notReferenced(m *member) {
 	if m.config == nil || in.used[m.id.key()] {
 		return
 	}
-	if condition := message.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
+	if condition := condition.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
 		m.report(ruleNotReferenced, Finding{Field: sharedBaseline, Message: fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
 			"so its baseline could not be validated", m.id.Kind, m.id.Name)})
 	}

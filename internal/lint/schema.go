@@ -21,6 +21,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/kinds"
 )
 
 // The versions of the API, which have the same schema.
@@ -30,17 +31,17 @@ var (
 	deprecatedVersion = v1alpha1.GroupVersion.Version
 )
 
-// kinds are the kinds that are validated. A kind is compiled when its first
+// schemas are the kinds that are validated. A kind is compiled when its first
 // object needs it.
-var kinds = map[string]func() (*kind, error){
-	"MCPExternalAuthConfig": compiled("mcpexternalauthconfigs"),
-	"MCPOIDCConfig":         compiled("mcpoidcconfigs"),
-	"MCPRemoteProxy":        compiled("mcpremoteproxies"),
-	"MCPServer":             compiled("mcpservers"),
-	"VirtualMCPServer":      compiled("virtualmcpservers"),
-}
+var schemas = func() map[string]func() (*kind, error) {
+	schemas := map[string]func() (*kind, error){"MCPOIDCConfig": compiled("mcpoidcconfigs")}
+	for _, kind := range kinds.All {
+		schemas[kind.Name] = compiled(kind.Resource)
+	}
+	return schemas
+}()
 
-var kindNames = slices.Sorted(maps.Keys(kinds))
+var kindNames = slices.Sorted(maps.Keys(schemas))
 
 // kind is a CRD, compiled as in the API server.
 type kind struct {

@@ -14,10 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard/writer"
-	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 )
 
 // scrapeTimeout limits the wait for a cache that is not synced yet.
@@ -56,25 +54,20 @@ func (c Collector) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect counts the objects in the cache. If it can't list a kind, it omits that
 // kind and logs the error.
 func (c Collector) Collect(samples chan<- prometheus.Metric) {
-	lists := map[string]client.ObjectList{
-		resolve.KindMCPExternalAuthConfig: &v1beta1.MCPExternalAuthConfigList{},
-		resolve.KindMCPServer:             &v1beta1.MCPServerList{},
-		resolve.KindMCPRemoteProxy:        &v1beta1.MCPRemoteProxyList{},
-		resolve.KindVirtualMCPServer:      &v1beta1.VirtualMCPServerList{},
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	for kind, list := range lists {
+	for _, kind := range kinds.All {
+		list := kind.EmptyList()
 		if err := c.Cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			log.Log.WithName("metrics").Error(err, "counting objects", "kind", kind)
+			log.Log.WithName("metrics").Error(err, "counting objects", "kind", kind.Name)
 			continue
 		}
-		collectVerdicts(samples, kind, list)
+		collectVerdicts(samples, kind.Name, list)
 		switch {
 		case !c.Standalone:
-			samples <- prometheus.MustNewConstMetric(stoodDown, prometheus.GaugeValue, count(list, isForeign), kind)
-		case kind != resolve.KindMCPExternalAuthConfig:
-			samples <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, count(list, isHeld), kind)
+			samples <- prometheus.MustNewConstMetric(stoodDown, prometheus.GaugeValue, count(list, isForeign), kind.Name)
+		case kind.Name != kinds.Config.Name:
+			samples <- prometheus.MustNewConstMetric(held, prometheus.GaugeValue, count(list, isHeld), kind.Name)
 		}
 	}
 }
@@ -86,7 +79,7 @@ func collectVerdicts(samples chan<- prometheus.Metric, kind string, list client.
 	}
 	counts := map[verdict]int{}
 	_ = meta.EachListItem(list, func(item runtime.Object) error {
-		object := item.(status.Object)
+		object := item.(kinds.Object)
 		valid := meta.FindStatusCondition(object.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
 		if valid == nil {
 			return nil
@@ -110,7 +103,7 @@ func collectVerdicts(samples chan<- prometheus.Metric, kind string, list client.
 func count(list client.ObjectList, matches func([]metav1.Condition) bool) float64 {
 	count := 0
 	_ = meta.EachListItem(list, func(object runtime.Object) error {
-		if matches(object.(status.Object).GetStatus().Conditions) {
+		if matches(object.(kinds.Object).GetStatus().Conditions) {
 			count++
 		}
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 const namespace = "ns"
@@ -42,16 +42,16 @@ func shapeOf(pair resolve.Pair) shape {
 // TestByReference covers every kind of verdict for the kinds that find their
 // config by reference.
 func TestByReference(t *testing.T) {
-	shared := testenv.Config(namespace, "shared", "openid", "admin")
-	other := testenv.Config(namespace, "other", "openid")
-	empty := testenv.Config(namespace, "empty")
-	outright := testenv.Config(namespace, "outright", "admin")
+	shared := sample.Config(namespace, "shared", "openid", "admin")
+	other := sample.Config(namespace, "other", "openid")
+	empty := sample.Config(namespace, "empty")
+	outright := sample.Config(namespace, "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
-	outgoing := testenv.OutgoingConfig(namespace, "outgoing")
+	outgoing := sample.OutgoingConfig(namespace, "outgoing")
 	all := configs(shared, other, empty, outright, outgoing)
 
 	both := func(auth, external string) v1alpha1.AuthReferences {
-		refs := testenv.AuthServerRef(auth)
+		refs := sample.AuthServerRef(auth)
 		refs.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: external}
 		return refs
 	}
@@ -65,26 +65,26 @@ func TestByReference(t *testing.T) {
 		want shape
 	}{
 		"no reference":                      {v1alpha1.AuthReferences{}, shape{}},
-		"reference for outgoing calls":      {testenv.ExternalAuthConfigRef("outgoing"), shape{}},
-		"config does not exist":             {testenv.AuthServerRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
-		"external config does not exist":    {testenv.ExternalAuthConfigRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
+		"reference for outgoing calls":      {sample.ExternalAuthConfigRef("outgoing"), shape{}},
+		"config does not exist":             {sample.AuthServerRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
+		"external config does not exist":    {sample.ExternalAuthConfigRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
 		"the second does not exist":         {both("other", "gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
-		"authServerRef of another type":     {testenv.AuthServerRef("outgoing"), shape{State: resolve.Unresolved, Config: "outgoing", Cause: "InvalidAuthServerRef"}},
+		"authServerRef of another type":     {sample.AuthServerRef("outgoing"), shape{State: resolve.Unresolved, Config: "outgoing", Cause: "InvalidAuthServerRef"}},
 		"both embedded":                     {both("other", "shared"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
 		"both the same":                     {both("other", "other"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
 		"authServerRef wins over outgoing":  {both("other", "outgoing"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromDefaults}},
-		"by externalAuthConfigRef":          {testenv.ExternalAuthConfigRef("other", "openid"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromOIDCConfigRef}},
-		"defaults lack a scope":             {testenv.AuthServerRef("shared"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"admin"}, Source: scopes.FromDefaults}},
-		"own scopes lack both":              {testenv.AuthServerRef("shared", "x"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"openid", "admin"}, Source: scopes.FromOIDCConfigRef}},
-		"own scopes suffice":                {testenv.AuthServerRef("shared", "admin", "openid"), shape{State: resolve.Supported, Config: "shared", Source: scopes.FromOIDCConfigRef}},
-		"scopesSupported overrules":         {testenv.AuthServerRef("outright", "x"), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
-		"no oidcConfigRef":                  {withoutOIDC(testenv.AuthServerRef("shared")), shape{State: resolve.Unresolved, Config: "shared", Cause: "OIDCConfigRequired"}},
-		"no oidcConfigRef, scopesSupported": {withoutOIDC(testenv.AuthServerRef("outright")), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
-		"no oidcConfigRef, empty baseline":  {withoutOIDC(testenv.AuthServerRef("empty")), shape{State: resolve.Supported, Config: "empty", Source: scopes.FromDefaults}},
+		"by externalAuthConfigRef":          {sample.ExternalAuthConfigRef("other", "openid"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromOIDCConfigRef}},
+		"defaults lack a scope":             {sample.AuthServerRef("shared"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"admin"}, Source: scopes.FromDefaults}},
+		"own scopes lack both":              {sample.AuthServerRef("shared", "x"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"openid", "admin"}, Source: scopes.FromOIDCConfigRef}},
+		"own scopes suffice":                {sample.AuthServerRef("shared", "admin", "openid"), shape{State: resolve.Supported, Config: "shared", Source: scopes.FromOIDCConfigRef}},
+		"scopesSupported overrules":         {sample.AuthServerRef("outright", "x"), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
+		"no oidcConfigRef":                  {withoutOIDC(sample.AuthServerRef("shared")), shape{State: resolve.Unresolved, Config: "shared", Cause: "OIDCConfigRequired"}},
+		"no oidcConfigRef, scopesSupported": {withoutOIDC(sample.AuthServerRef("outright")), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
+		"no oidcConfigRef, empty baseline":  {withoutOIDC(sample.AuthServerRef("empty")), shape{State: resolve.Supported, Config: "empty", Source: scopes.FromDefaults}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server, _ := resolve.ConsumerOf(testenv.Server(namespace, "web", tc.refs))
-			proxy, _ := resolve.ConsumerOf(testenv.Proxy(namespace, "web", tc.refs))
+			server, _ := resolve.ConsumerOf(sample.Server(namespace, "web", tc.refs))
+			proxy, _ := resolve.ConsumerOf(sample.Proxy(namespace, "web", tc.refs))
 			for _, consumer := range []resolve.Consumer{server, proxy} {
 				pair, err := resolve.Resolve(consumer, all)
 				expect.NoError(t, err)
@@ -97,27 +97,27 @@ func TestByReference(t *testing.T) {
 }
 
 func TestInline(t *testing.T) {
-	outright := testenv.AuthServer("admin")
+	outright := sample.AuthServer("admin")
 	outright.ScopesSupported = []string{"admin"}
 	for name, tc := range map[string]struct {
 		config *v1alpha1.EmbeddedAuthServerConfig
 		auth   v1alpha1.IncomingAuthConfig
 		want   shape
 	}{
-		"no config": {nil, v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: testenv.OIDCConfigRef()}, shape{}},
-		"supported": {testenv.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: testenv.OIDCConfigRef("openid")},
+		"no config": {nil, v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: sample.OIDCConfigRef()}, shape{}},
+		"supported": {sample.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: sample.OIDCConfigRef("openid")},
 			shape{State: resolve.Supported, Source: scopes.FromOIDCConfigRef}},
-		"not supported": {testenv.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: testenv.OIDCConfigRef()},
+		"not supported": {sample.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: sample.OIDCConfigRef()},
 			shape{State: resolve.NotSupported, Missing: []string{"admin"}, Source: scopes.FromDefaults}},
-		"anonymous": {testenv.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "anonymous"},
+		"anonymous": {sample.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "anonymous"},
 			shape{State: resolve.Unresolved, Cause: "OIDCConfigRequired"}},
-		"anonymous has no use for its oidcConfigRef": {testenv.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "anonymous", OIDCConfigRef: testenv.OIDCConfigRef("admin")},
+		"anonymous has no use for its oidcConfigRef": {sample.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "anonymous", OIDCConfigRef: sample.OIDCConfigRef("admin")},
 			shape{State: resolve.Unresolved, Cause: "OIDCConfigRequired"}},
 		"anonymous with scopesSupported": {outright, v1alpha1.IncomingAuthConfig{Type: "anonymous"},
 			shape{State: resolve.Supported, Source: scopes.FromScopesSupported}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			virtual := testenv.Virtual(namespace, "v", tc.config)
+			virtual := sample.Virtual(namespace, "v", tc.config)
 			virtual.Spec.IncomingAuth = tc.auth
 			consumer, _ := resolve.ConsumerOf(virtual)
 			pair, err := resolve.Resolve(consumer, configs())
@@ -129,7 +129,7 @@ func TestInline(t *testing.T) {
 
 func TestErrorsOfTheLookupAreReturned(t *testing.T) {
 	broken := errors.New("broken")
-	consumer, _ := resolve.ConsumerOf(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")))
+	consumer, _ := resolve.ConsumerOf(sample.Server(namespace, "web", sample.AuthServerRef("shared")))
 	_, err := resolve.Resolve(consumer, func(string) (*v1beta1.MCPExternalAuthConfig, error) { return nil, broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v, want %v", err, broken)
@@ -138,18 +138,18 @@ func TestErrorsOfTheLookupAreReturned(t *testing.T) {
 
 func TestResourceURL(t *testing.T) {
 	bare := v1alpha1.AuthReferences{OIDCConfigRef: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "x"}}
-	ported := testenv.Server(namespace, "web", bare)
+	ported := sample.Server(namespace, "web", bare)
 	ported.Spec.ProxyPort = 9000
-	virtual := testenv.Virtual(namespace, "v", nil)
+	virtual := sample.Virtual(namespace, "v", nil)
 	virtual.Spec.IncomingAuth.OIDCConfigRef.ResourceURL = ""
 	for name, tc := range map[string]struct {
 		object any
 		want   string
 	}{
-		"given":           {testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), "https://mcp.example.com"},
-		"default":         {testenv.Server(namespace, "web", bare), "http://web.ns.svc.cluster.local:8080"},
+		"given":           {sample.Server(namespace, "web", sample.AuthServerRef("shared")), "https://mcp.example.com"},
+		"default":         {sample.Server(namespace, "web", bare), "http://web.ns.svc.cluster.local:8080"},
 		"default, ported": {ported, "http://web.ns.svc.cluster.local:9000"},
-		"proxy":           {testenv.Proxy(namespace, "p", bare), "http://p.ns.svc.cluster.local:8080"},
+		"proxy":           {sample.Proxy(namespace, "p", bare), "http://p.ns.svc.cluster.local:8080"},
 		"virtual":         {virtual, "http://v.ns.svc.cluster.local:4483"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestResourceURL(t *testing.T) {
 }
 
 func TestOtherKindsAreNoConsumers(t *testing.T) {
-	for _, object := range []any{testenv.Config(namespace, "c"), testenv.OIDCConfig(namespace, "o"), nil} {
+	for _, object := range []any{sample.Config(namespace, "c"), sample.OIDCConfig(namespace, "o"), nil} {
 		if consumer, ok := resolve.ConsumerOf(object); ok {
 			t.Errorf("%T is taken for %s", object, consumer)
 		}
@@ -172,7 +172,7 @@ func TestOtherKindsAreNoConsumers(t *testing.T) {
 // TestDefaultsOfAnotherRelease checks that a consumer's own defaults apply, and
 // only if no scopes are configured.
 func TestDefaultsOfAnotherRelease(t *testing.T) {
-	config := testenv.AuthServer("openid", "groups")
+	config := sample.AuthServer("openid", "groups")
 	for name, tc := range map[string]struct {
 		listed []string
 		want   resolve.State
@@ -181,7 +181,7 @@ func TestDefaultsOfAnotherRelease(t *testing.T) {
 		"scopes are listed":    {[]string{"openid"}, resolve.NotSupported},
 	} {
 		t.Run(name, func(t *testing.T) {
-			consumer, _ := resolve.ConsumerOf(testenv.Virtual("ns", "v", config, tc.listed...))
+			consumer, _ := resolve.ConsumerOf(sample.Virtual("ns", "v", config, tc.listed...))
 			consumer.Defaults = []string{"openid", "groups"}
 			pair, err := resolve.Resolve(consumer, nil)
 			if err != nil || pair.Verdict.State != tc.want {

@@ -8,11 +8,11 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 const namespace = "ns"
@@ -20,14 +20,14 @@ const namespace = "ns"
 // TestHolds covers every reason to hold a rollout.
 func TestHolds(t *testing.T) {
 	config := func(change func(*v1alpha1.EmbeddedAuthServerConfig)) *v1beta1.MCPExternalAuthConfig {
-		config := testenv.Config(namespace, "shared", "openid")
+		config := sample.Config(namespace, "shared", "openid")
 		if change != nil {
 			change(config.Spec.EmbeddedAuthServer)
 		}
 		return config
 	}
 	server := func(change func(*v1beta1.MCPServer)) *v1beta1.MCPServer {
-		server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+		server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 		if change != nil {
 			change(server)
 		}
@@ -49,7 +49,7 @@ func TestHolds(t *testing.T) {
 		message     string
 	}{
 		"config does not exist":         {server(nil), nil, false, "ConfigNotFound", true, `MCPExternalAuthConfig "shared"`},
-		"authServerRef of another type": {server(nil), testenv.OutgoingConfig(namespace, "shared"), false, "InvalidAuthServerRef", false, "unauthenticated"},
+		"authServerRef of another type": {server(nil), sample.OutgoingConfig(namespace, "shared"), false, "InvalidAuthServerRef", false, "unauthenticated"},
 		"both references": {server(func(s *v1beta1.MCPServer) {
 			s.Spec.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "shared"}
 		}), config(nil), false, "AuthServerConflict", false, "spec.externalAuthConfigRef"},
@@ -82,11 +82,11 @@ func TestHolds(t *testing.T) {
 			s.Spec.OIDCConfigRef.ResourceURL, s.Spec.OIDCConfigRef.Audience = "http://mcp.example.com", "http://mcp.example.com"
 		}), config(nil), false, "InvalidConfig", false, "redirectUri"},
 		"too large": {server(func(s *v1beta1.MCPServer) {
-			s.Spec.OIDCConfigRef.Scopes = testenv.Many(strings.Repeat("x", 250), 1000)
+			s.Spec.OIDCConfigRef.Scopes = sample.Many(strings.Repeat("x", 250), 1000)
 		}), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = nil }), false, "RunConfigTooLarge", false, "shorten its lists of scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, hold := rollout.Check(testenv.Pair(tc.object, tc.config), !tc.oidcMissing)
+			_, hold := rollout.Check(sample.Pair(tc.object, tc.config), !tc.oidcMissing)
 			if hold == nil {
 				t.Fatal("not held")
 			}
@@ -103,36 +103,36 @@ func TestHolds(t *testing.T) {
 // TestDefaultsAreNotSet checks that an object which went through ToolHive's CRDs
 // is not held: they set the defaults of absent fields.
 func TestDefaultsAreNotSet(t *testing.T) {
-	config := testenv.Config(namespace, "shared", "openid")
+	config := sample.Config(namespace, "shared", "openid")
 	config.Spec.EmbeddedAuthServer.InboundGrants = &v1alpha1.OpaqueObject{Raw: []byte(`{ }`)}
 	config.Spec.EmbeddedAuthServer.CIMD = &v1alpha1.CIMDConfig{Enabled: false}
 	config.Spec.EmbeddedAuthServer.Storage = &v1alpha1.AuthServerStorageConfig{Type: "memory"}
 	config.Spec.EmbeddedAuthServer.DelegateClients = []v1alpha1.OpaqueObject{}
-	checked, hold := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), config), true)
+	checked, hold := rollout.Check(sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), config), true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
-	bare, _ := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), testenv.Config(namespace, "shared", "openid")), true)
+	bare, _ := rollout.Check(sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), sample.Config(namespace, "shared", "openid")), true)
 	expect.Equal(t, "defaults change the run config", bare.RunConfig(), checked.RunConfig())
 }
 
 func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
-	config := testenv.AuthServer("openid")
+	config := sample.AuthServer("openid")
 	second := *config.UpstreamProviders[0].DeepCopy()
 	second.Name = "second"
 	config.UpstreamProviders = append(config.UpstreamProviders, second)
-	if _, hold := rollout.Check(testenv.Pair(testenv.Virtual(namespace, "v", config)), true); hold != nil {
+	if _, hold := rollout.Check(sample.Pair(sample.Virtual(namespace, "v", config)), true); hold != nil {
 		t.Errorf("held for %s: %s", hold.Reason, hold.Message)
 	}
 }
 
 // TestEveryMessageFitsIntoACondition checks the limit on the message of Ready.
 func TestEveryMessageFitsIntoACondition(t *testing.T) {
-	server := testenv.Server(namespace, strings.Repeat("n", 253), testenv.AuthServerRef("shared"))
+	server := sample.Server(namespace, strings.Repeat("n", 253), sample.AuthServerRef("shared"))
 	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)
-	pair := testenv.Pair(server, testenv.Config(namespace, "shared"))
+	pair := sample.Pair(server, sample.Config(namespace, "shared"))
 	_, hold := rollout.Check(pair, true)
-	for _, condition := range status.Held(pair, hold.Reason, hold.Message, hold.Stalled) {
+	for _, condition := range condition.Held(pair, hold.Reason, hold.Message, hold.Stalled) {
 		if len(condition.Message) > 2048 {
 			t.Errorf("%s has %d bytes", condition.Type, len(condition.Message))
 		}
@@ -178,7 +178,7 @@ func TestUnsupportedFields(t *testing.T) {
 			change(provider.OAuth2Config)
 		}
 	}
-	name := testenv.AuthServer().UpstreamProviders[0].Name
+	name := sample.AuthServer().UpstreamProviders[0].Name
 	for field, set := range map[string]func(*config){
 		"spiffeTrustDomains":    func(c *config) { c.SPIFFETrustDomains = []v1alpha1.OpaqueObject{*opaque} },
 		"inboundGrants":         func(c *config) { c.InboundGrants = opaque },
@@ -198,9 +198,9 @@ func TestUnsupportedFields(t *testing.T) {
 		}),
 	} {
 		t.Run(field, func(t *testing.T) {
-			shared := testenv.Config(namespace, "shared", "openid")
+			shared := sample.Config(namespace, "shared", "openid")
 			set(shared.Spec.EmbeddedAuthServer)
-			_, hold := rollout.Check(testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared), true)
+			_, hold := rollout.Check(sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), shared), true)
 			want := `spec.embeddedAuthServer of MCPExternalAuthConfig "shared" sets ` + field +
 				`, which scopegate does not render: remove it, or let ToolHive's operator run MCPServer "web"`
 			if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
@@ -213,13 +213,13 @@ func TestUnsupportedFields(t *testing.T) {
 // TestUpstreamFilterIsUnsupported does the same for the only such field outside
 // of the config.
 func TestUpstreamFilterIsUnsupported(t *testing.T) {
-	server := testenv.Virtual(namespace, "office", testenv.AuthServer("openid"))
+	server := sample.Virtual(namespace, "office", sample.AuthServer("openid"))
 	server.Spec.AuthServerUpstreamFilter = &v1alpha1.OpaqueObject{}
-	if _, hold := rollout.Check(testenv.Pair(server), true); hold != nil {
+	if _, hold := rollout.Check(sample.Pair(server), true); hold != nil {
 		t.Errorf("an empty filter holds: %+v", hold)
 	}
 	server.Spec.AuthServerUpstreamFilter.Raw = []byte(`{"rules":[{"groups":["a"],"upstreamProviders":["b"]}]}`)
-	_, hold := rollout.Check(testenv.Pair(server), true)
+	_, hold := rollout.Check(sample.Pair(server), true)
 	want := `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it`
 	if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
 		t.Errorf("got %+v, want %s", hold, want)

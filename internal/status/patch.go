@@ -12,16 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/kinds"
 )
 
 // FieldManager is the field manager of scopegate's writes.
 const FieldManager = "scopegate"
-
-// Object is a kind whose status scopegate writes.
-type Object interface {
-	client.Object
-	GetStatus() *v1alpha1.Status
-}
 
 // MutateAndPatchStatus writes the changes that mutate makes to an object's status,
 // and reports whether it wrote. The contract:
@@ -40,7 +35,7 @@ type Object interface {
 //
 // It returns the API server's error unwrapped, so that callers can identify it. It is
 // not an error if the object is gone or is newer than cached.
-func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached Object, mutate func(*v1alpha1.Status)) (bool, error) {
+func MutateAndPatchStatus(ctx context.Context, writer client.Client, cached kinds.Object, mutate func(*v1alpha1.Status)) (bool, error) {
 	before := cached.GetStatus()
 	after := before.DeepCopy()
 	mutate(after)

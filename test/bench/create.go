@@ -14,9 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
@@ -46,9 +46,9 @@ func createBench(ctx context.Context, o options) {
 	theirs := toolHiveCRDs()
 	result := newTable("P1: create on scopegate's CRDs / on ToolHive's", "measured", "target")
 	for _, object := range []client.Object{
-		testenv.Config(namespace, "", "openid", "profile"),
-		testenv.Virtual(namespace, "", testenv.AuthServer("openid", "profile"), "openid", "profile", "email"),
-		testenv.Server(namespace, "", testenv.AuthServerRef("auth", "openid", "profile")),
+		sample.Config(namespace, "", "openid", "profile"),
+		sample.Virtual(namespace, "", sample.AuthServer("openid", "profile"), "openid", "profile", "email"),
+		sample.Server(namespace, "", sample.AuthServerRef("auth", "openid", "profile")),
 	} {
 		gvk := must(apiutil.GVKForObject(object, operator.Scheme))
 		own, other := ofKind(crds, gvk.Kind), regroup(ofKind(theirs, gvk.Kind), toolHives)
@@ -74,7 +74,7 @@ func createBench(ctx context.Context, o options) {
 // runs, on scopegate's CRD and on ToolHive's.
 func profileCreates(ctx context.Context, plane *controlplane.ControlPlane, admin client.Client) {
 	dryRun := client.NewDryRunClient(admin)
-	like := testenv.Virtual(namespace, "", testenv.AuthServer("openid", "profile"), "openid", "profile", "email")
+	like := sample.Virtual(namespace, "", sample.AuthServer("openid", "profile"), "openid", "profile", "email")
 	for group, name := range map[string]string{ours: "create-scopegate", toolHives: "create-toolhive"} {
 		count := profile(ctx, plane, name, func(int) error { return dryRun.Create(ctx, inGroup(like, group)) })
 		progress("%d creates are in bin/%s.pprof", count, name)

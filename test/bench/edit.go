@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -51,7 +51,7 @@ func editBench(ctx context.Context, o options) {
 
 // profileEdits profiles the API server while a config with 1,000 consumers is edited.
 func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c client.Client) {
-	config := testenv.Config(must(setup.Namespace(ctx, c, guard.ModeEnforce)), "shared", "openid")
+	config := sample.Config(must(setup.Namespace(ctx, c, guard.ModeEnforce)), "shared", "openid")
 	storeConsumers(ctx, c, config.Namespace, 1000)
 	check(c.Create(ctx, config))
 	profile(ctx, plane, "edit", func(i int) error {
@@ -65,7 +65,7 @@ func profileEdits(ctx context.Context, plane *controlplane.ControlPlane, c clien
 func inBothModes(ctx context.Context, c client.Client, count, consumers int, name string, edit func(config *v1beta1.MCPExternalAuthConfig, i int)) took {
 	configs := map[string]*v1beta1.MCPExternalAuthConfig{}
 	for _, mode := range modes {
-		config := testenv.Config(filled(ctx, c, mode, consumers), name, "openid")
+		config := sample.Config(filled(ctx, c, mode, consumers), name, "openid")
 		check(c.Create(ctx, config))
 		configs[mode] = config
 	}
@@ -79,7 +79,7 @@ func inBothModes(ctx context.Context, c client.Client, count, consumers int, nam
 func createPods(ctx context.Context, c client.Client, count, consumers int) took {
 	pods := map[string]*corev1.Pod{}
 	for _, mode := range modes {
-		pods[mode] = setup.Pod(testenv.Server(filled(ctx, c, mode, consumers), "server-0", testenv.AuthServerRef("shared")))
+		pods[mode] = setup.Pod(sample.Server(filled(ctx, c, mode, consumers), "server-0", sample.AuthServerRef("shared")))
 	}
 	return inTurn(ctx, c, count, func(mode string, _ int) error { return c.Create(ctx, pods[mode].DeepCopy()) })
 }
@@ -122,7 +122,7 @@ func (t took) cells() []string {
 func storeConsumers(ctx context.Context, c client.Client, namespace string, consumers int) {
 	errs := make([]error, consumers)
 	setup.InParallel(consumers, func(i int) {
-		errs[i] = c.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef("shared", "openid", "email")))
+		errs[i] = c.Create(ctx, sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef("shared", "openid", "email")))
 	})
 	check(errors.Join(errs...))
 }

@@ -24,9 +24,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -88,13 +89,13 @@ func (f *fleet) fill(ctx context.Context) {
 			if i%oneBadIn == 0 {
 				baseline = append(baseline, "admin")
 			}
-			return f.admin.Create(ctx, testenv.Config(namespace, fmt.Sprintf("config-%d", i), baseline...))
+			return f.admin.Create(ctx, sample.Config(namespace, fmt.Sprintf("config-%d", i), baseline...))
 		})
 	}
 	for i := range f.consumers {
 		group.Go(func() error {
 			config := fmt.Sprintf("config-%d", i%f.configs)
-			return f.admin.Create(ctx, testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef(config)))
+			return f.admin.Create(ctx, sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef(config)))
 		})
 	}
 	check(group.Wait())

@@ -14,7 +14,7 @@ import (
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // oneWrongIn is the number of groups, of four manifests or of a pair, for which
@@ -27,16 +27,16 @@ const oneWrongIn = 50
 // names begin with schema and rule.
 func manifests(count int) []byte {
 	m := &writer{}
-	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
+	m.add(sample.OIDCConfig(namespace, "oidc"), nil)
 	for i := 0; m.documents < count; i++ {
-		config := testenv.Config(namespace, fmt.Sprintf("config-%d", i), "openid", "offline_access")
+		config := sample.Config(namespace, fmt.Sprintf("config-%d", i), "openid", "offline_access")
 		m.add(config, nil)
-		m.add(testenv.Server(namespace, fmt.Sprintf("server-%d", i), testenv.AuthServerRef(config.Name, "openid", "offline_access")), nil)
-		m.add(testenv.Proxy(namespace, fmt.Sprintf("proxy-%d", i), testenv.ExternalAuthConfigRef(config.Name)), nil)
-		m.add(testenv.Virtual(namespace, fmt.Sprintf("virtual-%d", i), testenv.AuthServer("openid"), "openid", "offline_access"), nil)
+		m.add(sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef(config.Name, "openid", "offline_access")), nil)
+		m.add(sample.Proxy(namespace, fmt.Sprintf("proxy-%d", i), sample.ExternalAuthConfigRef(config.Name)), nil)
+		m.add(sample.Virtual(namespace, fmt.Sprintf("virtual-%d", i), sample.AuthServer("openid"), "openid", "offline_access"), nil)
 		if i%oneWrongIn == 0 {
-			m.add(testenv.Config(namespace, fmt.Sprintf("rule-%d", i), "openid"), func(spec map[string]any) { spec["bearerToken"] = map[string]any{} })
-			m.add(testenv.Server(namespace, fmt.Sprintf("schema-%d", i), testenv.AuthServerRef(config.Name)), func(spec map[string]any) { spec["proxyPort"] = -1 })
+			m.add(sample.Config(namespace, fmt.Sprintf("rule-%d", i), "openid"), func(spec map[string]any) { spec["bearerToken"] = map[string]any{} })
+			m.add(sample.Server(namespace, fmt.Sprintf("schema-%d", i), sample.AuthServerRef(config.Name)), func(spec map[string]any) { spec["proxyPort"] = -1 })
 		}
 	}
 	return m.text.Bytes()
@@ -46,15 +46,15 @@ func manifests(count int) []byte {
 // oneWrongIn is not supported. The name of its consumer begins with wrong.
 func pairs(count int) []byte {
 	m := &writer{}
-	m.add(testenv.OIDCConfig(namespace, "oidc"), nil)
+	m.add(sample.OIDCConfig(namespace, "oidc"), nil)
 	for i := range count {
 		config, consumer, baseline := fmt.Sprintf("config-%d", i), fmt.Sprintf("server-%d", i), []string{"openid", "offline_access"}
 		if i%oneWrongIn == 0 {
 			consumer, baseline = fmt.Sprintf("wrong-%d", i), append(baseline, "admin")
 		}
-		m.add(testenv.Config(namespace, config, baseline...), nil)
+		m.add(sample.Config(namespace, config, baseline...), nil)
 		// Half of them have scopes of their own.
-		m.add(testenv.Server(namespace, consumer, testenv.AuthServerRef(config, []string{"openid", "profile", "offline_access"}[:3*(i%2)]...)), nil)
+		m.add(sample.Server(namespace, consumer, sample.AuthServerRef(config, []string{"openid", "profile", "offline_access"}[:3*(i%2)]...)), nil)
 	}
 	return m.text.Bytes()
 }

@@ -23,9 +23,9 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // The groups besides ours that have the kind MCPExternalAuthConfig.
@@ -54,7 +54,7 @@ func (l load) object() client.Object {
 	for i := range all {
 		all[i] = fmt.Sprintf("https://auth.example.com/scopes/%d", i)
 	}
-	config := testenv.Config(namespace, "", all[l.supported-l.baseline:]...)
+	config := sample.Config(namespace, "", all[l.supported-l.baseline:]...)
 	config.Spec.EmbeddedAuthServer.ScopesSupported = all
 	return config
 }

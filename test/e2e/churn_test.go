@@ -24,11 +24,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -258,11 +258,11 @@ func (s *scenario) wrongConditions() []string {
 	}
 	pairs := map[string][]resolve.Pair{}
 	for _, pair := range snapshot.Pairs() {
-		check(pair.Consumer.String(), pair.Consumer.Status.Conditions, pair.Consumer.Generation, message.ForConsumer(pair.Pair))
+		check(pair.Consumer.String(), pair.Consumer.Status.Conditions, pair.Consumer.Generation, condition.ForConsumer(pair.Pair))
 		pairs[pair.ConfigName] = append(pairs[pair.ConfigName], pair.Pair)
 	}
 	for _, config := range snapshot.Configs {
-		check(config.Name, config.Status.Conditions, config.Generation, message.ForConfig(config, pairs[config.Name]))
+		check(config.Name, config.Status.Conditions, config.Generation, condition.ForConfig(config, pairs[config.Name]))
 	}
 	if len(snapshot.Consumers) != 3*churnCopies || len(snapshot.Configs) != churnCopies {
 		s.Fatalf("there are %d consumers and %d configs", len(snapshot.Consumers), len(snapshot.Configs))

@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
@@ -160,7 +160,7 @@ func (s *scenario) rolled(w workload, config corev1.ConfigMap) error {
 	if deployment.Spec.Template.Annotations[runConfigChecksumAnnotation] != config.Annotations[contentChecksumAnnotation] {
 		return fmt.Errorf("Deployment %s has another run config than ConfigMap %s", w.name, w.configMap)
 	}
-	if done, message := message.Progress(&deployment); !done {
+	if done, message := condition.Progress(&deployment); !done {
 		return errors.New(message)
 	}
 	return nil

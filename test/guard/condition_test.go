@@ -7,13 +7,13 @@ import (
 
 	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // TestRemoveTakesItsOwnEntryAlone removes the condition by its place in a stale
 // list, after ToolHive's operator has written another condition there.
 func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
-	server := testenv.Server(cluster.Namespace(t), "web", testenv.AuthServerRef("shared"))
+	server := sample.Server(cluster.Namespace(t), "web", sample.AuthServerRef("shared"))
 	cluster.Create(t, server)
 	own := metav1.Condition{Type: writer.Type, Status: metav1.ConditionTrue, Reason: "BaselineScopesSupported", LastTransitionTime: metav1.Now()}
 	ready := metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready", LastTransitionTime: metav1.Now()}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -17,10 +17,10 @@ import (
 // because ToolHive's CRDs do not bound them. The evaluation must not exceed the cost
 // limit.
 func TestLargest(t *testing.T) {
-	advertised, missing := testenv.Many("advertised", 50_000), testenv.Many("missing", 10)
-	config, bad := testenv.Config("", "good", "advertised-0000"), testenv.Config("", "bad", missing...)
-	server, proxy := testenv.Server("", "large", testenv.AuthServerRef("good", advertised...)), testenv.Proxy("", "large", testenv.AuthServerRef("good", advertised...))
-	virtual := testenv.Virtual("", "large", testenv.AuthServer(missing...), append(advertised, missing...)...)
+	advertised, missing := sample.Many("advertised", 50_000), sample.Many("missing", 10)
+	config, bad := sample.Config("", "good", "advertised-0000"), sample.Config("", "bad", missing...)
+	server, proxy := sample.Server("", "large", sample.AuthServerRef("good", advertised...)), sample.Proxy("", "large", sample.AuthServerRef("good", advertised...))
+	virtual := sample.Virtual("", "large", sample.AuthServer(missing...), append(advertised, missing...)...)
 	stored(t, guard.ModeStrict, config, bad, server, proxy, virtual)
 	for policy, edit := range map[string]client.Object{
 		// The API server may report the finding of either policy on configs.
@@ -43,11 +43,11 @@ func TestLargest(t *testing.T) {
 // of a request when there are many, and drops equal ones: what is left must still name
 // the consumers.
 func TestManyWarnings(t *testing.T) {
-	config := testenv.Config("", "shared", "openid")
+	config := sample.Config("", "shared", "openid")
 	objects := []client.Object{config}
-	names := testenv.Many("web", 30)
+	names := sample.Many("web", 30)
 	for _, name := range names {
-		objects = append(objects, testenv.Server("", name, testenv.AuthServerRef("shared", "openid")))
+		objects = append(objects, sample.Server("", name, sample.AuthServerRef("shared", "openid")))
 	}
 	stored(t, guard.ModeWarn, objects...)
 	ctx, warnings := setup.WithWarnings(t.Context())

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -63,8 +63,8 @@ func deniedBy(policy, message string) setup.Refusal {
 // TestMessages compares the whole text of each rejection: the pair, the first scope that
 // is missing, and the fix.
 func TestMessages(t *testing.T) {
-	good, server := testenv.Config("", "good", "openid"), testenv.Server("", "web", testenv.AuthServerRef("good", "openid"))
-	plain, proxy := testenv.Config("", "plain", "openid"), testenv.Proxy("", "remote", testenv.ExternalAuthConfigRef("plain"))
+	good, server := sample.Config("", "good", "openid"), sample.Server("", "web", sample.AuthServerRef("good", "openid"))
+	plain, proxy := sample.Config("", "plain", "openid"), sample.Proxy("", "remote", sample.ExternalAuthConfigRef("plain"))
 	ns := stored(t, guard.ModeStrict, good, server, plain, proxy)
 	for name, tc := range map[string]struct {
 		err  error
@@ -87,13 +87,13 @@ func TestMessages(t *testing.T) {
 				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good"`),
 		},
 		"new virtual server with defaults": {
-			dryCreate(t, testenv.Virtual(ns, "new", testenv.AuthServer("admin"))),
+			dryCreate(t, sample.Virtual(ns, "new", sample.AuthServer("admin"))),
 			deniedBy(guard.VirtualMCPServersPolicy, `VirtualMCPServer "new" does not support scope "admin": spec.incomingAuth.oidcConfigRef.scopes is empty, `+
 				`so only the defaults are supported (openid, profile, email, offline_access): list every scope there, `+
 				`or remove it from spec.authServerConfig.baselineClientScopes`),
 		},
-		"another namespace":   {dryCreate(t, testenv.Server("default", "new", testenv.AuthServerRef("good", "email"))), setup.Refusal{}},
-		"config not consumed": {dryCreate(t, testenv.Config(ns, "lone", "admin")), setup.Refusal{}},
+		"another namespace":   {dryCreate(t, sample.Server("default", "new", sample.AuthServerRef("good", "email"))), setup.Refusal{}},
+		"config not consumed": {dryCreate(t, sample.Config(ns, "lone", "admin")), setup.Refusal{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expect.Equal(t, "", tc.want, refusalOf(t, tc.err))
@@ -104,12 +104,12 @@ func TestMessages(t *testing.T) {
 // TestRatchet edits pairs that are NotSupported already. Only an edit with a new mistake
 // may be rejected.
 func TestRatchet(t *testing.T) {
-	config, server := testenv.Config("", "bad", "openid", "admin"), testenv.Server("", "web", testenv.AuthServerRef("bad", "openid"))
+	config, server := sample.Config("", "bad", "openid", "admin"), sample.Server("", "web", sample.AuthServerRef("bad", "openid"))
 	server.Finalizers = []string{"example.com/hold"}
-	leaving := testenv.Server("", "leaving", testenv.AuthServerRef("bad", "openid", "admin"))
+	leaving := sample.Server("", "leaving", sample.AuthServerRef("bad", "openid", "admin"))
 	leaving.Finalizers = server.Finalizers
-	virtual := testenv.Virtual("", "static", testenv.AuthServer("admin", "a"), "openid")
-	going := testenv.Virtual("", "going", testenv.AuthServer("admin"), "admin")
+	virtual := sample.Virtual("", "static", sample.AuthServer("admin", "a"), "openid")
+	going := sample.Virtual("", "going", sample.AuthServer("admin"), "admin")
 	going.Finalizers = server.Finalizers
 	ns := stored(t, guard.ModeStrict, config, server, leaving, virtual, going)
 	cluster.Delete(t, leaving, going)
@@ -175,8 +175,8 @@ func TestModes(t *testing.T) {
 		"deny":            {warned, warned, ""},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			config := testenv.Config("", "shared", "openid")
-			server := testenv.Server("", "web", testenv.AuthServerRef("shared", "openid"))
+			config := sample.Config("", "shared", "openid")
+			server := sample.Server("", "web", sample.AuthServerRef("shared", "openid"))
 			ns := stored(t, guard.ModeOff, config, server)
 			expect.NoError(t, setup.Judge(t.Context(), cluster.Client, server, metav1.ConditionFalse))
 			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode)
@@ -185,7 +185,7 @@ func TestModes(t *testing.T) {
 			}
 			cluster.Patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, patch)
 			settle(t)
-			lifespan := testenv.Config(ns, "refused")
+			lifespan := sample.Config(ns, "refused")
 			lifespan.Spec.EmbeddedAuthServer.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s"}
 			two := edited(config, func(c *v1beta1.MCPExternalAuthConfig) {
 				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
@@ -197,7 +197,7 @@ func TestModes(t *testing.T) {
 			}{
 				guard.StartUpPolicy: {want.oneObject, func(ctx context.Context) error { return c.Create(ctx, lifespan, client.DryRunAll) }},
 				guard.VirtualMCPServersPolicy: {want.oneObject, func(ctx context.Context) error {
-					return c.Create(ctx, testenv.Virtual(ns, "v", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
+					return c.Create(ctx, sample.Virtual(ns, "v", sample.AuthServer("admin"), "openid"), client.DryRunAll)
 				}},
 				guard.ConfigsForMCPServersPolicy: {want.severalObjects, func(ctx context.Context) error { return c.Update(ctx, two, client.DryRunAll) }},
 				guard.PodsOfMCPServersPolicy:     {want.pod, func(ctx context.Context) error { return c.Create(ctx, setup.Pod(server), client.DryRunAll) }},
@@ -220,8 +220,8 @@ func TestModes(t *testing.T) {
 // TestPodsOfAnotherGeneration lets each kind of consumer be judged for the generation
 // before, as after an edit while no manager runs.
 func TestPodsOfAnotherGeneration(t *testing.T) {
-	server, proxy := testenv.Server("", "web", testenv.AuthServerRef("shared")), testenv.Proxy("", "web", testenv.AuthServerRef("shared"))
-	virtual := testenv.Virtual("", "web", testenv.AuthServer())
+	server, proxy := sample.Server("", "web", sample.AuthServerRef("shared")), sample.Proxy("", "web", sample.AuthServerRef("shared"))
+	virtual := sample.Virtual("", "web", sample.AuthServer())
 	stored(t, guard.ModeEnforce, server, proxy, virtual)
 	for policy, consumer := range map[string]client.Object{
 		guard.PodsOfMCPServersPolicy: server, guard.PodsOfMCPRemoteProxiesPolicy: proxy, guard.PodsOfVirtualMCPServersPolicy: virtual,

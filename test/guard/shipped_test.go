@@ -14,9 +14,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -40,7 +41,7 @@ func TestShipped(t *testing.T) {
 	kubectl(t, lacking, "apply", "--server-side", "--validate=strict", "-k", files)
 	ns, err := setup.Namespace(ctx, c, guard.ModeStrict)
 	expect.NoError(t, err)
-	config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
+	config, server := sample.Config(ns, "shared", "openid"), sample.Server(ns, "web", sample.AuthServerRef("shared", "openid"))
 	for _, object := range []client.Object{config, server} {
 		if err := c.Create(ctx, object); err != nil {
 			t.Fatalf("%s is locked out: %v", object.GetName(), err)
@@ -57,8 +58,8 @@ func TestShipped(t *testing.T) {
 		t.Errorf("a valid edit is locked out: %v", err)
 	}
 
-	rejectByDefault(t, lacking, "strict", guard.ConsumersPolicy, testenv.Server("", "new", testenv.AuthServerRef("shared", "email")))
-	rejectByDefault(t, lacking, "enforce", guard.VirtualMCPServersPolicy, testenv.Virtual("", "new", testenv.AuthServer("admin"), "openid"))
+	rejectByDefault(t, lacking, "strict", guard.ConsumersPolicy, sample.Server("", "new", sample.AuthServerRef("shared", "email")))
+	rejectByDefault(t, lacking, "enforce", guard.VirtualMCPServersPolicy, sample.Virtual("", "new", sample.AuthServer("admin"), "openid"))
 
 	if *long {
 		if _, err := envtest.InstallCRDs(lacking.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, CRDs: []*apiextensionsv1.CustomResourceDefinition{missing}}); err != nil {
@@ -90,7 +91,7 @@ func rejectByDefault(t *testing.T, cluster *testenv.Cluster, mode, policy string
 	ns, err := setup.Namespace(t.Context(), cluster.Client, "")
 	expect.NoError(t, err)
 	object.SetNamespace(ns)
-	expect.NoError(t, cluster.Client.Create(t.Context(), testenv.Config(ns, "shared", "openid")))
+	expect.NoError(t, cluster.Client.Create(t.Context(), sample.Config(ns, "shared", "openid")))
 	expect.NoError(t, setup.AwaitRefusal(t.Context(), policy, func() error {
 		return cluster.Client.Create(t.Context(), object.DeepCopyObject().(client.Object), client.DryRunAll)
 	}))

@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -85,7 +85,7 @@ func TestStartUpMessages(t *testing.T) {
 		}, `MCPExternalAuthConfig "login": redirectUri of upstream provider idp is /callback: write an absolute http or https URI without a fragment, or its auth server refuses to start`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := testenv.Config(ns, "login")
+			config := sample.Config(ns, "login")
 			tc.change(config.Spec.EmbeddedAuthServer)
 			expect.Equal(t, "", deniedBy(guard.StartUpPolicy, tc.want), refusalOf(t, dryCreate(t, config)))
 		})

@@ -14,8 +14,9 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -37,8 +38,8 @@ func awaitAnswer(t *testing.T, url, want string) {
 
 func TestManagerServesAndEndsCleanly(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "admin")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	config := sample.Config(namespace, "shared", "admin")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	cluster.Create(t, config, server)
 	metrics, probes := testenv.FreeAddress(t), testenv.FreeAddress(t)
 	manager := testenv.StartProcess(t, testenv.BuildManager(t), "--standalone", "--kubeconfig", cluster.Kubeconfig, "--metrics-bind-address", metrics,

@@ -18,7 +18,7 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -28,17 +28,17 @@ func TestGuard(t *testing.T) {
 	guarded.Create(t, objects()...)
 	c, d := "team-c", "team-d"
 	guarded.Create(t, namespace(c, map[string]string{guard.ModeLabel: guard.ModeOff}),
-		testenv.Config(c, "shared", "admin"),
-		testenv.Server(c, "off", testenv.AuthServerRef("shared")),
+		sample.Config(c, "shared", "admin"),
+		sample.Server(c, "off", sample.AuthServerRef("shared")),
 		namespace(d, nil),
-		testenv.Config(d, "shared", "admin"), testenv.Config(d, "other"), testenv.OutgoingConfig(d, "outgoing"), testenv.OIDCConfig(d, "oidc"),
-		testenv.Server(d, "both", both("shared", "outgoing")),
+		sample.Config(d, "shared", "admin"), sample.Config(d, "other"), sample.OutgoingConfig(d, "outgoing"), sample.OIDCConfig(d, "oidc"),
+		sample.Server(d, "both", both("shared", "outgoing")),
 	)
-	deploy(t, testenv.Server("team-a", "good", v1alpha1.AuthReferences{}), "good", 1)
-	deploy(t, testenv.Server("team-a", "good", v1alpha1.AuthReferences{}), "another", 0)
-	deploy(t, testenv.Server("team-a", "bad", v1alpha1.AuthReferences{}), "bad", 1)
-	deploy(t, testenv.Proxy("team-a", "docs", v1alpha1.AuthReferences{}), "docs", 1)
-	deploy(t, testenv.Virtual("team-b", "hub", nil), "hub", 0)
+	deploy(t, sample.Server("team-a", "good", v1alpha1.AuthReferences{}), "good", 1)
+	deploy(t, sample.Server("team-a", "good", v1alpha1.AuthReferences{}), "another", 0)
+	deploy(t, sample.Server("team-a", "bad", v1alpha1.AuthReferences{}), "bad", 1)
+	deploy(t, sample.Proxy("team-a", "docs", v1alpha1.AuthReferences{}), "docs", 1)
+	deploy(t, sample.Virtual("team-b", "hub", nil), "hub", 0)
 
 	golden(t, "toolhive.txt", succeed(t, guarded, "tree", "-A"))
 	golden(t, "guard-before.txt", findings(t, "-A"))
@@ -47,7 +47,7 @@ func TestGuard(t *testing.T) {
 	label(t, "team-b", "deny")
 	install(t, "../../config/guard")
 	guarded.StartGuard(t)
-	refuse(t, testenv.Server("team-a", "bad", v1alpha1.AuthReferences{}))
+	refuse(t, sample.Server("team-a", "bad", v1alpha1.AuthReferences{}))
 	golden(t, "toolhive-held.txt", succeed(t, guarded, "tree", "-n", "team-a"))
 	expect.Contains(t, succeed(t, guarded, "tree", "-n", "team-a", "-o", "json"),
 		`"reason": "ReplicaFailure"`, `denied request: MCPServer \"bad\": scope \"offline_access\" is not supported`)
@@ -57,7 +57,7 @@ func TestGuard(t *testing.T) {
 
 	// The config that the manager stores for its check is shown only to those who ask
 	// for it.
-	guarded.Create(t, testenv.Config(guard.CanaryNamespace, guard.CanaryNamespace, "openid"))
+	guarded.Create(t, sample.Config(guard.CanaryNamespace, guard.CanaryNamespace, "openid"))
 	expect.Contains(t, succeed(t, guarded, "tree", "-n", guard.CanaryNamespace), "MCPExternalAuthConfig/"+guard.CanaryNamespace)
 	if got := succeed(t, guarded, "tree", "-A"); strings.Contains(got, guard.CanaryNamespace) {
 		t.Errorf("tree -A shows the namespace %s:\n%s", guard.CanaryNamespace, got)
@@ -77,20 +77,20 @@ func TestGuard(t *testing.T) {
 // reject the consumer in a namespace in mode strict.
 func testLint(t *testing.T, namespace string) {
 	t.Helper()
-	withoutOIDC := testenv.AuthServerRef("shared")
+	withoutOIDC := sample.AuthServerRef("shared")
 	withoutOIDC.OIDCConfigRef = nil
 	create := func(references v1alpha1.AuthReferences) func() error {
 		return func() error {
-			return guarded.Client.Create(t.Context(), testenv.Server(namespace, "tried", references), client.DryRunAll)
+			return guarded.Client.Create(t.Context(), sample.Server(namespace, "tried", references), client.DryRunAll)
 		}
 	}
-	expect.NoError(t, setup.AwaitRefusal(t.Context(), guard.ConsumersPolicy, create(testenv.AuthServerRef("shared"))))
+	expect.NoError(t, setup.AwaitRefusal(t.Context(), guard.ConsumersPolicy, create(sample.AuthServerRef("shared"))))
 	for name, references := range map[string]v1alpha1.AuthReferences{
-		"bad":                        testenv.AuthServerRef("shared"),
-		"bad for other requests":     testenv.ExternalAuthConfigRef("shared"),
-		"good":                       testenv.AuthServerRef("shared", "admin"),
+		"bad":                        sample.AuthServerRef("shared"),
+		"bad for other requests":     sample.ExternalAuthConfigRef("shared"),
+		"good":                       sample.AuthServerRef("shared", "admin"),
 		"no oidcConfigRef":           withoutOIDC,
-		"config is missing":          testenv.AuthServerRef("gone"),
+		"config is missing":          sample.AuthServerRef("gone"),
 		"and an outgoing config":     both("shared", "outgoing"),
 		"and a config that is good":  both("shared", "other"),
 		"and a config that is bad":   both("other", "shared"),
@@ -100,8 +100,8 @@ func testLint(t *testing.T, namespace string) {
 	} {
 		t.Run("lint, "+name, func(t *testing.T) {
 			_, rejected := setup.AsRefusal(create(references)())
-			text := manifest(t, testenv.Config(namespace, "shared", "admin"), testenv.Config(namespace, "other"), testenv.OutgoingConfig(namespace, "outgoing"),
-				testenv.OIDCConfig(namespace, "oidc"), testenv.Server(namespace, "tried", references))
+			text := manifest(t, sample.Config(namespace, "shared", "admin"), sample.Config(namespace, "other"), sample.OutgoingConfig(namespace, "outgoing"),
+				sample.OIDCConfig(namespace, "oidc"), sample.Server(namespace, "tried", references))
 			report, err := lint.Lint(t.Context(), []lint.Source{{Name: "input", Text: text}}, lint.Options{Guard: true})
 			expect.NoError(t, err)
 			reported := false
@@ -117,8 +117,8 @@ func testLint(t *testing.T, namespace string) {
 
 // both returns two references, of which the second is externalAuthConfigRef.
 func both(authServer, external string) v1alpha1.AuthReferences {
-	references := testenv.AuthServerRef(authServer)
-	references.ExternalAuthConfigRef = testenv.ExternalAuthConfigRef(external).ExternalAuthConfigRef
+	references := sample.AuthServerRef(authServer)
+	references.ExternalAuthConfigRef = sample.ExternalAuthConfigRef(external).ExternalAuthConfigRef
 	return references
 }
 
@@ -170,7 +170,7 @@ func refuse(t *testing.T, consumer client.Object) {
 		refusal = guarded.Client.Create(t.Context(), setup.Pod(consumer), client.DryRunAll)
 		return refusal
 	}))
-	deployment := testenv.Deployment(consumer.GetNamespace(), consumer.GetName(), nil)
+	deployment := sample.Deployment(consumer.GetNamespace(), consumer.GetName(), nil)
 	guarded.Get(t, deployment)
 	deployment.Status.Conditions = []appsv1.DeploymentCondition{{
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: refusal.Error(),
@@ -185,7 +185,7 @@ func deploy(t *testing.T, consumer client.Object, name string, running int32) {
 	guarded.Get(t, consumer)
 	gvk, err := apiutil.GVKForObject(consumer, operator.Scheme)
 	expect.NoError(t, err)
-	deployment := testenv.Deployment(consumer.GetNamespace(), name, map[string]string{"app": strings.ToLower(gvk.Kind) + "-" + name})
+	deployment := sample.Deployment(consumer.GetNamespace(), name, map[string]string{"app": strings.ToLower(gvk.Kind) + "-" + name})
 	deployment.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(consumer, gvk)}
 	guarded.Create(t, deployment)
 	deployment.Status = appsv1.DeploymentStatus{ObservedGeneration: deployment.Generation, Replicas: running, UpdatedReplicas: running, ReadyReplicas: running, AvailableReplicas: running}

@@ -21,10 +21,11 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/inventory/tree"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
+	"github.com/scopegate/scopegate/test/reliability/faults"
 )
 
 // objects returns two teams' configs and consumers, one of every kind and
@@ -33,25 +34,25 @@ func objects() []client.Object {
 	a, b := "team-a", "team-b"
 	return []client.Object{
 		namespace(a, nil), namespace(b, nil),
-		testenv.Config(a, "shared", "openid", "offline_access"),
-		testenv.Config(a, "unused", "admin"),
-		testenv.OutgoingConfig(a, "outgoing"),
-		testenv.OIDCConfig(a, "oidc"), testenv.OIDCConfig(b, "oidc"),
-		testenv.Server(a, "good", testenv.AuthServerRef("shared", "openid", "offline_access")),
-		testenv.Server(a, "bad", testenv.AuthServerRef("shared", "openid", "offline-access")),
-		testenv.Server(a, "lost", testenv.AuthServerRef("gone")),
-		testenv.Server(a, "without", testenv.ExternalAuthConfigRef("outgoing")),
-		testenv.Proxy(a, "docs", testenv.ExternalAuthConfigRef("shared")),
-		testenv.Virtual(b, "hub", testenv.AuthServer("openid"), "openid", "a", "b", "c", "d"),
-		testenv.Virtual(b, "defaults", testenv.AuthServer("admin", "root")),
-		testenv.Virtual(b, "plain", nil),
+		sample.Config(a, "shared", "openid", "offline_access"),
+		sample.Config(a, "unused", "admin"),
+		sample.OutgoingConfig(a, "outgoing"),
+		sample.OIDCConfig(a, "oidc"), sample.OIDCConfig(b, "oidc"),
+		sample.Server(a, "good", sample.AuthServerRef("shared", "openid", "offline_access")),
+		sample.Server(a, "bad", sample.AuthServerRef("shared", "openid", "offline-access")),
+		sample.Server(a, "lost", sample.AuthServerRef("gone")),
+		sample.Server(a, "without", sample.ExternalAuthConfigRef("outgoing")),
+		sample.Proxy(a, "docs", sample.ExternalAuthConfigRef("shared")),
+		sample.Virtual(b, "hub", sample.AuthServer("openid"), "openid", "a", "b", "c", "d"),
+		sample.Virtual(b, "defaults", sample.AuthServer("admin", "root")),
+		sample.Virtual(b, "plain", nil),
 	}
 }
 
 // TestStandalone shows the tree before a manager ran and with one.
 func TestStandalone(t *testing.T) {
 	standalone.Create(t, objects()...)
-	outright := testenv.Config("team-b", "outright", "admin")
+	outright := sample.Config("team-b", "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
 	standalone.Create(t, outright)
 
@@ -72,11 +73,11 @@ func TestStandalone(t *testing.T) {
 func awaitEvaluated(t *testing.T) {
 	t.Helper()
 	for _, object := range objects() {
-		evaluated, ok := object.(status.Object)
+		evaluated, ok := object.(kinds.Object)
 		if !ok {
 			continue
 		}
-		testenv.Await(t, standalone.Client, evaluated, "is evaluated", func(evaluated status.Object) bool {
+		testenv.Await(t, standalone.Client, evaluated, "is evaluated", func(evaluated kinds.Object) bool {
 			return evaluated.GetStatus().ObservedGeneration == evaluated.GetGeneration()
 		})
 	}
@@ -92,7 +93,7 @@ func TestWatch(t *testing.T) {
 			cluster.Create(t, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
 			watch := watchTree(t, cluster, ns)
 			watch.await("no config")
-			config, server := testenv.Config(ns, "shared", "openid"), testenv.Server(ns, "web", testenv.AuthServerRef("shared", "openid"))
+			config, server := sample.Config(ns, "shared", "openid"), sample.Server(ns, "web", sample.AuthServerRef("shared", "openid"))
 			cluster.Create(t, config)
 			watch.await("NotReferenced")
 			cluster.Create(t, server)
@@ -123,7 +124,7 @@ func TestWatchWithoutServer(t *testing.T) {
 	watch.await("no config")
 	proxy.Away()
 	watch.said("the watch is interrupted: ")
-	standalone.Create(t, testenv.Config(ns, "shared", "openid"))
+	standalone.Create(t, sample.Config(ns, "shared", "openid"))
 	expect.NoError(t, proxy.Back(t.Context()))
 	watch.await("NotReferenced")
 	watch.said("the watch goes on\n")
@@ -216,7 +217,7 @@ func TestWithoutRights(t *testing.T) {
 	// reject the server.
 	namespace := "team-off"
 	guarded.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
-		testenv.Config(namespace, "shared", "admin"), testenv.Server(namespace, "web", testenv.AuthServerRef("shared")),
+		sample.Config(namespace, "shared", "admin"), sample.Server(namespace, "web", sample.AuthServerRef("shared")),
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
 			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
 		}}},

@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/discovery"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // TestVersion prints the versions of a cluster with a tested and with an untested
@@ -65,5 +65,5 @@ func TestVersion(t *testing.T) {
 // it.
 func deployment(version string) *appsv1.Deployment {
 	labels := map[string]string{"app.kubernetes.io/name": "toolhive-operator", "app.kubernetes.io/version": version}
-	return testenv.Deployment("toolhive-system", "toolhive-operator", labels)
+	return sample.Deployment("toolhive-system", "toolhive-operator", labels)
 }

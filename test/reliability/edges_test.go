@@ -14,9 +14,10 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -59,8 +60,8 @@ func TestCRDsAreReplaced(t *testing.T) {
 	namespace := plane.Namespace(t)
 	fill := func(baseline, reason string) {
 		t.Helper()
-		server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth"))
-		plane.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", baseline), server)
+		server := sample.Server(namespace, "web", sample.AuthServerRef("auth"))
+		plane.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "auth", baseline), server)
 		begin := time.Now()
 		awaitReason(t, plane.Client, server, reason)
 		report(t, "edge", begin, "the CRDs of a running manager are there", "the condition of a new object is right after %s", time.Since(begin).Round(100*time.Millisecond))
@@ -148,7 +149,7 @@ func awaitRight(t *testing.T, w *world) {
 func awaitReason(t *testing.T, c client.WithWatch, object client.Object, reason string) metav1.Condition {
 	t.Helper()
 	var condition metav1.Condition
-	testenv.Await(t, c, object.DeepCopyObject().(status.Object), "has the reason "+reason, func(now status.Object) bool {
+	testenv.Await(t, c, object.DeepCopyObject().(kinds.Object), "has the reason "+reason, func(now kinds.Object) bool {
 		condition = testenv.Valid(now)
 		return condition.Reason == reason
 	})

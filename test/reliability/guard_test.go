@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -52,7 +52,7 @@ func writesStatus(key string, late bool) edit {
 			return nil
 		}
 		for {
-			now := w.objects[key].DeepCopyObject().(status.Object)
+			now := w.objects[key].DeepCopyObject().(kinds.Object)
 			if err := w.Client.Get(ctx, client.ObjectKeyFromObject(now), now); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func writesStatus(key string, late bool) edit {
 	}}
 }
 
-func (t *toolHive) write(ctx context.Context, c client.Client, now status.Object, key string, late bool) error {
+func (t *toolHive) write(ctx context.Context, c client.Client, now kinds.Object, key string, late bool) error {
 	uid, conditions := now.GetUID(), now.GetStatus().DeepCopy().Conditions
 	// The API server rejects a full update from a stale cache, but not a merge
 	// patch.
@@ -102,8 +102,8 @@ func createsPod(key string) edit {
 		if w.objects[key] == nil {
 			return nil
 		}
-		read := func() (status.Object, error) {
-			consumer := w.objects[key].DeepCopyObject().(status.Object)
+		read := func() (kinds.Object, error) {
+			consumer := w.objects[key].DeepCopyObject().(kinds.Object)
 			return consumer, w.Client.Get(ctx, client.ObjectKeyFromObject(consumer), consumer)
 		}
 		var answer error
@@ -146,7 +146,7 @@ func wrongEntry(w *world) string {
 		if key == "oidc" {
 			continue
 		}
-		got := object.DeepCopyObject().(status.Object)
+		got := object.DeepCopyObject().(kinds.Object)
 		if err := w.seen.Get(context.Background(), client.ObjectKeyFromObject(object), got); err != nil {
 			return fmt.Sprintf("%s: %v", key, err)
 		}

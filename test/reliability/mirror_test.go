@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
 )
 
 // mirror follows all objects of the API server, over a connection that nothing
@@ -142,7 +142,7 @@ func content(object client.Object) any {
 		spec := object.Spec
 		spec.ClusterIP, spec.ClusterIPs = "", nil
 		return spec
-	case status.Object:
+	case kinds.Object:
 		current := object.GetStatus().DeepCopy()
 		for i := range current.Conditions {
 			current.Conditions[i].LastTransitionTime = metav1.Time{}

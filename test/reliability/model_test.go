@@ -13,10 +13,11 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -111,10 +112,10 @@ func (m model) conditions(objects map[string]client.Object, object client.Object
 				pairs = append(pairs, resolvePair(objects, other))
 			}
 		}
-		return nonNil(message.ForConfig(config, pairs))
+		return nonNil(condition.ForConfig(config, pairs))
 	}
 	pair := resolvePair(objects, object)
-	conditions := nonNil(message.ForConsumer(pair))
+	conditions := nonNil(condition.ForConsumer(pair))
 	if pair.Verdict.State == resolve.NoAuthServer {
 		return conditions
 	}
@@ -122,12 +123,12 @@ func (m model) conditions(objects map[string]client.Object, object client.Object
 	name := rollout.ChildName(pair.Consumer)
 	switch {
 	case hold != nil:
-		return append(conditions, status.Held(pair, hold.Reason, hold.Message, hold.Stalled)...)
+		return append(conditions, condition.Held(pair, hold.Reason, hold.Message, hold.Stalled)...)
 	case isForeign(m.get("Deployment", name)) || isForeign(m.get("Service", name)):
-		return append(conditions, status.Held(pair, v1alpha1.ReasonNameConflict, anything, false)...)
+		return append(conditions, condition.Held(pair, v1alpha1.ReasonNameConflict, anything, false)...)
 	default:
 		// Nobody runs Deployments here, so none is ever done.
-		return append(conditions, status.RollingOut(false, anything)...)
+		return append(conditions, condition.RollingOut(false, anything)...)
 	}
 }
 
@@ -141,7 +142,7 @@ func nonNil(condition *metav1.Condition) []metav1.Condition {
 // wrong describes something that differs from the model, or returns "".
 func (m model) wrong(w *world) string {
 	for key, object := range w.objects {
-		if _, ok := object.(status.Object); !ok || key == "oidc" {
+		if _, ok := object.(kinds.Object); !ok || key == "oidc" {
 			continue
 		}
 		if text := m.wrongStatus(w, key, object); text != "" {
@@ -164,7 +165,7 @@ func (m model) wrong(w *world) string {
 }
 
 func (m model) wrongStatus(w *world, key string, object client.Object) string {
-	got := object.DeepCopyObject().(status.Object)
+	got := object.DeepCopyObject().(kinds.Object)
 	if err := w.seen.Get(context.Background(), client.ObjectKeyFromObject(object), got); err != nil {
 		return fmt.Sprintf("%s: %v", key, err)
 	}

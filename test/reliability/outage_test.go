@@ -13,10 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
+	"github.com/scopegate/scopegate/test/reliability/faults"
 )
 
 // TestOutage takes the API server away from a manager that runs as it is
@@ -102,8 +103,8 @@ func TestFailingRequestsCost(t *testing.T) {
 	w, err := newWorld(ctx, standalone, "cost")
 	expect.NoError(t, err)
 	w.follow(true)
-	for _, name := range testenv.Many("many", costConsumers) {
-		server := testenv.Server(w.namespace, name, testenv.AuthServerRef("a", "openid"))
+	for _, name := range sample.Many("many", costConsumers) {
+		server := sample.Server(w.namespace, name, sample.AuthServerRef("a", "openid"))
 		// There is no such MCPOIDCConfig, so the manager writes only statuses.
 		server.Spec.OIDCConfigRef.Name = "none"
 		expect.NoError(t, w.Client.Create(ctx, server))

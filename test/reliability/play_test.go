@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
+	"github.com/scopegate/scopegate/test/reliability/faults"
 )
 
 // mostFailures limits the failed requests of a step. While half of all requests

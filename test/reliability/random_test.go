@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
+	"github.com/scopegate/scopegate/test/reliability/faults"
 )
 
 // schedulesOfMakeTest is how many random schedules `make test` plays.

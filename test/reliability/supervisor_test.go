@@ -21,7 +21,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
-	"github.com/scopegate/scopegate/internal/testing/testenv/faults"
+	"github.com/scopegate/scopegate/test/reliability/faults"
 )
 
 // supervisor runs a manager for one namespace, and starts another when it has

@@ -19,7 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 type world struct {
@@ -46,14 +46,14 @@ type edit struct {
 // seeds returns the objects that can exist, by their keys in the world.
 func seeds(namespace string) map[string]client.Object {
 	return map[string]client.Object{
-		"oidc": testenv.OIDCConfig(namespace, "oidc"),
-		"a":    testenv.Config(namespace, "a", "openid"),
-		"b":    testenv.Config(namespace, "b", "openid", "admin"),
-		"web":  testenv.Server(namespace, "web", testenv.AuthServerRef("a")),
-		"api":  testenv.Server(namespace, "api", testenv.AuthServerRef("b", "openid", "admin")),
+		"oidc": sample.OIDCConfig(namespace, "oidc"),
+		"a":    sample.Config(namespace, "a", "openid"),
+		"b":    sample.Config(namespace, "b", "openid", "admin"),
+		"web":  sample.Server(namespace, "web", sample.AuthServerRef("a")),
+		"api":  sample.Server(namespace, "api", sample.AuthServerRef("b", "openid", "admin")),
 		// The same name as an MCPServer's, of another kind.
-		"proxy":   testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("a", "openid")),
-		"virtual": testenv.Virtual(namespace, "office", testenv.AuthServer("openid")),
+		"proxy":   sample.Proxy(namespace, "web", sample.ExternalAuthConfigRef("a", "openid")),
+		"virtual": sample.Virtual(namespace, "office", sample.AuthServer("openid")),
 	}
 }
 
@@ -249,7 +249,7 @@ func setInline(set bool, baseline []string) edit {
 		return change(ctx, w, "virtual", func(v *v1beta1.VirtualMCPServer) {
 			v.Spec.AuthServerConfig = nil
 			if set {
-				v.Spec.AuthServerConfig = testenv.AuthServer(baseline...)
+				v.Spec.AuthServerConfig = sample.AuthServer(baseline...)
 			}
 		})
 	}}
@@ -258,9 +258,9 @@ func setInline(set bool, baseline []string) edit {
 func setType(key string) edit {
 	return edit{"another type of " + key, func(ctx context.Context, w *world) error {
 		return change(ctx, w, key, func(c *v1beta1.MCPExternalAuthConfig) {
-			other := testenv.OutgoingConfig(w.namespace, key)
+			other := sample.OutgoingConfig(w.namespace, key)
 			if c.Spec.EmbeddedAuthServer == nil {
-				other = testenv.Config(w.namespace, key, "openid")
+				other = sample.Config(w.namespace, key, "openid")
 			}
 			c.Spec = other.Spec
 		})
@@ -363,7 +363,7 @@ func foreignChild(namespace, name string, deployment bool) client.Object {
 		ports := []corev1.ServicePort{{Name: "theirs", Port: 80}}
 		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{Selector: labels, Ports: ports}}
 	}
-	return testenv.Deployment(namespace, name, labels)
+	return sample.Deployment(namespace, name, labels)
 }
 
 func describe(edits []edit) string {

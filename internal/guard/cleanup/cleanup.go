@@ -17,11 +17,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/guard/writer"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status"
 )
 
 const (
@@ -98,7 +97,7 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, err error) {
 	lastSeen := time.Now()
 	err = wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
-		err := c.each(ctx, func(kind string, object status.Object) error {
+		err := c.each(ctx, func(kind string, object kinds.Object) error {
 			found := meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type)
 			if found == nil || writer.Foreign(found) {
 				return nil
@@ -126,25 +125,16 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, 
 
 // each calls do for every object of the four kinds. It skips a kind that is not
 // installed.
-func (c *Cleanup) each(ctx context.Context, do func(kind string, object status.Object) error) error {
-	lists := []struct {
-		kind string
-		list client.ObjectList
-	}{
-		{resolve.KindMCPExternalAuthConfig, &v1beta1.MCPExternalAuthConfigList{}},
-		{resolve.KindMCPServer, &v1beta1.MCPServerList{}},
-		{resolve.KindMCPRemoteProxy, &v1beta1.MCPRemoteProxyList{}},
-		{resolve.KindVirtualMCPServer, &v1beta1.VirtualMCPServerList{}},
-	}
+func (c *Cleanup) each(ctx context.Context, do func(kind string, object kinds.Object) error) error {
 	namespaces := c.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
 	for _, namespace := range namespaces {
-		for _, of := range lists {
-			err := c.pages(ctx, of.list, namespace, func(object runtime.Object) error { return do(of.kind, object.(status.Object)) })
+		for _, kind := range kinds.All {
+			err := c.pages(ctx, kind.EmptyList(), namespace, func(object runtime.Object) error { return do(kind.Name, object.(kinds.Object)) })
 			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
-				return fmt.Errorf("cleaning up every %s: %w", of.kind, err)
+				return fmt.Errorf("cleaning up every %s: %w", kind.Name, err)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 )
 
 // FieldManager is the field manager of the guard's writes.
@@ -86,7 +86,7 @@ func (w *Writer) Forget(key client.ObjectKey) {
 // which repairs it. The API server rejects a write that is based on an older
 // version of the object. That is not an error: the newer version has its own
 // event.
-func (w *Writer) Write(ctx context.Context, object status.Object, conditions []metav1.Condition) (bool, error) {
+func (w *Writer) Write(ctx context.Context, object kinds.Object, conditions []metav1.Condition) (bool, error) {
 	key := client.ObjectKeyFromObject(object)
 	old := meta.FindStatusCondition(object.GetStatus().Conditions, Type)
 	if Foreign(old) {
@@ -134,7 +134,7 @@ func (w *Writer) Write(ctx context.Context, object status.Object, conditions []m
 
 // complete adds the generation and the transition time, which stays unchanged
 // while the status does.
-func complete(object status.Object, old, wanted *metav1.Condition) *metav1.Condition {
+func complete(object kinds.Object, old, wanted *metav1.Condition) *metav1.Condition {
 	if wanted == nil {
 		return nil
 	}
@@ -152,7 +152,7 @@ func complete(object status.Object, old, wanted *metav1.Condition) *metav1.Condi
 // ToolHive's operator has written back. The API server rejects the patch if the
 // list differs from that of object. That is not an error: the change has its own
 // event.
-func Remove(ctx context.Context, writer client.Client, object status.Object) (bool, error) {
+func Remove(ctx context.Context, writer client.Client, object kinds.Object) (bool, error) {
 	index := slices.IndexFunc(object.GetStatus().Conditions, func(c metav1.Condition) bool { return c.Type == Type })
 	if index < 0 {
 		return false, nil

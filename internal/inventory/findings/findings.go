@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // severities has the severity of each rule. Rule IDs are API; docs/tree.md
@@ -68,10 +68,10 @@ func (b *builder) pair(pair inventory.Pair) {
 	switch pair.Verdict.State {
 	case resolve.Unresolved:
 		summary.Unresolved++
-		b.add("pair/unresolved", object, mode, message.ForConsumer(pair.Pair).Message)
+		b.add("pair/unresolved", object, mode, condition.ForConsumer(pair.Pair).Message)
 	case resolve.NotSupported:
 		summary.NotSupported++
-		b.add("pair/not-supported", object, mode, message.ForConsumer(pair.Pair).Message)
+		b.add("pair/not-supported", object, mode, condition.ForConsumer(pair.Pair).Message)
 	}
 }
 

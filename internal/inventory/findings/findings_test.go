@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/internal/inventory/findings"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 const ns = "ns"
@@ -57,10 +57,10 @@ func TestModes(t *testing.T) {
 			if c.labels != nil {
 				namespaces[ns] = c.labels
 			}
-			consumer, _ := resolve.ConsumerOf(testenv.Server(ns, "web", testenv.AuthServerRef("shared")))
+			consumer, _ := resolve.ConsumerOf(sample.Server(ns, "web", sample.AuthServerRef("shared")))
 			report := findings.Run(&inventory.Snapshot{
 				Mode:      inventory.Guard,
-				Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "admin")},
+				Configs:   []*v1beta1.MCPExternalAuthConfig{sample.Config(ns, "shared", "admin")},
 				Consumers: []*inventory.Consumer{{Consumer: consumer, Status: &v1alpha1.Status{}}},
 			}, inventory.Installation{Guard: c.guard, Namespaces: namespaces})
 			var others []string

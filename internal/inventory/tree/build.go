@@ -13,10 +13,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // Build returns the tree of a snapshot, sorted by namespace, kind and name.
@@ -29,7 +29,7 @@ func Build(snapshot *inventory.Snapshot) Report {
 		if pair.ConfigName == "" {
 			// A VirtualMCPServer is the only consumer of its own config.
 			config := newConfig(pair.Consumer.Namespace, pair.Consumer.Kind, pair.Consumer.Name, pair.Consumer.Inline, snapshot, pair)
-			config.Verdict = verdictOf(message.ForConsumer(pair.Pair))
+			config.Verdict = verdictOf(condition.ForConsumer(pair.Pair))
 			config.Condition = conditionOf(pair.Consumer.Status, pair.Consumer.Generation)
 			report.Configs = append(report.Configs, config)
 			continue
@@ -47,7 +47,7 @@ func Build(snapshot *inventory.Snapshot) Report {
 			resolved = append(resolved, pair.Pair)
 		}
 		config := newConfig(at.Namespace, resolve.KindMCPExternalAuthConfig, at.Name, object.Spec.EmbeddedAuthServer, snapshot, pairs[at]...)
-		config.Verdict = verdictOf(message.ForConfig(object, resolved))
+		config.Verdict = verdictOf(condition.ForConfig(object, resolved))
 		config.Condition = conditionOf(&object.Status, object.Generation)
 		report.Configs = append(report.Configs, config)
 		delete(pairs, at)
@@ -71,7 +71,7 @@ func newConfig(namespace, kind, name string, server *v1alpha1.EmbeddedAuthServer
 		config.Baseline, config.ScopesSupported = append(config.Baseline, server.BaselineClientScopes...), server.ScopesSupported
 	}
 	for i, pair := range pairs {
-		verdict := verdictOf(message.ForConsumer(pair.Pair))
+		verdict := verdictOf(condition.ForConsumer(pair.Pair))
 		verdict.Missing, verdict.Cause = pair.Verdict.Missing, pair.Verdict.Cause
 		config.Consumers[i] = Consumer{
 			Kind: pair.Consumer.Kind, Name: pair.Consumer.Name, Verdict: verdict, Effective: pair.Verdict.Effective,

@@ -7,9 +7,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // Rollout is the state of the rollout of a consumer's auth server.
@@ -67,7 +67,7 @@ func byCondition(consumer *inventory.Consumer) Rollout {
 // byDeployment returns the state beside ToolHive's operator. The guard holds a
 // rollout by refusing its pods, which the Deployment reports as ReplicaFailure.
 func byDeployment(deployment *appsv1.Deployment, notSupported bool) Rollout {
-	done, message := message.Progress(deployment)
+	done, message := condition.Progress(deployment)
 	failure, progressing := deploymentCondition(deployment, appsv1.DeploymentReplicaFailure), deploymentCondition(deployment, appsv1.DeploymentProgressing)
 	switch {
 	case deployment.Status.ObservedGeneration < deployment.Generation:

@@ -94,7 +94,7 @@ func (t *table) config(config Config) {
 		t.consumer(config.Namespace, name, baseline, config.Consumers[0])
 		return
 	}
-	t.row(config.Namespace, name, baseline, config.Verdict.State, "", "", "", condition(config.Condition), config.Verdict.Message)
+	t.row(config.Namespace, name, baseline, config.Verdict.State, "", "", "", conditionText(config.Condition), config.Verdict.Message)
 	for i, consumer := range config.Consumers {
 		branch := "├─ "
 		if i == len(config.Consumers)-1 {
@@ -113,7 +113,7 @@ func (t *table) consumer(namespace, name, baseline string, consumer Consumer) {
 	if consumer.Rollout.Reason != "" && consumer.Rollout.Reason != consumer.Rollout.State {
 		rollout += " (" + consumer.Rollout.Reason + ")"
 	}
-	t.row(namespace, name, baseline, verdict, t.list(consumer.Effective), consumer.Source, rollout, condition(consumer.Condition), explanation(consumer))
+	t.row(namespace, name, baseline, verdict, t.list(consumer.Effective), consumer.Source, rollout, conditionText(consumer.Condition), explanation(consumer))
 }
 
 // explanation returns the message of the verdict, and that of a rollout which does
@@ -137,7 +137,7 @@ func (t *table) list(scopes []string) string {
 	return strings.Join(scopes, ",")
 }
 
-func condition(c *Condition) string {
+func conditionText(c *Condition) string {
 	switch {
 	case c == nil:
 		return ""

@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/inventory/tree"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 const ns = "ns"
@@ -25,12 +25,12 @@ func snapshot(mode inventory.Mode, supported bool, conditions ...metav1.Conditio
 	if !supported {
 		scopes = []string{"profile"}
 	}
-	server := testenv.Server(ns, "web", testenv.AuthServerRef("shared", scopes...))
+	server := sample.Server(ns, "web", sample.AuthServerRef("shared", scopes...))
 	consumer, _ := resolve.ConsumerOf(server)
 	return &inventory.Snapshot{
 		Mode:      mode,
 		Namespace: ns,
-		Configs:   []*v1beta1.MCPExternalAuthConfig{testenv.Config(ns, "shared", "openid")},
+		Configs:   []*v1beta1.MCPExternalAuthConfig{sample.Config(ns, "shared", "openid")},
 		Consumers: []*inventory.Consumer{{Consumer: consumer, Generation: 2, Status: &v1alpha1.Status{Conditions: conditions}}},
 	}
 }

@@ -10,9 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -64,33 +62,16 @@ func Edit[T client.Object](t testing.TB, c *Cluster, object T, change func(T)) {
 }
 
 // Valid returns the condition BaselineScopesValid of an object, or an empty one.
-func Valid(object status.Object) metav1.Condition {
+func Valid(object kinds.Object) metav1.Condition {
 	return Condition(object.GetStatus().Conditions, v1alpha1.ConditionBaselineScopesValid)
 }
 
 // AwaitValid waits until the condition BaselineScopesValid of an object is as wanted:
 // "STATUS" or "STATUS Reason".
-func AwaitValid[T status.Object](t testing.TB, c *Cluster, object T, want string) T {
+func AwaitValid[T kinds.Object](t testing.TB, c *Cluster, object T, want string) T {
 	t.Helper()
 	return Await(t, c.Client, object, "says "+want, func(seen T) bool {
 		valid := Valid(seen)
 		return string(valid.Status) == want || string(valid.Status)+" "+valid.Reason == want
 	})
-}
-
-// Pair resolves a consumer against configs, of which some may be nil.
-func Pair(object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
-	consumer, _ := resolve.ConsumerOf(object)
-	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		for _, config := range configs {
-			if config != nil && config.Name == name {
-				return config, nil
-			}
-		}
-		return nil, nil
-	})
-	if err != nil {
-		panic(err) // This lookup does not fail.
-	}
-	return pair
 }

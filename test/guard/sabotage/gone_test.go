@@ -15,6 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -30,7 +31,7 @@ func TestStoredAndExhausted(t *testing.T) {
 		return found[guard.CanaryNamespace].Cause == canary.Admitted
 	}
 	await(t, checker, "an MCPServer could be stored", admitted)
-	server := testenv.Server(guard.CanaryNamespace, canary.Name, testenv.AuthServerRef("none"))
+	server := sample.Server(guard.CanaryNamespace, canary.Name, sample.AuthServerRef("none"))
 	cluster.Create(t, server)
 	await(t, checker, "an MCPServer is stored", admitted)
 	cluster.Delete(t, server)

@@ -11,11 +11,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
-	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -115,15 +115,15 @@ func expectedOfPod(pair resolve.Pair) (what string, mistakes []Refusal) {
 		resolve.KindMCPServer: guard.PodsOfMCPServersPolicy, resolve.KindMCPRemoteProxy: guard.PodsOfMCPRemoteProxiesPolicy,
 		resolve.KindVirtualMCPServer: guard.PodsOfVirtualMCPServersPolicy,
 	}[pair.Consumer.Kind]
-	return badPod, []Refusal{{Policy: policy, Message: pair.Consumer.String() + ": " + message.ForConsumer(pair).Message}}
+	return badPod, []Refusal{{Policy: policy, Message: pair.Consumer.String() + ": " + condition.ForConsumer(pair).Message}}
 }
 
 // pairs returns each consumer with its pair, by the references as they are.
-func (w world) pairs() iter.Seq2[status.Object, resolve.Pair] {
-	return func(yield func(status.Object, resolve.Pair) bool) {
+func (w world) pairs() iter.Seq2[kinds.Object, resolve.Pair] {
+	return func(yield func(kinds.Object, resolve.Pair) bool) {
 		for _, name := range slices.Sorted(maps.Keys(w)) {
 			consumer, ok := resolve.ConsumerOf(w[name])
-			if ok && !yield(w[name].(status.Object), w.pair(consumer)) {
+			if ok && !yield(w[name].(kinds.Object), w.pair(consumer)) {
 				return
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -65,16 +65,16 @@ func (g generator) advertised() []string {
 // beside another config.
 func (g generator) config(name string) *v1beta1.MCPExternalAuthConfig {
 	if g.chance(8) != (name == outgoingName) {
-		return testenv.OutgoingConfig(g.namespace, name)
+		return sample.OutgoingConfig(g.namespace, name)
 	}
-	return testenv.Config(g.namespace, name, g.baseline()...)
+	return sample.Config(g.namespace, name, g.baseline()...)
 }
 
 func (g generator) oidcConfigRef() *v1alpha1.MCPOIDCConfigReference {
 	if g.chance(15) {
 		return nil
 	}
-	return testenv.OIDCConfigRef(g.advertised()...)
+	return sample.OIDCConfigRef(g.advertised()...)
 }
 
 func (g generator) references() v1alpha1.AuthReferences {
@@ -96,13 +96,13 @@ func (g generator) references() v1alpha1.AuthReferences {
 }
 
 func (g generator) virtual(name string) *v1beta1.VirtualMCPServer {
-	virtual := testenv.Virtual(g.namespace, name, nil)
-	virtual.Spec.IncomingAuth.OIDCConfigRef = testenv.OIDCConfigRef(g.advertised()...)
+	virtual := sample.Virtual(g.namespace, name, nil)
+	virtual.Spec.IncomingAuth.OIDCConfigRef = sample.OIDCConfigRef(g.advertised()...)
 	if g.chance(15) {
 		virtual.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous
 	}
 	if g.chance(90) {
-		virtual.Spec.AuthServerConfig = testenv.AuthServer(g.baseline()...)
+		virtual.Spec.AuthServerConfig = sample.AuthServer(g.baseline()...)
 	}
 	return virtual
 }
@@ -112,9 +112,9 @@ func (g generator) object() client.Object {
 	case which < 42:
 		return g.config(g.pick(configNames))
 	case which < 62:
-		return testenv.Server(g.namespace, g.pick(consumerNames), g.references())
+		return sample.Server(g.namespace, g.pick(consumerNames), g.references())
 	case which < 82:
-		return testenv.Proxy(g.namespace, g.pick(consumerNames), g.references())
+		return sample.Proxy(g.namespace, g.pick(consumerNames), g.references())
 	default:
 		return g.virtual(g.pick(consumerNames))
 	}

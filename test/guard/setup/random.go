@@ -18,10 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/status"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
@@ -119,8 +119,8 @@ func (s *space) store(ctx context.Context, c client.Client) (err error) {
 func (s *space) awaitConditions(t *testing.T, c client.WithWatch) {
 	t.Helper()
 	for object, pair := range s.world.pairs() {
-		want := message.ForConsumer(pair)
-		testenv.Await(t, c, object, "is judged", func(seen status.Object) bool {
+		want := condition.ForConsumer(pair)
+		testenv.Await(t, c, object, "is judged", func(seen kinds.Object) bool {
 			got := testenv.Valid(seen)
 			if want == nil {
 				return got.Type == ""

@@ -31,6 +31,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
@@ -88,10 +89,10 @@ func Settle(ctx context.Context, c client.Client) error {
 	}
 	// Each consumer lacks a scope from the start, so that a manager, if one runs, agrees
 	// with the condition.
-	forServer, forProxy := testenv.Config(namespace, "for-server", "openid", "old"), testenv.Config(namespace, "for-proxy", "openid", "old")
-	server := testenv.Server(namespace, "canary", testenv.AuthServerRef("for-server", "openid"))
-	proxy := testenv.Proxy(namespace, "canary", testenv.AuthServerRef("for-proxy", "openid"))
-	virtual := testenv.Virtual(namespace, "canary", testenv.AuthServer("old"), "openid")
+	forServer, forProxy := sample.Config(namespace, "for-server", "openid", "old"), sample.Config(namespace, "for-proxy", "openid", "old")
+	server := sample.Server(namespace, "canary", sample.AuthServerRef("for-server", "openid"))
+	proxy := sample.Proxy(namespace, "canary", sample.AuthServerRef("for-proxy", "openid"))
+	virtual := sample.Virtual(namespace, "canary", sample.AuthServer("old"), "openid")
 	for _, object := range []client.Object{server, proxy, virtual, forServer, forProxy} {
 		if err := c.Create(ctx, object); err != nil {
 			return err
@@ -148,7 +149,7 @@ func Settle(ctx context.Context, c client.Client) error {
 // refusedAtStart returns objects with a config with which the auth server
 // refuses to start.
 func refusedAtStart(namespace string) []client.Object {
-	config, virtual := testenv.Config(namespace, "refused"), testenv.Virtual(namespace, "refused", testenv.AuthServer())
+	config, virtual := sample.Config(namespace, "refused"), sample.Virtual(namespace, "refused", sample.AuthServer())
 	for _, server := range []*v1alpha1.EmbeddedAuthServerConfig{config.Spec.EmbeddedAuthServer, virtual.Spec.AuthServerConfig} {
 		server.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s"}
 	}

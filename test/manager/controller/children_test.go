@@ -20,6 +20,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -80,8 +81,8 @@ func TestRolloutIsRetried(t *testing.T) {
 	cluster.Create(t, quota)
 	quota.Status = corev1.ResourceQuotaStatus{Hard: none, Used: none}
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), quota))
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("auth", "openid"))
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "auth", "openid"), server)
+	server := sample.Server(namespace, "web", sample.AuthServerRef("auth", "openid"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "auth", "openid"), server)
 	testenv.Await(t, cluster.Client, server, "names the quota", func(s *v1beta1.MCPServer) bool {
 		ready := testenv.Condition(s.Status.Conditions, v1alpha1.ConditionReady)
 		return ready.Reason == v1alpha1.ReasonRolloutFailed && strings.Contains(ready.Message, "exceeded quota: none")
@@ -171,12 +172,12 @@ func rolledOut(t *testing.T) (*appsv1.Deployment, *corev1.Service) {
 func TestWhatGoesFromTheConfigGoesFromThePod(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared")
+	config := sample.Config(namespace, "shared")
 	secret := &v1alpha1.SecretKeyRef{Name: "s", Key: "k"}
 	config.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.ClientSecretRef = secret
 	config.Spec.EmbeddedAuthServer.HMACSecretRefs = []v1alpha1.SecretKeyRef{*secret}
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, server)
 	parts := func(d *appsv1.Deployment) [2]int {
 		return [2]int{len(d.Spec.Template.Spec.Containers[0].Env), len(d.Spec.Template.Spec.Volumes)}
 	}
@@ -257,7 +258,7 @@ func (r readerAfter) Get(ctx context.Context, key client.ObjectKey, object clien
 
 func TestAnUncheckedPairCanNotBeApplied(t *testing.T) {
 	t.Parallel()
-	server := testenv.Server(cluster.Namespace(t), "web", v1alpha1.AuthReferences{})
+	server := sample.Server(cluster.Namespace(t), "web", v1alpha1.AuthReferences{})
 	cluster.Create(t, server)
 	applier := &rollout.Applier{Client: cluster.Client, Live: cluster.Client}
 	if _, err := applier.Apply(t.Context(), server, rollout.Checked{}); err == nil {

@@ -15,9 +15,11 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -68,20 +70,20 @@ func fingerprint(t testing.TB, object client.Object) []string {
 
 // consumers returns a function for each kind, which takes a baseline and
 // returns a consumer, its configs, and an edit that sets the baseline.
-func consumers(namespace string) map[string]func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
-	byReference := func(object status.Object) func(...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
-		return func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) {
-			config := testenv.Config(namespace, "shared", baseline...)
+func consumers(namespace string) map[string]func(baseline ...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) {
+	byReference := func(object kinds.Object) func(...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) {
+		return func(baseline ...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) {
+			config := sample.Config(namespace, "shared", baseline...)
 			return object, []client.Object{config}, func(t testing.TB, baseline ...string) {
 				testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
 			}
 		}
 	}
-	return map[string]func(...string) (status.Object, []client.Object, func(testing.TB, ...string)){
-		"MCPServer":      byReference(testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))),
-		"MCPRemoteProxy": byReference(testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))),
-		"VirtualMCPServer": func(baseline ...string) (status.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
-			virtual := testenv.Virtual(namespace, "web", testenv.AuthServer(baseline...))
+	return map[string]func(...string) (kinds.Object, []client.Object, func(testing.TB, ...string)){
+		"MCPServer":      byReference(sample.Server(namespace, "web", sample.AuthServerRef("shared"))),
+		"MCPRemoteProxy": byReference(sample.Proxy(namespace, "web", sample.ExternalAuthConfigRef("shared"))),
+		"VirtualMCPServer": func(baseline ...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
+			virtual := sample.Virtual(namespace, "web", sample.AuthServer(baseline...))
 			return virtual, nil, func(t testing.TB, baseline ...string) {
 				testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
 			}
@@ -100,7 +102,7 @@ func TestInvalidNeverRolls(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
 			consumer, others, setBaseline := consumers(namespace)[kind]("admin")
-			cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
+			cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
 			cluster.Create(t, others...)
 			cluster.Create(t, consumer)
 			awaitVerdict(t, consumer, notSupported)
@@ -131,17 +133,17 @@ func TestInvalidNeverRolls(t *testing.T) {
 func TestWhoLosesItsAuthServer(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	proxy := testenv.Proxy(namespace, "web", testenv.ExternalAuthConfigRef("shared"))
-	virtual := testenv.Virtual(namespace, "web", testenv.AuthServer("openid"))
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
+	config := sample.Config(namespace, "shared", "openid")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	proxy := sample.Proxy(namespace, "web", sample.ExternalAuthConfigRef("shared"))
+	virtual := sample.Virtual(namespace, "web", sample.AuthServer("openid"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
 	before := map[client.Object][]string{}
-	for _, consumer := range []status.Object{server, proxy, virtual} {
+	for _, consumer := range []kinds.Object{server, proxy, virtual} {
 		awaitVerdict(t, consumer, rolling)
 		before[consumer] = fingerprint(t, consumer)
 	}
-	unchanged := func(what string, consumers ...status.Object) {
+	unchanged := func(what string, consumers ...kinds.Object) {
 		t.Helper()
 		for _, consumer := range consumers {
 			if diff := cmp.Diff(before[consumer], fingerprint(t, consumer)); diff != "" {
@@ -169,7 +171,7 @@ func TestWhoLosesItsAuthServer(t *testing.T) {
 	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
 	testenv.Edit(t, cluster, proxy, func(p *v1beta1.MCPRemoteProxy) { p.Spec.ExternalAuthConfigRef = nil })
 	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
-	for _, consumer := range []status.Object{server, proxy, virtual} {
+	for _, consumer := range []kinds.Object{server, proxy, virtual} {
 		awaitVerdict(t, consumer, verdict{})
 		testenv.AwaitGone(t, cluster.Client, deploymentOf(consumer))
 		testenv.AwaitGone(t, cluster.Client, serviceOf(consumer))
@@ -201,15 +203,15 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 		},
 		"Deployment": func(consumer client.Object) client.Object {
 			child := childKey(consumer)
-			return testenv.Deployment(child.Namespace, child.Name, labels)
+			return sample.Deployment(child.Namespace, child.Name, labels)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
-			server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+			server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 			theirs, another := foreign(server), deploymentOf(rollingServer(t))
-			cluster.Create(t, theirs, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
+			cluster.Create(t, theirs, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "shared"))
 			mendImage(t, another) // From here on, the manager's cache has theirs too.
 			cluster.Create(t, server)
 			awaitVerdict(t, server, waiting(isSupported, "NameConflict"))
@@ -238,13 +240,13 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 func TestAwkwardNames(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "shared"))
 	seen := map[string]bool{}
 	for _, name := range []string{"web.v1.example", "0day", "web-v1.example", strings.Repeat("a", 253), strings.Repeat("a.", 126) + "b"} {
-		server, proxy := testenv.Server(namespace, name, testenv.AuthServerRef("shared")), testenv.Proxy(namespace, name, testenv.AuthServerRef("shared"))
-		virtual := testenv.Virtual(namespace, name, testenv.AuthServer())
+		server, proxy := sample.Server(namespace, name, sample.AuthServerRef("shared")), sample.Proxy(namespace, name, sample.AuthServerRef("shared"))
+		virtual := sample.Virtual(namespace, name, sample.AuthServer())
 		cluster.Create(t, server, proxy, virtual)
-		for _, consumer := range []status.Object{server, proxy, virtual} {
+		for _, consumer := range []kinds.Object{server, proxy, virtual} {
 			awaitVerdict(t, consumer, rolling)
 			seen[fingerprint(t, consumer)[0]] = true
 		}
@@ -276,7 +278,7 @@ func TestRolledOutIsReady(t *testing.T) {
 func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
+	server := sample.Server(namespace, "web", v1alpha1.AuthReferences{})
 	cluster.Create(t, server)
 	manager, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: cluster.Client.Scheme()})
 	expect.NoError(t, err)
@@ -299,10 +301,10 @@ func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
 func TestADeletedConsumerRollsNothing(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	config := sample.Config(namespace, "shared", "openid")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	server.Finalizers = []string{"example.com/keeps"}
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, server)
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, server)
 	awaitVerdict(t, server, rolling)
 	before := fingerprint(t, server)
 

@@ -14,11 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -34,7 +35,7 @@ type verdict struct {
 	Valid, Ready, Stalled string
 }
 
-func verdictOf(object status.Object) verdict {
+func verdictOf(object kinds.Object) verdict {
 	say := func(conditionType string) string {
 		condition := testenv.Condition(object.GetStatus().Conditions, conditionType)
 		if condition.Type == "" {
@@ -68,7 +69,7 @@ var rolling = verdict{Valid: isSupported, Ready: "False RollingOut"}
 
 // awaitVerdict waits until the status says want, for the object's latest
 // generation, and returns the object.
-func awaitVerdict[T status.Object](t testing.TB, object T, want verdict) T {
+func awaitVerdict[T kinds.Object](t testing.TB, object T, want verdict) T {
 	t.Helper()
 	return testenv.Await(t, cluster.Client, object, fmt.Sprintf("says %+v", want), func(seen T) bool {
 		current := seen.GetStatus()
@@ -122,7 +123,7 @@ func children(t testing.TB, object client.Object, list client.ObjectList) []stri
 func rollingServer(t testing.TB) *v1beta1.MCPServer {
 	t.Helper()
 	namespace := cluster.Namespace(t)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared"), server)
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "shared"), server)
 	return awaitVerdict(t, server, rolling)
 }

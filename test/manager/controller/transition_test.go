@@ -8,6 +8,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -20,9 +21,9 @@ func TestAnyOrderOfCreation(t *testing.T) {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
-			config := testenv.Config(namespace, "shared", "openid")
-			server := testenv.Server(namespace, "server", testenv.AuthServerRef("shared"))
-			objects := []client.Object{config, server, testenv.OIDCConfig(namespace, "oidc")}
+			config := sample.Config(namespace, "shared", "openid")
+			server := sample.Server(namespace, "server", sample.AuthServerRef("shared"))
+			objects := []client.Object{config, server, sample.OIDCConfig(namespace, "oidc")}
 			for _, i := range order {
 				cluster.Create(t, objects[i])
 			}
@@ -37,9 +38,9 @@ func TestAnyOrderOfCreation(t *testing.T) {
 func TestEveryDirection(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	oidc := testenv.OIDCConfig(namespace, "oidc")
-	shared, other := testenv.Config(namespace, "shared", "openid"), testenv.Config(namespace, "other", "admin")
-	server := testenv.Server(namespace, "server", testenv.AuthServerRef("shared"))
+	oidc := sample.OIDCConfig(namespace, "oidc")
+	shared, other := sample.Config(namespace, "shared", "openid"), sample.Config(namespace, "other", "admin")
+	server := sample.Server(namespace, "server", sample.AuthServerRef("shared"))
 	cluster.Create(t, oidc, shared, other, server)
 	both := func(consumer, onShared, onOther string) {
 		t.Helper()
@@ -69,7 +70,7 @@ func TestEveryDirection(t *testing.T) {
 	t.Log("the MCPOIDCConfig goes and comes")
 	cluster.Delete(t, oidc)
 	both("no oidc", isSupported, isNotReferred)
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
 	both("rolling", isSupported, isNotReferred)
 	t.Log("the reference moves")
 	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef.Name = "other"; s.Spec.OIDCConfigRef.Scopes = nil })
@@ -98,14 +99,14 @@ func TestEveryDirection(t *testing.T) {
 	t.Log("the config goes, and comes back under the same name")
 	cluster.Delete(t, other)
 	both("no config", "", "")
-	other = testenv.Config(namespace, "other", "nobody")
+	other = sample.Config(namespace, "other", "nobody")
 	cluster.Create(t, other)
 	both("not supported", "", isNotSupported)
 	t.Log("the consumer goes, and comes back under the same name")
 	cluster.Delete(t, server)
 	testenv.AwaitGone(t, cluster.Client, server)
 	awaitVerdict(t, other, verdict{Valid: isNotReferred})
-	server = testenv.Server(namespace, "server", testenv.AuthServerRef("other", "nobody"))
+	server = sample.Server(namespace, "server", sample.AuthServerRef("other", "nobody"))
 	cluster.Create(t, server)
 	both("rolling", "", isSupported)
 	t.Log("the last reference goes")
@@ -116,8 +117,8 @@ func TestEveryDirection(t *testing.T) {
 func TestEveryDirectionInline(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	oidc := testenv.OIDCConfig(namespace, "oidc")
-	virtual := testenv.Virtual(namespace, "virtual", testenv.AuthServer("openid"))
+	oidc := sample.OIDCConfig(namespace, "oidc")
+	virtual := sample.Virtual(namespace, "virtual", sample.AuthServer("openid"))
 	cluster.Create(t, oidc, virtual)
 	awaitVerdict(t, virtual, rolling)
 
@@ -145,13 +146,13 @@ func TestEveryDirectionInline(t *testing.T) {
 func TestMixedConsumersOfOneConfig(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "admin")
-	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
-	bad := testenv.Proxy(namespace, "bad", testenv.ExternalAuthConfigRef("shared", "Admin"))
-	worse := testenv.Server(namespace, "worse", testenv.AuthServerRef("shared"))
-	lost := testenv.Server(namespace, "lost", testenv.AuthServerRef("shared"))
+	config := sample.Config(namespace, "shared", "admin")
+	good := sample.Server(namespace, "good", sample.AuthServerRef("shared", "admin"))
+	bad := sample.Proxy(namespace, "bad", sample.ExternalAuthConfigRef("shared", "Admin"))
+	worse := sample.Server(namespace, "worse", sample.AuthServerRef("shared"))
+	lost := sample.Server(namespace, "lost", sample.AuthServerRef("shared"))
 	lost.Spec.OIDCConfigRef = nil
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, good, bad, worse, lost)
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, good, bad, worse, lost)
 	awaitVerdict(t, good, rolling)
 	awaitVerdict(t, bad, notSupported)
 	awaitVerdict(t, worse, notSupported)
@@ -177,9 +178,9 @@ func TestSameNamesInTwoNamespaces(t *testing.T) {
 	servers := map[string]*v1beta1.MCPServer{}
 	configs := map[string]*v1beta1.MCPExternalAuthConfig{}
 	for namespace, baseline := range map[string]string{one: "openid", two: "admin"} {
-		configs[namespace] = testenv.Config(namespace, "shared", baseline)
-		servers[namespace] = testenv.Server(namespace, "server", testenv.AuthServerRef("shared"))
-		cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), configs[namespace], servers[namespace])
+		configs[namespace] = sample.Config(namespace, "shared", baseline)
+		servers[namespace] = sample.Server(namespace, "server", sample.AuthServerRef("shared"))
+		cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), configs[namespace], servers[namespace])
 	}
 	awaitVerdict(t, servers[one], rolling)
 	awaitVerdict(t, servers[two], notSupported)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // TestVerdictByReference covers the verdicts, and the reasons to hold a
@@ -27,7 +27,7 @@ func TestVerdictByReference(t *testing.T) {
 	type refsOf func(config string, scopes ...string) v1alpha1.AuthReferences
 	rows := func(namespace string, refs refsOf) map[string]row {
 		config := func(change func(*v1alpha1.EmbeddedAuthServerConfig), baseline ...string) *v1beta1.MCPExternalAuthConfig {
-			config := testenv.Config(namespace, "shared", baseline...)
+			config := sample.Config(namespace, "shared", baseline...)
 			if change != nil {
 				change(config.Spec.EmbeddedAuthServer)
 			}
@@ -39,9 +39,9 @@ func TestVerdictByReference(t *testing.T) {
 		otherAudience := refs("shared")
 		otherAudience.OIDCConfigRef.Audience = "https://other.example.com"
 		return map[string]row{
-			"no embedded config":    {config: testenv.OutgoingConfig(namespace, "shared"), refs: testenv.ExternalAuthConfigRef("shared")},
+			"no embedded config":    {config: sample.OutgoingConfig(namespace, "shared"), refs: sample.ExternalAuthConfigRef("shared")},
 			"config does not exist": {refs: refs("shared"), consumer: waiting(isNotResolved, "ConfigNotFound")},
-			"authServerRef of another type": {config: testenv.OutgoingConfig(namespace, "shared"), refs: testenv.AuthServerRef("shared"),
+			"authServerRef of another type": {config: sample.OutgoingConfig(namespace, "shared"), refs: sample.AuthServerRef("shared"),
 				consumer: held(isNotResolved, "InvalidAuthServerRef")},
 			"no oidcConfigRef": {config: config(nil, "openid"), refs: withoutRef,
 				consumer: held(isNotResolved, "OIDCConfigRequired"), onConfig: verdict{Valid: isNotResolved}},
@@ -74,21 +74,21 @@ func TestVerdictByReference(t *testing.T) {
 		}
 	}
 
-	for field, refs := range map[string]refsOf{"authServerRef": testenv.AuthServerRef, "externalAuthConfigRef": testenv.ExternalAuthConfigRef} {
+	for field, refs := range map[string]refsOf{"authServerRef": sample.AuthServerRef, "externalAuthConfigRef": sample.ExternalAuthConfigRef} {
 		for name := range rows("", refs) {
 			t.Run(field+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				namespace := cluster.Namespace(t)
 				row := rows(namespace, refs)[name]
 				if !row.withoutOIDC {
-					cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
+					cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
 				}
 				if row.config != nil {
 					cluster.Create(t, row.config)
 				}
 				cluster.Create(t, row.others...)
-				server := testenv.Server(namespace, "server", *row.refs.DeepCopy())
-				proxy := testenv.Proxy(namespace, "proxy", *row.refs.DeepCopy())
+				server := sample.Server(namespace, "server", *row.refs.DeepCopy())
+				proxy := sample.Proxy(namespace, "proxy", *row.refs.DeepCopy())
 				cluster.Create(t, server, proxy)
 				awaitVerdict(t, server, row.consumer)
 				awaitVerdict(t, proxy, row.consumer)
@@ -107,7 +107,7 @@ func TestVerdictByReference(t *testing.T) {
 func TestVerdictOfBothReferences(t *testing.T) {
 	t.Parallel()
 	both := func(auth, external string) v1alpha1.AuthReferences {
-		refs := testenv.AuthServerRef(auth)
+		refs := sample.AuthServerRef(auth)
 		refs.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: external}
 		return refs
 	}
@@ -124,9 +124,9 @@ func TestVerdictOfBothReferences(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
-			one, second := testenv.Config(namespace, "one", "openid"), testenv.Config(namespace, "second", "openid")
-			server, proxy := testenv.Server(namespace, "server", tc.refs), testenv.Proxy(namespace, "proxy", tc.refs)
-			cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.OutgoingConfig(namespace, "outgoing"), one, second, server, proxy)
+			one, second := sample.Config(namespace, "one", "openid"), sample.Config(namespace, "second", "openid")
+			server, proxy := sample.Server(namespace, "server", tc.refs), sample.Proxy(namespace, "proxy", tc.refs)
+			cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.OutgoingConfig(namespace, "outgoing"), one, second, server, proxy)
 			awaitVerdict(t, server, tc.consumer)
 			awaitVerdict(t, proxy, tc.consumer)
 			awaitVerdict(t, one, tc.one)
@@ -137,12 +137,12 @@ func TestVerdictOfBothReferences(t *testing.T) {
 
 func TestVerdictInline(t *testing.T) {
 	t.Parallel()
-	outright := testenv.AuthServer("admin")
+	outright := sample.AuthServer("admin")
 	outright.ScopesSupported = []string{"admin"}
-	grants := testenv.AuthServer("openid")
+	grants := sample.AuthServer("openid")
 	grants.DelegateClients = []v1alpha1.OpaqueObject{{Raw: []byte(`{"clientId":"x"}`)}}
 	anonymous := v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeAnonymous}
-	otherAudience := v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeOIDC, OIDCConfigRef: testenv.OIDCConfigRef()}
+	otherAudience := v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeOIDC, OIDCConfigRef: sample.OIDCConfigRef()}
 	otherAudience.OIDCConfigRef.Audience = "https://other.example.com"
 	for name, tc := range map[string]struct {
 		config      *v1alpha1.EmbeddedAuthServerConfig
@@ -152,25 +152,25 @@ func TestVerdictInline(t *testing.T) {
 		want        verdict
 	}{
 		"no auth server":                              {nil, nil, nil, false, verdict{}},
-		"supported by the defaults":                   {testenv.AuthServer("openid"), nil, nil, false, rolling},
-		"supported by own scopes":                     {testenv.AuthServer("admin"), []string{"admin"}, nil, false, rolling},
+		"supported by the defaults":                   {sample.AuthServer("openid"), nil, nil, false, rolling},
+		"supported by own scopes":                     {sample.AuthServer("admin"), []string{"admin"}, nil, false, rolling},
 		"supported by scopesSupported":                {outright, []string{"openid"}, nil, false, rolling},
-		"empty baseline":                              {testenv.AuthServer(), nil, nil, false, rolling},
-		"not supported by the defaults":               {testenv.AuthServer("admin"), nil, nil, false, held(isNotSupported, "BaselineScopeNotSupported")},
-		"anonymous":                                   {testenv.AuthServer("openid"), nil, &anonymous, false, held(isNotResolved, "OIDCConfigRequired")},
+		"empty baseline":                              {sample.AuthServer(), nil, nil, false, rolling},
+		"not supported by the defaults":               {sample.AuthServer("admin"), nil, nil, false, held(isNotSupported, "BaselineScopeNotSupported")},
+		"anonymous":                                   {sample.AuthServer("openid"), nil, &anonymous, false, held(isNotResolved, "OIDCConfigRequired")},
 		"anonymous, scopesSupported":                  {outright, nil, &anonymous, false, held(isSupported, "OIDCConfigRequired")},
-		"MCPOIDCConfig does not exist":                {testenv.AuthServer("openid"), nil, nil, true, waiting(isSupported, "OIDCConfigNotFound")},
-		"MCPOIDCConfig does not exist, not supported": {testenv.AuthServer("admin"), nil, nil, true, held(isNotSupported, "BaselineScopeNotSupported")},
-		"audience":                                    {testenv.AuthServer("openid"), nil, &otherAudience, false, held(isSupported, "AudienceMismatch")},
+		"MCPOIDCConfig does not exist":                {sample.AuthServer("openid"), nil, nil, true, waiting(isSupported, "OIDCConfigNotFound")},
+		"MCPOIDCConfig does not exist, not supported": {sample.AuthServer("admin"), nil, nil, true, held(isNotSupported, "BaselineScopeNotSupported")},
+		"audience":                                    {sample.AuthServer("openid"), nil, &otherAudience, false, held(isSupported, "AudienceMismatch")},
 		"unsupported field":                           {grants, nil, nil, false, held(isSupported, "UnsupportedField")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			namespace := cluster.Namespace(t)
 			if !tc.withoutOIDC {
-				cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
+				cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
 			}
-			virtual := testenv.Virtual(namespace, "virtual", tc.config.DeepCopy(), tc.scopes...)
+			virtual := sample.Virtual(namespace, "virtual", tc.config.DeepCopy(), tc.scopes...)
 			if tc.incoming != nil {
 				virtual.Spec.IncomingAuth = *tc.incoming
 			}
@@ -187,8 +187,8 @@ func TestVerdictInline(t *testing.T) {
 func TestNotConsumers(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
-	virtual := testenv.Virtual(namespace, "virtual", nil)
+	config := sample.Config(namespace, "shared", "openid")
+	virtual := sample.Virtual(namespace, "virtual", nil)
 	virtual.Spec.OutgoingAuth = &v1alpha1.OpaqueObject{Raw: []byte(`{"default":{"type":"externalAuthConfigRef","externalAuthConfigRef":{"name":"shared"}}}`)}
 	cluster.Create(t, config, virtual)
 	awaitVerdict(t, virtual, verdict{})

@@ -29,10 +29,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/crds"
 	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
@@ -195,10 +196,10 @@ func (p *process) scrape(t *testing.T, token string) int {
 // createAll makes one of each kind, whose baseline is not supported.
 func createAll(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	i.Create(t, testenv.OIDCConfig(namespace, "oidc"), testenv.Config(namespace, "shared", "admin"))
-	i.Create(t, testenv.Server(namespace, "web", testenv.AuthServerRef("shared", "openid", "profile")),
-		testenv.Proxy(namespace, "remote", testenv.AuthServerRef("shared", "openid", "profile")))
-	i.Create(t, testenv.Virtual(namespace, "virtual", testenv.AuthServer("admin")))
+	i.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "shared", "admin"))
+	i.Create(t, sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid", "profile")),
+		sample.Proxy(namespace, "remote", sample.AuthServerRef("shared", "openid", "profile")))
+	i.Create(t, sample.Virtual(namespace, "virtual", sample.AuthServer("admin")))
 }
 
 // awaitEvaluated waits until all kinds have their condition, and an event reports it.
@@ -216,7 +217,7 @@ func awaitEvaluated(t *testing.T, i *installed, namespace string) {
 // evaluated. So the restarted manager works.
 func reconsider(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	i.Create(t, testenv.Config(namespace, "another", "admin"), testenv.Server(namespace, "another", testenv.AuthServerRef("another", "openid")))
+	i.Create(t, sample.Config(namespace, "another", "admin"), sample.Server(namespace, "another", sample.AuthServerRef("another", "openid")))
 	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}}, "False")
 }
 

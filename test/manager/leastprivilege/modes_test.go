@@ -18,13 +18,14 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
@@ -164,7 +165,7 @@ func exerciseStandalone(t *testing.T, i *installed) {
 // is rolled out, and removes the reference, which removes the children.
 func rollOut(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	config := testenv.Config(namespace, "shared")
+	config := sample.Config(namespace, "shared")
 	config.Spec.EmbeddedAuthServer.BaselineClientScopes = nil
 	edit(t, i, config, func() { config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid"} })
 	server := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}

@@ -11,8 +11,9 @@ import (
 	"testing"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -72,8 +73,8 @@ func ofControllers(log string) []string {
 // repair, and then reconciles it again and again with nothing to report.
 func TestLogTellsTransitionsOnly(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	config := sample.Config(namespace, "shared", "openid")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	// Both exist before the manager starts, so its first evaluations are right, and
 	// not transitions.
 	cluster.Create(t, config, server)

@@ -16,8 +16,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -36,8 +37,8 @@ func kubectlWait(ctx context.Context, namespace, status, timeout string) (string
 // and after an edit that nobody has evaluated yet.
 func TestKubectlWait(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	config := sample.Config(namespace, "shared", "openid")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	cluster.Create(t, config, server)
 	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
 		t.Fatalf("with no manager: got %v, want a timeout: %s", err, output)
@@ -71,8 +72,8 @@ func TestKubectlWait(t *testing.T) {
 func TestKubectlEvents(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
-	server := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
-	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), server)
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, sample.Config(namespace, "shared", "admin"), server)
 	testenv.AwaitValid(t, cluster, server, "False")
 	want := []string{"Warning", "BaselineScopeNotSupported", "MCPServer/web", `scope "admin" is not supported by the auth server`}
 	var output string

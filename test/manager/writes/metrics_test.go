@@ -11,10 +11,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -23,12 +25,12 @@ import (
 func TestMetrics(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
-	config := testenv.Config(namespace, "shared", "admin")
-	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
-	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
-	virtual := testenv.Virtual(namespace, "v", testenv.AuthServer("openid"))
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
-	says := func(object status.Object, valid, ready string) bool {
+	config := sample.Config(namespace, "shared", "admin")
+	bad := sample.Server(namespace, "bad", sample.AuthServerRef("shared"))
+	good := sample.Server(namespace, "good", sample.AuthServerRef("shared", "admin"))
+	virtual := sample.Virtual(namespace, "v", sample.AuthServer("openid"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, bad, good, virtual)
+	says := func(object kinds.Object, valid, ready string) bool {
 		conditions := object.GetStatus().Conditions
 		return string(testenv.Condition(conditions, "BaselineScopesValid").Status) == valid && testenv.Condition(conditions, "Ready").Reason == ready
 	}
@@ -65,7 +67,7 @@ scopegate_rollouts_held{kind="VirtualMCPServer"} 0
 func TestForeignReasonsAreOneSeries(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	for _, name := range []string{"One", "Two"} {
-		config := testenv.Config(namespace, strings.ToLower(name))
+		config := sample.Config(namespace, strings.ToLower(name))
 		cluster.Create(t, config)
 		status.Set(&config.Status, 1, condition("False", name))
 		expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
@@ -89,7 +91,7 @@ scopegate_guard_stood_down{kind="VirtualMCPServer"} 0
 // hold: the recorder of every suite must find the Deployment and its ReplicaSet.
 func TestTheRecorderSeesAnInvalidRollout(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	deployment := testenv.Deployment(namespace, "ungated", map[string]string{"app": "ungated"})
+	deployment := sample.Deployment(namespace, "ungated", map[string]string{"app": "ungated"})
 	deployment.Spec.Template.Annotations = map[string]string{
 		rollout.RunConfigAnnotation: `{"scopes_supported":["openid"],"baseline_client_scopes":["openid","admin"]}`,
 	}

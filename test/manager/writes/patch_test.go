@@ -19,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/status"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -36,7 +37,7 @@ func managerOnWire(t *testing.T) (client.Client, *wire) {
 // evaluated returns an object with a status, as a cache would hold it.
 func evaluated(t *testing.T) *v1beta1.MCPExternalAuthConfig {
 	t.Helper()
-	config := testenv.Config(cluster.Namespace(t), "shared", "openid")
+	config := sample.Config(cluster.Namespace(t), "shared", "openid")
 	cluster.Create(t, config)
 	status.Set(&config.Status, 1, condition("Unknown", "NotReferenced"))
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), config))
@@ -147,7 +148,7 @@ func TestAWrongStatusHeals(t *testing.T) {
 
 func checkedWith(t *testing.T, server *v1beta1.MCPServer, baseline ...string) rollout.Checked {
 	t.Helper()
-	checked, hold := rollout.Check(testenv.Pair(server, testenv.Config(server.Namespace, "shared", baseline...)), true)
+	checked, hold := rollout.Check(sample.Pair(server, sample.Config(server.Namespace, "shared", baseline...)), true)
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
@@ -172,9 +173,9 @@ func (r *racing) Get(ctx context.Context, key client.ObjectKey, object client.Ob
 // the uid would take it over. No manager runs.
 func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	owner := testenv.Server(namespace, "web", v1alpha1.AuthReferences{})
+	owner := sample.Server(namespace, "web", v1alpha1.AuthReferences{})
 	cluster.Create(t, owner)
-	asked := testenv.Server(namespace, "web", testenv.AuthServerRef("shared"))
+	asked := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	consumer, _ := resolve.ConsumerOf(asked)
 	name := rollout.ChildName(consumer)
 	theirs := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{

@@ -13,8 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -57,7 +58,7 @@ func awaitSettled(t *testing.T, namespace string) {
 				return false, err
 			}
 			err := meta.EachListItem(list, func(item runtime.Object) error {
-				object := item.(status.Object)
+				object := item.(kinds.Object)
 				ready := testenv.Condition(object.GetStatus().Conditions, "Ready")
 				rolling := ready.Reason == "RollingOut" && !strings.HasSuffix(ready.Message, "0 of 1 updated pods available")
 				if object.GetStatus().ObservedGeneration != object.GetGeneration() || rolling {
@@ -87,17 +88,17 @@ func settle(t *testing.T, namespace string) {
 func TestSteadyStateWritesNothing(t *testing.T) {
 	const configs, objects = 100, 500
 	namespace := cluster.Namespace(t)
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"))
-	for i, name := range testenv.Many("c", configs) {
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
+	for i, name := range sample.Many("c", configs) {
 		baseline := []string{"openid"}
 		if i%2 == 0 {
 			baseline = []string{"admin"}
 		}
-		cluster.Create(t, testenv.Config(namespace, name, baseline...),
-			testenv.Server(namespace, name, testenv.AuthServerRef(name)),
-			testenv.Server(namespace, name+"-gone", testenv.AuthServerRef("gone")),
-			testenv.Proxy(namespace, name, testenv.ExternalAuthConfigRef(name)),
-			testenv.Virtual(namespace, name, testenv.AuthServer(baseline...)))
+		cluster.Create(t, sample.Config(namespace, name, baseline...),
+			sample.Server(namespace, name, sample.AuthServerRef(name)),
+			sample.Server(namespace, name+"-gone", sample.AuthServerRef("gone")),
+			sample.Proxy(namespace, name, sample.ExternalAuthConfigRef(name)),
+			sample.Virtual(namespace, name, sample.AuthServer(baseline...)))
 	}
 	settle(t, namespace)
 
@@ -116,15 +117,15 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 func TestOneEditWritesWhatChanges(t *testing.T) {
 	const consumers, changing = 40, 10
 	namespace := cluster.Namespace(t)
-	config := testenv.Config(namespace, "shared", "openid")
+	config := sample.Config(namespace, "shared", "openid")
 	cluster.Create(t, config)
-	for i, name := range testenv.Many("web", consumers) {
+	for i, name := range sample.Many("web", consumers) {
 		scopes := []string{"openid", "admin"}
 		if i < changing {
 			scopes = []string{"openid"}
 		}
 		// Without the MCPOIDCConfig nothing rolls, so statuses are all there is.
-		cluster.Create(t, testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)))
+		cluster.Create(t, sample.Server(namespace, name, sample.AuthServerRef("shared", scopes...)))
 	}
 	settle(t, namespace)
 	wire := &wire{}
@@ -185,8 +186,8 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 func TestEventsOnTransitions(t *testing.T) {
 	namespace := cluster.Namespace(t)
 	cluster.StartManager(t, nil)
-	config := testenv.Config(namespace, "shared", "openid")
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"), config)
+	config := sample.Config(namespace, "shared", "openid")
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config)
 	edit := func(scope string, want string) {
 		t.Helper()
 		setBaseline(t, config, scope)
@@ -195,7 +196,7 @@ func TestEventsOnTransitions(t *testing.T) {
 		})
 	}
 	config = testenv.AwaitValid(t, cluster, config, "Unknown NotReferenced")
-	cluster.Create(t, testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared")))
+	cluster.Create(t, sample.Proxy(namespace, "p", sample.AuthServerRef("shared")))
 	config = testenv.AwaitValid(t, cluster, config, "True")
 	edit("admin", "False")
 	edit("root", "False")

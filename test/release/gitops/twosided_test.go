@@ -23,9 +23,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -189,7 +190,7 @@ func TestTwoSidedCommit(t *testing.T) {
 func converged(t *testing.T, namespace string, commit []*unstructured.Unstructured) {
 	t.Helper()
 	expect.Equal(t, "stored scopes", scopesOf(t, commit), stored(t, namespace))
-	web := testenv.AwaitValid(t, cluster, testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), "True")
+	web := testenv.AwaitValid(t, cluster, sample.Server(namespace, "web", sample.AuthServerRef("shared")), "True")
 	var err error
 	expect.Eventually(t, "the API server creates a pod", func(ctx context.Context) (bool, error) {
 		err = cluster.Client.Create(ctx, setup.Pod(web), client.DryRunAll)
@@ -201,7 +202,7 @@ func converged(t *testing.T, namespace string, commit []*unstructured.Unstructur
 func pair(t *testing.T, namespace, scopes string, reversed bool) []*unstructured.Unstructured {
 	t.Helper()
 	list := strings.Fields(scopes)
-	config, web := testenv.Config(namespace, "shared", list...), testenv.Server(namespace, "web", testenv.AuthServerRef("shared", list...))
+	config, web := sample.Config(namespace, "shared", list...), sample.Server(namespace, "web", sample.AuthServerRef("shared", list...))
 	config.SetGroupVersionKind(v1beta1.GroupVersion.WithKind("MCPExternalAuthConfig"))
 	web.SetGroupVersionKind(v1beta1.GroupVersion.WithKind("MCPServer"))
 	objects := []*unstructured.Unstructured{encode(t, config), encode(t, web)}

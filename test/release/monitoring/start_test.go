@@ -22,9 +22,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/setup"
@@ -124,16 +125,16 @@ func startKubeStateMetrics(t *testing.T, cluster *testenv.Cluster) string {
 func populate(t *testing.T, cluster *testenv.Cluster) {
 	t.Helper()
 	namespace := cluster.Namespace(t)
-	good := testenv.Server(namespace, "good", testenv.AuthServerRef("shared", "admin"))
-	bad := testenv.Server(namespace, "bad", testenv.AuthServerRef("shared"))
-	cluster.Create(t, testenv.Config(namespace, "shared", "admin"), good, bad,
-		testenv.Proxy(namespace, "later", testenv.AuthServerRef("not-yet")),
-		testenv.Virtual(namespace, "own", testenv.AuthServer("openid"), "openid"))
+	good := sample.Server(namespace, "good", sample.AuthServerRef("shared", "admin"))
+	bad := sample.Server(namespace, "bad", sample.AuthServerRef("shared"))
+	cluster.Create(t, sample.Config(namespace, "shared", "admin"), good, bad,
+		sample.Proxy(namespace, "later", sample.AuthServerRef("not-yet")),
+		sample.Virtual(namespace, "own", sample.AuthServer("openid"), "openid"))
 	testenv.AwaitValid(t, cluster, bad, "False")
 	good = testenv.AwaitValid(t, cluster, good, "True")
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
-	deployment := testenv.Deployment(namespace, "bad", map[string]string{toolhive.OwnedLabel: "true", toolhive.NameLabel: "mcpserver"})
+	deployment := sample.Deployment(namespace, "bad", map[string]string{toolhive.OwnedLabel: "true", toolhive.NameLabel: "mcpserver"})
 	cluster.Create(t, deployment)
 	deployment.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate"}}
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), deployment))
@@ -150,7 +151,7 @@ func keepRefusing(t *testing.T, cluster *testenv.Cluster) {
 	go func() {
 		defer close(done)
 		_ = wait.PollUntilContextCancel(ctx, 500*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-			_ = cluster.Client.Create(ctx, testenv.Virtual(namespace.Name, "refused", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
+			_ = cluster.Client.Create(ctx, sample.Virtual(namespace.Name, "refused", sample.AuthServer("admin"), "openid"), client.DryRunAll)
 			return false, nil
 		})
 	}()

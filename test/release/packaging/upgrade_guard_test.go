@@ -13,10 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/controlplane"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	guardsetup "github.com/scopegate/scopegate/test/guard/setup"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
@@ -29,16 +30,16 @@ func newTeam(t *testing.T, cluster *testenv.Cluster, mode string) string {
 	namespace, err := guardsetup.Namespace(t.Context(), cluster.Client, mode)
 	expect.NoError(t, err)
 	server := func(baseline string) *v1alpha1.EmbeddedAuthServerConfig {
-		config := testenv.AuthServer(baseline)
+		config := sample.AuthServer(baseline)
 		config.UpstreamProviders[0].OIDCConfig.ClientID = "client"
 		return config
 	}
 	for name, baseline := range map[string]string{"good": "openid", "bad": "admin"} {
-		config := testenv.Config(namespace, name)
+		config := sample.Config(namespace, name)
 		config.Spec.EmbeddedAuthServer = server(baseline)
-		refs := testenv.AuthServerRef(name, "openid", "mcp:read")
-		objects := []status.Object{config, testenv.Server(namespace, name, refs), testenv.Proxy(namespace, name+"-proxy", refs),
-			testenv.Virtual(namespace, name+"-virtual", server(baseline), "openid", "mcp:read")}
+		refs := sample.AuthServerRef(name, "openid", "mcp:read")
+		objects := []kinds.Object{config, sample.Server(namespace, name, refs), sample.Proxy(namespace, name+"-proxy", refs),
+			sample.Virtual(namespace, name+"-virtual", server(baseline), "openid", "mcp:read")}
 		for _, object := range objects {
 			cluster.Create(t, object)
 			object.GetStatus().Conditions = []metav1.Condition{{
@@ -56,7 +57,7 @@ func awaitRejecting(t *testing.T, cluster *testenv.Cluster, namespace string, wa
 	t.Helper()
 	quiet := cluster.WithoutWarnings(t)
 	expect.Eventually(t, "the edit is as the mode says", func(ctx context.Context) (bool, error) {
-		err := quiet.Create(ctx, testenv.Virtual(namespace, "new", testenv.AuthServer("admin"), "openid"), client.DryRunAll)
+		err := quiet.Create(ctx, sample.Virtual(namespace, "new", sample.AuthServer("admin"), "openid"), client.DryRunAll)
 		if _, refused := guardsetup.AsRefusal(err); refused || err == nil {
 			return refused == want, nil
 		}

@@ -14,10 +14,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/controlplane"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
@@ -117,12 +118,12 @@ func dropRules(t *testing.T, path string) string {
 // that the rules reject. It returns the latter.
 func storeForUpgrade(t *testing.T, cluster *testenv.Cluster, namespace string, cases []corpus.Case) (rejected []*unstructured.Unstructured) {
 	t.Helper()
-	good, bad, later := testenv.AuthServerRef("good", "openid"), testenv.AuthServerRef("bad", "openid"), testenv.AuthServerRef("later", "openid")
-	cluster.Create(t, testenv.OIDCConfig(namespace, "oidc"),
-		testenv.Config(namespace, "good", "openid"), testenv.Config(namespace, "bad", "admin"), testenv.Config(namespace, "unreferenced", "openid"),
-		testenv.Server(namespace, "good", good), testenv.Server(namespace, "bad", bad), testenv.Server(namespace, "unresolved", later),
-		testenv.Proxy(namespace, "good", good), testenv.Proxy(namespace, "bad", bad), testenv.Proxy(namespace, "unresolved", later),
-		testenv.Virtual(namespace, "good", testenv.AuthServer("openid"), "openid"), testenv.Virtual(namespace, "bad", testenv.AuthServer("admin")))
+	good, bad, later := sample.AuthServerRef("good", "openid"), sample.AuthServerRef("bad", "openid"), sample.AuthServerRef("later", "openid")
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"),
+		sample.Config(namespace, "good", "openid"), sample.Config(namespace, "bad", "admin"), sample.Config(namespace, "unreferenced", "openid"),
+		sample.Server(namespace, "good", good), sample.Server(namespace, "bad", bad), sample.Server(namespace, "unresolved", later),
+		sample.Proxy(namespace, "good", good), sample.Proxy(namespace, "bad", bad), sample.Proxy(namespace, "unresolved", later),
+		sample.Virtual(namespace, "good", sample.AuthServer("openid"), "openid"), sample.Virtual(namespace, "bad", sample.AuthServer("admin")))
 	for i, c := range cases {
 		if !c.Accept {
 			object := corpus.As(c.Object, "v1beta1", namespace, fmt.Sprintf("case-%d", i))
@@ -148,7 +149,7 @@ func rollOut(t *testing.T, cluster *testenv.Cluster, namespace string) {
 	}
 	for _, objects := range all(t, cluster, namespace) {
 		for _, object := range objects {
-			testenv.Await(t, cluster.Client, object, "is rolled out or held", func(seen status.Object) bool {
+			testenv.Await(t, cluster.Client, object, "is rolled out or held", func(seen kinds.Object) bool {
 				return testenv.Condition(seen.GetStatus().Conditions, v1alpha1.ConditionReady).Reason != v1alpha1.ReasonRollingOut
 			})
 		}

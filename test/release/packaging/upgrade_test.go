@@ -20,9 +20,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/controlplane"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
@@ -142,11 +142,11 @@ func lists() map[string]client.ObjectList {
 }
 
 // all returns the objects of these kinds in a namespace, or in every one, by kind.
-func all(t *testing.T, cluster *testenv.Cluster, namespace string) map[string][]status.Object {
+func all(t *testing.T, cluster *testenv.Cluster, namespace string) map[string][]kinds.Object {
 	t.Helper()
-	objects := map[string][]status.Object{}
+	objects := map[string][]kinds.Object{}
 	for kind, list := range lists() {
-		objects[kind] = itemsOf[status.Object](t, cluster, list, namespace)
+		objects[kind] = itemsOf[kinds.Object](t, cluster, list, namespace)
 	}
 	return objects
 }

@@ -1,4 +1,4 @@
-package message
+package condition
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package status
+package condition
 
 import (
 	"slices"
@@ -6,21 +6,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
 )
 
 // Held returns the conditions of a held rollout. An empty why means that the
 // baseline is not supported. stalled is true if only a user's edit can help.
 func Held(pair resolve.Pair, reason, why string, stalled bool) []metav1.Condition {
 	if why == "" {
-		why = message.NotSupported(pair)
+		why = NotSupported(pair)
 	}
 	text := "rollout held: " + why
 	conditions := []metav1.Condition{ready(metav1.ConditionFalse, reason, text)}
 	if stalled {
 		conditions = append(conditions, metav1.Condition{
-			Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: message.Clip(text),
+			Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason, Message: Clip(text),
 		})
 	}
 	return conditions
@@ -40,12 +40,12 @@ func RolloutFailed(err error) []metav1.Condition {
 }
 
 // Kept returns the stored conditions of the rollout.
-func Kept(object Object) []metav1.Condition {
+func Kept(object kinds.Object) []metav1.Condition {
 	return slices.DeleteFunc(slices.Clone(object.GetStatus().Conditions), func(condition metav1.Condition) bool {
 		return condition.Type != v1alpha1.ConditionReady && condition.Type != v1alpha1.ConditionStalled
 	})
 }
 
-func ready(status metav1.ConditionStatus, reason, text string) metav1.Condition {
-	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: message.Clip(text)}
+func ready(state metav1.ConditionStatus, reason, text string) metav1.Condition {
+	return metav1.Condition{Type: v1alpha1.ConditionReady, Status: state, Reason: reason, Message: Clip(text)}
 }

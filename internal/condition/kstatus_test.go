@@ -1,4 +1,4 @@
-package status_test
+package condition_test
 
 import (
 	"go/ast"

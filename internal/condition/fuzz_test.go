@@ -1,4 +1,4 @@
-package message_test
+package condition_test
 
 import (
 	"strconv"
@@ -8,9 +8,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // FuzzMessages validates arbitrary baselines. The messages must be bounded and
@@ -24,9 +24,9 @@ func FuzzMessages(f *testing.F) {
 			t.Skip("the API server stores no such object")
 		}
 		baseline, effective := strings.Split(baselineText, " "), strings.Split(effectiveText, " ")
-		config := testenv.Config(namespace, "auth", baseline...)
-		pair := testenv.Pair(testenv.Server(namespace, "weather", testenv.AuthServerRef("auth", effective...)), config)
-		for _, condition := range []*metav1.Condition{message.ForConfig(config, []resolve.Pair{pair}), message.ForConsumer(pair)} {
+		config := sample.Config(namespace, "auth", baseline...)
+		pair := sample.Pair(sample.Server(namespace, "weather", sample.AuthServerRef("auth", effective...)), config)
+		for _, condition := range []*metav1.Condition{condition.ForConfig(config, []resolve.Pair{pair}), condition.ForConsumer(pair)} {
 			text := condition.Message
 			if text == "" || len(text) > 2048 || !utf8.ValidString(text) {
 				t.Errorf("a message of %d bytes: %q", len(text), text)

@@ -1,4 +1,4 @@
-package message_test
+package condition_test
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/status/message"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 const namespace = "ns"
@@ -34,61 +34,61 @@ func wantOf(condition *metav1.Condition) want {
 }
 
 func TestForConsumer(t *testing.T) {
-	shared := testenv.Config(namespace, "shared", "openid", "offline-access")
-	valid := testenv.Config(namespace, "valid", "openid")
-	empty := testenv.Config(namespace, "empty")
-	outright := testenv.Config(namespace, "outright", "admin")
+	shared := sample.Config(namespace, "shared", "openid", "offline-access")
+	valid := sample.Config(namespace, "valid", "openid")
+	empty := sample.Config(namespace, "empty")
+	outright := sample.Config(namespace, "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
 
 	for name, tc := range map[string]struct {
 		pair resolve.Pair
 		want want
 	}{
-		"no auth server": {testenv.Pair(testenv.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
+		"no auth server": {sample.Pair(sample.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
 		"empty baseline": {
-			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("empty")), empty),
+			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("empty")), empty),
 			want{"True", "BaselineScopesSupported", `baselineClientScopes is empty: every auth server supports it`},
 		},
 		"supported by own scopes": {
-			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("valid", "openid")), valid),
+			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("valid", "openid")), valid),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "valid" is among the effective scopes (from its spec.oidcConfigRef.scopes)`},
 		},
 		"supported by scopesSupported": {
-			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("outright")), outright),
+			sample.Pair(sample.Proxy(namespace, "p", sample.AuthServerRef("outright")), outright),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "outright" is among the effective scopes (from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig "outright")`},
 		},
 		"near miss of the defaults": {
-			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("shared")), shared),
+			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), shared),
 			want{"False", "BaselineScopeNotSupported", `scope "offline-access" is not supported by the auth server of MCPServer "web", whose effective scopes are "openid", "profile", "email", "offline_access" (the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "offline_access"?`},
 		},
 		"two of own scopes": {
-			testenv.Pair(testenv.Proxy(namespace, "p", testenv.AuthServerRef("shared", "OpenID")), shared),
+			sample.Pair(sample.Proxy(namespace, "p", sample.AuthServerRef("shared", "OpenID")), shared),
 			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "OpenID" instead of "openid"?`},
 		},
 		"virtual": {
-			testenv.Pair(testenv.Virtual(namespace, "v", testenv.AuthServer("admin"), "openid")),
+			sample.Pair(sample.Virtual(namespace, "v", sample.AuthServer("admin"), "openid")),
 			want{"False", "BaselineScopeNotSupported", `scope "admin" is not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add it there, or remove it from spec.authServerConfig.baselineClientScopes`},
 		},
 		"unresolved": {
-			testenv.Pair(testenv.Server(namespace, "web", testenv.AuthServerRef("gone"))),
+			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("gone"))),
 			want{"Unknown", "ScopesNotResolved", `spec.authServerRef of MCPServer "web" names MCPExternalAuthConfig "gone", which does not exist in namespace "ns": create it, or name another`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "condition", tc.want, wantOf(message.ForConsumer(tc.pair)))
+			expect.Equal(t, "condition", tc.want, wantOf(condition.ForConsumer(tc.pair)))
 		})
 	}
 }
 
 func TestForConfig(t *testing.T) {
-	config := testenv.Config(namespace, "shared", "openid", "admin")
+	config := sample.Config(namespace, "shared", "openid", "admin")
 	server := func(name string, scopes ...string) resolve.Pair {
-		return testenv.Pair(testenv.Server(namespace, name, testenv.AuthServerRef("shared", scopes...)), config)
+		return sample.Pair(sample.Server(namespace, name, sample.AuthServerRef("shared", scopes...)), config)
 	}
 	unresolved := func(name string) resolve.Pair {
-		object := testenv.Server(namespace, name, testenv.AuthServerRef("shared"))
+		object := sample.Server(namespace, name, sample.AuthServerRef("shared"))
 		object.Spec.OIDCConfigRef = nil
-		return testenv.Pair(object, config)
+		return sample.Pair(object, config)
 	}
 	outright := func(supported ...string) *v1beta1.MCPExternalAuthConfig {
 		config := config.DeepCopy()
@@ -102,8 +102,8 @@ func TestForConfig(t *testing.T) {
 		pairs  []resolve.Pair
 		want   want
 	}{
-		"another type":                   {testenv.OutgoingConfig(namespace, "out"), nil, want{}},
-		"empty baseline":                 {testenv.Config(namespace, "shared"), []resolve.Pair{unresolved("a")}, want{"True", "BaselineScopesSupported", "baselineClientScopes is empty: every auth server supports it"}},
+		"another type":                   {sample.OutgoingConfig(namespace, "out"), nil, want{}},
+		"empty baseline":                 {sample.Config(namespace, "shared"), []resolve.Pair{unresolved("a")}, want{"True", "BaselineScopesSupported", "baselineClientScopes is empty: every auth server supports it"}},
 		"not referenced":                 {config, nil, want{"Unknown", "NotReferenced", "no MCPServer or MCPRemoteProxy of this namespace runs an auth server from this config, so its effective scopes are not known: reference it from one, or set scopesSupported"}},
 		"not referenced, but settled":    {outright("admin", "openid"), nil, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is in scopesSupported"}},
 		"refutes itself":                 {outright("openid", "Admin"), nil, want{"False", "BaselineScopeNotSupported", `scope "admin" is not in scopesSupported ("openid", "Admin"): add it there, or remove it from baselineClientScopes; did you mean "Admin"?`}},
@@ -114,7 +114,7 @@ func TestForConfig(t *testing.T) {
 		"unresolved hides supported":     {config, []resolve.Pair{server("b", "openid", "admin"), unresolved("a")}, want{"Unknown", "ScopesNotResolved", `MCPServer "a" runs an auth server but has no spec.oidcConfigRef: name an MCPOIDCConfig there`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "condition", tc.want, wantOf(message.ForConfig(tc.config, tc.pairs)))
+			expect.Equal(t, "condition", tc.want, wantOf(condition.ForConfig(tc.config, tc.pairs)))
 		})
 	}
 }
@@ -136,18 +136,18 @@ func TestMessagesAreBounded(t *testing.T) {
 		consumers           []string
 		suffix              string
 	}{
-		"1000 consumers, short": {[]string{"admin"}, []string{"openid"}, testenv.Many("s", 1000), "; and 990 more"},
-		"1000 consumers, long":  {baseline, effective, testenv.Many("s", 1000), "; and 998 more"},
+		"1000 consumers, short": {[]string{"admin"}, []string{"openid"}, sample.Many("s", 1000), "; and 990 more"},
+		"1000 consumers, long":  {baseline, effective, sample.Many("s", 1000), "; and 998 more"},
 		"long names":            {baseline, effective, []string{longName}, ""},
-		"no more than ten":      {[]string{"admin"}, []string{"openid"}, testenv.Many("s", 10), "baselineClientScopes"},
+		"no more than ten":      {[]string{"admin"}, []string{"openid"}, sample.Many("s", 10), "baselineClientScopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := testenv.Config(namespace, longName, tc.baseline...)
+			config := sample.Config(namespace, longName, tc.baseline...)
 			var pairs []resolve.Pair
 			for _, consumer := range tc.consumers {
-				pairs = append(pairs, testenv.Pair(testenv.Server(namespace, consumer, testenv.AuthServerRef(longName, tc.effective...)), config))
+				pairs = append(pairs, sample.Pair(sample.Server(namespace, consumer, sample.AuthServerRef(longName, tc.effective...)), config))
 			}
-			text := message.ForConfig(config, pairs).Message
+			text := condition.ForConfig(config, pairs).Message
 			if len(text) > 2048 {
 				t.Errorf("the message has %d bytes, want at most 2048", len(text))
 			}
@@ -155,10 +155,10 @@ func TestMessagesAreBounded(t *testing.T) {
 				t.Errorf("the message ends with %q, want %q", text[max(0, len(text)-80):], tc.suffix)
 			}
 			slices.Reverse(pairs)
-			if again := message.ForConfig(config, pairs).Message; again != text {
+			if again := condition.ForConfig(config, pairs).Message; again != text {
 				t.Error("the order of the consumers changes the message")
 			}
-			own := message.ForConsumer(pairs[0]).Message
+			own := condition.ForConsumer(pairs[0]).Message
 			if len(own) > 2048 || strings.Contains(own, "…") {
 				t.Errorf("the consumer's message has %d bytes, and must not be cut within an entry", len(own))
 			}
@@ -191,7 +191,7 @@ func TestProgress(t *testing.T) {
 				Status:     appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2},
 			}
 			tc.change(deployment)
-			if done, message := message.Progress(deployment); done != tc.done || !strings.Contains(message, `"auth-web"`) || !strings.Contains(message, tc.says) {
+			if done, message := condition.Progress(deployment); done != tc.done || !strings.Contains(message, `"auth-web"`) || !strings.Contains(message, tc.says) {
 				t.Errorf("got %t, %q; want %t, and %q in it", done, message, tc.done, tc.says)
 			}
 		})

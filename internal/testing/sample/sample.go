@@ -1,4 +1,5 @@
-package testenv
+// Package sample builds valid objects and pairs for tests. It starts nothing.
+package sample
 
 import (
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/resolve"
 )
 
 // The builders return complete, valid objects with an empty baseline, so that a
@@ -130,4 +132,21 @@ func Many(prefix string, n int) []string {
 		names[i] = fmt.Sprintf("%s-%04d", prefix, i)
 	}
 	return names
+}
+
+// Pair resolves a consumer against configs, of which some may be nil.
+func Pair(object any, configs ...*v1beta1.MCPExternalAuthConfig) resolve.Pair {
+	consumer, _ := resolve.ConsumerOf(object)
+	pair, err := resolve.Resolve(consumer, func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
+		for _, config := range configs {
+			if config != nil && config.Name == name {
+				return config, nil
+			}
+		}
+		return nil, nil
+	})
+	if err != nil {
+		panic(err) // This lookup does not fail.
+	}
+	return pair
 }
