@@ -112,7 +112,7 @@ generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter'
 	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=config/crd
 	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
-	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md --log-level=ERROR
+	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --templates-dir=hack/docs/api --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 	# The flags are those of the other programs, so verify's copy compiles nothing again.
 	CGO_ENABLED=0 go run -trimpath ./hack/docs
 	CGO_ENABLED=0 go test -trimpath -vet=off ./cmd/kubectl-scopegate -run TestReference -update

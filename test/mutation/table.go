@@ -14,8 +14,8 @@ import (
 
 // The tables of what found the bugs: in the last whole run, and in this one so far.
 const (
-	lastRun = "docs/dev/mutation.md"
-	thisRun = "bin/mutation.md"
+	lastRun = "test/mutation/found.txt"
+	thisRun = "bin/mutation.txt"
 )
 
 // readTable returns what found each bug, by the bug's name. It returns nothing if
@@ -52,12 +52,12 @@ func resume(ctx context.Context) (map[string]string, error) {
 	return done, os.WriteFile(thisRun, []byte(head), 0o600)
 }
 
-// code names the code under test, which the documents are not part of, by a sum of
-// what git has of it and of what is not committed.
+// code names the code under test, which the documents and the last table are not part
+// of, by a sum of what git has of it and of what is not committed.
 func code(ctx context.Context) (string, error) {
 	sum := sha256.New()
 	for _, arguments := range [][]string{{"ls-files", "--stage"}, {"diff"}} {
-		command := exec.CommandContext(ctx, "git", append(arguments, "--", ":!*.md", ":!docs")...) //nolint:gosec // One of the two above.
+		command := exec.CommandContext(ctx, "git", append(arguments, "--", ":!*.md", ":!docs", ":!"+lastRun)...) //nolint:gosec // One of the two above.
 		command.Stdout, command.Stderr = sum, os.Stderr
 		if err := command.Run(); err != nil {
 			return "", fmt.Errorf("running git %s: %w", arguments[0], err)
@@ -88,22 +88,13 @@ func page(found map[string]string, now time.Time) string {
 	for _, b := range bugs {
 		rows.WriteString(row(b, found[b.name]))
 	}
-	return fmt.Sprintf(`<!-- Written by make prove SUITE=mutation; do not edit. -->
-
-# Seeded bugs
-
-On %s, each of these bugs was seeded, one at a time, and a test found it. The table names the suite and the first test of it that failed.
-[Reliability](reliability.md#seeded-bugs) says what the classes mean.
-
-| class | bug | found by |
-| --- | --- | --- |
-%s`, now.UTC().Format(time.DateOnly), &rows)
+	return fmt.Sprintf("On %s, a test found each of these bugs in a whole run. Written by make prove SUITE=mutation.\n%s", now.UTC().Format(time.DateOnly), &rows)
 }
 
 // publish replaces the table of the last run by that of this run, which is
 // complete.
 func publish(found map[string]string) error {
-	if err := os.WriteFile(lastRun, []byte(page(found, time.Now())), 0o644); err != nil { //nolint:gosec // A page of the documentation.
+	if err := os.WriteFile(lastRun, []byte(page(found, time.Now())), 0o644); err != nil { //nolint:gosec // Part of the repository.
 		return err
 	}
 	return os.Remove(thisRun)

@@ -1,6 +1,6 @@
 // Package reliability_test plays schedules of faults between the manager and a
 // real API server while a user edits, and compares what the manager does with a
-// model: a pure function of the user's objects. See docs/dev/reliability.md.
+// model: a pure function of the user's objects. See docs/dev/claims.md.
 package reliability_test
 
 import (

@@ -91,7 +91,7 @@ func sparse[T any](all []T, n int) []T {
 	return some
 }
 
-// report prints a row of the table of docs/dev/reliability.md.
+// report prints a row of the table of docs/dev/claims.md.
 func report(t *testing.T, target string, begin time.Time, played any, came string, values ...any) {
 	t.Helper()
 	if t.Failed() {

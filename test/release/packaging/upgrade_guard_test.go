@@ -2,8 +2,6 @@ package packaging_test
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,8 +63,7 @@ func awaitRejecting(t *testing.T, cluster *testenv.Cluster, namespace string, wa
 	})
 }
 
-// documented runs the commands of docs/how-to/upgrade.md below a heading, except those
-// for an API that the cluster does not have.
+// documented runs the commands of docs/how-to/upgrade.md below a heading.
 func documented(t *testing.T, cluster *testenv.Cluster, current release, heading string) {
 	t.Helper()
 	_, section, found := strings.Cut(expect.ReadFile(t, setup.Root+"/docs/how-to/upgrade.md"), "# "+heading+"\n")
@@ -75,12 +72,8 @@ func documented(t *testing.T, cluster *testenv.Cluster, current release, heading
 	if !found || !open || !closed {
 		t.Fatalf("docs/how-to/upgrade.md has no commands below %q", heading)
 	}
-	apis := kubectl(t, cluster, "api-resources", "-o", "name")
 	for line := range strings.Lines(block) {
 		line, _, _ = strings.Cut(line, "#")
-		if strings.Contains(line, "mutatingadmissionpolic") && !strings.Contains(apis, "mutatingadmissionpolicies") {
-			continue
-		}
 		line = strings.ReplaceAll(strings.TrimPrefix(line, "kubectl "), "dist/", current.dist+"/")
 		kubectl(t, cluster, strings.Fields(line)...)
 	}
@@ -103,37 +96,25 @@ func TestUpgradeGuard(t *testing.T) {
 		return true, nil
 	})
 	expect.NoError(t, cluster.StartControllers("namespace-controller,resourcequota-controller", nil))
-	warns, rejects := newTeam(t, cluster, ""), newTeam(t, cluster, oldLabel(previous, current))
+	warns, rejects := newTeam(t, cluster, ""), newTeam(t, cluster, guard.ModeEnforce)
 
 	var manager lifetime
 	var before state
 	for i, step := range []struct {
 		what string
 		of   release
-		// label is the one that rejects. Before the current release it was deny.
-		label string
-	}{
-		{"installed", previous, oldLabel(previous, current)}, {"upgraded", current, guard.ModeEnforce},
-		{"downgraded", previous, oldLabel(previous, current)}, {"upgraded again", current, guard.ModeEnforce},
-	} {
+	}{{"installed", previous}, {"upgraded", current}, {"downgraded", previous}, {"upgraded again", current}} {
 		if step.what == "downgraded" {
 			documented(t, cluster, current, "Downgrade")
-			kubectl(t, cluster, "label", "--overwrite", "namespace", rejects, guard.ModeLabel+"="+step.label)
 		}
-		for _, file := range []string{"guard", "guard-hold", "guard-start-up"} {
-			path := filepath.Join(step.of.dist, file+".yaml")
-			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-				kubectl(t, cluster, "apply", "--server-side", "-f", path)
-			}
+		for _, file := range []string{"guard", "guard-start-up"} {
+			kubectl(t, cluster, "apply", "--server-side", "-f", filepath.Join(step.of.dist, file+".yaml"))
 		}
 		if i > 0 {
 			expect.NoError(t, manager.Stop())
 		}
 		manager = run(t, cluster, step.of, "scopegate-guard")
 		manager.settle(t)
-		if step.of == current {
-			documented(t, cluster, current, "From a guard with the hold")
-		}
 		awaitRejecting(t, cluster, warns, false)
 		awaitRejecting(t, cluster, rejects, true)
 		now := stateIn(t, cluster, warns, rejects)
@@ -157,14 +138,6 @@ func TestUpgradeGuard(t *testing.T) {
 	if len(remains) > 0 {
 		t.Errorf("what is left: %q", remains)
 	}
-}
-
-// oldLabel is the mode that rejects in the previous release.
-func oldLabel(previous, current release) string {
-	if previous == current {
-		return guard.ModeEnforce
-	}
-	return "deny"
 }
 
 // removeGuard removes the guard as docs/how-to/remove.md says.
