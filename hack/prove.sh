@@ -45,7 +45,7 @@ fuzz)
   done <<'TARGETS'
 ./internal/scopes FuzzMissing 1
 ./internal/scopes FuzzSuggest 1
-./internal/status/message FuzzMessages 1
+./internal/condition FuzzMessages 1
 ./internal/lint FuzzLint 7
 TARGETS
   ;;

@@ -23,7 +23,7 @@ type bug struct {
 }
 
 const (
-	consumerFile      = "internal/controller/consumer.go"
+	consumerFile      = "internal/controller/standalone.go"
 	configFile        = "internal/controller/config.go"
 	guardFile         = "internal/controller/guard.go"
 	watchFile         = "internal/controller/watch.go"
@@ -108,7 +108,7 @@ var bugs = []bug{
 	return reconcile.Result{}, rolloutErr`},
 	{partial, "a rollout that failed is not tried again", consumerFile,
 		`	case err != nil:
-		return status.RolloutFailed(err), err`, `	case err != nil:
+		return condition.RolloutFailed(err), err`, `	case err != nil:
 		return status.RolloutFailed(err), nil`},
 	{partial, "a config's status that could not be written is not written again", configFile,
 		`return reconcile.Result{}, r.write(ctx, config, conditions)`, `_ = r.write(ctx, config, conditions)
@@ -139,7 +139,7 @@ var bugs = []bug{
 	{missed, "configs do not watch those that share a consumer", configFile,
 		`Watches(&v1beta1.MCPExternalAuthConfig{}, r.toPeers(), builder.WithPredicates(specChanged)).`, ``},
 	{missed, "a consumer does not see its own status change", consumerFile,
-		`For(r.kind.new()).`, `For(r.kind.new(), builder.WithPredicates(specChanged)).`},
+		`For(r.kind.Empty()).`, `For(r.kind.new(), builder.WithPredicates(specChanged)).`},
 	{missed, "only one of two references is indexed", consumerSource,
 		`names = append(names, c.ExternalAuthConfigRef)`, `names = append(names, names...)`},
 	{missed, "the guard's consumers do not see that a config is edited", guardFile,
@@ -178,7 +178,7 @@ var bugs = []bug{
 	{reported, "the tree takes an old Ready for the state of the rollout", stateFile,
 		`case ready.ObservedGeneration < consumer.Generation:`, `case ready.ObservedGeneration == 0:`},
 
-	{reported, "Ready before the Deployment is observed", "internal/status/message/progress.go",
+	{reported, "Ready before the Deployment is observed", "internal/condition/progress.go",
 		`case status.ObservedGeneration < deployment.Generation:`, `case deployment.Generation == 0:`},
 	{reported, "stalled is what waits for a config that may yet appear", checkFile,
 		`Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound`, `Stalled: true`},
