@@ -139,7 +139,7 @@ var bugs = []bug{
 	{missed, "configs do not watch those that share a consumer", configFile,
 		`Watches(&v1beta1.MCPExternalAuthConfig{}, r.toPeers(), builder.WithPredicates(specChanged)).`, ``},
 	{missed, "a consumer does not see its own status change", consumerFile,
-		`For(r.kind.Empty()).`, `For(r.kind.new(), builder.WithPredicates(specChanged)).`},
+		`For(r.kind.Empty()).`, `For(r.kind.Empty(), builder.WithPredicates(specChanged)).`},
 	{missed, "only one of two references is indexed", consumerSource,
 		`names = append(names, c.ExternalAuthConfigRef)`, `names = append(names, names...)`},
 	{missed, "the guard's consumers do not see that a config is edited", guardFile,
