@@ -109,7 +109,7 @@ var bugs = []bug{
 	{partial, "a rollout that failed is not tried again", consumerFile,
 		`	case err != nil:
 		return condition.RolloutFailed(err), err`, `	case err != nil:
-		return status.RolloutFailed(err), nil`},
+		return condition.RolloutFailed(err), nil`},
 	{partial, "a config's status that could not be written is not written again", configFile,
 		`return reconcile.Result{}, r.write(ctx, config, conditions)`, `_ = r.write(ctx, config, conditions)
 	return reconcile.Result{}, nil`},
