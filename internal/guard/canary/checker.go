@@ -112,10 +112,8 @@ func New(cfg *rest.Config, scheme *runtime.Scheme, policies []guard.Policy, reco
 	return &Checker{client: c, policies: policies, recorder: recorder, failures: map[string]int{}, reported: map[string]Finding{}}, nil
 }
 
-// NeedLeaderElection reports that only the leader checks.
-func (*Checker) NeedLeaderElection() bool { return true }
-
-// Start checks until ctx is done. It never returns an error.
+// Start checks until ctx is done. It never returns an error. A manager starts it on the
+// leader only.
 func (c *Checker) Start(ctx context.Context) error {
 	for {
 		limited, cancel := context.WithTimeout(ctx, checkTimeout)

@@ -19,10 +19,10 @@ const finalizerTimeout = 10 * time.Second
 // removes the finalizer of ToolHive's operator if that operator does not.
 func Remove(ctx context.Context, c client.Client) error {
 	config := stored()
-	err := c.Delete(ctx, config)
-	if err == nil && waitGone(ctx, c) != nil {
+	err := deleteUntilGone(ctx, c)
+	if wait.Interrupted(err) && ctx.Err() == nil {
 		if err = c.Patch(ctx, config, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))); err == nil {
-			err = waitGone(ctx, c)
+			err = deleteUntilGone(ctx, c)
 		}
 	}
 	if err != nil && !gone(err) {
@@ -31,10 +31,9 @@ func Remove(ctx context.Context, c client.Client) error {
 	return nil
 }
 
-func waitGone(ctx context.Context, c client.Client) error {
+func deleteUntilGone(ctx context.Context, c client.Client) error {
 	return wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, finalizerTimeout, true, func(ctx context.Context) (bool, error) {
-		config := stored()
-		err := c.Get(ctx, client.ObjectKeyFromObject(config), config)
+		err := c.Delete(ctx, stored())
 		if gone(err) {
 			return true, nil
 		}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard/canary"
@@ -29,8 +30,6 @@ const (
 	quiet = 10 * time.Second
 	// timeout limits the removal of conditions.
 	timeout = 2 * time.Minute
-	// pageSize is the number of objects in a page of a list.
-	pageSize = 500
 )
 
 // Cleanup removes what the guard's manager wrote.
@@ -132,26 +131,17 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object kinds.Ob
 	}
 	for _, namespace := range namespaces {
 		for _, kind := range kinds.All {
-			err := c.pages(ctx, kind.EmptyList(), namespace, func(object runtime.Object) error { return do(kind.Name, object.(kinds.Object)) })
+			page := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+				list := kind.EmptyList()
+				return list, c.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(options.Limit), client.Continue(options.Continue))
+			}
+			err := pager.New(page).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
+				return do(kind.Name, object.(kinds.Object))
+			})
 			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
 				return fmt.Errorf("cleaning up every %s: %w", kind.Name, err)
 			}
 		}
 	}
 	return nil
-}
-
-func (c *Cleanup) pages(ctx context.Context, list client.ObjectList, namespace string, do func(runtime.Object) error) error {
-	next := ""
-	for {
-		if err := c.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
-			return err
-		}
-		if err := meta.EachListItem(list, do); err != nil {
-			return err
-		}
-		if next = list.GetContinue(); next == "" {
-			return nil
-		}
-	}
 }
