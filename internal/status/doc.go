@@ -1,3 +1,2 @@
-// Package status creates the conditions of scopegate's objects and writes them.
-// Package message turns verdicts into conditions.
+// Package status writes the status of an object.
 package status
