@@ -106,11 +106,11 @@ func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, snapsh
 		case err != nil || apierrors.IsForbidden(lost):
 			return cmp.Or(err, lost)
 		}
-		said := ""
+		shown := ""
 		for lost != nil {
-			if lost.Error() != said {
-				said = lost.Error()
-				v.say("the watch is interrupted: " + said)
+			if lost.Error() != shown {
+				shown = lost.Error()
+				v.say("the watch is interrupted: " + shown)
 			}
 			if !wait(ctx, retry) {
 				return nil

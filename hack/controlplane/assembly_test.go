@@ -100,9 +100,9 @@ func TestAssembly(t *testing.T) {
 			if test.change != nil {
 				test.change(content)
 			}
-			var said bytes.Buffer
+			var output bytes.Buffer
 			fake := &fakeBuilder{}
-			a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: fake, log: log.New(&said, "", 0)}
+			a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: fake, log: log.New(&output, "", 0)}
 			if !test.source {
 				a.releases = serve(t, content)
 			}
@@ -113,8 +113,8 @@ func TestAssembly(t *testing.T) {
 				expect.Equal(t, "built", test.built, fake.built)
 			}
 			expect.Equal(t, "planned", test.built, fake.planned)
-			if !strings.Contains(said.String(), test.message) {
-				t.Errorf("it says %q, want %q in it", said.String(), test.message)
+			if !strings.Contains(output.String(), test.message) {
+				t.Errorf("it says %q, want %q in it", output.String(), test.message)
 			}
 		})
 	}

@@ -19,7 +19,7 @@ type builder struct {
 	log    *log.Logger
 
 	progress progress
-	said     time.Time
+	reported time.Time
 }
 
 // plan counts what has to be compiled, by which build says how long the rest takes.
@@ -67,7 +67,7 @@ func (b *builder) build(ctx context.Context, binary binary, path string) error {
 		}
 		b.progress.compiled++
 		b.progress.spent = earlier + time.Since(start)
-		if time.Since(b.said) > interval {
+		if time.Since(b.reported) > interval {
 			b.say(binary)
 		}
 	}
@@ -86,7 +86,7 @@ func (b *builder) build(ctx context.Context, binary binary, path string) error {
 const interval = 30 * time.Second
 
 func (b *builder) say(binary binary) {
-	b.said = time.Now()
+	b.reported = time.Now()
 	b.log.Printf("building %s %s, %s", binary.name, binary.version, b.progress)
 }
 

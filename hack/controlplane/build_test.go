@@ -27,19 +27,19 @@ func fixtureModule(t *testing.T, source string) string {
 
 func TestBuild(t *testing.T) {
 	t.Parallel()
-	var said bytes.Buffer
-	b := &builder{module: fixtureModule(t, `package main; func main() { println("built") }`), log: log.New(&said, "", 0)}
+	var output bytes.Buffer
+	b := &builder{module: fixtureModule(t, `package main; func main() { println("built") }`), log: log.New(&output, "", 0)}
 	fixture := binary{name: "fixture", version: "v1.2.3", pkg: ".", modfile: "go.mod"}
 	expect.NoError(t, b.plan(t.Context(), []binary{fixture}))
 	path := filepath.Join(t.TempDir(), "fixture")
 	if err := b.build(t.Context(), fixture, path); err != nil {
-		t.Fatalf("%v\n%s", err, &said)
+		t.Fatalf("%v\n%s", err, &output)
 	}
 	got, err := exec.CommandContext(t.Context(), path).CombinedOutput() //nolint:gosec // Just built.
 	if err != nil || string(got) != "built\n" {
 		t.Errorf("it prints %q, %v", got, err)
 	}
-	expect.Contains(t, said.String(), "building fixture v1.2.3, 1 of 1: ", "fixture v1.2.3 was built from source in ")
+	expect.Contains(t, output.String(), "building fixture v1.2.3, 1 of 1: ", "fixture v1.2.3 was built from source in ")
 	if b.progress.packages == 0 || b.progress.compiled != b.progress.packages || b.progress.done != 1 {
 		t.Errorf("%d of %d packages, %d binaries; want all", b.progress.compiled, b.progress.packages, b.progress.done)
 	}
@@ -47,11 +47,11 @@ func TestBuild(t *testing.T) {
 
 func TestBuildFails(t *testing.T) {
 	t.Parallel()
-	var said bytes.Buffer
-	b := &builder{module: fixtureModule(t, `package main; func main() { undefined() }`), log: log.New(&said, "", 0)}
+	var output bytes.Buffer
+	b := &builder{module: fixtureModule(t, `package main; func main() { undefined() }`), log: log.New(&output, "", 0)}
 	err := b.build(t.Context(), binary{name: "fixture", version: "v1.2.3", pkg: ".", modfile: "go.mod"}, filepath.Join(t.TempDir(), "fixture"))
-	if err == nil || !strings.Contains(said.String(), "undefined: undefined") {
-		t.Errorf("got %v, and it says %q, want what the compiler says", err, said.String())
+	if err == nil || !strings.Contains(output.String(), "undefined: undefined") {
+		t.Errorf("got %v, and it says %q, want what the compiler says", err, output.String())
 	}
 }
 

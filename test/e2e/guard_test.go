@@ -44,8 +44,8 @@ func (s *scenario) repair() {
 // rejects the config once.
 var answers = map[string][2]int{guard.ModeOff: {0, 0}, guard.ModeWarn: {3, 0}, guard.ModeEnforce: {2, 1}, guard.ModeStrict: {0, 2}}
 
-func answer(said string) [2]int {
-	return [2]int{strings.Count(said, "Warning: Validation failed"), strings.Count(said, "denied request: ")}
+func answer(output string) [2]int {
+	return [2]int{strings.Count(output, "Warning: Validation failed"), strings.Count(output, "denied request: ")}
 }
 
 // mode labels the namespace, and waits until the API server follows it: it tries a
@@ -55,9 +55,9 @@ func (s *scenario) mode(mode string) {
 	s.kubectl("", "label", "namespace", demo, guard.ModeLabel+"="+mode, "--overwrite")
 	mistake := s.changed("toolhive/*.yaml", baseline, baseline+", files.write")
 	s.await("the API server follows it", func() error {
-		said, _ := s.run(ctx, strings.NewReader(mistake), "apply", "--dry-run=server", "--filename", "-")
-		if answer(said) != answers[mode] {
-			return errors.New("kubectl says " + said)
+		output, _ := s.run(ctx, strings.NewReader(mistake), "apply", "--dry-run=server", "--filename", "-")
+		if answer(output) != answers[mode] {
+			return errors.New("kubectl says " + output)
 		}
 		return nil
 	})
@@ -68,7 +68,7 @@ func (s *scenario) mode(mode string) {
 // deleted.
 func warn(s *scenario) {
 	pods := s.demoPods()
-	if said := s.applyMistake(); answer(said) != answers[guard.ModeWarn] {
+	if output := s.applyMistake(); answer(output) != answers[guard.ModeWarn] {
 		s.Fatal("kubectl was not warned")
 	}
 	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
@@ -99,7 +99,7 @@ func enforce(s *scenario) {
 
 	s.say("office gets its mistake in mode warn. Before ToolHive's operator rolls it, the namespace is in mode enforce again.")
 	s.slip("openid", badScope)
-	if said := s.applyChanged("", withConfig, baseline, baseline+", "+badScope); answer(said) != [2]int{2, 0} {
+	if output := s.applyChanged("", withConfig, baseline, baseline+", "+badScope); answer(output) != [2]int{2, 0} {
 		s.Fatal("kubectl was not warned")
 	}
 	s.awaitConditions(demo, "BaselineScopesValid=False", guarded...)
@@ -248,9 +248,9 @@ func strict(s *scenario) {
 // wantRejected patches an object, which the API server must reject.
 func (s *scenario) wantRejected(object, change, message string) {
 	s.Helper()
-	said, err := s.try(demo, "", "patch", object, "--type", "merge", "--patch", change)
-	if err == nil || !strings.Contains(said, "denied request: ") || !strings.Contains(said, message) {
-		s.Fatalf("the edit of %s was not rejected as it should be: %s", object, said)
+	output, err := s.try(demo, "", "patch", object, "--type", "merge", "--patch", change)
+	if err == nil || !strings.Contains(output, "denied request: ") || !strings.Contains(output, message) {
+		s.Fatalf("the edit of %s was not rejected as it should be: %s", object, output)
 	}
 }
 

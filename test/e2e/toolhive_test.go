@@ -112,7 +112,7 @@ func (s *scenario) crashLoops() {
 	s.kubectl(demo, "get", "pods")
 	s.kubectl(demo, "get", "mcpexternalauthconfigs,mcpservers,mcpremoteproxies,virtualmcpservers")
 	for _, object := range guarded {
-		if said := s.kubectl(demo, "get", object, "--output", allConditions); strings.Contains(said, badScope) {
+		if output := s.kubectl(demo, "get", object, "--output", allConditions); strings.Contains(output, badScope) {
 			s.Fatalf("%s names the cause by itself", object)
 		}
 	}
@@ -218,14 +218,14 @@ func withStartUp(s *scenario) {
 	for _, refusal := range refusals {
 		s.await("the edit is refused by dry run", func() error {
 			edit := strings.NewReader(s.changed(refusal.pattern, refusal.old, refusal.new))
-			if said, err := s.run(ctx, edit, "apply", "--dry-run=server", "--filename", "-"); err == nil {
-				return fmt.Errorf("kubectl says %s", said)
+			if output, err := s.run(ctx, edit, "apply", "--dry-run=server", "--filename", "-"); err == nil {
+				return fmt.Errorf("kubectl says %s", output)
 			}
 			return nil
 		})
-		said, err := s.try("", s.changed(refusal.pattern, refusal.old, refusal.new), "apply", "--filename", "-")
-		if err == nil || !strings.Contains(said, refusal.message) {
-			s.Errorf("the edit was not refused as it should be: %s", said)
+		output, err := s.try("", s.changed(refusal.pattern, refusal.old, refusal.new), "apply", "--filename", "-")
+		if err == nil || !strings.Contains(output, refusal.message) {
+			s.Errorf("the edit was not refused as it should be: %s", output)
 		}
 	}
 	s.samePods(pods)

@@ -123,11 +123,11 @@ func TestWatchWithoutServer(t *testing.T) {
 	watch := watchTree(t, standalone, ns, "--server", "https://"+proxy.Address())
 	watch.await("no config")
 	proxy.Away()
-	watch.said("the watch is interrupted: ")
+	watch.printed("the watch is interrupted: ")
 	standalone.Create(t, sample.Config(ns, "shared", "openid"))
 	expect.NoError(t, proxy.Back(t.Context()))
 	watch.await("NotReferenced")
-	watch.said("the watch goes on\n")
+	watch.printed("the watch goes on\n")
 	watch.stop()
 }
 
@@ -179,8 +179,8 @@ func (w *treeWatch) await(want string) {
 	w.Fatalf("the watch ended before it showed %s; stderr: %s", want, &w.stderr)
 }
 
-// said waits for a message.
-func (w *treeWatch) said(want string) {
+// printed waits for a message.
+func (w *treeWatch) printed(want string) {
 	w.Helper()
 	expect.Eventually(w.T, "the watch says "+want, func(context.Context) (bool, error) {
 		return strings.Contains(w.stderr.String(), want), nil

@@ -4,6 +4,7 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -235,18 +236,11 @@ func (c *ControlPlane) Kubectl(ctx context.Context, stdin io.Reader, arguments .
 	command.Env = append(os.Environ(), "KUBECONFIG="+c.Kubeconfig,
 		// Do not read or write the user's home directory.
 		"KUBECTL_KUBERC=false", "KUBECACHEDIR="+filepath.Join(c.folder, "kubectl-cache"))
-	var out, errs writer
+	var out, errs bytes.Buffer
 	command.Stdin, command.Stdout, command.Stderr = stdin, &out, &errs
 	command.SysProcAttr = ownGroup
 	err = command.Run()
-	return string(out), string(errs), err
-}
-
-type writer []byte
-
-func (w *writer) Write(data []byte) (int, error) {
-	*w = append(*w, data...)
-	return len(data), nil
+	return out.String(), errs.String(), err
 }
 
 // Stop stops all processes and removes their files.

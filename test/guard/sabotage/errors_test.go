@@ -137,7 +137,10 @@ func TestStart(t *testing.T) {
 	}
 	metric := func(cause string) {
 		t.Helper()
-		value := map[bool]string{true: "1", false: "0"}[cause != ""]
+		value := "0"
+		if cause != "" {
+			value = "1"
+		}
 		want := `# HELP scopegate_guard_ineffective 1 for a policy of the guard that is not effective, else 0; scopegate-canary stands for the namespace in which they are tried. The log and an event tell more. Only in guard mode and from the leader.
 # TYPE scopegate_guard_ineffective gauge
 scopegate_guard_ineffective{cause="",policy="scopegate-canary"} 0

@@ -166,11 +166,11 @@ func (s *space) compare(ctx context.Context, mode string, mistakes []Refusal, re
 	err := request(ctx)
 	var got, want []Refusal
 	for _, warning := range warnings.Texts {
-		said, ok := AsWarning(warning)
+		refusal, ok := AsWarning(warning)
 		if !ok {
 			return fmt.Errorf("the API server warns: %s", warning)
 		}
-		got = append(got, said)
+		got = append(got, refusal)
 	}
 	if refusal, refused := AsRefusal(err); refused {
 		got = append(got, refusal)

@@ -24,9 +24,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestDriftIsMended undoes what somebody else changes of a child, and keeps
+// TestChangedChildIsRestored undoes what somebody else changes of a child, and keeps
 // what they add.
-func TestDriftIsMended(t *testing.T) {
+func TestChangedChildIsRestored(t *testing.T) {
 	t.Parallel()
 	server := rollingServer(t)
 	fingerprint(t, server)

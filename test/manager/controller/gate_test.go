@@ -128,9 +128,9 @@ func TestInvalidNeverRolls(t *testing.T) {
 	}
 }
 
-// TestWhoLosesItsAuthServer checks that a consumer loses its children only by
+// TestChildrenAreDeletedWithTheReference checks that a consumer loses its children only by
 // an edit of its own references, and never by a change of its config.
-func TestWhoLosesItsAuthServer(t *testing.T) {
+func TestChildrenAreDeletedWithTheReference(t *testing.T) {
 	t.Parallel()
 	namespace := cluster.Namespace(t)
 	config := sample.Config(namespace, "shared", "openid")

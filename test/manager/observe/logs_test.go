@@ -128,7 +128,7 @@ func TestLogTellsTransitionsOnly(t *testing.T) {
 			return now >= start+float64(i+1), err
 		})
 	}
-	if said := ofControllers(manager.Logs())[before:]; len(said) > 0 {
-		t.Errorf("%d reconciles with nothing to report were logged:\n%s", nudges, strings.Join(said, "\n"))
+	if logged := ofControllers(manager.Logs())[before:]; len(logged) > 0 {
+		t.Errorf("%d reconciles with nothing to report were logged:\n%s", nudges, strings.Join(logged, "\n"))
 	}
 }

@@ -69,8 +69,8 @@ func (g generator) mutate(m *manifest) {
 		}
 		at := places[g.IntN(len(places))]
 		how := mutations[g.IntN(len(mutations))]
-		if said := how(g, at); said != "" {
-			m.mutations = append(m.mutations, said+" "+at.path)
+		if change := how(g, at); change != "" {
+			m.mutations = append(m.mutations, change+" "+at.path)
 		}
 	}
 	if g.IntN(5) == 0 {

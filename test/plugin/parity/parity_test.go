@@ -179,32 +179,32 @@ func fromServer(t *testing.T, namespace string, m manifest) (verdict, string, er
 	if err != nil {
 		return verdict{}, "", err
 	}
-	var said verdict
+	var answer verdict
 	if strings.Contains(strict.refused, "strict decoding error") {
 		for _, match := range unknownField.FindAllStringSubmatch(strict.refused, -1) {
-			said.Unknown = append(said.Unknown, match[1])
+			answer.Unknown = append(answer.Unknown, match[1])
 		}
-		said.Unknown = sorted(said.Unknown)
-		said.Duplicates = len(duplicateField.FindAllString(strict.refused, -1))
+		answer.Unknown = sorted(answer.Unknown)
+		answer.Duplicates = len(duplicateField.FindAllString(strict.refused, -1))
 	}
 	lax, err := send(t.Context(), namespace, m, "Ignore")
 	if err != nil {
 		return verdict{}, "", err
 	}
-	said.Malformed, said.Causes = lax.refused != "", lax.causes
+	answer.Malformed, answer.Causes = lax.refused != "", lax.causes
 	operation := "create"
 	if m.stored != nil {
 		operation = "update"
 	}
 	switch {
-	case said.Malformed:
-		return said, operation + " malformed", nil
-	case len(said.Causes) > 0:
-		return said, operation + " rejected", nil
-	case len(said.Unknown) > 0 || said.Duplicates > 0:
-		return said, operation + " not strict", nil
+	case answer.Malformed:
+		return answer, operation + " malformed", nil
+	case len(answer.Causes) > 0:
+		return answer, operation + " rejected", nil
+	case len(answer.Unknown) > 0 || answer.Duplicates > 0:
+		return answer, operation + " not strict", nil
 	default:
-		return said, operation + " accepted", nil
+		return answer, operation + " accepted", nil
 	}
 }
 
@@ -221,27 +221,27 @@ func fromLinter(t *testing.T, namespace string, m manifest, text []byte) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	var said verdict
+	var answer verdict
 	for _, finding := range found.Findings {
 		switch {
 		case finding.Cause != "":
-			said.Causes = append(said.Causes, causeOf(finding))
+			answer.Causes = append(answer.Causes, causeOf(finding))
 		case finding.Rule == "schema/unknown-field":
-			said.Unknown = append(said.Unknown, finding.Field)
+			answer.Unknown = append(answer.Unknown, finding.Field)
 		case finding.Rule == "schema/duplicate-field":
-			said.Duplicates++
+			answer.Duplicates++
 		case finding.Rule == "schema/metadata":
-			said.Malformed = true
+			answer.Malformed = true
 		case strings.HasPrefix(finding.Rule, "parse/"):
 			return verdict{}, fmt.Errorf("the linter can't read what a library wrote: %s", finding.Message)
 		}
 	}
-	if said.Malformed {
+	if answer.Malformed {
 		// The API server stops there; the linter has more to say.
 		return verdict{Malformed: true}, nil
 	}
-	said.Causes, said.Unknown = sorted(said.Causes), sorted(said.Unknown)
-	return said, nil
+	answer.Causes, answer.Unknown = sorted(answer.Causes), sorted(answer.Unknown)
+	return answer, nil
 }
 
 // causeOf writes a finding as the API server does, with <nil> for no field.

@@ -95,11 +95,11 @@ func kubectl(t *testing.T, objects []*unstructured.Unstructured) (string, error)
 }
 
 func kubectlWithDryRun(t *testing.T, objects []*unstructured.Unstructured) (string, error) {
-	said, err := runKubectl(t, objects, "--dry-run=server")
+	printed, err := runKubectl(t, objects, "--dry-run=server")
 	if err == nil {
 		_, err = runKubectl(t, objects)
 	}
-	return said, err
+	return printed, err
 }
 
 func runKubectl(t *testing.T, objects []*unstructured.Unstructured, flags ...string) (string, error) {
