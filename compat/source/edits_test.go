@@ -31,6 +31,7 @@ var edits = map[string]struct{ old, new string }{
 	"the name label of a backend's pods":                             {`LabelName = "toolhive-name"`, `LabelName = "app.kubernetes.io/name"`},
 	"the other labels of a backend's pods":                           {`containerLabels["toolhive"] = "true"`, `containerLabels["app.kubernetes.io/name"] = "mcpserver"`},
 	"the generation in an MCPServer's pod template":                  {"strconv.FormatInt(m.Generation, 10)", "strconv.FormatInt(m.Status.ObservedGeneration, 10)"},
+	"the annotation with an MCPServer's generation":                  {`"toolhive.stacklok.dev/mcpserver-generation"`, `"toolhive.stacklok.dev/generation"`},
 	"which of two references counts":                                 {"\tif authServerRef != nil {\n\t\treturn authServerRef.Name\n\t}\n\tif extAuthRef", "\tif authServerRef != nil && extAuthRef == nil {\n\t\treturn authServerRef.Name\n\t}\n\tif extAuthRef"},
 	"the default scopes":                                             {`"openid", "profile", "email", "offline_access"}`, `"openid", "profile", "offline_access"}`},
 	"the scopes of a reference to an inline MCPOIDCConfig":           {"Scopes:                          ref.Scopes", "Scopes:                          config.Scopes"},

@@ -148,6 +148,7 @@ var facts = []fact{
 	// An edit of an MCPServer rolls its pods, whatever it changes.
 	{"the generation in an MCPServer's pod template", serverController, entry("MCPServerReconciler.deploymentForMCPServer", "kubernetes.RunConfigMCPServerGenerationAnnotation"),
 		[]string{"strconv.FormatInt(m.Generation, 10)"}},
+	{"the annotation with an MCPServer's generation", backendClient, value("RunConfigMCPServerGenerationAnnotation"), quoted(toolhive.GenerationAnnotation)},
 
 	// Which config counts.
 	{"which of two references counts", authServerRender, body("EmbeddedAuthServerConfigName"), []string{`{

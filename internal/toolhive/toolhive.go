@@ -17,6 +17,11 @@ const (
 	InstanceLabel = "app.kubernetes.io/instance"
 )
 
+// GenerationAnnotation of a pod is the generation of the MCPServer whose template it
+// has (ToolHive: pkg/container/kubernetes/client.go,
+// RunConfigMCPServerGenerationAnnotation). Pods of the other kinds do not have it.
+const GenerationAnnotation = "toolhive.stacklok.dev/mcpserver-generation"
+
 // DefaultScopes are the scopes that ToolHive's auth server supports if none are
 // configured (pkg/authserver/server/registration/client.go, DefaultScopes). Do
 // not modify them.

@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
+	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -214,6 +216,21 @@ func TestModes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPodsOfARefusedTemplate edits an MCPServer that was judged: the ReplicaSet of the
+// judged generation tries again, before the manager has judged the new one.
+func TestPodsOfARefusedTemplate(t *testing.T) {
+	server := sample.Server("", "web", sample.AuthServerRef("shared"))
+	stored(t, guard.ModeEnforce, server)
+	expect.NoError(t, setup.Judge(t.Context(), cluster.Client, server, metav1.ConditionFalse))
+	cluster.Patch(t, server, `{"spec":{"groupRef":{"name":"other"}}}`)
+	settle(t)
+	for generation, want := range map[int64]string{server.Generation - 1: guard.PodsOfMCPServersPolicy, server.Generation: ""} {
+		pod := setup.Pod(server)
+		pod.Annotations = map[string]string{toolhive.GenerationAnnotation: strconv.FormatInt(generation, 10)}
+		expect.Equal(t, fmt.Sprintf("generation %d", generation), want, refusalOf(t, dryCreate(t, pod)).Policy)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // The limits of what a reviewer can be expected to read.
@@ -63,6 +64,16 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// Only the pods of an MCPServer have its generation, so only their policy compares it.
+const (
+	ofMCPServers = "judges the MCPServer as it is now, or as it was when ToolHive's operator wrote the pod's template: " +
+		"a ReplicaSet that was refused tries again, also while the manager has not judged the next edit yet."
+	comparedWithPod = "string(c.?observedGeneration.orValue(0)) in [string(params.metadata.generation), " +
+		"object.metadata.?annotations[?'" + toolhive.GenerationAnnotation + "'].orValue('')])"
+	ofOthers = "judges the MCPServer as it is now."
+	compared = "c.?observedGeneration.orValue(0) == params.metadata.generation)"
+)
+
 // TestTwins compares the policies that differ in the kind alone.
 func TestTwins(t *testing.T) {
 	for policy, of := range map[string]struct{ kind, twin, twinKind string }{
@@ -71,7 +82,8 @@ func TestTwins(t *testing.T) {
 		guard.PodsOfVirtualMCPServersPolicy:    {"VirtualMCPServer", guard.PodsOfMCPServersPolicy, "MCPServer"},
 	} {
 		t.Run(policy, func(t *testing.T) {
-			want := strings.NewReplacer(of.twin, policy, of.twinKind, of.kind, strings.ToLower(of.twinKind), strings.ToLower(of.kind)).Replace(words(t, of.twin))
+			want := strings.NewReplacer(of.twin, policy, of.twinKind, of.kind, strings.ToLower(of.twinKind), strings.ToLower(of.kind)).
+				Replace(strings.NewReplacer(ofMCPServers, ofOthers, comparedWithPod, compared).Replace(words(t, of.twin)))
 			expect.Equal(t, "", strings.Split(want, " "), strings.Split(words(t, policy), " "))
 		})
 	}

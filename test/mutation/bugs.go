@@ -69,6 +69,8 @@ var bugs = []bug{
 		`MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromInt32(1))`,
 		`MaxUnavailable: ptr.To(intstr.FromInt32(1)), MaxSurge: ptr.To(intstr.FromInt32(0))`},
 	{gate, "an http issuer is admitted", startPolicy, `list.filter(u, u[1].startsWith('http:') && isURL(u[1])`, `list.filter(u, u[1].startsWith('ftp:') && isURL(u[1])`},
+	{gate, "a refused ReplicaSet tries again before the next verdict", serverPodsPolicy,
+		`object.metadata.?annotations[?'toolhive.stacklok.dev/mcpserver-generation'].orValue('')`, `''`},
 	{gate, "a host that starts with localhost is loopback", startPolicy, `!(h in ['localhost', 'localhoſt'])`, `!h.startsWith('localhost')`},
 	{gate, "the bound of a lifespan is off by one", startPolicy, `['accessTokenLifespan', '1m', '24h']`, `['accessTokenLifespan', '1m', '24h1ns']`},
 	{gate, "a redirect URI with a fragment is admitted", startPolicy, `(?i)^https?:[^#]*#?$`, `(?i)^https?:`},
