@@ -1,6 +1,6 @@
 // Command mutation breaks scopegate on purpose, one bug at a time, and reports which
 // of its suites finds each. The tree stays as it is: an overlay gives the go command
-// another text for one file. A run that is cut off goes on where it was.
+// another text for one file. What found a bug is written into its patch.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -68,33 +69,17 @@ func main() {
 	}
 }
 
-// run tries each bug, and fails if one was not found. Only a run of all bugs and all
-// suites can go on where an earlier one was cut off.
+// run tries each bug, and fails if one was not found.
 func run(ctx context.Context, only, where *regexp.Regexp) error {
-	last, err := readTable(lastRun, "")
+	bugs, err := readBugs("test/mutation/bugs")
 	if err != nil {
 		return err
 	}
-	whole := only.String() == "" && where.String() == ""
-	done := map[string]string{}
-	if whole {
-		if done, err = resume(ctx); err != nil {
-			return err
-		}
-	}
-	seeded, found, earlier := 0, 0, 0
-	for _, bug := range bugs {
-		if !only.MatchString(bug.name) {
-			continue
-		}
-		seeded++
-		if done[bug.name] != "" {
-			found++
-			earlier++
-			continue
-		}
+	bugs = slices.DeleteFunc(bugs, func(b bug) bool { return !only.MatchString(b.name) })
+	found := 0
+	for i, bug := range bugs {
 		begin := time.Now()
-		by, err := bug.hunt(ctx, where, last[bug.name])
+		by, err := bug.hunt(ctx, where)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -105,26 +90,22 @@ func run(ctx context.Context, only, where *regexp.Regexp) error {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", bug.name, err)
 		default:
 			found++
-			done[bug.name] = by
-			if err := addRow(bug, by, whole); err != nil {
+			if err := bug.writeFoundBy(by); err != nil {
 				return err
 			}
 		}
-		fmt.Printf("%d of %d, %s: %s, by %s (%s)\n", seeded, len(bugs), bug.class, bug.name, by, time.Since(begin).Round(time.Second))
+		fmt.Printf("%d of %d, %s: %s, by %s (%s)\n", i+1, len(bugs), bug.class, bug.name, by, time.Since(begin).Round(time.Second))
 	}
-	fmt.Printf("%d of %d bugs were found, %d of them by an earlier run of this code that was cut off.\n", found, seeded, earlier)
-	if found < seeded || seeded == 0 {
-		return fmt.Errorf("%d of %d bugs were not found", seeded-found, seeded)
+	fmt.Printf("%d of %d bugs were found.\n", found, len(bugs))
+	if found < len(bugs) || found == 0 {
+		return fmt.Errorf("%d of %d bugs were not found", len(bugs)-found, len(bugs))
 	}
-	if !whole {
-		return nil
-	}
-	return publish(done)
+	return nil
 }
 
 // hunt returns the suite that finds a bug, and the test; errNotFound if none does. It
 // begins with what found the bug last.
-func (b bug) hunt(ctx context.Context, where *regexp.Regexp, last string) (string, error) {
+func (b bug) hunt(ctx context.Context, where *regexp.Regexp) (string, error) {
 	folder, err := os.MkdirTemp("", "mutation-")
 	if err != nil {
 		return "", err
@@ -134,7 +115,7 @@ func (b bug) hunt(ctx context.Context, where *regexp.Regexp, last string) (strin
 	if err != nil {
 		return "", err
 	}
-	for _, suite := range b.suites(last) {
+	for _, suite := range b.suites() {
 		if !where.MatchString(path.Join(suite.module, suite.packages)) {
 			continue
 		}
@@ -148,9 +129,9 @@ func (b bug) hunt(ctx context.Context, where *regexp.Regexp, last string) (strin
 
 // suites returns the suites that may find the bug. The one that found it last
 // is first.
-func (b bug) suites(last string) []suite {
+func (b bug) suites() []suite {
 	var first []suite
-	if folder, _, _ := strings.Cut(last, ","); folder != "" && exists(folder) {
+	if folder, _, _ := strings.Cut(b.foundBy, ","); folder != "" && exists(folder) {
 		first = append(first, suite{".", "./" + folder})
 		if within, ok := strings.CutPrefix(folder, "compat/"); ok {
 			first[0] = suite{"compat", "./" + within}
@@ -202,30 +183,20 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// overlay applies the bug to a copy of its file in a folder, and returns the path of an
+// overlay for the go command.
 func (b bug) overlay(folder string) (string, error) {
 	file, err := filepath.Abs(b.file)
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // The table names it.
+	if err := b.apply(".", folder); err != nil {
+		return "", err
+	}
+	content, err := json.Marshal(map[string]map[string]string{"Replace": {file: filepath.Join(folder, b.file)}})
 	if err != nil {
 		return "", err
 	}
-	broken, err := b.apply(string(text))
-	if err != nil {
-		return "", err
-	}
-	replaced, overlay := filepath.Join(folder, filepath.Base(b.file)), filepath.Join(folder, "overlay.json")
-	content, err := json.Marshal(map[string]map[string]string{"Replace": {file: replaced}})
-	if err != nil {
-		return "", err
-	}
-	return overlay, errors.Join(os.WriteFile(replaced, []byte(broken), 0o600), os.WriteFile(overlay, content, 0o600))
-}
-
-func (b bug) apply(text string) (string, error) {
-	if n := strings.Count(text, b.old); n != 1 {
-		return "", fmt.Errorf("%s has %q %d times, want once: the code has changed, so change the bug", b.file, b.old, n)
-	}
-	return strings.Replace(text, b.old, b.made, 1), nil
+	overlay := filepath.Join(folder, "overlay.json")
+	return overlay, os.WriteFile(overlay, content, 0o600)
 }
