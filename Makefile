@@ -27,10 +27,10 @@ authserver: ## Build bin/authserver, ToolHive's auth server, which pods run. The
 	CGO_ENABLED=0 go build -trimpath -o ../bin/authserver .
 
 .PHONY: run
-run: ## Show the main job on a real control plane, then keep it running. ARGS=--exit exits after the last step.
+run: ## Show the main job on a real control plane: the guard, then standalone mode. ARGS=--exit exits after the last step; --guard or --standalone chooses one part.
 	@$(ASSETS)
 	# The flags are those of the control plane, so shared packages are compiled once.
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/devcluster
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/devcluster ./cmd/kubectl-scopegate
 	# go run would forward neither SIGTERM nor the exit code.
 	exec bin/devcluster $(ARGS)
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -24,8 +26,30 @@ import (
 // errInterrupted means that run was interrupted before the walk was done.
 var errInterrupted = errors.New("interrupted")
 
-// run starts the control plane and the manager and walks through the steps. It
-// then stays up until ctx is done, unless opts.exit is set.
+// part is what is shown on one control plane.
+type part struct {
+	name    string
+	plane   controlplane.Options
+	manager operator.Options
+	// before are the steps until the manager starts, and steps the others.
+	before, steps []step
+}
+
+// newPart returns the part that the options choose.
+func newPart(ctx context.Context, opts options) (part, error) {
+	manager := operator.Options{MetricsBindAddress: opts.metricsAddr, HealthProbeBindAddress: "0"}
+	if opts.standalone {
+		manager.Standalone, manager.AuthServerImage = true, "scopegate-authserver:latest"
+		return part{name: "standalone mode, without ToolHive", manager: manager, steps: standaloneSteps(opts.samples)}, nil
+	}
+	crds, err := toolhiveCRDs(ctx)
+	return part{
+		name: "the guard, beside ToolHive", plane: controlplane.Options{Bare: true, Guard: true, CRDs: crds}, manager: manager,
+		before: guardInstall(opts.samples), steps: guardSteps(opts.samples),
+	}, err
+}
+
+// run shows one part. It then stays up until ctx is done, unless opts.exit is set.
 func run(ctx context.Context, out console, opts options) (err error) {
 	if err := checkFree(opts.metricsAddr); err != nil {
 		return err
@@ -35,65 +59,81 @@ func run(ctx context.Context, out console, opts options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, logs.remove()) }()
-
-	out.printf("Starting kube-apiserver, etcd and kube-controller-manager ...\n")
 	ended := context.AfterFunc(ctx, func() { out.printf("\nStopping; this takes a few seconds.\n") })
 	defer ended()
-	plane, err := controlplane.Start(ctx, controlplane.Options{
-		ControllerManager: true, Output: logs.controlPlane,
-	})
+	part, err := newPart(ctx, opts)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	out.printf("%s\nStarting kube-apiserver, etcd and kube-controller-manager ...\n", strings.ToUpper(part.name))
+	return part.run(ctx, out, logs, !opts.exit)
+}
+
+// run shows the part on a control plane of its own.
+func (p part) run(ctx context.Context, out console, logs *logs, stay bool) (err error) {
+	p.plane.ControllerManager, p.plane.Output = true, logs.controlPlane
+	plane, err := controlplane.Start(ctx, p.plane)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
 	defer func() { err = errors.Join(err, plane.Stop()) }()
-	return inCluster(ctx, out, opts, plane, logs)
-}
-
-// inCluster runs the manager and the walk in a running control plane.
-func inCluster(ctx context.Context, out console, opts options, plane *controlplane.ControlPlane, logs *logs) error {
 	admin, err := client.NewWithWatch(plane.Config, client.Options{Scheme: operator.Scheme})
 	if err != nil {
 		return interruptedOr(ctx, fmt.Errorf("reaching the control plane: %w", err))
 	}
-	mgr, err := operator.New(ctx, plane.ManagerConfig(), operator.Options{
-		Standalone:         true,
-		MetricsBindAddress: opts.metricsAddr, HealthProbeBindAddress: "0", AuthServerImage: "scopegate-authserver:latest",
-	})
+	walk := &walk{kubectl: plane.Kubectl, client: admin, out: out}
+	if err := walk.run(ctx, p.before); err != nil {
+		return interruptedOr(ctx, err)
+	}
+	mgr, err := operator.New(ctx, plane.ManagerConfig(), p.manager)
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
 	// The manager stops before the control plane does. If the manager stops by
 	// itself, the rest stops too.
 	running, stop := context.WithCancelCause(ctx)
-	done := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() {
 		err := mgr.Start(running)
 		if err != nil {
 			err = fmt.Errorf("running the manager: %w", err)
 		}
 		stop(err)
-		done <- err
+		ended <- err
 	}()
-	err = (&walk{kubectl: plane.Kubectl, client: admin, out: out}).run(running, steps(opts.samples))
+	err = walk.run(running, p.steps)
+	if err == nil {
+		out.printf("\nAll %d steps succeeded.\n", walk.done)
+	}
 	switch {
 	case err != nil && ctx.Err() == nil:
 		err = errors.Join(err, logs.managerErrors())
 	case err != nil:
 		err = errInterrupted
-	case !opts.exit:
+	case stay:
 		out.printf(stays, quote(plane.Kubeconfig), quote(plane.KubectlPath), logs.folder)
-		if err = watchTable(running, plane.Config, out); ctx.Err() != nil {
-			err = nil
-		}
+		err = watchTree(running, plane)
 	}
 	stop(nil)
-	if managerErr := <-done; !errors.Is(err, managerErr) {
+	if managerErr := <-ended; !errors.Is(err, managerErr) {
 		err = errors.Join(err, managerErr)
 	}
 	return err
 }
 
-// stays is printed before the live table.
+// watchTree shows the tree of all objects until ctx is done.
+func watchTree(ctx context.Context, plane *controlplane.ControlPlane) error {
+	command := exec.CommandContext(ctx, plane.KubectlPath, "scopegate", "tree", "--watch", "--all-namespaces") //nolint:gosec // The pinned binary.
+	command.Env = append(os.Environ(), "KUBECONFIG="+plane.Kubeconfig)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	if err := command.Run(); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("showing the tree: %w", err)
+	}
+	return nil
+}
+
+// stays is printed before the tree.
 const stays = `
 The control plane stays up. To use it from another terminal:
 

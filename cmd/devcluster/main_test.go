@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -15,11 +16,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 const (
@@ -47,11 +46,13 @@ func TestInterrupted(t *testing.T) {
 		says []string
 	}{
 		"live": {
-			until: "VirtualMCPServer mcp-demo/office Ready=False BaselineScopesValid=True RollingOut", signal: os.Interrupt, want: 0,
+			until: "NAMESPACE ", signal: os.Interrupt, want: 0,
 			says: []string{
-				"is not in scopesSupported", `did you mean "offline_access"?`, "=> Nothing was created", "=> The run config",
+				"THE GUARD", "serverside-applied", "=> The policies are in force.", "denied request", "=> The Deployment has its pod.",
+				"=> The new ReplicaSet is empty", "ReplicaFailure", "=> The new ReplicaSet has its pod now.", "All 7 steps succeeded.",
+				"STANDALONE MODE", "is not in scopesSupported", `did you mean "offline_access"?`, "=> Nothing was created", "=> The run config",
 				"=> The Deployment is unchanged", "=> Each ReplicaSet", "=> Every baseline is supported", "All 8 steps succeeded.",
-				"export KUBECONFIG=",
+				"export KUBECONFIG=", "VirtualMCPServer/office",
 			},
 		},
 		"while it starts": {
@@ -59,11 +60,13 @@ func TestInterrupted(t *testing.T) {
 			says: []string{"Starting", "Stopping", "interrupted before the last step was done"},
 		},
 	}
+	plugin := t.TempDir()
+	expect.NoError(t, testenv.Build(t.Context(), "github.com/scopegate/scopegate/cmd/kubectl-scopegate", filepath.Join(plugin, "kubectl-scopegate")))
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			temporary := t.TempDir()
 			command := exec.CommandContext(t.Context(), os.Args[0], "--samples", samples) //nolint:gosec // Itself.
-			command.Env = append(os.Environ(), runMain+"=1", "TMPDIR="+temporary)
+			command.Env = append(os.Environ(), runMain+"=1", "TMPDIR="+temporary, "PATH="+plugin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			var stderr bytes.Buffer
 			command.Stderr = &stderr
 			pipe, err := command.StdoutPipe()
@@ -131,6 +134,7 @@ func TestParse(t *testing.T) {
 			args: []string{"--exit", "--samples=" + samples, "--metrics-bind-address", "127.0.0.1:8080"},
 			want: options{exit: true, samples: samples, metricsAddr: "127.0.0.1:8080"},
 		},
+		"one part":     {args: []string{"--guard", "--samples=" + samples}, want: options{guard: true, samples: samples, metricsAddr: "0"}},
 		"unknown flag": {args: []string{"--exot"}, err: "flag provided but not defined: -exot; see --help for the flags"},
 		"argument":     {args: []string{"--samples=" + samples, "now"}, err: `unexpected argument "now"; see --help for the flags`},
 		"elsewhere": {err: "no sample manifests: stat config/samples/mistakes: no such file or directory; " +
@@ -153,73 +157,6 @@ func TestParse(t *testing.T) {
 			}
 			if name == "help" && !strings.Contains(help.String(), "-metrics-bind-address") {
 				t.Errorf("the help does not name the flags:\n%s", &help)
-			}
-		})
-	}
-}
-
-var (
-	weatherHeld = row{"MCPServer", "a/weather", "False", "False", "BaselineScopeNotSupported"}
-	weatherRuns = row{"MCPServer", "a/weather", "True", "True", "RolledOut"}
-	authConfig  = row{"MCPExternalAuthConfig", "a/auth", "-", "True", "BaselineScopesSupported"}
-)
-
-func TestAppendLines(t *testing.T) {
-	var out strings.Builder
-	show := appendLines(console{&out})
-	for _, rows := range [][]row{{authConfig, weatherHeld}, {authConfig, weatherHeld}, {authConfig, weatherRuns}, {weatherRuns}} {
-		show(rows)
-	}
-	want := `MCPExternalAuthConfig a/auth Ready=- BaselineScopesValid=True BaselineScopesSupported
-MCPServer a/weather Ready=False BaselineScopesValid=False BaselineScopeNotSupported
-MCPServer a/weather Ready=True BaselineScopesValid=True RolledOut
-MCPExternalAuthConfig a/auth deleted
-`
-	expect.Equal(t, "lines", want, out.String())
-}
-
-// TestRedraw checks that a table replaces the previous one and is cut to the size
-// of the terminal.
-func TestRedraw(t *testing.T) {
-	var out strings.Builder
-	height := 24
-	show := redraw(console{&out}, func() (int, int) { return 40, height })
-	show([]row{authConfig, weatherHeld})
-	height = 4
-	show([]row{authConfig, weatherRuns})
-	want := "\x1b[2KKIND                    NAMESPACE/NAME\n" +
-		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
-		"\x1b[2KMCPServer               a/weather\n\x1b[J" +
-		"\x1b[3A" +
-		"\x1b[2KKIND                    NAMESPACE/NAME\n" +
-		"\x1b[2KMCPExternalAuthConfig   a/auth\n" +
-		"\x1b[2Kand 1 more\n\x1b[J"
-	expect.Equal(t, "drawn", want, out.String())
-}
-
-func TestRowOf(t *testing.T) {
-	condition := func(conditionType, status, reason string) metav1.Condition {
-		return metav1.Condition{Type: conditionType, Status: metav1.ConditionStatus(status), Reason: reason}
-	}
-	tests := map[string]struct {
-		conditions         []metav1.Condition
-		ready, valid, want string
-	}{
-		"none":         {nil, "-", "-", "-"},
-		"config":       {[]metav1.Condition{condition("BaselineScopesValid", "Unknown", "NotReferenced")}, "-", "Unknown", "NotReferenced"},
-		"baseline":     {[]metav1.Condition{condition("Ready", "False", "BaselineScopeNotSupported"), condition("BaselineScopesValid", "False", "BaselineScopeNotSupported")}, "False", "False", "BaselineScopeNotSupported"},
-		"other cause":  {[]metav1.Condition{condition("Ready", "False", "OIDCConfigNotFound"), condition("BaselineScopesValid", "True", "BaselineScopesSupported")}, "False", "True", "OIDCConfigNotFound"},
-		"all in order": {[]metav1.Condition{condition("Ready", "True", "RolledOut"), condition("BaselineScopesValid", "True", "BaselineScopesSupported")}, "True", "True", "RolledOut"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			server := &v1beta1.MCPServer{
-				ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "weather"},
-				Status:     v1alpha1.Status{Conditions: test.conditions},
-			}
-			want := row{"MCPServer", "a/weather", test.ready, test.valid, test.want}
-			if got := rowOf("MCPServer", server); got != want {
-				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
@@ -280,7 +217,7 @@ func TestInterruptedStep(t *testing.T) {
 		cancel(cause)
 		return "", "", &exec.ExitError{}
 	}}
-	if err := walk.run(ctx, steps("")); !errors.Is(err, cause) {
+	if err := walk.run(ctx, standaloneSteps("")); !errors.Is(err, cause) {
 		t.Errorf("got %v, want %v", err, cause)
 	}
 }

@@ -6,10 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// namespace of the samples.
+	namespace = "mcp-demo"
+	// mistakes is the folder of the samples that contain deliberate mistakes.
+	mistakes = "mistakes"
 )
 
 // step is one part of the walk.
@@ -35,21 +43,23 @@ type walk struct {
 	kubectl func(ctx context.Context, stdin io.Reader, args ...string) (stdout, stderr string, err error)
 	client  client.WithWatch
 	out     console
-	// rolledOut is the result of the first rollout.
+	// done counts the steps.
+	done int
+	// rolledOut is the result of the first rollout in standalone mode.
 	rolledOut rollouts
 }
 
 // run runs steps until the first that fails.
 func (w *walk) run(ctx context.Context, steps []step) error {
-	for i, step := range steps {
-		w.out.printf("\n%d. %s\n%s\n\n", i+1, strings.ToUpper(step.name), step.shows)
+	for _, step := range steps {
+		w.done++
+		w.out.printf("\n%d. %s\n%s\n\n", w.done, strings.ToUpper(step.name), step.shows)
 		for _, command := range step.commands {
 			if err := w.do(ctx, command); err != nil {
-				return fmt.Errorf("step %d (%s): kubectl %s: %w", i+1, step.name, quoteAll(command.args), err)
+				return fmt.Errorf("step %d (%s): kubectl %s: %w", w.done, step.name, quoteAll(command.args), err)
 			}
 		}
 	}
-	w.out.printf("\nAll %d steps succeeded.\n", len(steps))
 	return nil
 }
 
@@ -130,4 +140,26 @@ func quote(arg string) string {
 		return arg
 	}
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
+
+// applyFrom returns a function that makes the arguments of kubectl apply, with files of a
+// folder.
+func applyFrom(folder string) func(files ...string) []string {
+	return func(files ...string) []string {
+		args := []string{"apply"}
+		for _, file := range files {
+			args = append(args, "-f", filepath.Join(folder, file))
+		}
+		return args
+	}
+}
+
+// waitFor returns the kubectl arguments that wait for a condition of each object.
+func waitFor(condition string, objects ...string) []string {
+	return append(append(words("wait --timeout=30s"), objects...), "--for=condition="+condition)
+}
+
+// words splits first at spaces and appends whole unchanged.
+func words(first string, whole ...string) []string {
+	return append(strings.Fields(first), whole...)
 }

@@ -1,30 +1,13 @@
 package main
 
-import (
-	"path/filepath"
-	"strings"
+import "github.com/scopegate/scopegate/api/v1alpha1"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
-)
+// managedBy selects what standalone mode creates.
+const managedBy = "app.kubernetes.io/managed-by=scopegate"
 
-const (
-	// namespace of the samples.
-	namespace = "mcp-demo"
-	// mistakes is the folder of the samples that contain deliberate mistakes.
-	mistakes = "mistakes"
-
-	managedBy = "app.kubernetes.io/managed-by=scopegate"
-)
-
-// steps returns the steps that walk through the manifests in the folder samples.
-func steps(samples string) []step {
-	apply := func(files ...string) []string {
-		args := []string{"apply"}
-		for _, file := range files {
-			args = append(args, "-f", filepath.Join(samples, file))
-		}
-		return args
-	}
+// standaloneSteps walk through the manifests in the folder samples.
+func standaloneSteps(samples string) []step {
+	apply := applyFrom(samples)
 	return []step{{
 		name:  "what the servers share",
 		shows: "A namespace, a Secret for the company's identity provider, and the validation of tokens. There is no auth server yet.",
@@ -100,14 +83,4 @@ func steps(samples string) []step {
 			{args: words("get toolhive"), says: []string{"weather", "tickets", "office", v1alpha1.ReasonBaselineScopesSupported}, check: backToFirst},
 		},
 	}}
-}
-
-// waitFor returns the kubectl arguments that wait for a condition of each object.
-func waitFor(condition string, objects ...string) []string {
-	return append(append(words("wait --timeout=30s"), objects...), "--for=condition="+condition)
-}
-
-// words splits first at spaces and appends whole unchanged.
-func words(first string, whole ...string) []string {
-	return append(strings.Fields(first), whole...)
 }
