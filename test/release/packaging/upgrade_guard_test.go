@@ -91,17 +91,7 @@ func documented(t *testing.T, cluster *testenv.Cluster, current release, heading
 func TestUpgradeGuard(t *testing.T) {
 	t.Parallel()
 	previous, current := releases(t)
-	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
-	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
-	expect.Eventually(t, "ToolHive's kinds are served", func(ctx context.Context) (bool, error) {
-		for _, list := range lists() {
-			if err := cluster.Client.List(ctx, list); err != nil {
-				return false, nil // There is no event for it.
-			}
-		}
-		return true, nil
-	})
-	expect.NoError(t, cluster.StartControllers("namespace-controller,resourcequota-controller", nil))
+	cluster := takeCluster(t)
 	warns, rejects := newTeam(t, cluster, ""), newTeam(t, cluster, oldLabel(previous, current))
 
 	var manager lifetime
@@ -119,12 +109,14 @@ func TestUpgradeGuard(t *testing.T) {
 			documented(t, cluster, current, "Downgrade")
 			kubectl(t, cluster, "label", "--overwrite", "namespace", rejects, guard.ModeLabel+"="+step.label)
 		}
+		apply := []string{"apply", "--server-side"}
 		for _, file := range []string{"guard", "guard-hold", "guard-start-up"} {
 			path := filepath.Join(step.of.dist, file+".yaml")
 			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-				kubectl(t, cluster, "apply", "--server-side", "-f", path)
+				apply = append(apply, "-f", path)
 			}
 		}
+		kubectl(t, cluster, apply...)
 		if i > 0 {
 			expect.NoError(t, manager.Stop())
 		}
