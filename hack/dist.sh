@@ -20,6 +20,11 @@ if [[ ! "$version" =~ ^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$ ]]; then
   echo "dist: VERSION $version: use at most 63 letters, digits, and between them . _ -" >&2
   exit 1
 fi
+# What reaches YAML, a patch and sed needs no quoting then.
+if [[ ! "$prefix" =~ ^([A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?/)?$ ]]; then
+  echo "dist: REGISTRY $REGISTRY: name a registry, and folders in it, for instance registry.example.com/team" >&2
+  exit 1
+fi
 case "$mode" in
   warn) component="" ;;
   enforce | strict) component="components: [../../config/guard/$mode]" ;;
@@ -29,6 +34,9 @@ mkdir -p "$out" bin
 
 overlay=$(mktemp -d bin/overlay.XXXXXX)
 trap 'rm -rf "$overlay"' EXIT
+
+# Looking it up takes longer than a build with it.
+kustomize=$(go tool -n -modfile=hack/release/go.mod kustomize)
 
 # build FOLDER EXTRA prints a folder of config with the images of the version.
 build() {
@@ -41,10 +49,10 @@ resources: [../../config/$1]
 labels:
   - pairs: {app.kubernetes.io/version: "$version"}
 images:
-  - {name: scopegate-manager, newName: ${prefix}scopegate-manager, newTag: "$version"}
+  - {name: scopegate-manager, newName: "${prefix}scopegate-manager", newTag: "$version"}
 $2
 EOF
-  go tool -modfile=hack/release/go.mod kustomize build "$overlay"
+  "$kustomize" build "$overlay"
 }
 
 authserver="patches:

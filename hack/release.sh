@@ -52,7 +52,7 @@ chart=${version#v}
 cp -rL charts/scopegate "$work/scopegate"
 find "$work/scopegate" \( -iname 'kustomization*' -o -path '*/tried*' \) -delete
 sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
-if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: $REGISTRY#" "$work/scopegate/values.yaml"; fi
+if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: \"$REGISTRY\"#" "$work/scopegate/values.yaml"; fi
 go tool -modfile=hack/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
 # helm package would write the current time into the archive.
 archive "$out/scopegate-$chart.tgz" "$work" scopegate

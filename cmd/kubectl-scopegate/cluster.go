@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
@@ -21,12 +22,12 @@ type clusterFlags struct {
 	overrides     clientcmd.ConfigOverrides
 	allNamespaces bool
 	// defaults is the --default-scopes flag of the root command.
-	defaults *scopeList
+	defaults *scopes.List
 }
 
 var errNoCluster = errors.New("no cluster is configured: set --kubeconfig, KUBECONFIG or, with a kubeconfig file, --context")
 
-func newClusterFlags(command *cobra.Command, defaults *scopeList) *clusterFlags {
+func newClusterFlags(command *cobra.Command, defaults *scopes.List) *clusterFlags {
 	flags := &clusterFlags{loading: clientcmd.NewDefaultClientConfigLoadingRules(), defaults: defaults}
 	set := command.Flags()
 	set.StringVar(&flags.loading.ExplicitPath, "kubeconfig", "", "path of the kubeconfig file")

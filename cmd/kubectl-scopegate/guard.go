@@ -9,6 +9,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/inventory/findings"
+	"github.com/scopegate/scopegate/internal/scopes"
 )
 
 const checkLong = `Check a cluster that runs ToolHive's operator, before and after you install the guard.
@@ -28,7 +29,7 @@ const checkExample = `  # Before you install the guard: what is wrong already?
   # One namespace, with warnings as failures
   kubectl scopegate guard check -n team-a --strict`
 
-func newGuard(defaults *scopeList) *cobra.Command {
+func newGuard(defaults *scopes.List) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "guard",
 		Short:   "Check the guard beside ToolHive's operator",
@@ -40,7 +41,7 @@ func newGuard(defaults *scopeList) *cobra.Command {
 	return command
 }
 
-func newGuardCheck(defaults *scopeList) *cobra.Command {
+func newGuardCheck(defaults *scopes.List) *cobra.Command {
 	var format string
 	var strict bool
 	command := &cobra.Command{

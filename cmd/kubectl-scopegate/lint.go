@@ -11,6 +11,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/lint/report"
+	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
@@ -46,10 +47,10 @@ type lintFlags struct {
 	namespace  string
 	format     string
 	// defaults is the --default-scopes flag of the root command.
-	defaults *scopeList
+	defaults *scopes.List
 }
 
-func newLint(defaults *scopeList) *cobra.Command {
+func newLint(defaults *scopes.List) *cobra.Command {
 	flags := &lintFlags{defaults: defaults}
 	command := &cobra.Command{
 		Use:     "lint (-f PATH | -f DIR | -f -)...",

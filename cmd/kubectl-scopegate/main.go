@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/toolhive"
 	"github.com/scopegate/scopegate/internal/versions"
 )
@@ -99,8 +100,8 @@ func newRoot() *cobra.Command {
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl scopegate"},
 	}
-	defaults := scopeList(slices.Clone(toolhive.DefaultScopes))
-	root.PersistentFlags().Var(&defaults, "default-scopes", "the scopes that ToolHive's auth server supports if none are configured, separated by spaces or commas")
+	defaults := scopes.List(slices.Clone(toolhive.DefaultScopes))
+	root.PersistentFlags().Var(&defaults, "default-scopes", "the scopes that ToolHive's auth server supports if none are configured, separated by spaces")
 	root.SetVersionTemplate("scopegate {{.Version}}\n")
 	root.AddCommand(newLint(&defaults), newTree(&defaults), newGuard(&defaults), newVersion(&defaults))
 	return root

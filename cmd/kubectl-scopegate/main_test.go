@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -81,8 +80,8 @@ func TestExitStatus(t *testing.T) {
 		"nothing in folder":  {args: []string{"lint", "none"}, code: exitNotValidated, stderr: "there are no manifests"},
 		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitNotValidated, stderr: "broken pipe"},
 		"default scopes":     {args: []string{"lint", "--guard", "-"}, stdin: strings.NewReader(office), code: exitFindings, stdout: `scope "calendar.read" is not supported by the auth server of VirtualMCPServer "office"`},
-		"other defaults":     {args: []string{"lint", "--guard", "--default-scopes", "openid,calendar.read", "-"}, stdin: strings.NewReader(office), stdout: "0 errors, 1 warning"},
-		"no default scope":   {args: []string{"tree", "--default-scopes", " , "}, code: exitUsage, stderr: "name at least one scope"},
+		"other defaults":     {args: []string{"lint", "--guard", "--default-scopes", "openid calendar.read", "-"}, stdin: strings.NewReader(office), stdout: "0 errors, 1 warning"},
+		"no default scope":   {args: []string{"tree", "--default-scopes", " "}, code: exitUsage, stderr: "name at least one scope"},
 		"no cluster":         {args: []string{"tree"}, code: exitNotValidated, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"no cluster either":  {args: []string{"guard", "check"}, code: exitNotValidated, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
@@ -112,18 +111,5 @@ func TestBrokenOutput(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitNotValidated || !strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("exit status %d, stderr %q", code, stderr.String())
-	}
-}
-
-func TestScopeList(t *testing.T) {
-	for value, want := range map[string][]string{
-		"openid":                  {"openid"},
-		"openid email":            {"openid", "email"},
-		" openid,email , a:b\tc ": {"openid", "email", "a:b", "c"},
-	} {
-		var list scopeList
-		if err := list.Set(value); err != nil || !slices.Equal(list, want) {
-			t.Errorf("%q: got %q, %v, want %q", value, list, err, want)
-		}
 	}
 }

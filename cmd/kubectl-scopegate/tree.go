@@ -16,6 +16,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/inventory"
 	"github.com/scopegate/scopegate/internal/inventory/tree"
+	"github.com/scopegate/scopegate/internal/scopes"
 )
 
 const treeLong = `Show the auth server configs of a cluster with their consumers: the verdict, the effective scopes and their source, and the state of the rollout.
@@ -38,7 +39,7 @@ const treeExample = `  # The namespace of the context
   # The consumers whose auth servers would not start
   kubectl scopegate tree -A -o json | jq -r '.configs[] | .namespace as $ns | .consumers[] | select(.verdict.state == "NotSupported") | "\($ns)/\(.name)"'`
 
-func newTree(defaults *scopeList) *cobra.Command {
+func newTree(defaults *scopes.List) *cobra.Command {
 	var format string
 	var watch bool
 	command := &cobra.Command{

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scopegate/scopegate/internal/inventory"
+	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/versions"
 )
 
@@ -45,7 +46,7 @@ type serverVersions struct {
 	Guard *inventory.Installed `json:"guard,omitempty"`
 }
 
-func newVersion(defaults *scopeList) *cobra.Command {
+func newVersion(defaults *scopes.List) *cobra.Command {
 	var format string
 	var clientOnly bool
 	command := &cobra.Command{

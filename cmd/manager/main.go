@@ -13,17 +13,14 @@ import (
 	"strconv"
 	"strings"
 
-	"go.uber.org/zap/zapcore"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/cleanup"
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 func main() {
@@ -34,36 +31,15 @@ func main() {
 }
 
 func run() error {
-	options := operator.Options{}
-	var namespaces, defaults string
-	var clean bool
-	// controller-runtime adds --kubeconfig.
-	flag.BoolVar(&options.Standalone, "standalone", false, "Replace ToolHive's operator, on scopegate's own CRDs: write the whole status and run the auth servers. By default the manager works beside ToolHive's operator.")
-	flag.BoolVar(&clean, "cleanup", false, "Remove the condition from every object and exit. Run this before you delete the guard's manifest.")
-	flag.StringVar(&namespaces, "watch-namespaces", "", "The namespaces to work in, separated by commas; all if empty.")
-	flag.StringVar(&defaults, "default-scopes", "", "The scopes that the auth server supports if none are configured, separated by spaces; by default "+strings.Join(toolhive.DefaultScopes, " ")+". Not in standalone mode.")
-	flag.StringVar(&options.Mode, "mode", guard.ModeWarn, "The mode of namespaces without the label "+guard.ModeLabel+", as the policies are installed: warn, enforce or strict. The guard compares its policies with it; if empty, it does not check them.")
-	flag.StringVar(&options.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "The namespace of the manager, by default $POD_NAMESPACE.")
-	flag.StringVar(&options.MetricsBindAddress, "metrics-bind-address", ":8080", "The address that serves metrics; 0 disables it.")
-	flag.BoolVar(&options.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, only to clients that the API server authorizes to get /metrics.")
-	flag.StringVar(&options.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "The address that serves /healthz and /readyz; 0 disables it.")
-	flag.StringVar(&options.PprofBindAddress, "pprof-bind-address", "0", "The address that serves net/http/pprof; 0 disables it.")
-	flag.BoolVar(&options.LeaderElect, "leader-elect", false, "Elect a leader among several managers; the others wait.")
-	flag.StringVar(&options.LeaderElectionNamespace, "leader-election-namespace", "", "The namespace of the lease; by default the manager's own.")
-	flag.StringVar(&options.AuthServerImage, "auth-server-image", "scopegate-authserver:latest", "The image of auth servers in standalone mode.")
-	flag.IntVar(&options.Concurrency, "concurrency", operator.DefaultConcurrency, "The number of objects of each kind that are reconciled concurrently.")
-	logging := zap.Options{TimeEncoder: zapcore.RFC3339TimeEncoder}
-	logging.BindFlags(flag.CommandLine)
+	flags := operator.Flags{}
+	flags.Bind(flag.CommandLine)
 	flag.Parse()
 	limitMemory()
-	if namespaces != "" {
-		options.Namespaces = strings.Split(namespaces, ",")
-	}
-	options.DefaultScopes = strings.Fields(defaults)
-	if err := check(options, clean); err != nil {
+	options := flags.Options
+	if err := check(options, flags.Cleanup); err != nil {
 		return err
 	}
-	logger := zap.New(zap.UseFlagOptions(&logging))
+	logger := zap.New(zap.UseFlagOptions(&flags.Logging))
 	ctrl.SetLogger(logger)
 	// The client libraries log through klog, which has its own format by default.
 	klog.SetLogger(logger)
@@ -73,7 +49,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w; set --kubeconfig or KUBECONFIG", err)
 	}
-	if clean {
+	if flags.Cleanup {
 		return cleanUp(ctx, cfg, options)
 	}
 	mgr, err := operator.New(ctx, cfg, options)

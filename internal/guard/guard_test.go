@@ -68,8 +68,8 @@ func TestNoPoliciesOfOtherModes(t *testing.T) {
 // TestDefaultScopes checks that other default scopes reach every policy on a baseline.
 func TestDefaultScopes(t *testing.T) {
 	for want, scopes := range map[string][]string{
-		"'openid profile email offline_access'.split(' ')": nil,
-		"'openid mcp:read'.split(' ')":                     {"openid", "mcp:read"},
+		`"openid profile email offline_access".split(" ")`: nil,
+		`"openid 'mcp:read'".split(" ")`:                   {"openid", "'mcp:read'"},
 	} {
 		policies, err := guard.Policies(guard.ModeWarn, scopes)
 		expect.NoError(t, err)

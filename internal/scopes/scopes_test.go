@@ -114,3 +114,16 @@ func FuzzSuggest(f *testing.F) {
 		}
 	})
 }
+
+func TestList(t *testing.T) {
+	for value, want := range map[string]scopes.List{
+		"openid":                 {"openid"},
+		" openid  email\ta:b,c'": {"openid", "email", "a:b,c'"},
+	} {
+		var list scopes.List
+		expect.NoError(t, list.Set(value))
+		expect.Equal(t, value, want, list)
+		expect.Equal(t, "as text", strings.Join(want, " "), list.String())
+	}
+	expect.Error(t, new(scopes.List).Set(" "), "name at least one scope")
+}

@@ -65,7 +65,7 @@ func TestManagerRefuses(t *testing.T) {
 		"an unknown flag":                    {[]string{"--nonsense"}, "flag provided but not defined: -nonsense"},
 		"an argument":                        {[]string{"nonsense"}, `unexpected argument "nonsense"`},
 		"a missing kubeconfig":               {[]string{"--kubeconfig", "/does/not/exist"}, "/does/not/exist"},
-		"guard mode on scopegate's own CRDs": {nil, "is scopegate's own"},
+		"guard mode on scopegate's own CRDs": {nil, "start with --standalone for standalone mode"},
 		"a cleanup in standalone mode":       {[]string{"--standalone", "--cleanup"}, "--cleanup"},
 		"defaults in standalone mode":        {[]string{"--standalone", "--default-scopes=openid"}, "--default-scopes"},
 		"a namespace with a space":           {[]string{"--watch-namespaces", "a, b"}, "--watch-namespaces"},

@@ -53,7 +53,7 @@ func TestGuard(t *testing.T) {
 		`"reason": "ReplicaFailure"`, `denied request: MCPServer \"bad\": scope \"offline_access\" is not supported`)
 	golden(t, "guard-after.txt", findings(t, "-A"))
 	golden(t, "guard-after.json", findings(t, "-n", "team-a", "-o", "json"))
-	golden(t, "guard-default-scopes.txt", findings(t, "-n", "team-b", "--default-scopes", "admin, root openid"))
+	golden(t, "guard-default-scopes.txt", findings(t, "-n", "team-b", "--default-scopes", "admin root openid"))
 
 	// The config that the manager stores for its check is shown only to those who ask
 	// for it.

@@ -1,31 +1,16 @@
-{{/* The name of the manager's Deployment, ServiceAccount and roles in this mode. */}}
-{{- define "scopegate.name" -}}
-{{ ternary "scopegate-guard" "scopegate" (eq .Values.mode "guard") }}
-{{- end }}
-
-{{- define "scopegate.component" -}}
-{{ ternary "guard" "manager" (eq .Values.mode "guard") }}
-{{- end }}
-
 {{- define "scopegate.selector" -}}
 app.kubernetes.io/name: scopegate
-app.kubernetes.io/component: {{ include "scopegate.component" . }}
+app.kubernetes.io/component: guard
 {{- end }}
 
 {{- define "scopegate.labels" -}}
 {{ include "scopegate.selector" . }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- /* A clone has no version that the manager could compare with its own. */}}
 {{- if ne .Chart.AppVersion "latest" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
-{{- end }}
-
-{{/* An image: (list $ .Values.image). Both images have the same registry. */}}
-{{- define "scopegate.image" -}}
-{{- $ := index . 0 }}{{ $image := index . 1 -}}
-{{ with $.Values.image.registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ $image.tag | default $.Chart.AppVersion }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") | trunc 63 | trimAll "-_." | quote }}
 {{- end }}
 
 {{/* The objects in files that kustomize also uses: (dict "root" $ "files" GLOB).
@@ -33,10 +18,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
      labels. */}}
 {{- define "scopegate.objects" -}}
 {{- $root := .root }}
+{{- $namespace := printf "namespace: %s" (quote $root.Release.Namespace) }}
 {{- $objects := list }}
 {{- range $path, $_ := $root.Files.Glob .files }}
 {{- range $text := regexSplit "(?m)^---\\s*$" ($root.Files.Get $path) -1 }}
-{{- $object := $text | replace "scopegate-system" $root.Release.Namespace | fromYaml }}
+{{- $object := $text | replace "namespace: scopegate-system" $namespace | fromYaml }}
 {{- if and $object.kind (ne $object.kind "Kustomization") }}
 {{- $labels := merge (include "scopegate.labels" $root | fromYaml) (dig "metadata" "labels" dict $object) }}
 {{- $_ := set $object.metadata "labels" $labels }}

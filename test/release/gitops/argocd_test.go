@@ -2,9 +2,7 @@ package gitops_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,7 +10,6 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -155,18 +152,12 @@ func TestArgoCDBetweenWrites(t *testing.T) {
 	}
 }
 
-// TestArgoCDLayout compares the folders that can be copied into Argo CD's
-// resource_customizations, and the ConfigMap for users who do not build Argo
-// CD, with the one script and with the rows.
-func TestArgoCDLayout(t *testing.T) {
-	byKind := map[string][]fixtures.Row{}
-	for _, row := range fixtures.All() {
-		byKind[row.Object.GetKind()] = append(byKind[row.Object.GetKind()], row)
-	}
+// TestArgoCDConfigMap compares the ConfigMap, which users merge into their own, with the
+// script.
+func TestArgoCDConfigMap(t *testing.T) {
 	data := map[string]string{}
-	for kind, rows := range byKind {
-		data[fmt.Sprintf("resource.customizations.health.%s_%s", group, kind)] = script(t)
-		layout(t, filepath.Join(folder, "argocd", group, kind), rows)
+	for _, row := range fixtures.All() {
+		data[fmt.Sprintf("resource.customizations.health.%s_%s", group, row.Object.GetKind())] = script(t)
 	}
 	text, err := yaml.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap", "data": data,
@@ -177,71 +168,4 @@ func TestArgoCDLayout(t *testing.T) {
 	head := "# Written from health.lua; do not edit. Merge its data into your own argocd-cm, for\n" +
 		"# instance: kubectl patch configmap argocd-cm -n argocd --patch-file argocd-cm.yaml\n"
 	expect.Golden(t, *update, filepath.Join(folder, "argocd/argocd-cm.yaml"), head+string(text))
-}
-
-// layout compares the files of one kind, or writes them. Of rows that a check
-// can't tell apart, only the first becomes an example.
-func layout(t *testing.T, target string, kindRows []fixtures.Row) {
-	t.Helper()
-	if *update {
-		expect.NoError(t, errors.Join(os.RemoveAll(target), os.MkdirAll(filepath.Join(target, "testdata"), 0o750)))
-	}
-	expect.Golden(t, *update, filepath.Join(target, "health.lua"), script(t))
-	type test struct {
-		Health health `json:"healthStatus"`
-		Input  string `json:"inputPath"`
-	}
-	var tests []test
-	seen := map[string]bool{}
-	for _, row := range kindRows {
-		if seen[alike(row)] {
-			continue
-		}
-		seen[alike(row)] = true
-		name := strings.NewReplacer(" ", "-", ",", "").Replace(strings.ToLower(strings.ReplaceAll(row.Name, "/"+row.Object.GetKind()+"/", "-"))) + ".yaml"
-		object := row.Object.DeepCopy()
-		shorten(object.Object)
-		text, err := yaml.Marshal(object.Object)
-		expect.NoError(t, err)
-		said, err := run(script(t), object.Object)
-		expect.NoError(t, err)
-		expect.Golden(t, *update, filepath.Join(target, "testdata", name), string(text))
-		tests = append(tests, test{said, "testdata/" + name})
-	}
-	text, err := yaml.Marshal(map[string]any{"tests": tests})
-	expect.NoError(t, err)
-	expect.Golden(t, *update, filepath.Join(target, "health_test.yaml"), string(text))
-}
-
-// alike returns the same for rows of the same mode, health and verdict. Rows
-// that are not evaluated, or not yet, are shown with only one phase of
-// ToolHive's.
-func alike(row fixtures.Row) string {
-	mode, _, _ := strings.Cut(row.Name, "/")
-	said := []string{mode, string(row.Health)}
-	conditions, _, _ := unstructured.NestedSlice(row.Object.Object, "status", "conditions")
-	for _, item := range conditions {
-		condition := item.(map[string]any)
-		if kind := condition["type"]; kind == "BaselineScopesValid" || kind == "Stalled" {
-			said = append(said, fmt.Sprintf("%s=%s", kind, condition["status"]))
-			if condition["observedGeneration"] != fixtures.Generation {
-				said = append(said, "stale")
-			}
-		}
-	}
-	if mode == "guard" && (len(said) == 2 || said[len(said)-1] == "stale") {
-		said[1] = ""
-	}
-	return strings.Join(said, " ")
-}
-
-// shorten drops what a health check does not read: the spec, and the time that
-// differs from run to run.
-func shorten(object map[string]any) {
-	delete(object, "spec")
-	status, _ := object["status"].(map[string]any)
-	conditions, _ := status["conditions"].([]any)
-	for _, condition := range conditions {
-		condition.(map[string]any)["lastTransitionTime"] = "2026-01-01T00:00:00Z"
-	}
 }

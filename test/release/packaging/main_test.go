@@ -1,10 +1,14 @@
 // Package packaging_test tests what users install. The files of `make dist` and
 // the Helm chart must install the same objects, leave nothing out, and work on
 // a real API server.
+//
+// Most of its time went into starting API servers and tools, so tests share both.
 package packaging_test
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +30,9 @@ func TestMain(m *testing.M) {
 			return err
 		}
 		atEnd(func() error { return os.RemoveAll(dist) })
-		return setup.Dist(ctx, dist)
+		atEnd(stopCluster)
+		// Tests that wait for the cluster need no processor.
+		return errors.Join(flag.Set("test.parallel", "8"), setup.Dist(ctx, dist))
 	})
 }
 
@@ -43,18 +49,6 @@ func decodeFile(t *testing.T, folder, name string) []*unstructured.Unstructured 
 func kustomize(t *testing.T, folder string) []*unstructured.Unstructured {
 	t.Helper()
 	text, err := setup.Tool(t.Context(), "kustomize", "build", folder)
-	return decode(t, text, err)
-}
-
-func chart(t *testing.T, arguments ...string) []*unstructured.Unstructured {
-	t.Helper()
-	return template(t, append([]string{"charts/scopegate"}, arguments...)...)
-}
-
-// template renders a chart.
-func template(t *testing.T, arguments ...string) []*unstructured.Unstructured {
-	t.Helper()
-	text, err := setup.Tool(t.Context(), append([]string{"helm", "template", "scopegate", "--namespace", "scopegate-system"}, arguments...)...)
 	return decode(t, text, err)
 }
 

@@ -2,12 +2,15 @@ package packaging_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -15,6 +18,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/canary"
@@ -94,8 +98,8 @@ func as[T any](t *testing.T, object *unstructured.Unstructured) *T {
 	return decoded
 }
 
-// TestSettings checks that each way to install gives the policies, the bindings and the
-// manager the same setting.
+// TestSettings checks that the manifests give the policies, the bindings and the manager
+// the same setting. TestValues checks it for the chart.
 func TestSettings(t *testing.T) {
 	for _, mode := range guard.Modes[1:] {
 		for _, scopes := range [][]string{nil, {"openid", "profile", "groups"}} {
@@ -104,12 +108,9 @@ func TestSettings(t *testing.T) {
 				t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) {
 					want := wanted(t, s)
 					expect.Equal(t, "kustomize", want, decidedIn(t, overlay(t, s, false)))
-					expect.Equal(t, "kustomize, components the other way round", want, decidedIn(t, overlay(t, s, true)))
-					values := []string{"--set", "guard.mode=" + mode, "--set", fmt.Sprintf("guard.startUp=%t", startUp)}
-					if scopes != nil {
-						values = append(values, "--set", "guard.defaultScopes={"+strings.Join(scopes, ",")+"}")
+					if startUp || mode != guard.ModeWarn && scopes != nil {
+						expect.Equal(t, "kustomize, resources and components the other way round", want, decidedIn(t, overlay(t, s, true)))
 					}
-					expect.Equal(t, "chart", want, decidedIn(t, chart(t, values...)))
 				})
 			}
 		}
@@ -160,20 +161,34 @@ func overlay(t *testing.T, s setting, reversed bool) []*unstructured.Unstructure
 	return kustomize(t, "bin/"+filepath.Base(folder))
 }
 
-// distIn writes the files of `make dist` with a mode into a new folder.
+var (
+	distsMu sync.Mutex
+	dists   = map[string]string{}
+)
+
+// distIn returns the folder with the files of `make dist` with a mode.
 func distIn(t *testing.T, mode string) string {
 	t.Helper()
-	folder := t.TempDir()
-	expect.NoError(t, setup.Dist(t.Context(), folder, "MODE="+mode))
-	return folder
+	if mode == guard.ModeWarn {
+		return dist
+	}
+	distsMu.Lock()
+	defer distsMu.Unlock()
+	if dists[mode] == "" {
+		folder := filepath.Join(dist, mode)
+		expect.NoError(t, setup.Dist(t.Context(), folder, "MODE="+mode))
+		dists[mode] = folder
+	}
+	return dists[mode]
 }
 
-// TestDistFiles checks that no file of an older release stays, and that a wrong mode or
-// version is refused.
+// TestDistFiles checks that no file of an older release stays, that a version that looks
+// like a number and a registry with a port are quoted, and that a value that would need
+// more is refused.
 func TestDistFiles(t *testing.T) {
 	folder := t.TempDir()
 	expect.WriteFile(t, filepath.Join(folder, "guard-deny.yaml"), "older")
-	expect.NoError(t, setup.Dist(t.Context(), folder))
+	expect.NoError(t, setup.Dist(t.Context(), folder, "VERSION=1e3", "REGISTRY=localhost:5000"))
 	entries, err := os.ReadDir(folder)
 	expect.NoError(t, err)
 	var names []string
@@ -181,8 +196,24 @@ func TestDistFiles(t *testing.T) {
 		names = append(names, entry.Name())
 	}
 	expect.Equal(t, "files", []string{"guard-cleanup.yaml", "guard-policies.yaml", "guard-start-up.yaml", "guard.yaml", "standalone.yaml"}, names)
-	expect.Error(t, setup.Dist(t.Context(), folder, "MODE=deny"), "choose warn, enforce or strict")
-	expect.Error(t, setup.Dist(t.Context(), folder, "VERSION=v1.2.3+build"), "use at most 63 letters")
+	images := 0
+	for _, name := range []string{"guard", "guard-cleanup", "standalone"} {
+		for _, object := range decodeFile(t, folder, name) {
+			expect.Equal(t, name+" "+object.GetName(), "1e3", object.GetLabels()["app.kubernetes.io/version"])
+			walk(object.Object, func(value string) {
+				if strings.HasPrefix(value, "localhost:5000/scopegate-") && strings.HasSuffix(value, ":1e3") {
+					images++
+				}
+			})
+		}
+	}
+	expect.Equal(t, "images", 4, images)
+	for variable, want := range map[string]string{
+		"MODE=deny": "choose warn, enforce or strict", "VERSION=v1.2.3+build": "use at most 63 letters",
+		"REGISTRY=registry.example.com/": "name a registry", `REGISTRY=a"b`: "name a registry", "REGISTRY=a #b": "name a registry",
+	} {
+		expect.Error(t, setup.Dist(t.Context(), folder, variable), want)
+	}
 }
 
 // TestSwitchMode switches the mode of an installation, by each way to install, also
@@ -190,67 +221,73 @@ func TestDistFiles(t *testing.T) {
 // as the mode says.
 func TestSwitchMode(t *testing.T) {
 	t.Parallel()
-	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
-	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
-	// The quota of the canary's namespace applies once this controller has written its status.
-	const quotas = "resourcequota-controller"
-	expect.NoError(t, cluster.StartControllers(quotas, nil))
+	cluster := takeCluster(t)
 	before := specs(t, cluster)
-	// This test is of no release, so what differs and is of one is of another.
-	editByHand := func(cause canary.Cause) {
-		kubectl(t, cluster, "patch", "validatingadmissionpolicybinding", "scopegate-consumers-warn", "--type=merge",
-			`--patch={"spec":{"validationActions":["Audit"],"matchResources":{"namespaceSelector":null}}}`)
-		await(t, cluster, guard.ModeEnforce, map[string]canary.Cause{guard.ConsumersPolicy: cause})
-	}
+	modes := []string{guard.ModeWarn, guard.ModeStrict, guard.ModeEnforce}
 
-	folders := map[string]string{}
-	for _, mode := range []string{guard.ModeWarn, guard.ModeStrict, guard.ModeEnforce} {
-		folders[mode] = distIn(t, mode)
+	apply := func(mode string, more ...string) error {
+		arguments := append([]string{"apply", "--server-side"}, more...)
 		for _, file := range []string{"guard-policies", "guard", "guard-start-up"} {
-			kubectl(t, cluster, "apply", "--server-side", "-f", filepath.Join(folders[mode], file+".yaml"))
+			arguments = append(arguments, "-f", filepath.Join(distIn(t, mode), file+".yaml"))
 		}
+		_, err := setup.Kubectl(t.Context(), cluster.ControlPlane, arguments...)
+		return err
+	}
+	for _, mode := range modes {
+		expect.NoError(t, apply(mode))
 		await(t, cluster, mode, nil)
 	}
-	editByHand(canary.OtherRelease)
-	file := filepath.Join(folders[guard.ModeWarn], "guard.yaml")
-	if _, stderr, err := cluster.Kubectl(t.Context(), nil, "apply", "--server-side", "-f", file); err == nil || !strings.Contains(stderr, `conflict with "kubectl-patch"`) {
-		t.Errorf("without --force-conflicts: %v: %s", err, stderr)
-	}
-	kubectl(t, cluster, "apply", "--server-side", "--force-conflicts", "-f", file, "-f", filepath.Join(folders[guard.ModeWarn], "guard-start-up.yaml"))
-	await(t, cluster, guard.ModeWarn, nil)
+	// This test is of no release, so what differs and is of one is of another.
+	undoEdits(t, cluster, canary.OtherRelease, apply)
 
 	// Policies of another release, before or after the upgrade of the manager.
-	other := strings.NewReplacer(setup.Version, "v1.2.2", "failurePolicy: Ignore", "failurePolicy: Fail").Replace(expect.ReadFile(t, file))
-	expect.WriteFile(t, filepath.Join(folders[guard.ModeWarn], "other.yaml"), other)
-	kubectl(t, cluster, "apply", "--server-side", "-f", filepath.Join(folders[guard.ModeWarn], "other.yaml"))
+	file := filepath.Join(t.TempDir(), "other.yaml")
+	expect.WriteFile(t, file, strings.NewReplacer(setup.Version, "v1.2.2", "failurePolicy: Ignore", "failurePolicy: Fail").Replace(expect.ReadFile(t, distFile("guard"))))
+	kubectl(t, cluster, "apply", "--server-side", "-f", file)
 	findings := map[string]canary.Cause{}
 	for _, policy := range guard.PolicyNames {
 		findings[policy] = canary.OtherRelease
 	}
 	await(t, cluster, guard.ModeWarn, findings)
-	for _, file := range []string{"guard-start-up", "guard"} {
-		kubectl(t, cluster, "delete", "--wait=false", "-f", filepath.Join(folders[guard.ModeWarn], file+".yaml"))
-	}
+	kubectl(t, cluster, "delete", "-f", distFile("guard-start-up"), "-f", distFile("guard"))
 	nothingLeft(t, cluster)
 
-	// Namespaces that are deleted stay here, so the chart takes over those of the manifest.
-	cluster = testenv.StartForTest(t, controlplane.Options{Bare: true})
-	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
-	expect.NoError(t, cluster.StartControllers(quotas, nil))
 	upgrade := func(mode string, more ...string) error {
-		return helm(t, cluster, append([]string{"upgrade", "--install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "guard.startUp=true", "--set", "guard.mode=" + mode}, more...)...)
+		return helm(t, cluster, append([]string{"upgrade", "--install", "scopegate", "charts/scopegate", "--create-namespace", "--set", "guard.startUp=true,guard.mode=" + mode}, more...)...)
 	}
-	for _, mode := range []string{guard.ModeWarn, guard.ModeStrict, guard.ModeEnforce} {
+	for _, mode := range modes {
 		expect.NoError(t, upgrade(mode))
 		await(t, cluster, mode, nil)
 	}
-	editByHand(canary.Changed)
-	expect.Error(t, upgrade(guard.ModeWarn), "conflict")
-	expect.NoError(t, upgrade(guard.ModeWarn, "--force-conflicts"))
-	await(t, cluster, guard.ModeWarn, nil)
+	undoEdits(t, cluster, canary.Changed, upgrade)
 	expect.NoError(t, helm(t, cluster, "uninstall", "scopegate"))
+	kubectl(t, cluster, "delete", "namespace", controlplane.Namespace)
+	kubectl(t, cluster, "wait", "--for=delete", "namespace", guard.CanaryNamespace)
 	nothingLeft(t, cluster)
 	expect.Equal(t, "ToolHive's CRDs have changed", before, specs(t, cluster))
+}
+
+// undoEdits edits a binding by hand, in mode enforce, and undoes that by the documented
+// steps, in mode warn.
+func undoEdits(t *testing.T, cluster *testenv.Cluster, cause canary.Cause, install func(mode string, more ...string) error) {
+	t.Helper()
+	const binding = "scopegate-consumers-warn"
+	edit := func(patch string) {
+		t.Helper()
+		kubectl(t, cluster, "patch", "validatingadmissionpolicybinding", binding, "--type=merge", "--patch="+patch)
+	}
+	edit(`{"spec":{"validationActions":["Audit"],"matchResources":{"namespaceSelector":null}}}`)
+	await(t, cluster, guard.ModeEnforce, map[string]canary.Cause{guard.ConsumersPolicy: cause})
+	expect.Error(t, install(guard.ModeWarn), `conflict with "kubectl-patch"`)
+	expect.NoError(t, install(guard.ModeWarn, "--force-conflicts"))
+	await(t, cluster, guard.ModeWarn, nil)
+
+	// docs/how-to/troubleshooting.md
+	edit(`{"spec":{"validationActions":["Deny"]}}`)
+	expect.Error(t, install(guard.ModeWarn, "--force-conflicts"), "must not contain both Deny and Warn")
+	kubectl(t, cluster, "delete", "validatingadmissionpolicybinding", binding)
+	expect.NoError(t, install(guard.ModeWarn))
+	await(t, cluster, guard.ModeWarn, nil)
 }
 
 // await waits until the check of a manager in a mode has these findings.
@@ -261,8 +298,10 @@ func await(t *testing.T, cluster *testenv.Cluster, mode string, want map[string]
 	checker, err := canary.New(cluster.Config, operator.Scheme, policies, nil)
 	expect.NoError(t, err)
 	var found map[string]canary.Finding
-	expect.Eventually(t, fmt.Sprintf("the check in mode %s finds %v", mode, want), func(ctx context.Context) (bool, error) {
-		if found, err = checker.Check(ctx); err != nil || len(found) != len(policies)+1 {
+	var last error
+	// A check is dozens of requests, so this polls less often than expect.Eventually.
+	err = wait.PollUntilContextTimeout(t.Context(), 250*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		if found, last = checker.Check(ctx); last != nil || len(found) != len(policies)+1 {
 			return false, nil // New policies and CRDs need a moment.
 		}
 		causes := map[string]canary.Cause{}
@@ -272,7 +311,10 @@ func await(t *testing.T, cluster *testenv.Cluster, mode string, want map[string]
 			}
 		}
 		return cmp.Equal(want, causes, cmpopts.EquateEmpty()), nil
-	}, func() string { return fmt.Sprint(found, err) })
+	})
+	if err != nil {
+		t.Fatalf("the check in mode %s does not find %v: %v, %v", mode, want, found, errors.Join(last, err))
+	}
 }
 
 // nothingLeft checks that nothing of the guard is left but the namespaces: nothing

@@ -85,17 +85,7 @@ func documented(t *testing.T, cluster *testenv.Cluster, current release, heading
 func TestUpgradeGuard(t *testing.T) {
 	t.Parallel()
 	previous, current := releases(t)
-	cluster := testenv.StartForTest(t, controlplane.Options{Bare: true})
-	kubectl(t, cluster, "apply", "--server-side", "--field-manager=helm", "-f", toolhiveCRDs(t))
-	expect.Eventually(t, "ToolHive's kinds are served", func(ctx context.Context) (bool, error) {
-		for _, list := range lists() {
-			if err := cluster.Client.List(ctx, list); err != nil {
-				return false, nil // There is no event for it.
-			}
-		}
-		return true, nil
-	})
-	expect.NoError(t, cluster.StartControllers("namespace-controller,resourcequota-controller", nil))
+	cluster := takeCluster(t)
 	warns, rejects := newTeam(t, cluster, ""), newTeam(t, cluster, guard.ModeEnforce)
 
 	var manager lifetime
@@ -107,9 +97,11 @@ func TestUpgradeGuard(t *testing.T) {
 		if step.what == "downgraded" {
 			documented(t, cluster, current, "Downgrade")
 		}
+		apply := []string{"apply", "--server-side"}
 		for _, file := range []string{"guard", "guard-start-up"} {
-			kubectl(t, cluster, "apply", "--server-side", "-f", filepath.Join(step.of.dist, file+".yaml"))
+			apply = append(apply, "-f", filepath.Join(step.of.dist, file+".yaml"))
 		}
+		kubectl(t, cluster, apply...)
 		if i > 0 {
 			expect.NoError(t, manager.Stop())
 		}

@@ -71,28 +71,46 @@ func run(t *testing.T, cluster *testenv.Cluster, r release, deployment string) l
 }
 
 // runPod runs the manager with the arguments, the variables and the service account of
-// a pod. Later arguments replace those of the pod.
-func runPod(t *testing.T, cluster *testenv.Cluster, r release, pod corev1.PodSpec, arguments ...string) *testenv.Process {
+// a pod. More arguments replace those of the pod.
+func runPod(t *testing.T, cluster *testenv.Cluster, r release, pod corev1.PodSpec, more ...string) *testenv.Process {
 	t.Helper()
 	command, container := exec.Command(r.manager), pod.Containers[0] //nolint:gosec // Our own program.
-	command.Env = os.Environ()
-	args := strings.Join(container.Args, "\n")
-	for _, variable := range container.Env {
-		value := variable.Value
-		switch from := variable.ValueFrom; {
-		case from == nil:
-		case from.FieldRef != nil && from.FieldRef.FieldPath == "metadata.namespace":
-			value = controlplane.Namespace
-		default:
-			continue
-		}
-		command.Env = append(command.Env, variable.Name+"="+value)
-		args = strings.ReplaceAll(args, "$("+variable.Name+")", value)
-	}
-	command.Args = append(command.Args, strings.Split(args, "\n")...)
+	command.Env = append(os.Environ(), "POD_NAMESPACE="+controlplane.Namespace)
+	command.Args = append(command.Args, arguments(container, controlplane.Namespace)...)
 	command.Args = append(command.Args, "--kubeconfig="+cluster.KubeconfigOf(t, controlplane.Namespace, pod.ServiceAccountName))
-	command.Args = append(command.Args, arguments...)
+	command.Args = append(command.Args, more...)
 	return testenv.StartCommand(t, command)
+}
+
+// reference is a $(NAME), or a $$, which stands for $.
+var reference = regexp.MustCompile(`\$\$|\$\([^)]*\)`)
+
+// arguments are those of a container in a namespace, as its program gets them.
+func arguments(container corev1.Container, namespace string) []string {
+	variables := map[string]string{}
+	expand := func(text string) string {
+		return reference.ReplaceAllStringFunc(text, func(found string) string {
+			if found == "$$" {
+				return "$"
+			}
+			if value, known := variables[strings.Trim(found, "$()")]; known {
+				return value
+			}
+			return found
+		})
+	}
+	for _, variable := range container.Env {
+		if from := variable.ValueFrom; from != nil && from.FieldRef != nil && from.FieldRef.FieldPath == "metadata.namespace" {
+			variables[variable.Name] = namespace
+		} else {
+			variables[variable.Name] = expand(variable.Value)
+		}
+	}
+	var expanded []string
+	for _, argument := range container.Args {
+		expanded = append(expanded, expand(argument))
+	}
+	return expanded
 }
 
 // samples are the metrics that show how far a controller is.

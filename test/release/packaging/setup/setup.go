@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -25,8 +27,32 @@ const (
 )
 
 // Tool runs a tool of hack/release in the repository and returns what it prints.
-func Tool(ctx context.Context, arguments ...string) ([]byte, error) {
-	return run(ctx, nil, "go", append([]string{"tool", "-modfile=hack/release/go.mod"}, arguments...)...)
+func Tool(ctx context.Context, name string, arguments ...string) ([]byte, error) {
+	path, err := ToolPath(name)
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx, nil, path, arguments...)
+}
+
+var (
+	toolsMu sync.Mutex
+	tools   = map[string]string{}
+)
+
+// ToolPath returns the path of a tool of hack/release, which it builds if it must. Asking
+// go takes longer than most tools do, so it asks once for each.
+func ToolPath(name string) (string, error) {
+	toolsMu.Lock()
+	defer toolsMu.Unlock()
+	if tools[name] == "" {
+		path, err := run(context.Background(), nil, "go", "tool", "-C", "hack/release", "-n", name)
+		if err != nil {
+			return "", err
+		}
+		tools[name] = strings.TrimSpace(string(path))
+	}
+	return tools[name], nil
 }
 
 // Dist writes the manifests of `make dist` into a folder. Variables, such as MODE=strict,

@@ -1,0 +1,279 @@
+package packaging_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/apiserver/pkg/cel/environment"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/scopes"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/toolhive"
+)
+
+// TestValues renders the chart with random values that its schema allows. What reaches
+// the policies, the manager, the plugin and the other fields must be what was asked for.
+func TestValues(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, 200, func(t *testing.T, want values, release rendered) {
+		objects := release.objects(t)
+		checkPolicies(t, want, objects)
+		checkManager(t, want, release.Namespace, objects)
+		checkNotes(t, want, release)
+	})
+}
+
+// TestValuesApply applies some of these releases by dry run. The manager expects the
+// policies of TestValues, so only an API server can tell that it takes them.
+func TestValuesApply(t *testing.T) {
+	t.Parallel()
+	cluster := takeCluster(t)
+	inUse := append([]string{guard.CanaryNamespace}, names...)
+	for _, namespace := range inUse {
+		kubectl(t, cluster, "create", "namespace", namespace)
+	}
+	strict := client.WithFieldValidation(cluster.Client, metav1.FieldValidationStrict)
+	eachRelease(t, 16, func(t *testing.T, _ values, release rendered) {
+		for _, object := range release.objects(t) {
+			configuration := client.ApplyConfigurationFromUnstructured(object)
+			if err := strict.Apply(t.Context(), configuration, client.DryRunAll, client.FieldOwner("helm")); err != nil {
+				t.Errorf("%s: %v", name(object), err)
+			}
+		}
+	})
+	kubectl(t, cluster, append([]string{"delete", "namespace"}, inUse...)...)
+}
+
+// eachRelease checks random releases, the same ones in each test. The first has the longest
+// list of scopes. It ends at the first that fails.
+func eachRelease(t *testing.T, count uint64, check func(*testing.T, values, rendered)) {
+	t.Helper()
+	for seed := range count {
+		random := chance{rand.New(rand.NewPCG(seed, seed))} //nolint:gosec // Repeatable.
+		want := random.values()
+		if seed == 0 {
+			want.Guard.DefaultScopes = random.longestScopes()
+		}
+		text, err := yaml.Marshal(want)
+		expect.NoError(t, err)
+		if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			check(t, want, render(t, "charts/scopegate", pick(random, names), string(text)))
+		}) {
+			t.Fatalf("with these values:\n%s", text)
+		}
+	}
+}
+
+// TestChartRefusesValues checks that the chart reports a wrong value before it installs
+// anything.
+func TestChartRefusesValues(t *testing.T) {
+	for title, tc := range map[string]struct{ values, want string }{
+		"standalone mode":              {"mode: standalone", "additional properties 'mode' not allowed"},
+		"unknown mode":                 {"guard: {mode: deny}", "'/guard/mode': value must be one of 'warn', 'enforce', 'strict'"},
+		"misspelt value":               {"guards: {mode: warn}", "additional properties 'guards' not allowed"},
+		"two scopes in one":            {"guard: {defaultScopes: [open id]}", "'/guard/defaultScopes/0': 'open id' does not match pattern"},
+		"quotation mark":               {`guard: {defaultScopes: ['a"b']}`, "'/guard/defaultScopes/0'"},
+		"backslash":                    {`guard: {defaultScopes: ['a\b']}`, "'/guard/defaultScopes/0'"},
+		"number for a scope":           {"guard: {defaultScopes: [1234]}", "'/guard/defaultScopes/0': got number, want string"},
+		"no scope":                     {"guard: {defaultScopes: []}", "'/guard/defaultScopes': minItems"},
+		"null for scopes":              {"guard: {defaultScopes: null}", "'/guard': missing property 'defaultScopes'"},
+		"null for the mode":            {"guard: {mode: null}", "'/guard': missing property 'mode'"},
+		"null for the guard":           {"guard: null", "missing property 'guard'"},
+		"null for replicas":            {"replicas: null", "missing property 'replicas'"},
+		"no such namespace":            {"watchNamespaces: [Team_A]", "'/watchNamespaces/0'"},
+		"slash after registry":         {"image: {registry: registry.example.com/}", "'/image/registry'"},
+		"text for a number":            {"replicas: two", "'/replicas': got string, want integer"},
+		"not a flag":                   {"args: [debug]", "'/args/0'"},
+		"a flag that the chart sets":   {"args: [--default-scopes=openid]", "'/args/0': '--default-scopes=openid' does not match pattern '^--(concurrency|pprof-bind-address|zap-[a-z-]+)"},
+		"a flag of standalone mode":    {"args: [--standalone]", "'/args/0'"},
+		"a variable in a flag's value": {"args: [--zap-encoder=$(MODE)]", "'/args/0'"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			release := render(t, "charts/scopegate", "scopegate-system", tc.values)
+			expect.Contains(t, release.Error, "values don't meet the specifications of the schema", tc.want)
+		})
+	}
+}
+
+// checkPolicies compares the policies with those that the manager expects, and evaluates
+// the scopes in them.
+func checkPolicies(t *testing.T, want values, objects []*unstructured.Unstructured) {
+	t.Helper()
+	got := decidedIn(t, objects)
+	expected := wanted(t, setting{want.Guard.Mode, want.Guard.DefaultScopes, want.Guard.StartUp})
+	expect.Equal(t, "policies", expected.Policies, got.Policies)
+	expect.Equal(t, "bindings", expected.Bindings, got.Bindings)
+	evaluated := 0
+	for name, policy := range got.Policies {
+		for _, variable := range policy.Variables {
+			if variable.Name == "defaults" {
+				evaluated++
+				expect.Equal(t, name+" evaluates", want.Guard.DefaultScopes, evaluate(t, variable.Expression))
+			}
+		}
+	}
+	expect.Equal(t, "policies with the default scopes", 4, evaluated)
+}
+
+// expressions is the environment of the oldest API server that the guard runs with.
+var expressions = environment.MustBaseEnvSet(version.MajorMinor(1, 30)).NewExpressionsEnv()
+
+func evaluate(t *testing.T, expression string) []string {
+	t.Helper()
+	ast, issues := expressions.Compile(expression)
+	expect.NoError(t, issues.Err())
+	program, err := expressions.Program(ast)
+	expect.NoError(t, err)
+	result, _, err := program.Eval(map[string]any{})
+	expect.NoError(t, err)
+	return result.Value().([]string)
+}
+
+// pod is what values change of the manager's pods.
+type pod struct {
+	Labels, Annotations, NodeSelector  map[string]string
+	Image, PullPolicy, Priority        string
+	PullSecrets                        []corev1.LocalObjectReference
+	Tolerations                        []corev1.Toleration
+	Affinity                           *corev1.Affinity
+	Resources                          corev1.ResourceRequirements
+	Replicas                           *int32
+	Ports                              []int32
+	DisruptionBudgets, NetworkPolicies int
+}
+
+// checkManager compares the options that the manager starts with, by its own code, and
+// its pods.
+func checkManager(t *testing.T, want values, namespace string, objects []*unstructured.Unstructured) {
+	t.Helper()
+	var got pod
+	var container corev1.Container
+	for _, object := range objects {
+		switch object.GetKind() {
+		case "Deployment":
+			deployment := as[appsv1.Deployment](t, object)
+			template := deployment.Spec.Template
+			container = template.Spec.Containers[0]
+			got.Labels, got.Annotations, got.NodeSelector = template.Labels, template.Annotations, template.Spec.NodeSelector
+			got.Image, got.PullPolicy, got.Priority = container.Image, string(container.ImagePullPolicy), template.Spec.PriorityClassName
+			got.PullSecrets, got.Tolerations, got.Affinity = template.Spec.ImagePullSecrets, template.Spec.Tolerations, template.Spec.Affinity
+			got.Resources, got.Replicas = container.Resources, deployment.Spec.Replicas
+		case "PodDisruptionBudget":
+			got.DisruptionBudgets++
+		case "NetworkPolicy":
+			got.NetworkPolicies++
+			for _, port := range as[networkingv1.NetworkPolicy](t, object).Spec.Egress[0].Ports {
+				got.Ports = append(got.Ports, port.Port.IntVal)
+			}
+		}
+		if in := object.GetNamespace(); in != "" && in != namespace && in != guard.CanaryNamespace && in != metav1.NamespaceDefault && !slices.Contains(want.WatchNamespaces, in) {
+			t.Errorf("%s is in another namespace than %q", name(object), namespace)
+		}
+		walk(object.Object, func(text string) {
+			if strings.Contains(text, "scopegate-system") {
+				t.Errorf("%s names scopegate-system: %q", name(object), text)
+			}
+		})
+	}
+	if expected := want.pod(t); !equality.Semantic.DeepEqual(expected, got) {
+		t.Errorf("the pods: %s", cmp.Diff(expected, got))
+	}
+
+	var flags operator.Flags
+	set := flag.NewFlagSet("manager", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	flags.Bind(set)
+	expect.NoError(t, set.Parse(arguments(container, namespace)))
+	expected := operator.Options{
+		Mode: want.Guard.Mode, DefaultScopes: want.Guard.DefaultScopes, Namespaces: want.WatchNamespaces,
+		MetricsBindAddress: ":8443", MetricsSecure: true, HealthProbeBindAddress: ":8081", LeaderElect: true, PprofBindAddress: "0",
+		AuthServerImage: flags.AuthServerImage, Concurrency: operator.DefaultConcurrency,
+	}
+	if slices.Contains(want.Args, "--concurrency=7") {
+		expected.Concurrency = 7
+	}
+	if slices.Contains(want.Args, "--pprof-bind-address=localhost:6060") {
+		expected.PprofBindAddress = "localhost:6060"
+	}
+	expect.Equal(t, "options", expected, flags.Options, cmpopts.EquateEmpty())
+}
+
+// checkNotes checks that the notes say what is installed, and runs the command for the
+// plugin in a shell.
+func checkNotes(t *testing.T, want values, release rendered) {
+	t.Helper()
+	said := append([]string{"in mode " + want.Guard.Mode, "in namespace " + release.Namespace, "-n " + release.Namespace + " rollout status"}, want.WatchNamespaces...)
+	if want.Guard.StartUp {
+		said = append(said, "refusals at start")
+	}
+	expect.Contains(t, release.Notes, said...)
+	_, command, found := strings.Cut(release.Notes, "  kubectl scopegate ")
+	command, _, ended := strings.Cut(command, "\n")
+	if !found || !ended {
+		t.Fatalf("no command for the plugin in:\n%s", release.Notes)
+	}
+	output := expect.Output(t, exec.CommandContext(t.Context(), "sh", "-c", `plugin() { printf '%s\n' "$@"; }; plugin `+command)) //nolint:gosec // What is tested.
+	list := scopes.List(toolhive.DefaultScopes)
+	if lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n"); len(lines) > 3 {
+		expect.Equal(t, "command", []string{"guard", "check", "-A", "--default-scopes"}, lines[:4])
+		expect.NoError(t, list.Set(strings.Join(lines[4:], "\n")))
+	}
+	expect.Equal(t, "scopes of the plugin", want.Guard.DefaultScopes, []string(list))
+}
+
+// pod is what these values mean for the pods.
+func (v values) pod(t *testing.T) pod {
+	t.Helper()
+	want := pod{
+		Labels: maps.Clone(v.PodLabels), Annotations: maps.Clone(v.PodAnnotations), NodeSelector: v.NodeSelector,
+		Image: fmt.Sprintf("%s:%s", v.Image.Repository, v.Image.Tag), PullPolicy: v.Image.PullPolicy, Priority: v.PriorityClassName,
+		PullSecrets: v.ImagePullSecrets, Tolerations: v.Tolerations, Affinity: v.Affinity, Replicas: ptr.To(v.Replicas),
+	}
+	if want.Labels == nil {
+		want.Labels = map[string]string{}
+	}
+	if want.Annotations == nil {
+		want.Annotations = map[string]string{}
+	}
+	want.Labels["app.kubernetes.io/name"], want.Labels["app.kubernetes.io/component"] = "scopegate", "guard"
+	want.Annotations["kubectl.kubernetes.io/default-container"] = "manager"
+	if v.Image.Tag == "" {
+		want.Image += "latest"
+	}
+	if v.Image.Registry != "" {
+		want.Image = v.Image.Registry + "/" + want.Image
+	}
+	// The resources of values are merged with the default ones.
+	resources, err := yaml.Marshal(v.Resources)
+	expect.NoError(t, err)
+	expect.NoError(t, yaml.Unmarshal(resources, &want.Resources))
+	if v.PodDisruptionBudget.Enabled {
+		want.DisruptionBudgets = 1
+	}
+	if v.NetworkPolicy.Enabled {
+		want.NetworkPolicies, want.Ports = 1, v.NetworkPolicy.APIServerPorts
+	}
+	return want
+}
