@@ -9,6 +9,12 @@
 // scopegate reads are typed. Fields that only ToolHive reads are opaque: the
 // field name is known, and its content is stored unchanged.
 //
+// Rules ratchet: what was stored before a rule stays until it changes. The API
+// server does this itself, but it never takes an object with opaque content for
+// unchanged. A rule on such an object therefore ends with
+// "|| oldSelf == optional.of(self)". Otherwise an object that was stored before
+// the rule could not even lose a finalizer.
+//
 // +kubebuilder:object:generate=true
 // +groupName=toolhive.stacklok.dev
 package v1alpha1

@@ -1,60 +1,19 @@
 package v1alpha1
 
-// These rules reject values with which the auth server of every ToolHive release
-// from v0.44.0 to v0.63.0 refuses to start, whatever else the cluster holds.
-//
-// The API server parses URLs with its own Go version, which can be older than
-// ToolHive's, so the rules skip a value that does not parse as a URL and leave it
-// to the auth server. A loopback host is localhost in any letter case (ſ is a
-// variant of s), 127.0.0.0/8, or ::1 in any form. The rules also skip a host that
-// starts like such an address, such as 127.0.0.1.example.com, or ends with a
-// bracket.
-//
-// pkg/authserver/config.go, validateIssuerURL: the issuer is https, or http on a
-// loopback host, or http with insecureAllowHTTP. The field's pattern requires a
-// lower-case scheme.
-// +kubebuilder:validation:XValidation:rule=`self.issuer.startsWith('https:') || !isURL(self.issuer) || [url(self.issuer.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00') || h.endsWith(']')) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.hasValue() && oldSelf.value().issuer == self.issuer && !oldSelf.?insecureAllowHTTP.orValue(false))`,message=`issuer must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,messageExpression=`'issuer is ' + self.issuer + ': it must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network'`,reason=FieldValueInvalid,fieldPath=`.issuer`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!has(self.authorizationEndpointBaseUrl) || self.authorizationEndpointBaseUrl.startsWith('https:') || !isURL(self.authorizationEndpointBaseUrl) || [url(self.authorizationEndpointBaseUrl.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00') || h.endsWith(']')) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.?authorizationEndpointBaseUrl.orValue('') == self.authorizationEndpointBaseUrl && !oldSelf.?insecureAllowHTTP.orValue(false))`,message=`authorizationEndpointBaseUrl must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,messageExpression=`'authorizationEndpointBaseUrl is ' + self.authorizationEndpointBaseUrl + ': it must be an https URL, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network'`,reason=FieldValueInvalid,fieldPath=`.authorizationEndpointBaseUrl`,optionalOldSelf=true
-//
-// pkg/authserver/upstream/oauth2.go, OAuth2Config.ValidateWithInsecure: the same
-// for both endpoints of an OAuth 2.0 provider. The provider's own
-// insecureAllowHTTP also allows http.
-// +kubebuilder:validation:XValidation:rule=`!has(self.upstreamProviders) || self.upstreamProviders.all(p, !has(p.oauth2Config) || ((p.oauth2Config.authorizationEndpoint.startsWith('https:') || !isURL(p.oauth2Config.authorizationEndpoint) || [url(p.oauth2Config.authorizationEndpoint.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00') || h.endsWith(']'))) && (p.oauth2Config.tokenEndpoint.startsWith('https:') || !isURL(p.oauth2Config.tokenEndpoint) || [url(p.oauth2Config.tokenEndpoint.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00') || h.endsWith(']')))) || p.oauth2Config.?insecureAllowHTTP.orValue(false)) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.hasValue() && !oldSelf.?insecureAllowHTTP.orValue(false) && has(oldSelf.value().upstreamProviders) && oldSelf.value().upstreamProviders.map(p, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? [] : [p.?oauth2Config.?authorizationEndpoint, p.?oauth2Config.?tokenEndpoint]) == self.upstreamProviders.map(p, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? [] : [p.?oauth2Config.?authorizationEndpoint, p.?oauth2Config.?tokenEndpoint]))`,message=`authorizationEndpoint and tokenEndpoint of each oauth2Config must be https URLs, or http ones on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
-//
-// The same file, CommonOAuthConfig.ValidateWithInsecure: the same for redirect
-// URIs. Here loopback has the meaning of the OAuth library
-// (github.com/ory/fosite, IsLocalhost), which accepts only lower-case localhost
-// and also its subdomains.
-// +kubebuilder:validation:XValidation:rule=`!has(self.upstreamProviders) || self.upstreamProviders.all(p, (!has(p.oidcConfig) || !has(p.oidcConfig.redirectUri) || p.oidcConfig.redirectUri.startsWith('https:') || !isURL(p.oidcConfig.redirectUri) || [url(p.oidcConfig.redirectUri)].exists(u, u.getScheme() != 'http' || u.getHostname() == 'localhost' || u.getHostname().endsWith('.localhost') || u.getHostname().startsWith('127.') || u.getHostname().startsWith('::') || u.getHostname().startsWith('0:') || u.getHostname().startsWith('00'))) && ((!has(p.oauth2Config) || !has(p.oauth2Config.redirectUri) || p.oauth2Config.redirectUri.startsWith('https:') || !isURL(p.oauth2Config.redirectUri) || [url(p.oauth2Config.redirectUri)].exists(u, u.getScheme() != 'http' || u.getHostname() == 'localhost' || u.getHostname().endsWith('.localhost') || u.getHostname().startsWith('127.') || u.getHostname().startsWith('::') || u.getHostname().startsWith('0:') || u.getHostname().startsWith('00'))) || p.oauth2Config.?insecureAllowHTTP.orValue(false))) || self.?insecureAllowHTTP.orValue(false) || (oldSelf.hasValue() && !oldSelf.?insecureAllowHTTP.orValue(false) && has(oldSelf.value().upstreamProviders) && oldSelf.value().upstreamProviders.map(p, [p.?oidcConfig.?redirectUri, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? optional.none() : p.?oauth2Config.?redirectUri]) == self.upstreamProviders.map(p, [p.?oidcConfig.?redirectUri, p.?oauth2Config.?insecureAllowHTTP.orValue(false) ? optional.none() : p.?oauth2Config.?redirectUri]))`,message=`redirectUri of each upstream provider must be an https URI, or an http one on a loopback host: use https, or set insecureAllowHTTP on a trusted network`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
-//
-// pkg/authserver/config.go, validateUpstreamName: a provider without a name is
-// called default, and only a single provider can be unnamed.
-// +kubebuilder:validation:XValidation:rule=`size(self.?upstreamProviders.orValue([])) < 2 || !self.upstreamProviders.exists(p, p.name == 'default') || (oldSelf.hasValue() && has(oldSelf.value().upstreamProviders) && size(oldSelf.value().upstreamProviders) > 1 && oldSelf.value().upstreamProviders.exists(p, p.name == 'default'))`,message=`no upstream provider can have the name default where there are several: choose another name`,reason=FieldValueInvalid,fieldPath=`.upstreamProviders`,optionalOldSelf=true
-//
 // If scopesSupported is not empty, it contains every scope of the baseline. The
-// message names the first missing scope and takes "(and 2 more)" from a list: the
-// API server can't bound the length of string() of a number, so its cost estimate
-// would be too high. The list has ten entries because a baseline has at most ten
-// scopes.
-// +kubebuilder:validation:XValidation:rule=`!has(self.scopesSupported) || !has(self.baselineClientScopes) || sets.contains(self.scopesSupported, self.baselineClientScopes) || size(self.scopesSupported) == 0 || (oldSelf.hasValue() && has(oldSelf.value().scopesSupported) && has(oldSelf.value().baselineClientScopes) && oldSelf.value().scopesSupported == self.scopesSupported && oldSelf.value().baselineClientScopes == self.baselineClientScopes)`,message=`every scope of baselineClientScopes must be in scopesSupported: add it there, or remove it from baselineClientScopes`,messageExpression=`[self.baselineClientScopes.filter(s, !(s in self.scopesSupported))].map(missing, 'scope "' + self.baselineClientScopes.filter(s, s == missing[0])[0] + '"' + ["", " (and 1 more)", " (and 2 more)", " (and 3 more)", " (and 4 more)", " (and 5 more)", " (and 6 more)", " (and 7 more)", " (and 8 more)", " (and 9 more)"][missing.size() - 1] + ' is not in scopesSupported: add it there, or remove it from baselineClientScopes')[0]`,reason=FieldValueInvalid,fieldPath=`.baselineClientScopes`,optionalOldSelf=true
+// message names the first missing scope.
+// +kubebuilder:validation:XValidation:rule=`!self.?scopesSupported[?0].hasValue() || !has(self.baselineClientScopes) || sets.contains(self.scopesSupported, self.baselineClientScopes) || oldSelf == optional.of(self)`,message=`every scope of baselineClientScopes must be in scopesSupported: add it there, or remove it from baselineClientScopes`,messageExpression=`'scope "' + self.baselineClientScopes.filter(s, !(s in self.scopesSupported))[0] + '" is not in scopesSupported: add it there, or remove it from baselineClientScopes'`,fieldPath=`.baselineClientScopes`,optionalOldSelf=true
 //
-// pkg/authserver/config.go, RunConfig.Validate: there is at least one way to get
-// a token. A stored object without one stays editable until it gets one.
-// +kubebuilder:validation:XValidation:rule=`size(self.?upstreamProviders.orValue([])) > 0 || size(self.?delegateClients.orValue([])) > 0 || size(self.?trustedIssuers.orValue([])) > 0 || has(self.inboundGrants) || (oldSelf.hasValue() && size(oldSelf.?upstreamProviders.orValue([])) == 0 && size(oldSelf.?delegateClients.orValue([])) == 0 && size(oldSelf.?trustedIssuers.orValue([])) == 0 && !oldSelf.?inboundGrants.hasValue())`,message=`upstreamProviders must name a provider, unless delegateClients, trustedIssuers or inboundGrants configure another way to get tokens`,reason=FieldValueRequired,fieldPath=`.upstreamProviders`,optionalOldSelf=true
+// The other rules are ToolHive's own. There is at least one way to get a token.
+// +kubebuilder:validation:XValidation:rule=`size(self.?upstreamProviders.orValue([])) > 0 || size(self.?delegateClients.orValue([])) > 0 || size(self.?trustedIssuers.orValue([])) > 0 || has(self.inboundGrants) || oldSelf == optional.of(self)`,message=`upstreamProviders must name a provider, unless delegateClients, trustedIssuers or inboundGrants configure another way to get tokens`,reason=FieldValueRequired,fieldPath=`.upstreamProviders`,optionalOldSelf=true
 //
-// The same file: clients can't have secrets where insecureAllowHTTP is set. A
-// stored object that has both stays editable, however it has them.
-// +kubebuilder:validation:XValidation:rule=`!self.?insecureAllowHTTP.orValue(false) || !(self.?allowConfidentialClientRegistration.orValue(false) || size(self.?delegateClients.orValue([])) > 0) || (oldSelf.?insecureAllowHTTP.orValue(false) && (oldSelf.?allowConfidentialClientRegistration.orValue(false) || size(oldSelf.?delegateClients.orValue([])) > 0))`,message=`insecureAllowHTTP must not be true together with allowConfidentialClientRegistration or delegateClients, whose secrets would cross the network in the clear: set it to false`,reason=FieldValueForbidden,fieldPath=`.insecureAllowHTTP`,optionalOldSelf=true
+// Clients can't have secrets where insecureAllowHTTP is set, nor with an http
+// issuer, unless its host is loopback and the flag for that is set.
+// +kubebuilder:validation:XValidation:rule=`!self.?insecureAllowHTTP.orValue(false) || !(self.?allowConfidentialClientRegistration.orValue(false) || size(self.?delegateClients.orValue([])) > 0) || oldSelf == optional.of(self)`,message=`insecureAllowHTTP must not be true together with allowConfidentialClientRegistration or delegateClients, whose secrets would cross the network in the clear: set it to false`,reason=FieldValueForbidden,fieldPath=`.insecureAllowHTTP`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!self.issuer.startsWith('http://') || self.?insecureAllowConfidentialOverLoopbackHTTP.orValue(false) || !(self.?allowConfidentialClientRegistration.orValue(false) || size(self.?delegateClients.orValue([])) > 0) || oldSelf == optional.of(self)`,message=`issuer must be an https URL where allowConfidentialClientRegistration or delegateClients are used; for a loopback issuer, insecureAllowConfidentialOverLoopbackHTTP allows http`,fieldPath=`.issuer`,optionalOldSelf=true
 //
-// The same file: clients can't have secrets with an http issuer, unless its host
-// is loopback and the flag for that is set. A stored object that breaks this rule
-// stays editable while its issuer is unchanged.
-// +kubebuilder:validation:XValidation:rule=`!self.issuer.startsWith('http://') || self.?insecureAllowConfidentialOverLoopbackHTTP.orValue(false) || !(self.?allowConfidentialClientRegistration.orValue(false) || size(self.?delegateClients.orValue([])) > 0) || (oldSelf.hasValue() && oldSelf.value().issuer == self.issuer && !oldSelf.?insecureAllowConfidentialOverLoopbackHTTP.orValue(false) && (oldSelf.?allowConfidentialClientRegistration.orValue(false) || size(oldSelf.?delegateClients.orValue([])) > 0))`,message=`issuer must be an https URL where allowConfidentialClientRegistration or delegateClients are used; for a loopback issuer, insecureAllowConfidentialOverLoopbackHTTP allows http`,reason=FieldValueInvalid,fieldPath=`.issuer`,optionalOldSelf=true
-//
-// The same file: redirect URIs that force a secret need clients that can register
-// for one. Stored URIs that break this rule are accepted while they are
-// unchanged.
-// +kubebuilder:validation:XValidation:rule=`size(self.?forceConfidentialRedirectUris.orValue([])) == 0 || self.?allowConfidentialClientRegistration.orValue(false) || (oldSelf.hasValue() && has(oldSelf.value().forceConfidentialRedirectUris) && oldSelf.value().forceConfidentialRedirectUris == self.forceConfidentialRedirectUris && !oldSelf.?allowConfidentialClientRegistration.orValue(false))`,message=`forceConfidentialRedirectUris needs allowConfidentialClientRegistration: set that to true, or remove the URIs`,reason=FieldValueForbidden,fieldPath=`.forceConfidentialRedirectUris`,optionalOldSelf=true
+// Redirect URIs that force a secret need clients that can register for one.
+// +kubebuilder:validation:XValidation:rule=`size(self.?forceConfidentialRedirectUris.orValue([])) == 0 || self.?allowConfidentialClientRegistration.orValue(false) || oldSelf == optional.of(self)`,message=`forceConfidentialRedirectUris needs allowConfidentialClientRegistration: set that to true, or remove the URIs`,reason=FieldValueForbidden,fieldPath=`.forceConfidentialRedirectUris`,optionalOldSelf=true
 
 // EmbeddedAuthServerConfig configures an OAuth authorization server that a
 // workload runs. It is inline in a VirtualMCPServer (spec.authServerConfig) and
@@ -62,7 +21,7 @@ package v1alpha1
 type EmbeddedAuthServerConfig struct {
 	// ToolHive's pkg/authserver/config.go, validateIssuerURL: no userinfo, not
 	// even an empty one.
-	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/]*@')`,message=`the URL must have no user before its host: remove what stands before the @`,reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/]*@')`,message=`the URL must have no user before its host: remove what stands before the @`
 
 	// issuer is the auth server's identifier and the iss claim of the tokens that
 	// it issues. It is an https URL without query, fragment or trailing slash
@@ -75,7 +34,7 @@ type EmbeddedAuthServerConfig struct {
 
 	// ToolHive's pkg/authserver/config.go, validateIssuerURL: no userinfo, not
 	// even an empty one.
-	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/]*@')`,message=`the URL must have no user before its host: remove what stands before the @`,reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('^https?://[^/]*@')`,message=`the URL must have no user before its host: remove what stands before the @`
 
 	// authorizationEndpointBaseUrl replaces the issuer in the authorization
 	// endpoint that discovery advertises. Set it when browsers reach the auth
@@ -228,11 +187,6 @@ type EmbeddedAuthServerConfig struct {
 	// +optional
 	TrustedIssuers []OpaqueObject `json:"trustedIssuers,omitempty"`
 
-	// ToolHive's pkg/authserver/config.go, ValidateForceConfidentialRedirectURIs:
-	// not on a loopback host. The rule leaves rare spellings of ::1 to the auth
-	// server.
-	// +kubebuilder:validation:XValidation:rule=`!self.exists(uri, uri.matches(r'(?i)^https://([^/]*@)?(localhost|127([.](25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}|\[::1])(:\d*)?(/|$)'))`,message=`forceConfidentialRedirectUris must not have a URI on a loopback host, where a client can't keep a secret: remove it`,messageExpression=`'forceConfidentialRedirectUris has ' + self.filter(uri, uri.matches(r'(?i)^https://([^/]*@)?(localhost|127([.](25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)){3}|\[::1])(:\d*)?(/|$)'))[0] + ', on a loopback host, where a client can\'t keep a secret: remove it'`,reason=FieldValueInvalid
-
 	// forceConfidentialRedirectUris are redirect URIs whose clients get a secret
 	// even if they do not request one. It needs
 	// allowConfidentialClientRegistration.
@@ -252,7 +206,7 @@ type EmbeddedAuthServerConfig struct {
 // ToolHive's pkg/authserver/config.go, CIMDRunConfig.Validate: greater than zero;
 // less than a nanosecond counts as zero. ToolHive ignores it while enabled is
 // false.
-// +kubebuilder:validation:XValidation:rule=`!self.enabled || !has(self.cacheFallbackTtl) || duration(self.cacheFallbackTtl) > duration('0s')`,message=`cacheFallbackTtl must be above zero where enabled is true: remove it for the default, or set enabled to false`,reason=FieldValueInvalid,fieldPath=`.cacheFallbackTtl`
+// +kubebuilder:validation:XValidation:rule=`!self.enabled || !has(self.cacheFallbackTtl) || duration(self.cacheFallbackTtl) > duration('0s')`,message=`cacheFallbackTtl must be above zero where enabled is true: remove it for the default, or set enabled to false`,fieldPath=`.cacheFallbackTtl`
 
 // CIMDConfig configures client ID metadata documents.
 type CIMDConfig struct {
@@ -278,7 +232,7 @@ type CIMDConfig struct {
 type TokenLifespanConfig struct {
 	// ToolHive's pkg/authserver/server/provider.go, validateTokenLifespans; zero
 	// means the default (pkg/authserver/config.go, applyDefaults).
-	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('1m') && duration(self) <= duration('24h'))`,message=`accessTokenLifespan must be from 1m to 24h`,reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('1m') && duration(self) <= duration('24h'))`,message=`accessTokenLifespan must be from 1m to 24h`
 
 	// accessTokenLifespan is the lifespan of access tokens, from 1m to 24h. If
 	// empty or zero: 1h.
@@ -288,7 +242,7 @@ type TokenLifespanConfig struct {
 
 	// ToolHive's pkg/authserver/server/provider.go, validateTokenLifespans; zero
 	// means the default (pkg/authserver/config.go, applyDefaults).
-	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('1h') && duration(self) <= duration('720h'))`,message=`refreshTokenLifespan must be from 1h to 720h`,reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('1h') && duration(self) <= duration('720h'))`,message=`refreshTokenLifespan must be from 1h to 720h`
 
 	// refreshTokenLifespan is the lifespan of refresh tokens, from 1h to 720h. If
 	// empty or zero: 168h.
@@ -298,7 +252,7 @@ type TokenLifespanConfig struct {
 
 	// ToolHive's pkg/authserver/server/provider.go, validateTokenLifespans; zero
 	// means the default (pkg/authserver/config.go, applyDefaults).
-	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('30s') && duration(self) <= duration('10m'))`,message=`authCodeLifespan must be from 30s to 10m`,reason=FieldValueInvalid
+	// +kubebuilder:validation:XValidation:rule=`duration(self) == duration('0s') || (duration(self) >= duration('30s') && duration(self) <= duration('10m'))`,message=`authCodeLifespan must be from 30s to 10m`
 
 	// authCodeLifespan is the lifespan of authorization codes, from 30s to 10m.
 	// If empty or zero: 10m.

@@ -2,11 +2,9 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Only the field with the name of the type is set. A stored object that breaks
-// this rule stays editable while neither the type nor the presence of the field
-// changes.
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount) || (oldSelf.?type.orValue("") == self.type && oldSelf.?kubernetesServiceAccount.hasValue() == has(self.kubernetesServiceAccount))`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,reason=FieldValueInvalid,fieldPath=`.kubernetesServiceAccount`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline) || (oldSelf.?type.orValue("") == self.type && oldSelf.?inline.hasValue() == has(self.inline))`,message=`inline must be set if and only if type is inline`,reason=FieldValueInvalid,fieldPath=`.inline`,optionalOldSelf=true
+// Only the field with the name of the type is set.
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount) || oldSelf == optional.of(self)`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,fieldPath=`.kubernetesServiceAccount`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline) || oldSelf == optional.of(self)`,message=`inline must be set if and only if type is inline`,fieldPath=`.inline`,optionalOldSelf=true
 
 // MCPOIDCConfigSpec is the desired state of an MCPOIDCConfig.
 type MCPOIDCConfigSpec struct {

@@ -33,8 +33,8 @@ type AuthServerStorageConfig struct {
 // RedisStorageConfig configures a connection to Redis: addr for a single server
 // or a cluster, sentinelConfig for Sentinel.
 //
-// +kubebuilder:validation:XValidation:rule=`(self.?addr.orValue("") != "") != has(self.sentinelConfig)`,message=`exactly one of addr and sentinelConfig must be set`,reason=FieldValueInvalid,fieldPath=`.addr`
-// +kubebuilder:validation:XValidation:rule=`!self.?clusterMode.orValue(false) || self.?addr.orValue("") != ""`,message=`clusterMode needs addr: set addr to the cluster's address, or remove clusterMode`,reason=FieldValueInvalid,fieldPath=`.clusterMode`
+// +kubebuilder:validation:XValidation:rule=`(self.?addr.orValue("") != "") != has(self.sentinelConfig)`,message=`exactly one of addr and sentinelConfig must be set`,fieldPath=`.addr`
+// +kubebuilder:validation:XValidation:rule=`!self.?clusterMode.orValue(false) || self.?addr.orValue("") != ""`,message=`clusterMode needs addr: set addr to the cluster's address, or remove clusterMode`,fieldPath=`.clusterMode`
 type RedisStorageConfig struct {
 	// addr is the address of the server or the cluster, as host:port.
 	// +optional

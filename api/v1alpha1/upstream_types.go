@@ -13,11 +13,9 @@ const (
 	UpstreamProviderTypeOAuth2 UpstreamProviderType = "oauth2"
 )
 
-// Only the config of the provider's type is set. A stored object that breaks this
-// rule stays editable while neither the type nor the presence of the configs
-// changes.
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'oidc') == has(self.oidcConfig) || (oldSelf.?type.orValue("") == self.type && oldSelf.?oidcConfig.hasValue() == has(self.oidcConfig))`,message=`oidcConfig must be set if and only if type is oidc`,reason=FieldValueInvalid,fieldPath=`.oidcConfig`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'oauth2') == has(self.oauth2Config) || (oldSelf.?type.orValue("") == self.type && oldSelf.?oauth2Config.hasValue() == has(self.oauth2Config))`,message=`oauth2Config must be set if and only if type is oauth2`,reason=FieldValueInvalid,fieldPath=`.oauth2Config`,optionalOldSelf=true
+// Only the config of the provider's type is set.
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'oidc') == has(self.oidcConfig) || oldSelf == optional.of(self)`,message=`oidcConfig must be set if and only if type is oidc`,fieldPath=`.oidcConfig`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'oauth2') == has(self.oauth2Config) || oldSelf == optional.of(self)`,message=`oauth2Config must be set if and only if type is oauth2`,fieldPath=`.oauth2Config`,optionalOldSelf=true
 
 // UpstreamProviderConfig is an identity provider at which users log in.
 type UpstreamProviderConfig struct {
@@ -45,12 +43,10 @@ type UpstreamProviderConfig struct {
 
 // ToolHive's pkg/authserver/config.go, OAuth2UpstreamRunConfig.Validate: either a
 // client ID, or dynamic client registration, which brings a client ID and its
-// secret. A CA bundle names a ConfigMap. An empty client ID counts as none. A
-// stored object that breaks these rules stays editable while these values are
-// unchanged.
-// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == (self.?clientId.orValue("") != "") && oldSelf.?dcrConfig.hasValue() == has(self.dcrConfig))`,message=`exactly one of clientId and dcrConfig must be set`,reason=FieldValueInvalid,fieldPath=`.clientId`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
+// secret. A CA bundle names a ConfigMap. An empty client ID counts as none.
+// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || oldSelf == optional.of(self)`,message=`exactly one of clientId and dcrConfig must be set`,fieldPath=`.clientId`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || oldSelf == optional.of(self)`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || oldSelf == optional.of(self)`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
 
 // OIDCUpstreamConfig configures an OpenID Connect provider.
 type OIDCUpstreamConfig struct {
@@ -71,9 +67,8 @@ type OIDCUpstreamConfig struct {
 	ClientSecretRef *SecretKeyRef `json:"clientSecretRef,omitempty"`
 
 	// ToolHive's pkg/oauthproto/redirect.go, ValidateRedirectURI: http or https,
-	// in any letter case, without a fragment; an empty fragment is allowed. A
-	// rule of EmbeddedAuthServerConfig restricts the hosts for http.
-	// +kubebuilder:validation:XValidation:rule=`self == '' || self.matches('(?i)^https?:[^#]*#?$')`,message=`redirectUri must be an absolute http or https URI without a fragment`,reason=FieldValueInvalid
+	// in any letter case, without a fragment; an empty fragment is allowed.
+	// +kubebuilder:validation:XValidation:rule=`self == '' || self.matches('(?i)^https?:[^#]*#?$')`,message=`redirectUri must be an absolute http or https URI without a fragment`
 
 	// redirectUri is the URI to which the provider sends users back. If empty, it
 	// is /oauth/callback under the resource URL.
@@ -130,9 +125,9 @@ type OIDCUpstreamConfig struct {
 }
 
 // The same rules as for OpenID Connect.
-// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == (self.?clientId.orValue("") != "") && oldSelf.?dcrConfig.hasValue() == has(self.dcrConfig))`,message=`exactly one of clientId and dcrConfig must be set`,reason=FieldValueInvalid,fieldPath=`.clientId`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || oldSelf == optional.of(self)`,message=`exactly one of clientId and dcrConfig must be set`,fieldPath=`.clientId`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || oldSelf == optional.of(self)`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || oldSelf == optional.of(self)`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
 
 // OAuth2UpstreamConfig configures an OAuth 2.0 provider without OpenID Connect.
 type OAuth2UpstreamConfig struct {
@@ -147,12 +142,6 @@ type OAuth2UpstreamConfig struct {
 	// +kubebuilder:validation:Pattern=`^https?://.*$`
 	// +required
 	TokenEndpoint string `json:"tokenEndpoint"`
-
-	// ToolHive's pkg/authserver/upstream/userinfo_config.go, Validate: https, or
-	// http on a loopback host (see EmbeddedAuthServerConfig), whatever the flags.
-	// The auth server ignores userInfoOverride of an OpenID Connect provider, so
-	// the rule does not cover it.
-	// +kubebuilder:validation:XValidation:rule=`self.endpointUrl.startsWith('https:') || !isURL(self.endpointUrl) || [url(self.endpointUrl.lowerAscii()).getHostname()].exists(h, h in ['localhost', 'localhoſt'] || h.startsWith('127.') || h.startsWith('::') || h.startsWith('0:') || h.startsWith('00') || h.endsWith(']'))`,message=`endpointUrl must be an https URL, or an http one on a loopback host`,messageExpression=`'endpointUrl is ' + self.endpointUrl + ': it must be an https URL, or an http one on a loopback host'`,reason=FieldValueInvalid,fieldPath=`.endpointUrl`
 
 	// userInfo configures how the user is identified. If absent, the auth server
 	// uses identityFromToken or a synthetic identity.
@@ -170,9 +159,8 @@ type OAuth2UpstreamConfig struct {
 	ClientSecretRef *SecretKeyRef `json:"clientSecretRef,omitempty"`
 
 	// ToolHive's pkg/oauthproto/redirect.go, ValidateRedirectURI: http or https,
-	// in any letter case, without a fragment; an empty fragment is allowed. A
-	// rule of EmbeddedAuthServerConfig restricts the hosts for http.
-	// +kubebuilder:validation:XValidation:rule=`self == '' || self.matches('(?i)^https?:[^#]*#?$')`,message=`redirectUri must be an absolute http or https URI without a fragment`,reason=FieldValueInvalid
+	// in any letter case, without a fragment; an empty fragment is allowed.
+	// +kubebuilder:validation:XValidation:rule=`self == '' || self.matches('(?i)^https?:[^#]*#?$')`,message=`redirectUri must be an absolute http or https URI without a fragment`
 
 	// redirectUri is the URI to which the provider sends users back. If empty, it
 	// is /oauth/callback under the resource URL.

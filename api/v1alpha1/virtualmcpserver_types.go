@@ -16,12 +16,7 @@ const (
 // If incomingAuth.type is oidc and the config has no scopesSupported, then
 // incomingAuth.oidcConfigRef.scopes contains every scope of the baseline. An
 // empty list means the auth server's defaults, which only the manager knows.
-//
-// The API server does not ratchet a rule that reads oldSelf, so the rule ratchets
-// by hand: an object that was stored before the rule existed stays editable until
-// a value that the rule reads changes. The message has the same form as in
-// EmbeddedAuthServerConfig.
-// +kubebuilder:validation:XValidation:rule=`self.incomingAuth.type != 'oidc' || size(self.?authServerConfig.?baselineClientScopes.orValue([])) == 0 || size(self.authServerConfig.?scopesSupported.orValue([])) > 0 || size(self.incomingAuth.?oidcConfigRef.?scopes.orValue([])) == 0 || sets.contains(self.incomingAuth.oidcConfigRef.scopes, self.authServerConfig.baselineClientScopes) || (oldSelf.?incomingAuth.?type.orValue('') == 'oidc' && size(oldSelf.?authServerConfig.?scopesSupported.orValue([])) == 0 && oldSelf.?authServerConfig.?baselineClientScopes.orValue([]) == self.authServerConfig.baselineClientScopes && oldSelf.?incomingAuth.?oidcConfigRef.?scopes.orValue([]) == self.incomingAuth.oidcConfigRef.scopes)`,message=`every scope of authServerConfig.baselineClientScopes must be in incomingAuth.oidcConfigRef.scopes: add it there, or remove it from the baseline`,messageExpression=`[self.authServerConfig.baselineClientScopes.filter(s, !(s in self.incomingAuth.oidcConfigRef.scopes))].map(missing, 'scope "' + self.authServerConfig.baselineClientScopes.filter(s, s == missing[0])[0] + '"' + ["", " (and 1 more)", " (and 2 more)", " (and 3 more)", " (and 4 more)", " (and 5 more)", " (and 6 more)", " (and 7 more)", " (and 8 more)", " (and 9 more)"][missing.size() - 1] + ' is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes')[0]`,reason=FieldValueInvalid,fieldPath=`.authServerConfig.baselineClientScopes`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`self.incomingAuth.type != 'oidc' || !self.?authServerConfig.?baselineClientScopes.hasValue() || self.authServerConfig.?scopesSupported[?0].hasValue() || !self.incomingAuth.?oidcConfigRef.?scopes[?0].hasValue() || sets.contains(self.incomingAuth.oidcConfigRef.scopes, self.authServerConfig.baselineClientScopes) || oldSelf == optional.of(self)`,message=`not in oidcConfigRef.scopes`,messageExpression=`'scope "' + self.authServerConfig.baselineClientScopes.filter(s, !(s in self.incomingAuth.oidcConfigRef.scopes))[0] + '" is not in oidcConfigRef.scopes: add it there, or remove it'`,fieldPath=`.authServerConfig.baselineClientScopes`,optionalOldSelf=true
 
 // VirtualMCPServerSpec is the desired state of a VirtualMCPServer.
 type VirtualMCPServerSpec struct {
@@ -103,10 +98,9 @@ type VirtualMCPServerSpec struct {
 }
 
 // The type oidc needs a reference, and there is at most one authorization
-// configuration. A stored object that breaks one of these rules stays editable
-// while it breaks it in the same way.
-// +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || (oldSelf.?type.orValue("") == 'oidc' && !oldSelf.?oidcConfigRef.hasValue())`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || (oldSelf.?authzConfig.hasValue() && oldSelf.?authzConfigRef.hasValue())`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
+// configuration.
+// +kubebuilder:validation:XValidation:rule=`self.type != 'oidc' || has(self.oidcConfigRef) || oldSelf == optional.of(self)`,message=`oidcConfigRef must be set where type is oidc: name an MCPOIDCConfig, or set type to anonymous`,reason=FieldValueRequired,fieldPath=`.oidcConfigRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.authzConfig) && has(self.authzConfigRef)) || oldSelf == optional.of(self)`,message=`authzConfig must not be set together with authzConfigRef: keep one`,reason=FieldValueForbidden,fieldPath=`.authzConfig`,optionalOldSelf=true
 
 // IncomingAuthConfig configures how a VirtualMCPServer authenticates its clients.
 type IncomingAuthConfig struct {

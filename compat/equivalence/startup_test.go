@@ -11,50 +11,50 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// startCases applies to each rule. It is smaller than -cases, because each case starts
-// auth servers.
-var startCases = flag.Int("starts", 0, "how many configs to start for each rule; 0 for a fiftieth of -cases, but at least 1,000")
+// startCases applies to each mistake. It is smaller than -cases, because each case
+// starts auth servers.
+var startCases = flag.Int("starts", 0, "how many configs to start for each mistake; 0 for a fiftieth of -cases, but at least 1,000")
 
-// leastShare is the minimum share of a rule's cases with which the auth server must
-// start, and also of those with which it must refuse.
+// leastShare is the minimum share of the cases with which the auth server must start,
+// and also of those with which it must refuse.
 const leastShare = 0.3
 
-// TestStartUp compares the rules and the policy on start-up with ToolHive's auth
-// server. No rule may reject a config with which the auth server starts. If the values
-// are common, a rule must also reject each config with which the auth server refuses
-// to start. If they are odd, the test only counts the configs that the rules leave to
-// the auth server.
+// TestStartUp compares the gate, the policy on start-up and the rules of the CRDs
+// with ToolHive's auth server. None may reject a config with which the auth server
+// starts, unless it can't work. The gate must hold each config with which the auth
+// server refuses to start, and so must the policy if the values are common. If they
+// are odd, the test only counts those that the policy leaves to the auth server.
 func TestStartUp(t *testing.T) {
 	count := *startCases
 	if count == 0 {
 		count = max(1000, *cases/50)
 	}
 	random, starter := newRandom(t), newStarter(t)
-	policy := newStartUpPolicy(t)
-	refusals := refusals{admissions(t), policy}
-	for _, rule := range slices.Sorted(maps.Keys(startUps)) {
-		t.Run(rule, func(t *testing.T) {
+	judges := judges{admissions(t), newStartUpPolicy(t)}
+	for _, name := range slices.Sorted(maps.Keys(startUps)) {
+		t.Run(name, func(t *testing.T) {
 			began, seen := time.Now(), tally{}
 			for range count {
-				config, common := startUps[rule](random)
-				rejected, admits, stored := refusals.of(t, random, config)
+				config, common := startUps[name].generate(random)
+				said, stored := judges.of(t, random, config)
 				if !stored {
 					seen["not stored"]++
 					continue
 				}
 				starts := starter.start(t, render(t, config, "team-a", "web", []string{"openid"}, "https://mcp.example.com")) == nil
-				switch {
-				case starts && rejected != "":
-					t.Fatalf("the rule rejects a config with which the auth server starts: %s\n%s", rejected, toJSON(t, config))
-				case !starts && rejected == "" && common:
-					t.Fatalf("the rule admits a config with which the auth server refuses to start:\n%s", toJSON(t, config))
-				case admits != (rejected == "") && !strings.Contains(rejected, noDuration):
-					t.Fatalf("the rule says %q, the policy admits: %t\n%s", rejected, admits, toJSON(t, config))
-				case !starts && rejected == "":
+				if problem := startUps[name].compare(said, starts, common); problem != "" {
+					t.Fatalf("%s: %+v\n%s", problem, said, toJSON(t, config))
+				}
+				if !starts && said.policyAdmits {
 					seen["left to the auth server"]++
+				}
+				if starts && said.gate != "" {
+					seen["started, but held"]++
 				}
 				seen["compared"]++
 				if starts {
@@ -70,18 +70,55 @@ func TestStartUp(t *testing.T) {
 	}
 }
 
+// startUp is a kind of mistake with which the auth server refuses to start.
+type startUp struct {
+	// ruled is true if the CRDs have a rule on it.
+	ruled bool
+	// generate returns a config with random values around the allowed ones, which is
+	// valid otherwise. It also reports whether the values are common.
+	generate func(random) (config object, common bool)
+}
+
+// said is what the judges say about a config.
+type said struct {
+	// gate and rule are why the gate and the rules reject it, empty if they do not.
+	gate, rule   string
+	policyAdmits bool
+}
+
 // noDuration is part of the rules' error on a text that is not a duration. The policy
 // fails to evaluate such a text, and therefore admits it.
 const noDuration = "type conversion error"
 
-type refusals struct {
+// compare returns the first contradiction to what the auth server does.
+func (s startUp) compare(said said, starts, common bool) string {
+	noText := strings.Contains(said.rule, noDuration)
+	switch {
+	case starts && said.gate != "" && !neverWorks.MatchString(said.gate):
+		return "the gate holds a config with which the auth server starts"
+	case starts && said.rule != "":
+		return "a rule rejects a config with which the auth server starts"
+	case starts && !said.policyAdmits:
+		return "the policy rejects a config with which the auth server starts"
+	case !starts && said.gate == "":
+		return "the gate admits a config with which the auth server refuses to start"
+	case !starts && common && said.policyAdmits && !noText:
+		return "the policy admits a config with which the auth server refuses to start"
+	case !starts && common && s.ruled && said.rule == "":
+		return "the rule admits a config with which the auth server refuses to start"
+	case said.policyAdmits && said.rule != "" && !noText:
+		return "the policy admits what a rule rejects"
+	}
+	return ""
+}
+
+type judges struct {
 	byKind map[string]*admission
 	policy *startUpPolicy
 }
 
-// of returns why the rules reject a config, if they do, and whether the policy admits
-// it. stored is false if the schema rejects the config.
-func (s refusals) of(t *testing.T, r random, config object) (rejected string, admits, stored bool) {
+// of asks the judges about a config. stored is false if the schema rejects it.
+func (j judges) of(t *testing.T, r random, config object) (answer said, stored bool) {
 	t.Helper()
 	kind, spec := "MCPExternalAuthConfig", object{"type": "embeddedAuthServer", "embeddedAuthServer": config}
 	if r.one(2) {
@@ -89,64 +126,68 @@ func (s refusals) of(t *testing.T, r random, config object) (rejected string, ad
 		kind, spec = "VirtualMCPServer", object{"groupRef": object{"name": "group"}, "incomingAuth": incoming, "authServerConfig": config}
 	}
 	created := object{"apiVersion": "toolhive.stacklok.dev/" + version, "kind": kind, "metadata": object{"name": "login"}, "spec": spec}
-	if errs := s.byKind[kind].validate(created); len(errs) > 0 {
-		return "", false, false
+	if errs := j.byKind[kind].validate(created); len(errs) > 0 {
+		return said{}, false
 	}
-	if errs := s.byKind[kind].evaluate(created); len(errs) > 0 {
-		rejected = errs.ToAggregate().Error()
+	if errs := j.byKind[kind].evaluate(created); len(errs) > 0 {
+		answer.rule = errs.ToAggregate().Error()
 	}
-	admits, err := s.policy.admits(t.Context(), &unstructured.Unstructured{Object: created})
+	var err error
+	answer.policyAdmits, err = j.policy.admits(t.Context(), &unstructured.Unstructured{Object: created})
 	expect.NoError(t, err)
-	return rejected, admits, true
+	typed := &v1alpha1.EmbeddedAuthServerConfig{}
+	convert(t, config, typed)
+	if found := rollout.Mistakes(typed); len(found) > 0 {
+		answer.gate = found[0].String()
+	}
+	return answer, true
 }
 
-// startUps generate configs for each rule, by its ID. A config has random values around
-// the allowed ones, and is valid otherwise. The functions also report whether the
-// values are common: on those, the rules must agree with the auth server.
-var startUps = map[string]func(r random) (config object, common bool){
-	"https-issuer": func(r random) (object, bool) {
+// startUps are the mistakes, by the field or the rule.
+var startUps = map[string]startUp{
+	"issuer": {false, func(r random) (object, bool) {
 		url, common := r.startURL()
 		return r.insecure(startable(object{"issuer": url})), common
-	},
-	"https-authorization-endpoint-base": func(r random) (object, bool) {
+	}},
+	"authorizationEndpointBaseUrl": {false, func(r random) (object, bool) {
 		url, common := r.startURL()
 		return r.insecure(startable(object{"authorizationEndpointBaseUrl": url})), common
-	},
-	"no-user-in-issuer": func(r random) (object, bool) {
+	}},
+	"no-user-in-issuer": {true, func(r random) (object, bool) {
 		field := pick(r, "issuer", "authorizationEndpointBaseUrl")
 		return startable(object{field: "https://" + pick(r, "", "", "", "", "user@", "user:pass@", "@", ":@", "a@b@") + r.host() + pick(r, "", "/a", "/@a", "/a@b", "//c@d")}), true
-	},
-	"access-token-lifespan":  lifespan("accessTokenLifespan", time.Minute, 24*time.Hour),
-	"refresh-token-lifespan": lifespan("refreshTokenLifespan", time.Hour, 30*24*time.Hour),
-	"auth-code-lifespan":     lifespan("authCodeLifespan", 30*time.Second, 10*time.Minute),
-	"https-oauth2-endpoints": func(r random) (object, bool) {
+	}},
+	"access-token-lifespan":  {true, lifespan("accessTokenLifespan", time.Minute, 24*time.Hour)},
+	"refresh-token-lifespan": {true, lifespan("refreshTokenLifespan", time.Hour, 30*24*time.Hour)},
+	"auth-code-lifespan":     {true, lifespan("authCodeLifespan", 30*time.Second, 10*time.Minute)},
+	"endpoints": {false, func(r random) (object, bool) {
 		url, common := r.startURL("http")
 		provider := oauth2Provider(object{pick(r, "authorizationEndpoint", "tokenEndpoint"): url})
 		maybe(r, provider["oauth2Config"].(object), 6, "insecureAllowHTTP", r.one(2))
 		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
-	},
-	"https-user-info": func(r random) (object, bool) {
+	}},
+	"userInfo": {false, func(r random) (object, bool) {
 		url, common := r.startURL()
 		provider := oauth2Provider(object{"userInfo": object{"endpointUrl": url}})
 		if r.one(6) {
 			provider = oidcProvider(object{"userInfoOverride": object{"endpointUrl": url}})
 		}
 		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
-	},
-	"redirect-uri-shape": func(r random) (object, bool) {
+	}},
+	"redirect-uri-shape": {true, func(r random) (object, bool) {
 		uri := pick(r, "https", "https", "https", "HTTPS", "http", "ftp", "com.example.app", "") + pick(r, "://", "://", "://", ":", ":/", "") +
 			pick(r, "localhost", "mcp.localhost") + pick(r, "", "/oauth/callback", "/a?b=c") + pick(r, "", "", "", "", "#", "#top", "##")
 		return startable(object{"upstreamProviders": []any{r.provider(object{"redirectUri": uri})}, "insecureAllowHTTP": true}), true
-	},
-	"https-redirect-uri": func(r random) (object, bool) {
+	}},
+	"redirectUri": {false, func(r random) (object, bool) {
 		uri, common := r.startURL()
 		provider := r.provider(object{"redirectUri": uri})
 		if oauth2, ok := provider["oauth2Config"].(object); ok {
 			maybe(r, oauth2, 6, "insecureAllowHTTP", r.one(2))
 		}
 		return r.insecure(startable(object{"upstreamProviders": []any{provider}})), common
-	},
-	"no-default-among-providers": func(r random) (object, bool) {
+	}},
+	"default": {false, func(r random) (object, bool) {
 		providers := []any{}
 		for i := range pick(r, 1, 2, 2, 3) {
 			provider := r.provider(object{})
@@ -157,22 +198,22 @@ var startUps = map[string]func(r random) (config object, common bool){
 			pick(r, providers...).(object)["name"] = "default"
 		}
 		return startable(object{"upstreamProviders": providers}), true
-	},
-	"cimd-cache-lifetime": func(r random) (object, bool) {
+	}},
+	"cimd-cache-lifetime": {true, func(r random) (object, bool) {
 		lifetime := r.around(0)
 		if r.one(2) {
 			lifetime = pick(r, "0s", "0h0m", "0.0s", "00ns", "0.9ns", "0.1ns")
 		}
 		return startable(object{"cimd": object{"enabled": !r.one(6), "cacheFallbackTtl": lifetime}}), true
-	},
-	"no-loopback-redirect-uris": func(r random) (object, bool) {
+	}},
+	"forceConfidentialRedirectUris": {false, func(r random) (object, bool) {
 		uris, common := []any{}, true
 		for range pick(r, 1, 1, 1, 2) {
 			uri, each := r.startURL("https")
 			uris, common = append(uris, uri), common && each
 		}
 		return startable(object{"allowConfidentialClientRegistration": true, "forceConfidentialRedirectUris": uris}), common
-	},
+	}},
 }
 
 // startable adds fields to a config with which an auth server starts.

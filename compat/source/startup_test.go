@@ -12,9 +12,9 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// startUp are ToolHive's functions whose refusals are rules of scopegate's CRDs.
-// compat/equivalence compares the rules with the auth server of the compiled release.
-// The other releases must have the same functions, word for word.
+// startUp are ToolHive's functions whose refusals the policy on start-up knows.
+// compat/equivalence compares it with the auth server of the compiled release. The
+// other releases must have the same functions, word for word.
 var startUp = []struct{ file, function string }{
 	{"pkg/authserver/config.go", "validateIssuerURLCore"},
 	{"pkg/authserver/config.go", "ValidateForceConfidentialRedirectURIs"},
@@ -38,7 +38,7 @@ var lifespanBounds = []string{
 }
 
 // wasRead reports whether somebody has read how a function differs in a release, and
-// found that the rules remain correct.
+// found that the policy remains correct.
 func wasRead(name, version string) bool {
 	switch name {
 	case "validateIssuerURLCore":
@@ -89,7 +89,7 @@ func compareStartUp(compiled, files fs.FS, version string) (differences []string
 		}
 		for name, find := range startUpFinds(each.function) {
 			if text := startUpText(got, find); (text == "" || text != startUpText(want, find)) && !wasRead(name, version) {
-				differences = append(differences, fmt.Sprintf("%s: %s differs from %s: read it, and list it or change the rules", got.place(name), name, release.Compiled))
+				differences = append(differences, fmt.Sprintf("%s: %s differs from %s: read it, and list it or change the policy", got.place(name), name, release.Compiled))
 			}
 		}
 	}

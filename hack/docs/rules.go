@@ -16,12 +16,12 @@ import (
 
 const rulesHead = `# Static rules
 
-The CEL rules of scopegate's CRDs, in both versions. The API server evaluates them, even if scopegate's manager does not run. ToolHive's CRDs have other rules. On ToolHive's CRDs, the policies of the [guard](guard.md) replace these rules; the policy on [other mistakes at start](start-up.md) is optional.
+The CEL rules of scopegate's CRDs, in both versions. The API server evaluates them, even if scopegate's manager does not run. ToolHive's CRDs have other rules. On ToolHive's CRDs, the policies of the [guard](guard.md) replace these rules. Most mistakes with which an auth server refuses to start are not here, but in an [optional policy](start-up.md) for both.
 
 Each rule has an id. It is the name of the folder with the rule's examples, ` + "`test/testdata/<kind>/<id>`" + `. The folder has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
 
-Rules ratchet: an object that was stored before a rule stays editable until a value that the rule reads changes. The API server ratchets most rules itself: they admit an edit that does not change
-` + "`self`" + `, the object that has the rule. Native ratcheting does not work on schemaless content, so rules on such objects ratchet by hand, with ` + "`oldSelf`" + `.
+Rules ratchet: they admit an edit that does not change ` + "`self`" + `, the object that has the rule. So the labels, finalizers and status of an object that was stored before a rule stay editable, and so does the
+rest of its spec. The API server ratchets by itself, but never takes an object with schemaless content for unchanged. Rules on such objects end with ` + "`oldSelf == optional.of(self)`" + `.
 
 The cost is the API server's estimate for the worst case. The share is of the 10,000,000 that an expression may cost. For a rule within a list, the estimate assumes that the list has its maximum number of entries.
 

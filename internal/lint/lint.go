@@ -199,6 +199,7 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 		if err := m.decode(i.Object); err != nil {
 			i.report(ruleInvalid, Finding{Message: "the controllers can't decode the object: " + err.Error()})
 		}
+		m.startUp(found)
 	}
 	return m
 }

@@ -49,6 +49,7 @@ var (
 	ruleOIDCRequired  = define("reference/oidc-config-required", Error, "A consumer runs an auth server but references no MCPOIDCConfig.", "Reference an MCPOIDCConfig.")
 	ruleWrongType     = define("reference/wrong-type", Error, "authServerRef names an MCPExternalAuthConfig whose type is not embeddedAuthServer.", "Name one of type embeddedAuthServer.")
 	ruleConflict      = define("reference/conflict", Error, "authServerRef and externalAuthConfigRef both name embedded auth servers.", "Keep authServerRef, and remove the other or let it name one for outgoing calls.")
+	ruleStartUp       = define("start-up/refused", Error, "A value with which an auth server refuses to start, or can't work. Standalone mode holds the rollout.", "Correct the value as the message says; docs/start-up.md has the list.")
 	ruleTwice         = define("object/duplicate", Warning, "The input contains an object twice; the last one counts.", "Remove one of the two, or validate them in separate runs.")
 )
 

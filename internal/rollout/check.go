@@ -101,8 +101,8 @@ func checkComplete(pair resolve.Pair) *Hold {
 		return stalled(v1alpha1.ReasonUnsupportedField,
 			"%s sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it", consumer)
 	}
-	if err := validate(config, consumer.ResourceURL()); err != nil {
-		return stalled(v1alpha1.ReasonInvalidConfig, "%s: %v", configOf(pair), err)
+	if found := append(Mistakes(config), mistakesFor(config, consumer.ResourceURL())...); len(found) > 0 {
+		return stalled(v1alpha1.ReasonInvalidConfig, "%s: %s", configOf(pair), found[0])
 	}
 	return nil
 }

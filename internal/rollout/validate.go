@@ -10,74 +10,101 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 )
 
-// validate returns an error, with the field and the fix, for a config with which
-// the auth server would refuse to start (ToolHive: pkg/authserver/config.go,
-// Config.Validate, and pkg/authserver/upstream). The rules of the CRDs reject
-// most such configs, but not those that were stored before the rules existed, nor
-// those that CEL can't detect.
-func validate(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL string) error {
-	if err := secureURL("issuer", config.Issuer, config.InsecureAllowHTTP); err != nil {
-		return err
-	}
-	if base := config.AuthorizationEndpointBaseURL; base != "" {
-		if err := secureURL("authorizationEndpointBaseUrl", base, config.InsecureAllowHTTP); err != nil {
-			return err
-		}
-	}
-	if err := validateConfidentialClients(config); err != nil {
-		return err
-	}
-	if err := validateLifespans(config.TokenLifespans); err != nil {
-		return err
-	}
-	if err := validateAudience(resourceURL); err != nil {
-		return err
-	}
-	if err := validateStorage(config.Storage); err != nil {
-		return err
-	}
-	if err := validateCIMD(config.CIMD); err != nil {
-		return err
-	}
-	if len(config.UpstreamProviders) == 0 {
-		return fmt.Errorf("upstreamProviders is empty: name the identity provider at which users log in")
-	}
-	for i := range config.UpstreamProviders {
-		provider := &config.UpstreamProviders[i]
-		if len(config.UpstreamProviders) > 1 && provider.Name == "default" {
-			return fmt.Errorf("upstreamProviders[default] has a name that is reserved where there are several: choose another")
-		}
-		if err := validateUpstream(provider, config.InsecureAllowHTTP, resourceURL); err != nil {
-			return fmt.Errorf("upstreamProviders[%s].%w", provider.Name, err)
-		}
-	}
-	return nil
+// Mistake is a value of a config with which the auth server refuses to start, or
+// starts but can't work.
+type Mistake struct {
+	// Field is the path of the value, such as
+	// upstreamProviders[0].oidcConfig.clientId.
+	Field string
+	// Problem says what is wrong, and the fix.
+	Problem string
 }
 
-func validateConfidentialClients(config *v1alpha1.EmbeddedAuthServerConfig) error {
+// String returns the field and the problem.
+func (m Mistake) String() string { return m.Field + " " + m.Problem }
+
+type mistakes []Mistake
+
+func (m *mistakes) add(field, problem string, args ...any) {
+	*m = append(*m, Mistake{field, fmt.Sprintf(problem, args...)})
+}
+
+// Mistakes returns the mistakes of a config that no other object decides
+// (ToolHive: pkg/authserver/config.go, Config.Validate, and
+// pkg/authserver/upstream). The rules of the CRDs reject only some of them. The
+// policy on start-up, config/guard/start-up, rejects those that CEL can detect.
+func Mistakes(config *v1alpha1.EmbeddedAuthServerConfig) []Mistake {
+	var found mistakes
+	found.inURL("issuer", config.Issuer, config.InsecureAllowHTTP)
+	if base := config.AuthorizationEndpointBaseURL; base != "" {
+		found.inURL("authorizationEndpointBaseUrl", base, config.InsecureAllowHTTP)
+	}
+	found.inConfidentialClients(config)
+	found.inLifespans(config.TokenLifespans)
+	found.inStorage(config.Storage)
+	found.inCIMD(config.CIMD)
+	if len(config.UpstreamProviders) == 0 && !otherTokenSource(config) {
+		found.add("upstreamProviders", "is empty: name the identity provider at which users log in")
+	}
+	for i := range config.UpstreamProviders {
+		provider, field := &config.UpstreamProviders[i], fmt.Sprintf("upstreamProviders[%d]", i)
+		if len(config.UpstreamProviders) > 1 && provider.Name == "default" {
+			found.add(field+".name", `is "default", which is reserved where there are several: choose another`)
+		}
+		found.inProvider(field, provider, config.InsecureAllowHTTP)
+	}
+	return found
+}
+
+// otherTokenSource reports whether clients can get tokens without an upstream
+// provider. Standalone mode renders none of these fields, but ToolHive does.
+func otherTokenSource(config *v1alpha1.EmbeddedAuthServerConfig) bool {
+	return len(config.DelegateClients) > 0 || len(config.TrustedIssuers) > 0 || !config.InboundGrants.IsEmpty()
+}
+
+// mistakesFor returns the mistakes of a config for the resource URL of a consumer.
+func mistakesFor(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL string) []Mistake {
+	var found mistakes
+	// RFC 8707 section 2.
+	parsed, err := url.Parse(resourceURL)
+	if err != nil || parsed.Host == "" || parsed.Fragment != "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
+		found.add("the resource URL", "%q can't be the audience of tokens: it must be an http or https URL with a host and no fragment", resourceURL)
+	}
+	for i := range config.UpstreamProviders {
+		provider, field := &config.UpstreamProviders[i], fmt.Sprintf("upstreamProviders[%d]", i)
+		if oidc := provider.OIDCConfig; oidc != nil && oidc.RedirectURI == "" {
+			found.inRedirectURI(field+".oidcConfig", defaultRedirectURI(resourceURL), config.InsecureAllowHTTP)
+		}
+		if oauth2 := provider.OAuth2Config; oauth2 != nil && oauth2.RedirectURI == "" {
+			found.inRedirectURI(field+".oauth2Config", defaultRedirectURI(resourceURL), config.InsecureAllowHTTP || oauth2.InsecureAllowHTTP)
+		}
+	}
+	return found
+}
+
+func (m *mistakes) inConfidentialClients(config *v1alpha1.EmbeddedAuthServerConfig) {
 	if config.AllowConfidentialClientRegistration {
+		// An http issuer on another host is a mistake anyway.
 		issuer, err := url.Parse(config.Issuer)
 		switch {
-		case err != nil:
-			return fmt.Errorf("issuer is not a URL: %w", err)
 		case config.InsecureAllowHTTP:
-			return fmt.Errorf("insecureAllowHTTP must not be true together with allowConfidentialClientRegistration: set it to false")
-		case issuer.Scheme != "https" && !(config.InsecureAllowConfidentialOverLoopbackHTTP && loopback(issuer.Host)):
-			return fmt.Errorf("issuer must be an https URL where allowConfidentialClientRegistration is true")
+			m.add("insecureAllowHTTP", "must not be true together with allowConfidentialClientRegistration: set it to false")
+		case err == nil && issuer.Scheme != "https" && loopback(issuer.Host) && !config.InsecureAllowConfidentialOverLoopbackHTTP:
+			m.add("issuer", "must be an https URL where allowConfidentialClientRegistration is true")
 		}
+	} else if len(config.ForceConfidentialRedirectURIs) > 0 {
+		m.add("forceConfidentialRedirectUris", "needs allowConfidentialClientRegistration: set that to true")
+		return
 	}
 	for _, uri := range config.ForceConfidentialRedirectURIs {
 		parsed, err := url.Parse(uri)
 		switch {
-		case !config.AllowConfidentialClientRegistration:
-			return fmt.Errorf("forceConfidentialRedirectUris needs allowConfidentialClientRegistration: set that to true")
 		case err != nil || parsed.Scheme != "https" || parsed.Host == "" || len(uri) > maxRedirectURIBytes:
-			return fmt.Errorf("forceConfidentialRedirectUris has %q: it must be an https URL", uri)
+			m.add("forceConfidentialRedirectUris", "has %q: it must be an https URL", uri)
 		case loopback(parsed.Hostname()):
-			return fmt.Errorf("forceConfidentialRedirectUris has %q: a client on a loopback host can't keep a secret", uri)
+			m.add("forceConfidentialRedirectUris", "has %q: a client on a loopback host can't keep a secret, so remove it", uri)
 		}
 	}
-	return nil
 }
 
 // Limits of token lifespans (ToolHive: pkg/authserver/server/provider.go).
@@ -91,72 +118,63 @@ var lifespanBounds = []struct {
 	{"authCodeLifespan", func(c *v1alpha1.TokenLifespanConfig) string { return c.AuthCodeLifespan }, 30 * time.Second, 10 * time.Minute},
 }
 
-func validateLifespans(config *v1alpha1.TokenLifespanConfig) error {
+func (m *mistakes) inLifespans(config *v1alpha1.TokenLifespanConfig) {
 	if config == nil {
-		return nil
+		return
 	}
 	for _, bound := range lifespanBounds {
-		text := bound.of(config)
+		text, field := bound.of(config), "tokenLifespans."+bound.field
 		if text == "" {
 			continue
 		}
 		span, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("tokenLifespans.%s is not a duration: %w", bound.field, err)
-		}
+		switch {
+		case err != nil:
+			m.add(field, "is not a duration: %v", err)
 		// Zero means the default.
-		if span != 0 && (span < bound.min || span > bound.max) {
-			return fmt.Errorf("tokenLifespans.%s is %s: it must be between %s and %s", bound.field, text, bound.min, bound.max)
+		case span != 0 && (span < bound.min || span > bound.max):
+			m.add(field, "is %s: it must be between %s and %s", text, bound.min, bound.max)
 		}
 	}
-	return nil
 }
 
-// validateAudience checks that the resource URL is valid as an audience (RFC 8707
-// section 2).
-func validateAudience(resourceURL string) error {
-	parsed, err := url.Parse(resourceURL)
-	if err != nil || parsed.Host == "" || parsed.Fragment != "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
-		return fmt.Errorf("the resource URL %q can't be the audience of tokens: it must be an http or https URL with a host and no fragment", resourceURL)
-	}
-	return nil
-}
-
-func validateStorage(storage *v1alpha1.AuthServerStorageConfig) error {
+func (m *mistakes) inStorage(storage *v1alpha1.AuthServerStorageConfig) {
 	if storage == nil || storage.Type != v1alpha1.AuthServerStorageTypeRedis {
-		return nil
+		return
 	}
 	redis := storage.Redis
+	if redis == nil {
+		m.add("storage.redis", "must be set where storage.type is redis")
+		return
+	}
+	if redis.ACLUserConfig == nil || redis.ACLUserConfig.PasswordSecretRef == nil {
+		m.add("storage.redis.aclUserConfig.passwordSecretRef", "must be set")
+	}
+	sentinel := redis.SentinelConfig
 	switch {
-	case redis == nil:
-		return fmt.Errorf("storage.redis must be set where storage.type is redis")
-	case redis.ACLUserConfig == nil || redis.ACLUserConfig.PasswordSecretRef == nil:
-		return fmt.Errorf("storage.redis.aclUserConfig.passwordSecretRef must be set")
-	case redis.Addr == "" && redis.SentinelConfig == nil:
-		return fmt.Errorf("storage.redis must have addr or sentinelConfig")
-	case redis.SentinelConfig != nil && redis.SentinelConfig.MasterName == "":
-		return fmt.Errorf("storage.redis.sentinelConfig.masterName is empty: name the master that the Sentinels watch")
-	case redis.SentinelConfig != nil && len(redis.SentinelConfig.SentinelAddrs) == 0 && redis.SentinelConfig.SentinelService == nil:
-		return fmt.Errorf("storage.redis.sentinelConfig must have sentinelAddrs or sentinelService")
+	case redis.Addr == "" && sentinel == nil:
+		m.add("storage.redis.addr", "must be set, or storage.redis.sentinelConfig")
+	case sentinel != nil && sentinel.MasterName == "":
+		m.add("storage.redis.sentinelConfig.masterName", "is empty: name the master that the Sentinels watch")
+	case sentinel != nil && len(sentinel.SentinelAddrs) == 0 && sentinel.SentinelService == nil:
+		m.add("storage.redis.sentinelConfig", "must have sentinelAddrs or sentinelService")
 	}
 	for _, timeout := range []struct{ field, text string }{
 		{"dialTimeout", redis.DialTimeout}, {"readTimeout", redis.ReadTimeout}, {"writeTimeout", redis.WriteTimeout},
 	} {
 		if _, err := time.ParseDuration(timeout.text); timeout.text != "" && err != nil {
-			return fmt.Errorf("storage.redis.%s is not a duration: %w", timeout.field, err)
+			m.add("storage.redis."+timeout.field, "is not a duration: %v", err)
 		}
 	}
-	return nil
 }
 
-func validateCIMD(cimd *v1alpha1.CIMDConfig) error {
+func (m *mistakes) inCIMD(cimd *v1alpha1.CIMDConfig) {
 	if cimd == nil || !cimd.Enabled || cimd.CacheFallbackTTL == "" {
-		return nil
+		return
 	}
 	if ttl, err := time.ParseDuration(cimd.CacheFallbackTTL); err != nil || ttl <= 0 {
-		return fmt.Errorf("cimd.cacheFallbackTtl is %q: it must be a duration above zero", cimd.CacheFallbackTTL)
+		m.add("cimd.cacheFallbackTtl", "is %q: it must be a duration above zero", cimd.CacheFallbackTTL)
 	}
-	return nil
 }
 
 // reservedParams are the parameters of an authorization request that the auth
@@ -169,72 +187,90 @@ var reservedParams = []string{
 // pkg/oauthproto/redirect.go).
 const maxRedirectURIBytes = 2048
 
-func validateUpstream(provider *v1alpha1.UpstreamProviderConfig, insecure bool, resourceURL string) error {
+func (m *mistakes) inProvider(field string, provider *v1alpha1.UpstreamProviderConfig, insecure bool) {
 	switch {
 	case provider.OIDCConfig != nil:
-		config := provider.OIDCConfig
-		if err := secureURL("oidcConfig.issuerUrl", config.IssuerURL, insecure); err != nil {
-			return err
+		config, field := provider.OIDCConfig, field+".oidcConfig"
+		m.inURL(field+".issuerUrl", config.IssuerURL, insecure)
+		m.inClient(field, config.ClientID, config.DCRConfig, config.AdditionalAuthorizationParams)
+		if config.RedirectURI != "" {
+			m.inRedirectURI(field, config.RedirectURI, insecure)
 		}
-		return validateClient("oidcConfig", config.ClientID, config.RedirectURI, config.AdditionalAuthorizationParams, insecure, resourceURL)
 	case provider.OAuth2Config != nil:
-		config := provider.OAuth2Config
+		config, field := provider.OAuth2Config, field+".oauth2Config"
 		insecure = insecure || config.InsecureAllowHTTP
-		if err := secureURL("oauth2Config.authorizationEndpoint", config.AuthorizationEndpoint, insecure); err != nil {
-			return err
-		}
-		if err := secureURL("oauth2Config.tokenEndpoint", config.TokenEndpoint, insecure); err != nil {
-			return err
-		}
+		m.inURL(field+".authorizationEndpoint", config.AuthorizationEndpoint, insecure)
+		m.inURL(field+".tokenEndpoint", config.TokenEndpoint, insecure)
 		if config.UserInfo != nil {
-			if err := secureURL("oauth2Config.userInfo.endpointUrl", config.UserInfo.EndpointURL, false); err != nil {
-				return err
-			}
+			m.inURL(field+".userInfo.endpointUrl", config.UserInfo.EndpointURL, false)
 		}
-		return validateClient("oauth2Config", config.ClientID, config.RedirectURI, config.AdditionalAuthorizationParams, insecure, resourceURL)
+		m.inClient(field, config.ClientID, config.DCRConfig, config.AdditionalAuthorizationParams)
+		if config.RedirectURI != "" {
+			m.inRedirectURI(field, config.RedirectURI, insecure)
+		}
 	default:
-		return fmt.Errorf("%sConfig must be set where type is %s", provider.Type, provider.Type)
+		m.add(fmt.Sprintf("%s.%sConfig", field, provider.Type), "must be set where type is %s", provider.Type)
 	}
 }
 
-func validateClient(field, clientID, redirectURI string, params map[string]string, insecure bool, resourceURL string) error {
-	if clientID == "" {
-		return fmt.Errorf("%s.clientId must be set", field)
+// inClient adds the mistakes of the auth server's client at a provider. With
+// dynamic registration, which standalone mode does not render, it has no ID yet.
+func (m *mistakes) inClient(field, clientID string, registration *v1alpha1.OpaqueObject, params map[string]string) {
+	if clientID == "" && registration == nil {
+		m.add(field+".clientId", "must be set")
 	}
 	for _, name := range reservedParams {
 		if _, ok := params[name]; ok {
-			return fmt.Errorf("%s.additionalAuthorizationParams has %q, which the auth server sets itself: remove it", field, name)
+			m.add(field+".additionalAuthorizationParams", "has %q, which the auth server sets itself: remove it", name)
 		}
 	}
-	if redirectURI == "" {
-		redirectURI = defaultRedirectURI(resourceURL)
-	}
-	if len(redirectURI) > maxRedirectURIBytes {
-		return fmt.Errorf("%s.redirectUri is longer than %d bytes", field, maxRedirectURIBytes)
-	}
-	if err := secureURL(field+".redirectUri", redirectURI, true); err != nil {
-		return err
-	}
-	if parsed, err := url.Parse(redirectURI); err != nil || parsed.Scheme != "https" && !insecure && !loopbackRedirect(parsed.Hostname()) {
-		return fmt.Errorf("%s.redirectUri is %q: it must be an https URL, or an http one on a loopback host", field, redirectURI)
-	}
-	return nil
 }
 
-// secureURL returns an error unless text is an https URL with a host, or an http
-// URL and either the host is loopback or insecure is true.
-func secureURL(field, text string, insecure bool) error {
+func (m *mistakes) inRedirectURI(field, uri string, insecure bool) {
+	field += ".redirectUri"
+	problem := urlProblem(uri, true)
+	switch {
+	case len(uri) > maxRedirectURIBytes:
+		m.add(field, "is longer than %d bytes", maxRedirectURIBytes)
+	case problem != "":
+		m.add(field, "%s", problem)
+	case !insecure && !secureRedirect(uri):
+		m.add(field, "is %q: it must be an https URL, or an http one on a loopback host", uri)
+	}
+}
+
+func (m *mistakes) inURL(field, text string, insecure bool) {
+	if problem := urlProblem(text, insecure); problem != "" {
+		m.add(field, "%s", problem)
+	}
+}
+
+// urlProblem returns "" for an https URL with a host, and for an http URL if its
+// host is loopback or insecure is true.
+func urlProblem(text string, insecure bool) string {
 	parsed, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is not a URL: %w", field, err)
+		return fmt.Sprintf("is not a URL: %v", err)
 	case parsed.Hostname() == "" || parsed.Fragment != "" || parsed.User != nil:
-		return fmt.Errorf("%s is %q: it must be a URL with a host, without a user and without a fragment", field, text)
+		return fmt.Sprintf("is %q: it must be a URL with a host, without a user and without a fragment", text)
 	case parsed.Scheme == "https" || parsed.Scheme == "http" && (insecure || loopback(parsed.Host)):
-		return nil
+		return ""
 	default:
-		return fmt.Errorf("%s is %q: it must be an https URL, or an http one on a loopback host", field, text)
+		return fmt.Sprintf("is %q: it must be an https URL, or an http one on a loopback host", text)
 	}
+}
+
+// secureRedirect reports whether a redirect URI is https or on a loopback host,
+// for which the OAuth library of the auth server (github.com/ory/fosite) has its
+// own rule.
+func secureRedirect(uri string) bool {
+	parsed, err := url.Parse(uri)
+	if err != nil {
+		return false
+	}
+	name := parsed.Hostname()
+	return parsed.Scheme == "https" || name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()
 }
 
 // loopback reports whether a host, with or without a port, is this machine
@@ -246,10 +282,4 @@ func loopback(host string) bool {
 	}
 	name = strings.Trim(name, "[]")
 	return strings.EqualFold(name, "localhost") || net.ParseIP(name).IsLoopback()
-}
-
-// loopbackRedirect reports the same for the host of a redirect URI, for which the
-// OAuth library of the auth server (github.com/ory/fosite) has its own rule.
-func loopbackRedirect(name string) bool {
-	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(name).IsLoopback()
 }

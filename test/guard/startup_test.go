@@ -2,7 +2,8 @@ package guard_test
 
 import (
 	"fmt"
-	"path"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/mistakes"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
@@ -22,46 +23,41 @@ func TestStartUp(t *testing.T) { setup.CheckStartUp(t, cluster, "../testdata") }
 // editable, and valid objects must not become invalid.
 func TestStartUpRatchets(t *testing.T) {
 	ns := namespace(t, guard.ModeOff)
-	accepts, rejects := setup.StartUpCases(t, "../testdata")
-	first := map[string]corpus.Case{}
-	for _, c := range accepts {
-		if _, ok := first[path.Dir(c.Path)]; !ok {
-			first[path.Dir(c.Path)] = c
-		}
-	}
-	create := func(c corpus.Case, name string) *unstructured.Unstructured {
-		t.Helper()
-		object := corpus.As(c.Object, "v1beta1", ns, name)
-		cluster.Create(t, object)
-		return object
-	}
+	cases := mistakes.Cases()
+	maps.DeleteFunc(cases, func(_ string, c mistakes.Case) bool { return c.Field == "" || c.Left })
+	valid := mistakes.Case{Change: func(*v1alpha1.EmbeddedAuthServerConfig) {}}
 	bad, good := map[string]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}
-	for i, c := range rejects {
-		bad[c.Path], good[c.Path] = create(c, fmt.Sprintf("bad-%d", i)), create(first[path.Dir(c.Path)], fmt.Sprintf("good-%d", i))
+	for i, name := range slices.Sorted(maps.Keys(cases)) {
+		for kind := range mistakes.Kinds {
+			bad[name+kind] = cases[name].Object(t, kind, ns, fmt.Sprintf("bad-%d", i))
+			good[name+kind] = valid.Object(t, kind, ns, fmt.Sprintf("good-%d", i))
+			cluster.Create(t, bad[name+kind], good[name+kind])
+		}
 	}
 	expect.NoError(t, setup.SetMode(t.Context(), cluster.Client, ns, guard.ModeEnforce))
 	settle(t)
-	for _, c := range rejects {
-		t.Run(c.Path, func(t *testing.T) {
-			config := strings.Split(map[string]string{"MCPExternalAuthConfig": "spec.embeddedAuthServer", "VirtualMCPServer": "spec.authServerConfig"}[c.Object.GetKind()], ".")
-			for field, edit := range map[string]struct {
-				value  any
-				accept bool
-			}{
-				"disableUpstreamTokenInjection": {true, true},
-				"baselineClientScopes":          {[]any{"openid"}, true},
-				// An old mistake does not excuse another one.
-				"authorizationEndpointBaseUrl": {"https://user@login.example.com", path.Base(c.Path) == "reject-user-in-base.yaml"},
-				"cimd":                         {map[string]any{"enabled": true, "cacheFallbackTtl": "0ms"}, false},
-			} {
-				object := bad[c.Path].DeepCopy()
-				expect.NoError(t, unstructured.SetNestedField(object.Object, edit.value, append(config, field)...))
-				setup.CheckRefusedAtStart(t, dryUpdate(t, object), object, edit.accept)
-			}
-			becomes := good[c.Path].DeepCopy()
-			becomes.Object["spec"] = c.Object.DeepCopy().Object["spec"]
-			setup.CheckRefusedAtStart(t, dryUpdate(t, becomes), becomes, false)
-		})
+	for name, c := range cases {
+		for kind, path := range mistakes.Kinds {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				for field, edit := range map[string]struct {
+					value  any
+					accept bool
+				}{
+					"disableUpstreamTokenInjection": {true, true},
+					"baselineClientScopes":          {[]any{"openid"}, true},
+					// An old mistake does not excuse another one.
+					"authorizationEndpointBaseUrl": {"https://user@login.example.com", name == "authorizationEndpointBaseUrl, user"},
+					"cimd":                         {map[string]any{"enabled": true, "cacheFallbackTtl": "0ms"}, false},
+				} {
+					object := bad[name+kind].DeepCopy()
+					expect.NoError(t, unstructured.SetNestedField(object.Object, edit.value, append(strings.Split(path, "."), field)...))
+					setup.CheckRefusedAtStart(t, dryUpdate(t, object), object, edit.accept)
+				}
+				becomes := good[name+kind].DeepCopy()
+				becomes.Object["spec"] = c.Object(t, kind, ns, "").Object["spec"]
+				setup.CheckRefusedAtStart(t, dryUpdate(t, becomes), becomes, false)
+			})
+		}
 	}
 }
 

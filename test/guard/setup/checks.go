@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/mistakes"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
@@ -54,7 +54,7 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 				}
 				var want Refusal
 				if !c.Accept {
-					// The rule says: scope "x" (and 1 more) is not in spec.…
+					// The rule says: scope "x" is not in oidcConfigRef.scopes: …
 					scope := strings.SplitN(c.Causes[0].Message, `"`, 3)[1]
 					want = Refusal{guard.VirtualMCPServersPolicy, guard.VirtualMCPServersPolicy + "-deny", fmt.Sprintf(
 						"VirtualMCPServer %q does not support scope %q: add it to spec.incomingAuth.oidcConfigRef.scopes, or remove it from spec.authServerConfig.baselineClientScopes", object.GetName(), scope)}
@@ -84,54 +84,30 @@ func hasScopesSupported(c corpus.Case) bool {
 	return len(scopes) > 0
 }
 
-// startUpRules are the folders of the cases of the rules that the policy on
-// start-up replaces.
-var startUpRules = []string{
-	"access-token-lifespan", "auth-code-lifespan", "cimd-cache-lifetime", "https-authorization-endpoint-base", "https-issuer", "https-oauth2-endpoints",
-	"https-redirect-uri", "https-user-info", "no-default-among-providers", "no-loopback-redirect-uris", "no-user-in-issuer", "redirect-uri-shape", "refresh-token-lifespan",
-}
-
-// StartUpCases returns the reject cases of these rules, and the accept cases of
-// all rules.
-func StartUpCases(t *testing.T, root string) (accepts, rejects []corpus.Case) {
-	t.Helper()
-	cases := corpus.Cases(t, root)
-	for _, c := range cases {
-		kind := path.Dir(path.Dir(c.Path))
-		switch {
-		case kind != "mcpexternalauthconfig" && kind != "virtualmcpserver":
-		case c.Accept:
-			accepts = append(accepts, c)
-		case slices.Contains(startUpRules, c.Rule):
-			rejects = append(rejects, c)
-		}
-	}
-	for _, rule := range startUpRules {
-		for _, kind := range []string{"MCPExternalAuthConfig", "VirtualMCPServer"} {
-			of := func(c corpus.Case) bool { return c.Rule == rule && c.Object.GetKind() == kind }
-			if !slices.ContainsFunc(accepts, of) || !slices.ContainsFunc(rejects, of) {
-				t.Errorf("%s of %s has no cases in both directions", rule, kind)
-			}
-		}
-	}
-	return accepts, rejects
-}
-
-// CheckStartUp tries the policy on start-up with the cases of the rules that it
-// replaces. The results must be the same, in both versions.
+// CheckStartUp tries the policy on start-up with configs that the gate of standalone
+// mode holds or not, in both versions. It must admit every accept case of the corpus.
 func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	t.Helper()
 	namespace, err := Namespace(t.Context(), cluster.Client, guard.ModeStrict)
 	expect.NoError(t, err)
 	expect.NoError(t, Settle(t.Context(), cluster.Client))
 	quiet := cluster.WithoutWarnings(t)
-	accepts, rejects := StartUpCases(t, root)
-	for _, c := range slices.Concat(accepts, rejects) {
+	check := func(name string, object *unstructured.Unstructured, accept bool) {
 		for _, version := range []string{"v1beta1", "v1alpha1"} {
-			t.Run(c.Path+"/"+version, func(t *testing.T) {
-				object := corpus.As(c.Object, version, namespace, c.Object.GetName())
-				CheckRefusedAtStart(t, quiet.Create(t.Context(), object, client.DryRunAll), object, c.Accept)
+			t.Run(name+"/"+version, func(t *testing.T) {
+				object := corpus.As(object, version, namespace, object.GetName())
+				CheckRefusedAtStart(t, quiet.Create(t.Context(), object, client.DryRunAll), object, accept)
 			})
+		}
+	}
+	for name, c := range mistakes.Cases() {
+		for kind := range mistakes.Kinds {
+			check(name+"/"+kind, c.Object(t, kind, namespace, "login"), c.Field == "" || c.Left)
+		}
+	}
+	for _, c := range corpus.Cases(t, root) {
+		if c.Accept && mistakes.Kinds[c.Object.GetKind()] != "" {
+			check(c.Path, c.Object, true)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func TestVerdictByReference(t *testing.T) {
 			"unsupported field": {config: config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
 				c.InboundGrants = &v1alpha1.OpaqueObject{Raw: []byte(`{"tokenExchange":{}}`)}
 			}, "openid"), refs: refs("shared"), consumer: held(isSupported, "UnsupportedField"), onConfig: verdict{Valid: isSupported}},
-			"invalid issuer": {config: config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://127.0.0.1.example.com" }, "openid"),
+			"invalid issuer": {config: config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://auth.example.com" }, "openid"),
 				refs: refs("shared"), consumer: held(isSupported, "InvalidConfig"), onConfig: verdict{Valid: isSupported}},
 			"not supported by the defaults": {config: config(nil, "openid", "admin"), refs: refs("shared"),
 				consumer: held(isNotSupported, "BaselineScopeNotSupported"), onConfig: verdict{Valid: isNotSupported}},

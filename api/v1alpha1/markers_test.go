@@ -1,0 +1,42 @@
+package v1alpha1_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// The limits of what a reader of the API takes in: of a rule, and of its whole
+// marker.
+const (
+	longestRule   = 400
+	longestMarker = 700
+)
+
+var marker = regexp.MustCompile("\\+kubebuilder:validation:XValidation:rule=`([^`]*)`.*")
+
+// TestRulesAreShort checks the length of every CEL rule.
+func TestRulesAreShort(t *testing.T) {
+	files, err := filepath.Glob("*_types.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range marker.FindAllSubmatch(text, -1) {
+			rules++
+			if len(found[0]) > longestMarker || len(found[1]) > longestRule {
+				t.Errorf("%s: a marker of %d characters with a rule of %d, want at most %d and %d:\n%s",
+					file, len(found[0]), len(found[1]), longestMarker, longestRule, found[0])
+			}
+		}
+	}
+	if rules == 0 {
+		t.Error("found no rule")
+	}
+}

@@ -1,0 +1,74 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/mistakes"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
+)
+
+// TestMistakes checks the field of each mistake, and that the gate holds the
+// rollout and says why.
+func TestMistakes(t *testing.T) {
+	for name, c := range mistakes.Cases() {
+		t.Run(name, func(t *testing.T) {
+			found, fields := rollout.Mistakes(c.Config()), []string(nil)
+			for _, mistake := range found {
+				fields = append(fields, mistake.Field)
+			}
+			var want []string
+			if c.Field != "" {
+				want = []string{c.Field}
+			}
+			expect.Equal(t, "fields", want, fields)
+			_, hold := rollout.Check(testenv.Pair(testenv.Virtual(namespace, "office", c.Config())), true)
+			if (hold == nil) != (c.Field == "") {
+				t.Fatalf("the hold is %+v", hold)
+			}
+			if wanted := "spec.authServerConfig of VirtualMCPServer \"office\": " + c.Field + " "; hold != nil &&
+				(hold.Reason != v1alpha1.ReasonInvalidConfig || !hold.Stalled || !strings.HasPrefix(hold.Message, wanted)) {
+				t.Errorf("the hold is %+v, want a message that starts with %q", hold, wanted)
+			}
+		})
+	}
+}
+
+// TestMistakesOfRedis does the same for the storage.
+func TestMistakesOfRedis(t *testing.T) {
+	for field, change := range map[string]func(*v1alpha1.RedisStorageConfig){
+		"": func(*v1alpha1.RedisStorageConfig) {},
+		"storage.redis.sentinelConfig.masterName": func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.MasterName = "" },
+		"storage.redis.sentinelConfig":            func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.SentinelAddrs = nil },
+		"storage.redis.addr":                      func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig = nil },
+		"storage.redis.readTimeout":               func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" },
+	} {
+		t.Run(field, func(t *testing.T) {
+			redis := &v1alpha1.RedisStorageConfig{
+				SentinelConfig: &v1alpha1.RedisSentinelConfig{MasterName: "main", SentinelAddrs: []string{"sentinel:26379"}},
+				ACLUserConfig:  &v1alpha1.RedisACLUserConfig{PasswordSecretRef: &v1alpha1.SecretKeyRef{Name: "redis", Key: "password"}},
+			}
+			change(redis)
+			config := testenv.AuthServer()
+			config.Storage = &v1alpha1.AuthServerStorageConfig{Type: v1alpha1.AuthServerStorageTypeRedis, Redis: redis}
+			got := ""
+			for _, mistake := range rollout.Mistakes(config) {
+				got += mistake.Field
+			}
+			expect.Equal(t, "field", field, got)
+		})
+	}
+}
+
+// TestMistakesLeaveOtherTokenSources checks that a config without upstream
+// providers is no mistake if ToolHive gets tokens in another way.
+func TestMistakesLeaveOtherTokenSources(t *testing.T) {
+	config := testenv.AuthServer()
+	config.UpstreamProviders = nil
+	expect.Equal(t, "without another source", 1, len(rollout.Mistakes(config)))
+	config.TrustedIssuers = []v1alpha1.OpaqueObject{{Raw: []byte(`{"issuerUrl":"https://a.example.com"}`)}}
+	expect.Equal(t, "with trusted issuers", 0, len(rollout.Mistakes(config)))
+}
