@@ -60,6 +60,8 @@ type Finding struct {
 	// Message describes the mistake. If the API server rejects the object, it is
 	// the API server's message.
 	Message string `json:"message"`
+	// Note adds what the message does not say.
+	Note string `json:"note,omitempty"`
 	// Fix says how to correct it.
 	Fix string `json:"fix"`
 
@@ -67,8 +69,8 @@ type Finding struct {
 	item int
 }
 
-// Text returns the message, prefixed with the object and the field unless it
-// names them.
+// Text returns the message and the note, prefixed with the object and the field
+// unless the message names them.
 func (f Finding) Text() string {
 	text := f.Message
 	if f.Field != "" && (f.Cause != "" || !strings.Contains(f.Message, f.Field)) {
@@ -76,6 +78,9 @@ func (f Finding) Text() string {
 	}
 	if f.Object != nil && !strings.Contains(f.Message, strconv.Quote(f.Object.Name)) {
 		text = f.Object.String() + ": " + text
+	}
+	if f.Note != "" {
+		text += "; " + f.Note
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,15 @@ type subject struct {
 func (s subject) report(rule *Rule, found Finding) {
 	found.Object, found.item = &s.id, s.index
 	s.result.add(rule, found)
+}
+
+// note adds a note to the findings of some rules about the object.
+func (s subject) note(rules []string, note string) {
+	for i := range s.result.findings {
+		if found := &s.result.findings[i]; found.Object != nil && found.item == s.index && slices.Contains(rules, found.Rule) {
+			found.Note = note
+		}
+	}
 }
 
 // items returns the objects of a document, and sets the namespace of those

@@ -194,7 +194,7 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 	for _, v := range found.violations {
 		i.report(v.rule, Finding{Field: strings.TrimPrefix(v.Field, "<nil>"), Message: v.ErrorBody(), Cause: string(v.Type)})
 	}
-	m.rejected = found.violates("rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported")
+	m.rejected = found.violates(baselineRules...)
 	if !found.violates(ruleType.ID, ruleNotChecked.ID) {
 		if err := m.decode(i.Object); err != nil {
 			i.report(ruleInvalid, Finding{Message: "the controllers can't decode the object: " + err.Error()})

@@ -141,14 +141,18 @@ func (m *member) sibling(kind, name string) Object {
 	return Object{Kind: kind, Namespace: m.id.Namespace, Name: name}
 }
 
-// notSupported reports the first missing scope, unless the API server already
-// rejects the object for it.
+// baselineRules are the rules by which the API server rejects a baseline.
+var baselineRules = []string{"rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported"}
+
+// notSupported reports the first missing scope. If the API server already rejects
+// the object for it, its message only gets a note.
 func (in input) notSupported(owner *member, pair resolve.Pair) {
 	holder, path := owner, inlineBaseline
 	if pair.ConfigName != "" {
 		holder, path = in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
 	}
 	if holder.rejected {
+		holder.note(baselineRules, condition.RequestedUpstream(pair))
 		return
 	}
 	found := Finding{Field: path, Message: condition.ForConsumer(pair).Message}
