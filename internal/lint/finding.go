@@ -2,6 +2,7 @@ package lint
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -93,12 +94,19 @@ type Report struct {
 	// Files is the number of files, and Skipped the number of objects of other
 	// kinds.
 	Files, Skipped int
+	// Failure says why the input could not be validated, or is empty.
+	Failure string
 }
 
 // ObjectInFile is an object with its file.
 type ObjectInFile struct {
 	Object
 	File string
+}
+
+// Empty reports whether the input had nothing in it, not even a mistake.
+func (r Report) Empty() bool {
+	return len(r.Objects)+r.Skipped == 0 && !slices.ContainsFunc(r.Findings, func(found Finding) bool { return found.Rule != ruleNothing.ID })
 }
 
 // Count returns the number of findings with a severity.
