@@ -13,7 +13,8 @@
 // server does this itself, but it never takes an object with opaque content for
 // unchanged. A rule on such an object therefore ends with
 // "|| oldSelf == optional.of(self)". Otherwise an object that was stored before
-// the rule could not even lose a finalizer.
+// the rule could not even lose a finalizer. One rule, on the scopes of a
+// VirtualMCPServer, is on the whole spec, so it compares what it reads.
 //
 // +kubebuilder:object:generate=true
 // +groupName=toolhive.stacklok.dev

@@ -140,8 +140,9 @@ type EmbeddedAuthServerConfig struct {
 	// client gets, whatever it requests (RFC 7591). Each must be one of the
 	// effective scopes of the auth server: scopesSupported, or else the
 	// consumer's oidcConfigRef.scopes, or else openid, profile, email and
-	// offline_access. Scopes match exactly and case-sensitively (RFC 6749 section
-	// 3.3). The auth server refuses to start with any other scope. The API server
+	// offline_access. The scopes of upstreamProviders do not count: they are only
+	// requested from the provider. Scopes match exactly and case-sensitively (RFC
+	// 6749 section 3.3). The auth server refuses to start with any other scope. The API server
 	// rejects such a config if the mistake is visible in this object alone.
 	// Otherwise the condition BaselineScopesValid reports it, and it is not
 	// rolled out. If empty, clients get the scopes that they request. Keep the

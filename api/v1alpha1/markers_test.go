@@ -1,6 +1,7 @@
 package v1alpha1_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,10 +9,15 @@ import (
 )
 
 // The limits of what a reader of the API takes in: of a rule, and of its whole
-// marker.
+// marker. The rule on the scopes of a VirtualMCPServer may be longer: it is on the
+// whole spec, and ratchets by each of the four values that it reads.
 const (
 	longestRule   = 400
 	longestMarker = 700
+
+	exception       = "self.incomingAuth.type != 'oidc' || "
+	exceptionRule   = 620
+	exceptionMarker = 1130
 )
 
 var marker = regexp.MustCompile("\\+kubebuilder:validation:XValidation:rule=`([^`]*)`.*")
@@ -30,6 +36,10 @@ func TestRulesAreShort(t *testing.T) {
 		}
 		for _, found := range marker.FindAllSubmatch(text, -1) {
 			rules++
+			longestRule, longestMarker := longestRule, longestMarker
+			if bytes.HasPrefix(found[1], []byte(exception)) {
+				longestRule, longestMarker = exceptionRule, exceptionMarker
+			}
 			if len(found[0]) > longestMarker || len(found[1]) > longestRule {
 				t.Errorf("%s: a marker of %d characters with a rule of %d, want at most %d and %d:\n%s",
 					file, len(found[0]), len(found[1]), longestMarker, longestRule, found[0])

@@ -16,7 +16,10 @@ const (
 // If incomingAuth.type is oidc and the config has no scopesSupported, then
 // incomingAuth.oidcConfigRef.scopes contains every scope of the baseline. An
 // empty list means the auth server's defaults, which only the manager knows.
-// +kubebuilder:validation:XValidation:rule=`self.incomingAuth.type != 'oidc' || !self.?authServerConfig.?baselineClientScopes.hasValue() || self.authServerConfig.?scopesSupported[?0].hasValue() || !self.incomingAuth.?oidcConfigRef.?scopes[?0].hasValue() || sets.contains(self.incomingAuth.oidcConfigRef.scopes, self.authServerConfig.baselineClientScopes) || oldSelf == optional.of(self)`,message=`not in oidcConfigRef.scopes`,messageExpression=`'scope "' + self.authServerConfig.baselineClientScopes.filter(s, !(s in self.incomingAuth.oidcConfigRef.scopes))[0] + '" is not in oidcConfigRef.scopes: add it there, or remove it'`,fieldPath=`.authServerConfig.baselineClientScopes`,optionalOldSelf=true
+//
+// The last operand ratchets by what the rule reads, and not by the whole spec: an
+// object that was stored before the rule stays editable beside its lists.
+// +kubebuilder:validation:XValidation:rule=`self.incomingAuth.type != 'oidc' || !self.?authServerConfig.?baselineClientScopes.hasValue() || self.authServerConfig.?scopesSupported[?0].hasValue() || !self.incomingAuth.?oidcConfigRef.?scopes[?0].hasValue() || sets.contains(self.incomingAuth.oidcConfigRef.scopes, self.authServerConfig.baselineClientScopes) || (oldSelf.?incomingAuth.?type.orValue('') == 'oidc' && !oldSelf.?authServerConfig.?scopesSupported[?0].hasValue() && oldSelf.?authServerConfig.?baselineClientScopes == self.authServerConfig.?baselineClientScopes && oldSelf.?incomingAuth.?oidcConfigRef.?scopes == self.incomingAuth.oidcConfigRef.?scopes)`,message=`every scope of authServerConfig.baselineClientScopes must be in incomingAuth.oidcConfigRef.scopes: add it there, or remove it from the baseline`,messageExpression=`'scope "' + self.authServerConfig.baselineClientScopes.filter(s, !(s in self.incomingAuth.oidcConfigRef.scopes))[0] + '" is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes'`,fieldPath=`.authServerConfig.baselineClientScopes`,optionalOldSelf=true
 
 // VirtualMCPServerSpec is the desired state of a VirtualMCPServer.
 type VirtualMCPServerSpec struct {

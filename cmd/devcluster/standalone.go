@@ -30,7 +30,7 @@ func standaloneSteps(samples string) []step {
 			args:    apply(mistakes + "/baseline-not-in-own-oidc-scopes.yaml"),
 			refused: true,
 			says: []string{`"office" is invalid`, "spec.authServerConfig.baselineClientScopes",
-				`scope "calendar.read" is not in oidcConfigRef.scopes`},
+				`scope "calendar.read" is not in spec.incomingAuth.oidcConfigRef.scopes`},
 		}},
 	}, {
 		name: "a mistake across two objects",

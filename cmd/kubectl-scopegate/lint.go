@@ -83,33 +83,44 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	case twice(lint.Stdin, slices.Concat(paths, f.old)):
 		return errors.New("standard input can be read only once: name - once")
 	}
-	sources, err := lint.Read(paths, f.recursive, command.InOrStdin())
+	options := report.Options{Color: colors(command.OutOrStdout()), Version: versions.Own()}
+	found, err := f.lint(command, paths)
 	if err != nil {
-		return &exitError{exitNotValidated, err}
+		// A program that expects a report gets one that says why there is none.
+		failure := &exitError{exitNotValidated, err}
+		if f.format != report.Text {
+			return errors.Join(failure, write(command.OutOrStdout(), lint.Report{Failure: err.Error()}, options))
+		}
+		return failure
 	}
-	old, err := lint.Read(f.old, f.recursive, command.InOrStdin())
-	if err != nil {
-		return &exitError{exitNotValidated, err}
-	}
-	if len(sources) == 0 {
-		return &exitError{exitNotValidated, errors.New("there are no manifests: only .yaml, .yml and .json files are read, and subfolders only with -R")}
-	}
-	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old, DefaultScopes: *f.defaults})
-	if err != nil {
-		return &exitError{exitNotValidated, err}
-	}
-	if slices.Contains(paths, lint.Stdin) && len(found.Objects)+found.Skipped+len(found.Findings) == 0 {
-		// A pipe hides the failure of the command that should print manifests.
-		return &exitError{exitNotValidated, errors.New("standard input has no objects: the command that prints it may have failed")}
-	}
-	out := command.OutOrStdout()
-	if err := write(out, found, report.Options{Color: colors(out), Version: versions.Own()}); err != nil {
+	if err := write(command.OutOrStdout(), found, options); err != nil {
 		return &exitError{exitNotValidated, err}
 	}
 	if found.Count(lint.Error) > 0 {
 		return &exitError{code: exitFindings}
 	}
 	return nil
+}
+
+// lint reads and validates the input. It returns an error if that is impossible.
+func (f *lintFlags) lint(command *cobra.Command, paths []string) (lint.Report, error) {
+	sources, err := lint.Read(paths, f.recursive, command.InOrStdin())
+	if err != nil {
+		return lint.Report{}, err
+	}
+	old, err := lint.Read(f.old, f.recursive, command.InOrStdin())
+	if err != nil {
+		return lint.Report{}, err
+	}
+	if len(sources) == 0 {
+		return lint.Report{}, errors.New("there are no manifests: only .yaml, .yml and .json files are read, and subfolders only with -R")
+	}
+	found, err := lint.Lint(command.Context(), sources, lint.Options{Namespace: f.namespace, Strict: f.strict, Guard: f.guard, Old: old, DefaultScopes: *f.defaults})
+	if err == nil && slices.Contains(paths, lint.Stdin) && found.Empty() {
+		// A pipe hides the failure of the command that should print manifests.
+		return lint.Report{}, errors.New("standard input has no objects: the command that prints it may have failed")
+	}
+	return found, err
 }
 
 // twice reports whether values contain wanted more than once.

@@ -11,8 +11,8 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
-	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -39,16 +39,17 @@ func run() error {
 	if err := check(options, flags.Cleanup); err != nil {
 		return err
 	}
+	// Before there is a logger, which would add a stack trace to the same error.
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w; set --kubeconfig or KUBECONFIG", err)
+	}
 	logger := zap.New(zap.UseFlagOptions(&flags.Logging))
 	ctrl.SetLogger(logger)
 	// The client libraries log through klog, which has its own format by default.
 	klog.SetLogger(logger)
 
 	ctx := ctrl.SetupSignalHandler()
-	cfg, err := ctrl.GetConfig()
-	if err != nil {
-		return fmt.Errorf("finding the cluster: %w; set --kubeconfig or KUBECONFIG", err)
-	}
 	if flags.Cleanup {
 		return cleanUp(ctx, cfg, options)
 	}
@@ -71,13 +72,31 @@ func check(options operator.Options, clean bool) error {
 		return fmt.Errorf("--namespace is empty: name the namespace that the guard is installed in")
 	case options.Standalone && options.AuthServerImage == "":
 		return fmt.Errorf("--auth-server-image is empty: name the image that auth servers run")
+	case options.Concurrency < 1:
+		return fmt.Errorf("--concurrency is %d: it must be at least 1", options.Concurrency)
+	case options.LeaderElect && options.LeaderElectionNamespace == "" && !inCluster():
+		return fmt.Errorf("--leader-election-namespace is empty: outside a cluster, name the namespace of the lease")
 	}
 	for _, namespace := range options.Namespaces {
-		if strings.TrimSpace(namespace) != namespace || namespace == "" {
-			return fmt.Errorf("--watch-namespaces has %q: separate the names by commas, without spaces", namespace)
+		if !isNamespace(namespace) {
+			return fmt.Errorf("--watch-namespaces has %q, which is not the name of a namespace: separate the names by commas, without spaces", namespace)
+		}
+	}
+	for _, named := range []struct{ flag, namespace string }{{"namespace", options.OwnNamespace}, {"leader-election-namespace", options.LeaderElectionNamespace}} {
+		if named.namespace != "" && !isNamespace(named.namespace) {
+			return fmt.Errorf("--%s is %q, which is not the name of a namespace", named.flag, named.namespace)
 		}
 	}
 	return nil
+}
+
+func isNamespace(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }
+
+// inCluster reports whether the manager runs in a pod, which has the namespace of
+// its account.
+func inCluster() bool {
+	_, err := os.Stat("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	return err == nil
 }
 
 func cleanUp(ctx context.Context, cfg *rest.Config, options operator.Options) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 type difference struct {
@@ -83,10 +84,12 @@ func TestSchemaCompatible(t *testing.T) {
 	expect.NoError(t, err)
 	for number, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
-			theirs := map[string]object{}
+			theirs, kinds := map[string]object{}, sets.New[string]()
 			for _, crd := range r.CRDs(t) {
 				theirs[crd.Name] = normal(t, crd)
+				kinds.Insert(crd.Spec.Names.Kind)
 			}
+			expect.Equal(t, "kinds", toolhive.Kinds, sets.List(kinds))
 			comparison := &schemaComparison{t: t, number: number, used: map[int]int{}}
 			for _, crd := range ours {
 				comparison.crd(crd.Name, theirs[crd.Name], normal(t, crd))

@@ -102,7 +102,7 @@ func disagree(evaluator string, missing []string, says string) string {
 		return ""
 	case len(missing) > 0 && strings.Contains(says, strconv.Quote(missing[0])):
 		return ""
-	case len(missing) > 0 && strings.Contains(missing[0], "\n") && (strings.HasPrefix(says, "every scope of ") || says == "not in oidcConfigRef.scopes"):
+	case len(missing) > 0 && strings.Contains(missing[0], "\n") && strings.HasPrefix(says, "every scope of "):
 		// If the result of a messageExpression has a line break, the API server shows
 		// the rule's static message instead.
 		return ""

@@ -25,6 +25,7 @@ func FuzzMessages(f *testing.F) {
 		}
 		baseline, effective := strings.Split(baselineText, " "), strings.Split(effectiveText, " ")
 		config := sample.Config(namespace, "auth", baseline...)
+		requesting(config.Spec.EmbeddedAuthServer, baseline...)
 		pair := sample.Pair(sample.Server(namespace, "weather", sample.AuthServerRef("auth", effective...)), config)
 		for _, condition := range []*metav1.Condition{condition.ForConfig(config, []resolve.Pair{pair}), condition.ForConsumer(pair)} {
 			text := condition.Message

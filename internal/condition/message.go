@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
 )
@@ -19,6 +20,8 @@ const (
 	maxConsumers    = 10
 	maxListBytes    = 300
 	maxScopeBytes   = 256
+	// maxProviderBytes is the limit of ToolHive's CRDs too.
+	maxProviderBytes = 63
 )
 
 const (
@@ -36,10 +39,10 @@ func supported(pair resolve.Pair) string {
 // notInScopesSupported returns the message of a config that contradicts itself.
 // The API server rejects such a config, unless it was stored before the rules
 // existed.
-func notInScopesSupported(missing, supported []string) string {
-	return fmt.Sprintf("%s %s not in scopesSupported (%s): add %s there, or remove %s from baselineClientScopes%s",
-		scopeList(missing), areOrIs(missing), quoted(supported), itOrThem(missing), itOrThem(missing),
-		didYouMean(missing, supported))
+func notInScopesSupported(server *v1alpha1.EmbeddedAuthServerConfig, missing []string) string {
+	return fmt.Sprintf("%s %s not in scopesSupported (%s): add %s there, or remove %s from baselineClientScopes%s%s",
+		scopeList(missing), areOrIs(missing), quoted(server.ScopesSupported), itOrThem(missing), itOrThem(missing),
+		didYouMean(missing, server.ScopesSupported), thatDoNotCount(resolve.RequestedUpstream(server, missing)))
 }
 
 // NotSupported returns the message of a consumer whose auth server does not
@@ -56,9 +59,37 @@ func refusal(pair resolve.Pair, nameConfig bool) string {
 	if verdict.Source == scopes.FromDefaults {
 		fix = fmt.Sprintf("list every scope that it needs in %s.scopes", pair.Consumer.OIDCField())
 	}
-	return fmt.Sprintf("%s %s not supported by the auth server of %s, whose effective scopes are %s (%s): %s, or remove %s from %s%s",
+	return fmt.Sprintf("%s %s not supported by the auth server of %s, whose effective scopes are %s (%s): %s, or remove %s from %s%s%s",
 		scopeList(verdict.Missing), areOrIs(verdict.Missing), pair.Consumer, quoted(verdict.Effective), sourceOf(pair), fix,
-		itOrThem(verdict.Missing), baselineOf(pair, nameConfig), didYouMean(verdict.Missing, verdict.Effective))
+		itOrThem(verdict.Missing), baselineOf(pair, nameConfig), didYouMean(verdict.Missing, verdict.Effective),
+		thatDoNotCount(verdict.Upstream, verdict.Requested))
+}
+
+// RequestedUpstream says that scopes of an upstream provider do not count, with
+// the list that does. It returns "" if no provider has a missing scope.
+func RequestedUpstream(pair resolve.Pair) string {
+	verdict := pair.Verdict
+	if verdict.Requested == nil {
+		return ""
+	}
+	list := pair.Consumer.OIDCField() + ".scopes"
+	if verdict.Source == scopes.FromScopesSupported {
+		list = "scopesSupported"
+	}
+	return fmt.Sprintf("%s: add %s to %s", doNotCount(verdict.Upstream, verdict.Requested), itOrThem(verdict.Requested), list)
+}
+
+// thatDoNotCount ends a message with the same. The message names the list.
+func thatDoNotCount(provider string, requested []string) string {
+	if requested == nil {
+		return ""
+	}
+	return "; " + doNotCount(provider, requested)
+}
+
+func doNotCount(provider string, requested []string) string {
+	return fmt.Sprintf("%s %s requested from upstream provider %q, which does not count",
+		quoted(requested), areOrIs(requested), ClipTo(provider, maxProviderBytes))
 }
 
 func unresolved(pair resolve.Pair) string { return pair.Verdict.Why }

@@ -23,7 +23,7 @@ func ForConfig(config *v1beta1.MCPExternalAuthConfig, pairs []resolve.Pair) *met
 	if len(server.ScopesSupported) > 0 {
 		if missing := scopes.Missing(server.BaselineClientScopes, server.ScopesSupported); missing != nil {
 			return baselineScopesValid(metav1.ConditionFalse, v1alpha1.ReasonBaselineScopeNotSupported,
-				notInScopesSupported(missing, server.ScopesSupported))
+				notInScopesSupported(server, missing))
 		}
 	}
 	if message := list(pairs, resolve.NotSupported, notSupportedByConsumer); message != "" {

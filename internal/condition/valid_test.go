@@ -33,6 +33,29 @@ func wantOf(condition *metav1.Condition) want {
 	return want{condition.Status, condition.Reason, condition.Message}
 }
 
+// requesting lets the provider of a sample request scopes.
+func requesting(config *v1alpha1.EmbeddedAuthServerConfig, scopes ...string) *v1alpha1.EmbeddedAuthServerConfig {
+	config.UpstreamProviders[0].OIDCConfig.Scopes = scopes
+	return config
+}
+
+func TestRequestedUpstream(t *testing.T) {
+	outright := sample.AuthServer("groups", "admin")
+	outright.ScopesSupported = []string{"openid"}
+	for name, tc := range map[string]struct {
+		pair resolve.Pair
+		want string
+	}{
+		"in no provider": {sample.Pair(sample.Virtual(namespace, "v", sample.AuthServer("admin"), "openid")), ""},
+		"in one":         {sample.Pair(sample.Virtual(namespace, "v", requesting(sample.AuthServer("groups"), "groups"), "openid")), `"groups" is requested from upstream provider "idp", which does not count: add it to spec.incomingAuth.oidcConfigRef.scopes`},
+		"both in one":    {sample.Pair(sample.Virtual(namespace, "v", requesting(outright, "admin", "groups"), "openid")), `"groups", "admin" are requested from upstream provider "idp", which does not count: add them to scopesSupported`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expect.Equal(t, "text", tc.want, condition.RequestedUpstream(tc.pair))
+		})
+	}
+}
+
 func TestForConsumer(t *testing.T) {
 	shared := sample.Config(namespace, "shared", "openid", "offline-access")
 	valid := sample.Config(namespace, "valid", "openid")
@@ -69,6 +92,10 @@ func TestForConsumer(t *testing.T) {
 			sample.Pair(sample.Virtual(namespace, "v", sample.AuthServer("admin"), "openid")),
 			want{"False", "BaselineScopeNotSupported", `scope "admin" is not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add it there, or remove it from spec.authServerConfig.baselineClientScopes`},
 		},
+		"requested from a provider": {
+			sample.Pair(sample.Virtual(namespace, "v", requesting(sample.AuthServer("groups", "admin"), "groups"), "openid")),
+			want{"False", "BaselineScopeNotSupported", `scopes "groups", "admin" are not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add them there, or remove them from spec.authServerConfig.baselineClientScopes; "groups" is requested from upstream provider "idp", which does not count`},
+		},
 		"unresolved": {
 			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("gone"))),
 			want{"Unknown", "ScopesNotResolved", `spec.authServerRef of MCPServer "web" names MCPExternalAuthConfig "gone", which does not exist in namespace "ns": create it, or name another`},
@@ -95,6 +122,8 @@ func TestForConfig(t *testing.T) {
 		config.Spec.EmbeddedAuthServer.ScopesSupported = supported
 		return config
 	}
+	requested := outright("openid")
+	requesting(requested.Spec.EmbeddedAuthServer, "admin")
 	notSupported := `scope "admin" is not supported by the auth server of MCPServer "%s", whose effective scopes are "openid" (from its spec.oidcConfigRef.scopes): add it there, or remove it from baselineClientScopes`
 
 	for name, tc := range map[string]struct {
@@ -107,6 +136,7 @@ func TestForConfig(t *testing.T) {
 		"not referenced":                 {config, nil, want{"Unknown", "NotReferenced", "no MCPServer or MCPRemoteProxy of this namespace runs an auth server from this config, so its effective scopes are not known: reference it from one, or set scopesSupported"}},
 		"not referenced, but settled":    {outright("admin", "openid"), nil, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is in scopesSupported"}},
 		"refutes itself":                 {outright("openid", "Admin"), nil, want{"False", "BaselineScopeNotSupported", `scope "admin" is not in scopesSupported ("openid", "Admin"): add it there, or remove it from baselineClientScopes; did you mean "Admin"?`}},
+		"refutes itself, in a provider":  {requested, nil, want{"False", "BaselineScopeNotSupported", `scope "admin" is not in scopesSupported ("openid"): add it there, or remove it from baselineClientScopes; "admin" is requested from upstream provider "idp", which does not count`}},
 		"all support it":                 {config, []resolve.Pair{server("a", "openid", "admin"), server("b", "admin", "openid")}, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is supported by the auth server of every consumer"}},
 		"one of two does not":            {config, []resolve.Pair{server("a", "openid", "admin"), server("b", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported, "b")}},
 		"in order, whatever the order":   {config, []resolve.Pair{server("b", "openid"), server("a", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported+"; "+notSupported, "a", "b")}},
@@ -132,17 +162,20 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 	longName := strings.Repeat("n", 253)
 	for name, tc := range map[string]struct {
-		baseline, effective []string
-		consumers           []string
-		suffix              string
+		baseline, effective, requested []string
+		consumers                      []string
+		suffix                         string
 	}{
-		"1000 consumers, short": {[]string{"admin"}, []string{"openid"}, sample.Many("s", 1000), "; and 990 more"},
-		"1000 consumers, long":  {baseline, effective, sample.Many("s", 1000), "; and 998 more"},
-		"long names":            {baseline, effective, []string{longName}, ""},
-		"no more than ten":      {[]string{"admin"}, []string{"openid"}, sample.Many("s", 10), "baselineClientScopes"},
+		"1000 consumers, short": {[]string{"admin"}, []string{"openid"}, nil, sample.Many("s", 1000), "; and 990 more"},
+		"1000 consumers, long":  {baseline, effective, nil, sample.Many("s", 1000), "; and 998 more"},
+		"requested, long":       {baseline, effective, baseline, sample.Many("s", 1000), "; and 999 more"},
+		"long names":            {baseline, effective, baseline, []string{longName}, "which does not count"},
+		"no more than ten":      {[]string{"admin"}, []string{"openid"}, nil, sample.Many("s", 10), "baselineClientScopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := sample.Config(namespace, longName, tc.baseline...)
+			provider := &requesting(config.Spec.EmbeddedAuthServer, tc.requested...).UpstreamProviders[0]
+			provider.Name = strings.Repeat("p", 63)
 			var pairs []resolve.Pair
 			for _, consumer := range tc.consumers {
 				pairs = append(pairs, sample.Pair(sample.Server(namespace, consumer, sample.AuthServerRef(longName, tc.effective...)), config))

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -54,7 +52,7 @@ func (d document) decode() (content, *problem) {
 	}
 	root, err := d.nodes()
 	if err != nil {
-		return content{}, syntaxProblem(err)
+		return content{}, d.syntaxProblem(err)
 	}
 	inspected := inspector{}
 	if problem := inspected.visit(root, nil, 0, false); problem != nil {
@@ -68,12 +66,12 @@ func (d document) decode() (content, *problem) {
 			text = slices.Concat(text, []byte("\n"))
 		}
 		if text, err = kyaml.YAMLToJSON(text); err != nil {
-			return content{}, syntaxProblem(err)
+			return content{}, d.syntaxProblem(err)
 		}
 	}
 	strict, err := json.UnmarshalStrict(text, &decoded.value)
 	if err != nil {
-		return content{}, syntaxProblem(err)
+		return content{}, d.syntaxProblem(err)
 	}
 	for _, err := range strict {
 		var twice json.FieldError
@@ -106,17 +104,8 @@ func (d document) nodes() (*yaml.Node, error) {
 	}
 }
 
-// lineOfError matches the line number in an error of a YAML library.
-var lineOfError = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s+)?(?:line (\d+): )?`)
-
-// syntaxProblem returns an error of a decoder as a problem at its line.
-func syntaxProblem(err error) *problem {
-	match := lineOfError.FindStringSubmatch(err.Error())
-	line, atErr := strconv.Atoi(match[1])
-	if atErr != nil {
-		line = 1
-	}
-	return &problem{ruleSyntax, err.Error()[len(match[0]):], &yaml.Node{Line: line, Column: 1}}
+func tooDeep(node *yaml.Node) *problem {
+	return limit(node, "values are nested more than %d levels deep", maxDepth)
 }
 
 // inspector checks the nodes of a document before they are decoded.
@@ -129,7 +118,7 @@ type inspector struct {
 // its own anchor ends at maxDepth.
 func (i *inspector) visit(node *yaml.Node, path *field.Path, level int, aliased bool) *problem {
 	if level > maxDepth {
-		return limit(node, "values are nested more than %d levels deep", maxDepth)
+		return tooDeep(node)
 	}
 	i.values++
 	if aliased {

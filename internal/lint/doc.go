@@ -8,9 +8,10 @@
 //     JSON values, so that a broken document does not affect the others.
 //  3. limit and decode (decode.go): parses a document into YAML nodes, which have
 //     line numbers and duplicate keys, and limits their number, depth and aliases.
+//     Errors of the parsers get their places (syntax.go).
 //     Then it decodes the values with the libraries of kubectl and the API server,
 //     and unpacks lists (item.go).
-//  4. validate (schema.go, validate.go): takes each object through the steps of
+//  4. validate (kind.go, schema.go, validate.go): takes each object through the steps of
 //     the API server, with the API server's packages and the CRDs of config/crd:
 //     unknown fields, defaults, metadata, schema, list types and CEL. If the stored
 //     version of an object is known (--old), the steps are those of an update,
@@ -19,7 +20,9 @@
 //     start (startup.go).
 //  5. resolve (pairs.go): resolves the configs and consumers of the input with
 //     internal/resolve, as the controllers do, and turns verdicts into findings.
-//  6. locate (locate.go): maps the field of a finding to a line and a column.
+//     Of several objects with one name, the nearest counts (nearest.go).
+//  6. locate (locate.go): maps the field of a finding to a line and a column, and
+//     says what a text needs that is not a manifest yet (advice.go).
 //
 // Documents are decoded and validated in parallel. The findings (finding.go,
 // rules.go) are in the order of the input. Package report writes them.

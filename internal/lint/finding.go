@@ -2,6 +2,7 @@ package lint
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -60,6 +61,8 @@ type Finding struct {
 	// Message describes the mistake. If the API server rejects the object, it is
 	// the API server's message.
 	Message string `json:"message"`
+	// Note adds what the message does not say.
+	Note string `json:"note,omitempty"`
 	// Fix says how to correct it.
 	Fix string `json:"fix"`
 
@@ -67,8 +70,8 @@ type Finding struct {
 	item int
 }
 
-// Text returns the message, prefixed with the object and the field unless it
-// names them.
+// Text returns the message and the note, prefixed with the object and the field
+// unless the message names them.
 func (f Finding) Text() string {
 	text := f.Message
 	if f.Field != "" && (f.Cause != "" || !strings.Contains(f.Message, f.Field)) {
@@ -76,6 +79,9 @@ func (f Finding) Text() string {
 	}
 	if f.Object != nil && !strings.Contains(f.Message, strconv.Quote(f.Object.Name)) {
 		text = f.Object.String() + ": " + text
+	}
+	if f.Note != "" {
+		text += "; " + f.Note
 	}
 	return text
 }
@@ -88,12 +94,19 @@ type Report struct {
 	// Files is the number of files, and Skipped the number of objects of other
 	// kinds.
 	Files, Skipped int
+	// Failure says why the input could not be validated, or is empty.
+	Failure string
 }
 
 // ObjectInFile is an object with its file.
 type ObjectInFile struct {
 	Object
 	File string
+}
+
+// Empty reports whether the input had nothing in it, not even a mistake.
+func (r Report) Empty() bool {
+	return len(r.Objects)+r.Skipped == 0 && !slices.ContainsFunc(r.Findings, func(found Finding) bool { return found.Rule != ruleNothing.ID })
 }
 
 // Count returns the number of findings with a severity.

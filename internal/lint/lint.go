@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/scopegate/scopegate/internal/scopes"
 )
 
 // Options configure Lint.
@@ -54,8 +52,12 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 	}
 	for _, r := range append(results, stored...) {
 		r.locate(l.namespace)
+		r.advise()
 		slices.SortStableFunc(r.findings, compareFindings)
 		report.Findings = append(report.Findings, r.findings...)
+	}
+	if len(sources) > 0 && len(report.Objects)+len(report.Findings) == 0 {
+		report.Findings = []Finding{nothing(sources[0].Name)}
 	}
 	if options.Strict {
 		for i := range report.Findings {
@@ -63,6 +65,15 @@ func Lint(ctx context.Context, sources []Source, options Options) (Report, error
 		}
 	}
 	return report, nil
+}
+
+// nothing returns the finding that the input has nothing to validate, at the start
+// of a file.
+func nothing(file string) Finding {
+	return Finding{
+		Rule: ruleNothing.ID, Severity: ruleNothing.Severity, Place: Place{File: file, Line: 1, Column: 1}, Fix: ruleNothing.Fix,
+		Message: fmt.Sprintf("nothing was validated: the input has no %s; render charts, overlays and GitOps sources first", strings.Join(kindNames, ", no ")),
+	}
 }
 
 // result is the result for one document.
@@ -132,7 +143,7 @@ func (l linter) store(_ context.Context, r *result) error {
 		if err != nil {
 			return err
 		}
-		if _, _, err := kind.admit(i.Object); err == nil {
+		if _, _, err := kind.admit(i.Object); err == nil && !i.generated() {
 			l.stored[i.id.key()] = i.Object
 		}
 	}
@@ -142,31 +153,17 @@ func (l linter) store(_ context.Context, r *result) error {
 // validate validates the objects of a document.
 func (l linter) validate(ctx context.Context, r *result) error {
 	for _, i := range r.items(l.namespace) {
-		served, ours := strings.CutPrefix(i.id.APIVersion, group+"/")
-		lookup, known := schemas[i.id.Kind]
-		switch {
-		case !ours:
-			r.skipped++
-			if named, _, _ := strings.Cut(i.id.APIVersion, "/"); known && (named == "" || strings.Contains(named, "toolhive")) {
-				i.report(ruleGroup, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is a kind of %s, but its apiVersion is %q, so it is not validated", i.id.Kind, group, i.id.APIVersion)})
-			}
+		if i.notObject != "" {
+			r.add(ruleNotObject, Finding{Message: "kubectl rejects what is not an object, and this is " + i.notObject, Place: r.document.place(i.node)})
 			continue
-		case !known:
-			r.skipped++
-			if meant, ok := scopes.Suggest(i.id.Kind, kindNames); ok {
-				i.report(ruleKind, Finding{Field: "kind", Message: fmt.Sprintf("kind %s is not validated; did you mean %s?", i.id.Kind, meant)})
-			}
-			continue
-		case served != version && served != deprecatedVersion:
-			r.skipped++
-			i.report(ruleVersion, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is not served in version %s, but in %s and %s", i.id.Kind, served, version, deprecatedVersion)})
-			continue
-		case served == deprecatedVersion:
-			i.report(ruleDeprecated, Finding{Field: "apiVersion", Message: fmt.Sprintf("%s is deprecated; use %s", i.id.APIVersion, version)})
 		}
-		kind, err := lookup()
+		kind, err := i.kind()
 		if err != nil {
 			return err
+		}
+		if kind == nil {
+			r.skipped++
+			continue
 		}
 		r.members = append(r.members, l.object(ctx, i, kind))
 	}
@@ -194,7 +191,7 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 	for _, v := range found.violations {
 		i.report(v.rule, Finding{Field: strings.TrimPrefix(v.Field, "<nil>"), Message: v.ErrorBody(), Cause: string(v.Type)})
 	}
-	m.rejected = found.violates("rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported")
+	m.rejected = found.violates(baselineRules...)
 	if !found.violates(ruleType.ID, ruleNotChecked.ID) {
 		if err := m.decode(i.Object); err != nil {
 			i.report(ruleInvalid, Finding{Message: "the controllers can't decode the object: " + err.Error()})
@@ -202,32 +199,4 @@ func (l linter) object(ctx context.Context, i item, kind *kind) *member {
 		m.startUp(found)
 	}
 	return m
-}
-
-// dropScopesSupported removes the field, as the API server does with ToolHive's
-// CRDs.
-func (i item) dropScopesSupported() {
-	for _, config := range []string{"embeddedAuthServer", "authServerConfig"} {
-		spec, _ := i.Object["spec"].(map[string]any)
-		server, _ := spec[config].(map[string]any)
-		if _, set := server["scopesSupported"]; !set {
-			continue
-		}
-		delete(server, "scopesSupported")
-		path := "spec." + config + ".scopesSupported"
-		i.report(ruleUnknownField, Finding{Field: path, Message: fmt.Sprintf("unknown field %q: ToolHive's CRDs do not have it; the auth server supports what oidcConfigRef.scopes of its consumer lists", path)})
-	}
-}
-
-// reportUnknown reports a field that the schema does not have, and suggests a
-// similar one.
-func (i item) reportUnknown(kind *kind, path string) {
-	found := Finding{Field: path, Message: fmt.Sprintf("unknown field %q", path)}
-	if name, siblings := kind.siblings(path); name != "" {
-		if meant, ok := scopes.Suggest(name, siblings); ok {
-			found.Message += fmt.Sprintf("; did you mean %q?", meant)
-			found.Fix = fmt.Sprintf("Rename the field to %s.", meant)
-		}
-	}
-	i.report(ruleUnknownField, found)
 }

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// locate sets the places of a document's findings. If a finding has no place yet,
-// it decodes the document again: nodes need many times the memory of the text, so
-// they are not kept.
+// locate sets the places of a document's findings, and their lines. If a finding
+// has no place yet, it decodes the document again: nodes need many times the memory
+// of the text, so they are not kept.
 func (r *result) locate(namespace string) {
 	var items []item
 	for i := range r.findings {
@@ -23,6 +23,13 @@ func (r *result) locate(namespace string) {
 			items = r.items(namespace)
 		}
 		found.Place = r.document.place(offending(items[found.item].node, found))
+	}
+	if len(r.findings) == 0 {
+		return
+	}
+	lines := r.document.lineTexts(r.findings)
+	for i := range r.findings {
+		r.findings[i].Source = lines[r.findings[i].Line]
 	}
 }
 
@@ -122,7 +129,7 @@ func quotedItem(list *yaml.Node, message string) *yaml.Node {
 
 // place returns the position of a node in the source of the document.
 func (d document) place(node *yaml.Node) Place {
-	place := Place{File: d.source.Name, Line: d.line + node.Line, Column: node.Column, Source: lineText(d.lines, node.Line)}
+	place := Place{File: d.source.Name, Line: d.line + node.Line, Column: node.Column}
 	if node.Line == 1 {
 		place.Column += d.column
 	}
@@ -132,14 +139,23 @@ func (d document) place(node *yaml.Node) Place {
 // maxSourceBytes is the maximum length of a line in a finding.
 const maxSourceBytes = 400
 
-// lineText returns a line of a text, or "" if it is too long to show.
-func lineText(text []byte, line int) string {
-	for range line - 1 {
-		_, text, _ = bytes.Cut(text, []byte("\n"))
+// lineTexts returns the lines of findings, by their numbers. It reads the text
+// once, and leaves out what is too long to show.
+func (d document) lineTexts(findings []Finding) map[int]string {
+	texts, last := map[int]string{}, 0
+	for _, found := range findings {
+		texts[found.Line] = ""
+		last = max(last, found.Line)
 	}
-	text, _, _ = bytes.Cut(text, []byte("\n"))
-	if len(text) > maxSourceBytes {
-		return ""
+	line := d.line
+	for text := range bytes.Lines(d.lines) {
+		if line++; line > last {
+			break
+		}
+		text = bytes.TrimRight(text, "\r\n")
+		if _, wanted := texts[line]; wanted && len(text) <= maxSourceBytes {
+			texts[line] = strings.ToValidUTF8(string(text), "�")
+		}
 	}
-	return strings.ToValidUTF8(string(bytes.TrimRight(text, "\r")), "�")
+	return texts
 }

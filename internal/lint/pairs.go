@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -52,6 +51,7 @@ func (m *member) decode(object map[string]any) error {
 		return err
 	}
 	if consumer, ok := resolve.ConsumerOf(into); ok {
+		consumer.Name = m.id.Name
 		m.consumer = &consumer
 		return nil
 	}
@@ -61,23 +61,22 @@ func (m *member) decode(object map[string]any) error {
 
 // input is the input as the controllers would see it in a cluster.
 type input struct {
-	members map[Object]*member
+	members byID
 	// used are the configs from which a consumer of the input runs an auth
 	// server, or would if it were valid.
 	used map[Object]bool
+	// paired are the configs of the verdicts so far.
+	paired map[*member]bool
 }
 
 // resolvePairs resolves the consumers and the configs of the input, and reports
 // findings that depend on several objects.
 func resolvePairs(members []*member, defaults []string) error {
-	in := input{members: map[Object]*member{}, used: map[Object]bool{}}
+	in := input{members: byID{}, used: map[Object]bool{}, paired: map[*member]bool{}}
 	for _, m := range members {
-		if earlier := in.members[m.id.key()]; earlier != nil && m.id.Name != "" {
-			m.report(ruleTwice, Finding{Field: "metadata.name", Message: fmt.Sprintf("%s is also at %s:%d; the last one counts", m.id, earlier.result.document.source.Name, earlier.line)})
-		}
-		in.members[m.id.key()] = m
+		in.members.add(m)
 	}
-	members = slices.DeleteFunc(members, func(m *member) bool { return in.members[m.id.key()] != m })
+	consumers := byID{}
 	for _, m := range members {
 		if m.consumer == nil {
 			continue
@@ -85,28 +84,75 @@ func resolvePairs(members []*member, defaults []string) error {
 		if len(defaults) > 0 {
 			m.consumer.Defaults = defaults
 		}
-		if err := in.pair(m, *m.consumer); err != nil {
+		for _, name := range m.consumer.ConfigNames() {
+			id := m.sibling(resolve.KindMCPExternalAuthConfig, name)
+			in.used[id] = true
+			if len(in.members[id].all) > 1 {
+				consumers.put(id, m)
+			}
+		}
+		if err := in.pairs(m); err != nil {
 			return err
 		}
 	}
 	for _, m := range members {
 		in.notReferenced(m)
+		if m.config == nil || in.paired[m] {
+			continue
+		}
+		// Of several configs with one name, none is left out.
+		for _, consumer := range consumers.nearest(m.id.key(), m) {
+			if err := in.pair(consumer, m); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// pair reports the verdict on a consumer.
-func (in input) pair(owner *member, consumer resolve.Consumer) error {
-	for _, name := range consumer.ConfigNames() {
+// pairs reports the verdicts on a consumer: usually one, and several if several
+// configs of one name are equally near.
+func (in input) pairs(owner *member) error {
+	var first []*member
+	if names := owner.consumer.ConfigNames(); len(names) > 0 {
+		first = in.members.nearest(owner.sibling(resolve.KindMCPExternalAuthConfig, names[0]), owner)
+	}
+	if len(first) == 0 {
+		return in.pair(owner, nil)
+	}
+	for _, config := range first {
+		if err := in.pair(owner, config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pair reports the verdict on a consumer. chosen is the config of its name to take;
+// else the nearest counts.
+func (in input) pair(owner, chosen *member) error {
+	consumer := *owner.consumer
+	named := func(name string) *member {
 		id := owner.sibling(resolve.KindMCPExternalAuthConfig, name)
-		in.used[id] = true
-		if named := in.members[id]; named != nil && named.config == nil {
-			return nil
+		if chosen != nil && chosen.id.key() == id {
+			return chosen
+		}
+		for _, near := range in.members.nearest(id, owner) {
+			return near
+		}
+		return nil
+	}
+	for _, name := range consumer.ConfigNames() {
+		if config := named(name); config != nil {
+			in.paired[config] = true
+			if config.config == nil {
+				return nil
+			}
 		}
 	}
 	configs := func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		if named := in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, name)]; named != nil {
-			return named.config, nil
+		if config := named(name); config != nil {
+			return config.config, nil
 		}
 		return nil, nil
 	}
@@ -118,7 +164,7 @@ func (in input) pair(owner *member, consumer resolve.Consumer) error {
 	case resolve.NoAuthServer:
 		return nil
 	case resolve.NotSupported:
-		in.notSupported(owner, pair)
+		notSupported(owner, named(pair.ConfigName), pair)
 	case resolve.Unresolved:
 		owner.unresolved(pair)
 		// The auth server runs from authServerRef, also if the other reference is wrong
@@ -129,7 +175,7 @@ func (in input) pair(owner *member, consumer resolve.Consumer) error {
 			return err
 		}
 		if pair.Verdict.State == resolve.NotSupported {
-			in.notSupported(owner, pair)
+			notSupported(owner, named(pair.ConfigName), pair)
 		}
 	}
 	in.oidcConfig(owner, consumer)
@@ -141,14 +187,18 @@ func (m *member) sibling(kind, name string) Object {
 	return Object{Kind: kind, Namespace: m.id.Namespace, Name: name}
 }
 
-// notSupported reports the first missing scope, unless the API server already
-// rejects the object for it.
-func (in input) notSupported(owner *member, pair resolve.Pair) {
+// baselineRules are the rules by which the API server rejects a baseline.
+var baselineRules = []string{"rule/baseline-in-advertised-scopes", "rule/baseline-in-scopes-supported"}
+
+// notSupported reports the first missing scope. If the API server already rejects
+// the object for it, its message only gets a note.
+func notSupported(owner, config *member, pair resolve.Pair) {
 	holder, path := owner, inlineBaseline
 	if pair.ConfigName != "" {
-		holder, path = in.members[owner.sibling(resolve.KindMCPExternalAuthConfig, pair.ConfigName)], sharedBaseline
+		holder, path = config, sharedBaseline
 	}
 	if holder.rejected {
+		holder.note(baselineRules, condition.RequestedUpstream(pair))
 		return
 	}
 	found := Finding{Field: path, Message: condition.ForConsumer(pair).Message}
@@ -156,7 +206,7 @@ func (in input) notSupported(owner *member, pair resolve.Pair) {
 		found.Fix = fmt.Sprintf("List every scope that the auth server needs in %s.scopes of %s, or remove what is missing there from baselineClientScopes.",
 			pair.Consumer.OIDCField(), pair.Consumer)
 	}
-	holder.report(ruleNotSupported, found)
+	holder.reportOnce(ruleNotSupported, found)
 }
 
 func (m *member) unresolved(pair resolve.Pair) {
@@ -167,18 +217,18 @@ func (m *member) unresolved(pair resolve.Pair) {
 		if pair.ConfigName != consumer.AuthServerRef {
 			path = "spec.externalAuthConfigRef"
 		}
-		m.report(ruleNotFound, Finding{Field: path + ".name", Message: fmt.Sprintf("the input does not contain MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
+		m.reportOnce(ruleNotFound, Finding{Field: path + ".name", Message: fmt.Sprintf("the input does not contain MCPExternalAuthConfig %q of namespace %q, which %s of %s names",
 			pair.ConfigName, consumer.Namespace, path, consumer)})
 	case v1alpha1.ReasonInvalidAuthServerRef:
-		m.report(ruleWrongType, Finding{Field: "spec.authServerRef.name", Message: why})
+		m.reportOnce(ruleWrongType, Finding{Field: "spec.authServerRef.name", Message: why})
 	case v1alpha1.ReasonAuthServerConflict:
-		m.report(ruleConflict, Finding{Field: "spec.externalAuthConfigRef.name", Message: why})
+		m.reportOnce(ruleConflict, Finding{Field: "spec.externalAuthConfigRef.name", Message: why})
 	case v1alpha1.ReasonOIDCConfigRequired:
 		path := consumer.OIDCField()
 		if consumer.Kind == resolve.KindVirtualMCPServer {
 			path = "spec.incomingAuth.type"
 		}
-		m.report(ruleOIDCRequired, Finding{Field: path, Message: why})
+		m.reportOnce(ruleOIDCRequired, Finding{Field: path, Message: why})
 	}
 }
 
@@ -186,10 +236,10 @@ func (m *member) unresolved(pair resolve.Pair) {
 // not depend on it, because the scopes are in the reference.
 func (in input) oidcConfig(owner *member, consumer resolve.Consumer) {
 	name := consumer.OIDCConfigName()
-	if name == "" || in.members[owner.sibling("MCPOIDCConfig", name)] != nil {
+	if name == "" || len(in.members[owner.sibling("MCPOIDCConfig", name)].all) > 0 {
 		return
 	}
-	owner.report(ruleOIDCNotFound, Finding{Field: consumer.OIDCField() + ".name", Message: fmt.Sprintf("the input does not contain MCPOIDCConfig %q of namespace %q, which %s of %s names",
+	owner.reportOnce(ruleOIDCNotFound, Finding{Field: consumer.OIDCField() + ".name", Message: fmt.Sprintf("the input does not contain MCPOIDCConfig %q of namespace %q, which %s of %s names",
 		name, consumer.Namespace, consumer.OIDCField(), consumer)})
 }
 
@@ -199,7 +249,7 @@ func (in input) notReferenced(m *member) {
 		return
 	}
 	if condition := condition.ForConfig(m.config, nil); condition != nil && condition.Reason == v1alpha1.ReasonNotReferenced {
-		m.report(ruleNotReferenced, Finding{Field: sharedBaseline, Message: fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
+		m.reportOnce(ruleNotReferenced, Finding{Field: sharedBaseline, Message: fmt.Sprintf("nothing in the input runs an auth server from %s %q, "+
 			"so its baseline could not be validated", m.id.Kind, m.id.Name)})
 	}
 }

@@ -51,8 +51,8 @@ func TestInputForms(t *testing.T) {
 		want []string
 	}{
 		"plain":           {bad, []string{unknown(7, 3)}},
-		"empty":           {"", nil},
-		"comments alone":  {"# nothing\n---\n# more\n", nil},
+		"empty":           {"", []string{"f:1:1 input/nothing-validated"}},
+		"comments alone":  {"# nothing\n---\n# more\n", []string{"f:1:1 input/nothing-validated"}},
 		"byte order mark": {"\ufeff" + bad, []string{unknown(7, 3)}},
 		"byte order mark, JSON with an escape that YAML lacks": {"\ufeff" + strings.Replace(badJSON, `"i"`, `"\ud83d\ude00"`, 1), []string{unknown(1, 1)}},
 		"CRLF":                  {strings.ReplaceAll(bad, "\n", "\r\n"), []string{unknown(7, 3)}},
@@ -62,7 +62,7 @@ func TestInputForms(t *testing.T) {
 		"empty documents":       {"---\n---\n\n---\n" + bad + "---\n", []string{unknown(11, 3)}},
 		"end of a document":     {bad + "...\n", []string{unknown(7, 3)}},
 		"other kinds":           {"apiVersion: v1\nkind: Secret\n---\n" + bad, []string{unknown(10, 3)}},
-		"values of a chart":     {"- a\n- b\n---\njust: text\n---\nword\n---\n" + bad, []string{unknown(14, 3)}},
+		"values of a chart":     {"- a\n- b\n---\njust: text\n---\nword\n---\n" + bad, []string{"f:1:1 parse/not-an-object", "f:6:1 parse/not-an-object", unknown(14, 3)}},
 		"List":                  {"apiVersion: v1\nkind: List\nitems:\n" + item(bad), []string{unknown(10, 5)}},
 		"List of two":           {"kind: List\nitems:\n" + item(strings.Replace(bad, "  imagee: x\n", "", 1)) + item(strings.Replace(bad, "name: a", "name: b", 1)), []string{unknown(15, 5)}},
 		"typed list":            {"apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServerList\nitems:\n- metadata: {name: a}\n  spec:\n    imagee: b\n", []string{"f:4:3 schema/not-checked", "f:5:3 schema/required", unknown(6, 5)}},
@@ -80,7 +80,7 @@ func TestInputForms(t *testing.T) {
 		"version":          {strings.Replace(bad, "v1beta1", "v1", 1), []string{"f:1:13 schema/unknown-version"}},
 		"deprecated":       {strings.Replace(bad, "v1beta1", "v1alpha1", 1), []string{"f:1:13 schema/deprecated-version", unknown(7, 3)}},
 		"misspelt kind":    {strings.Replace(bad, "MCPServer", "MCPSever", 1), []string{"f:2:7 schema/unknown-kind"}},
-		"ToolHive's other": {strings.Replace(bad, "MCPServer", "MCPGroup", 1), nil},
+		"ToolHive's other": {strings.Replace(bad, "MCPServer", "MCPGroup", 1), []string{"f:1:1 input/nothing-validated"}},
 		"the same twice":   {bad + "---\n" + bad, []string{unknown(7, 3), "f:12:9 object/duplicate", unknown(15, 3)}},
 		"alias bomb": {"a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
 			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n---\n" + bad,
@@ -194,9 +194,9 @@ func TestHostileSizes(t *testing.T) {
 		text     string
 		findings int
 	}{
-		"documents":             {strings.Repeat("a\n---\n", 20_000), 0},
-		"too many documents":    {strings.Repeat("a\n---\n", 100_002), 1},
-		"values of JSON":        {strings.Repeat("{}\n", 20_000), 0},
+		"documents":             {strings.Repeat("a: b\n---\n", 20_000), 1},
+		"too many documents":    {strings.Repeat("a: b\n---\n", 100_002), 1},
+		"values of JSON":        {strings.Repeat("{}\n", 20_000), 1},
 		"a list of references":  {list, 201},
 		"a key again and again": {strings.TrimSuffix(bad, "  imagee: x\n") + strings.Repeat("  image: a\n", 50_000), 201},
 	} {

@@ -28,6 +28,8 @@ func define(id string, severity Severity, about, fix string) *Rule {
 var (
 	ruleSyntax        = define("parse/syntax", Error, "The text is not YAML or JSON.", "Correct the syntax. Render templates first.")
 	ruleLimit         = define("parse/limit", Error, "The text exceeds a limit on size, depth or aliases.", "Split the text, or replace its aliases by their values.")
+	ruleNotObject     = define("parse/not-an-object", Error, "A document is neither an object nor a list of kind List, so kubectl rejects it.", "Move what is not an object into a file that kubectl does not read.")
+	ruleNothing       = define("input/nothing-validated", Warning, "The input has no object of a kind that is validated.", "Render charts and other sources first, or name the files that have the objects.")
 	ruleUnknownField  = define("schema/unknown-field", Error, "The schema has no such field. Strict field validation rejects it; otherwise the API server drops it silently.", "Correct the name of the field, or remove it.")
 	ruleDuplicateKey  = define("schema/duplicate-field", Error, "A field is set twice. Strict field validation rejects it; otherwise the last value counts.", "Remove one of the two.")
 	ruleRequired      = define("schema/required", Error, "A required field is missing.", "Set the field.")
@@ -38,8 +40,8 @@ var (
 	ruleDuplicateItem = define("schema/duplicate-item", Error, "A list of unique items has an item twice.", "Remove one of the two.")
 	ruleMetadata      = define("schema/metadata", Error, "The metadata is invalid, for example a name that is not a DNS name.", "Change the metadata as the message says.")
 	ruleVersion       = define("schema/unknown-version", Error, "The API server does not serve this version of the kind.", "Set apiVersion to toolhive.stacklok.dev/v1beta1.")
-	ruleKind          = define("schema/unknown-kind", Warning, "The kind is not validated, but there is one with a similar name.", "Correct the kind, if you meant the similar one.")
-	ruleGroup         = define("schema/unknown-group", Warning, "An object of a ToolHive kind has no apiVersion, or one with a similar group, so it is not validated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1, if you meant ToolHive's kind.")
+	ruleKind          = define("schema/unknown-kind", Warning, "ToolHive has no such kind, so the object is not validated.", "Correct the kind.")
+	ruleGroup         = define("schema/unknown-group", Warning, "An object of a ToolHive kind has an apiVersion with a similar group, so it is not validated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1, if you meant ToolHive's kind.")
 	ruleDeprecated    = define("schema/deprecated-version", Warning, "The version is deprecated.", "Set apiVersion to toolhive.stacklok.dev/v1beta1; nothing else differs.")
 	ruleNotChecked    = define("schema/not-checked", Warning, "The object violates the schema, so the API server does not evaluate its rules.", "Correct the other errors of the object first.")
 	ruleNotSupported  = define("baseline/not-supported", Error, "A scope of a baseline is not one of the effective scopes of a consumer's auth server, which would refuse to start.", "Add the scope to the effective scopes, or remove it from baselineClientScopes.")
@@ -50,7 +52,7 @@ var (
 	ruleWrongType     = define("reference/wrong-type", Error, "authServerRef names an MCPExternalAuthConfig whose type is not embeddedAuthServer.", "Name one of type embeddedAuthServer.")
 	ruleConflict      = define("reference/conflict", Error, "authServerRef and externalAuthConfigRef both name embedded auth servers.", "Keep authServerRef, and remove the other or let it name one for outgoing calls.")
 	ruleStartUp       = define("start-up/refused", Error, "A value with which an auth server refuses to start, or can't work. Standalone mode holds the rollout.", "Correct the value as the message says; docs/start-up.md has the list.")
-	ruleTwice         = define("object/duplicate", Warning, "The input contains an object twice; the last one counts.", "Remove one of the two, or validate them in separate runs.")
+	ruleTwice         = define("object/duplicate", Warning, "The input contains an object twice. Each is validated with what is nearest to it.", "Remove one of the two, or run lint once for each cluster.")
 )
 
 // ruleIDs maps the messages of the static rules (docs/rules.md) to their IDs.

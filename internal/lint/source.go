@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -89,7 +90,7 @@ func (r *reader) folder(at string) error {
 	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return err
+			return inFolder(at, err)
 		case entry.IsDir() && name != "." && !r.recursive:
 			return fs.SkipDir
 		case entry.IsDir() || !slices.Contains(extensions, strings.ToLower(path.Ext(name))):
@@ -100,15 +101,25 @@ func (r *reader) folder(at string) error {
 		case err != nil && entry.Type()&fs.ModeSymlink != 0:
 			return nil
 		case err != nil || !info.Mode().IsRegular():
-			return err
+			return inFolder(at, err)
 		}
 		file, err := root.Open(name)
 		if err != nil {
-			return err
+			return inFolder(at, err)
 		}
 		defer file.Close() //nolint:errcheck // Only read.
 		return r.add(filepath.Join(at, filepath.FromSlash(name)), file)
 	})
+}
+
+// inFolder completes the path in an error of an os.Root, which has only the part
+// below the folder.
+func inFolder(at string, err error) error {
+	var below *fs.PathError
+	if errors.As(err, &below) {
+		below.Path = filepath.Join(at, filepath.FromSlash(below.Path))
+	}
+	return err
 }
 
 func (r *reader) add(name string, from io.Reader) error {

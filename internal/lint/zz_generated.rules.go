@@ -6,7 +6,7 @@ package lint
 var staticRules = map[string]string{
 	"access-token-lifespan":                   "accessTokenLifespan must be from 1m to 24h",
 	"auth-code-lifespan":                      "authCodeLifespan must be from 30s to 10m",
-	"baseline-in-advertised-scopes":           "not in oidcConfigRef.scopes",
+	"baseline-in-advertised-scopes":           "every scope of authServerConfig.baselineClientScopes must be in incomingAuth.oidcConfigRef.scopes: add it there, or remove it from the baseline",
 	"baseline-in-scopes-supported":            "every scope of baselineClientScopes must be in scopesSupported: add it there, or remove it from baselineClientScopes",
 	"ca-bundle-config-map":                    "caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle",
 	"cimd-cache-lifetime":                     "cacheFallbackTtl must be above zero where enabled is true: remove it for the default, or set enabled to false",

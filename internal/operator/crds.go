@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -54,10 +55,10 @@ func checkSchemas(client openapi.Client, standalone bool) error {
 	for kind, path := range crds.OwnField {
 		switch {
 		case own[kind] && !standalone:
-			return &wrongModeError{kind, fmt.Sprintf("is scopegate's own (it has %v)", path),
+			return &wrongModeError{kind, fmt.Sprintf("is scopegate's own (it has %s)", strings.Join(path, ".")),
 				"the guard is for a cluster with ToolHive's operator and CRDs; start with --standalone for standalone mode"}
 		case !own[kind] && standalone:
-			return &wrongModeError{kind, fmt.Sprintf("is not scopegate's own (it has no %v)", path),
+			return &wrongModeError{kind, fmt.Sprintf("is not scopegate's own (it has no %s)", strings.Join(path, ".")),
 				"ToolHive's operator runs this cluster, and standalone mode would replace it; start without --standalone"}
 		}
 	}

@@ -38,7 +38,7 @@ func TestCacheKeepsPresence(t *testing.T) {
 			SPIFFETrustDomains: []v1alpha1.OpaqueObject{*opaque()}, InboundGrants: opaque(), DelegateClients: []v1alpha1.OpaqueObject{*opaque()},
 			TrustedIssuers: []v1alpha1.OpaqueObject{*opaque()}, RegistrationRateLimit: opaque(), TLSListener: opaque(),
 			UpstreamProviders: []v1alpha1.UpstreamProviderConfig{
-				{Name: "a", Type: v1alpha1.UpstreamProviderTypeOIDC, OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://a.example.com", DCRConfig: opaque()}},
+				{Name: "a", Type: v1alpha1.UpstreamProviderTypeOIDC, OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://a.example.com", Scopes: []string{"admin"}, DCRConfig: opaque()}},
 				{Name: "b", Type: v1alpha1.UpstreamProviderTypeOAuth2, OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{DCRConfig: opaque()}},
 			},
 		},
@@ -61,6 +61,10 @@ func TestCacheKeepsPresence(t *testing.T) {
 		t.Errorf("after stripping: %s\nbefore: %s", got, want)
 	}
 	config := stripped.Spec.AuthServerConfig
+	// A message says that these scopes do not count.
+	if name, _ := resolve.RequestedUpstream(config, []string{"admin"}); name != "a" {
+		t.Errorf("the cache lacks the scopes of the provider: found %q", name)
+	}
 	for name, object := range map[string]*v1alpha1.OpaqueObject{
 		"spiffeTrustDomains": &config.SPIFFETrustDomains[0], "inboundGrants": config.InboundGrants, "delegateClients": &config.DelegateClients[0],
 		"trustedIssuers": &config.TrustedIssuers[0], "registrationRateLimit": config.RegistrationRateLimit, "tlsListener": config.TLSListener,

@@ -37,6 +37,11 @@ type Verdict struct {
 	// Missing are the baseline scopes that are not effective, in the order of the
 	// baseline. Only if NotSupported.
 	Missing []string
+	// Upstream is the first upstream provider of the config from which the auth
+	// server requests missing scopes, and Requested are these. They do not count,
+	// which many users expect. Only if NotSupported.
+	Upstream  string
+	Requested []string
 	// Effective are the effective scopes, and Source the list that they come
 	// from. Only if Supported or NotSupported.
 	Effective []string
@@ -154,8 +159,27 @@ func evaluate(pair Pair) Verdict {
 	verdict := Verdict{State: Supported, Effective: effective, Source: source}
 	if missing := scopes.Missing(config.BaselineClientScopes, effective); missing != nil {
 		verdict.State, verdict.Missing = NotSupported, missing
+		verdict.Upstream, verdict.Requested = RequestedUpstream(config, missing)
 	}
 	return verdict
+}
+
+// RequestedUpstream returns the first upstream provider of config from which the
+// auth server requests some of the missing scopes, and these scopes.
+func RequestedUpstream(config *v1alpha1.EmbeddedAuthServerConfig, missing []string) (provider string, requested []string) {
+	for _, upstream := range config.UpstreamProviders {
+		var from []string
+		switch {
+		case upstream.OIDCConfig != nil:
+			from = upstream.OIDCConfig.Scopes
+		case upstream.OAuth2Config != nil:
+			from = upstream.OAuth2Config.Scopes
+		}
+		if requested = scopes.Among(missing, from); requested != nil {
+			return upstream.Name, requested
+		}
+	}
+	return "", nil
 }
 
 // OIDCConfigRequired returns the message that a consumer with an auth server has

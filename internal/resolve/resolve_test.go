@@ -190,3 +190,29 @@ func TestDefaultsOfAnotherRelease(t *testing.T) {
 		})
 	}
 }
+
+// TestRequestedUpstream covers both kinds of providers.
+func TestRequestedUpstream(t *testing.T) {
+	config := sample.AuthServer()
+	config.UpstreamProviders = append(config.UpstreamProviders, v1alpha1.UpstreamProviderConfig{
+		Name: "other", Type: v1alpha1.UpstreamProviderTypeOAuth2, OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{Scopes: []string{"repo", "groups"}},
+	}, v1alpha1.UpstreamProviderConfig{Name: "empty"})
+	config.UpstreamProviders[0].OIDCConfig.Scopes = []string{"groups", "openid"}
+	for name, tc := range map[string]struct {
+		missing, requested []string
+		provider           string
+	}{
+		"nothing missing": {nil, nil, ""},
+		"in none":         {[]string{"admin"}, nil, ""},
+		"in both":         {[]string{"groups"}, []string{"groups"}, "idp"},
+		"in the second":   {[]string{"admin", "repo"}, []string{"repo"}, "other"},
+		"case counts":     {[]string{"Groups"}, nil, ""},
+		"one in each":     {[]string{"repo", "groups"}, []string{"groups"}, "idp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			provider, requested := resolve.RequestedUpstream(config, tc.missing)
+			expect.Equal(t, "provider", tc.provider, provider)
+			expect.Equal(t, "scopes", tc.requested, requested)
+		})
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/mistakes"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // TestMistakes checks the field of each mistake, and that the gate holds the
@@ -25,7 +25,7 @@ func TestMistakes(t *testing.T) {
 				want = []string{c.Field}
 			}
 			expect.Equal(t, "fields", want, fields)
-			_, hold := rollout.Check(testenv.Pair(testenv.Virtual(namespace, "office", c.Config())), true)
+			_, hold := rollout.Check(sample.Pair(sample.Virtual(namespace, "office", c.Config())), true)
 			if (hold == nil) != (c.Field == "") {
 				t.Fatalf("the hold is %+v", hold)
 			}
@@ -52,7 +52,7 @@ func TestMistakesOfRedis(t *testing.T) {
 				ACLUserConfig:  &v1alpha1.RedisACLUserConfig{PasswordSecretRef: &v1alpha1.SecretKeyRef{Name: "redis", Key: "password"}},
 			}
 			change(redis)
-			config := testenv.AuthServer()
+			config := sample.AuthServer()
 			config.Storage = &v1alpha1.AuthServerStorageConfig{Type: v1alpha1.AuthServerStorageTypeRedis, Redis: redis}
 			got := ""
 			for _, mistake := range rollout.Mistakes(config) {
@@ -66,7 +66,7 @@ func TestMistakesOfRedis(t *testing.T) {
 // TestMistakesLeaveOtherTokenSources checks that a config without upstream
 // providers is no mistake if ToolHive gets tokens in another way.
 func TestMistakesLeaveOtherTokenSources(t *testing.T) {
-	config := testenv.AuthServer()
+	config := sample.AuthServer()
 	config.UpstreamProviders = nil
 	expect.Equal(t, "without another source", 1, len(rollout.Mistakes(config)))
 	config.TrustedIssuers = []v1alpha1.OpaqueObject{{Raw: []byte(`{"issuerUrl":"https://a.example.com"}`)}}

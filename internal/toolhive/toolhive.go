@@ -26,3 +26,9 @@ const GenerationAnnotation = "toolhive.stacklok.dev/mcpserver-generation"
 // configured (pkg/authserver/server/registration/client.go, DefaultScopes). Do
 // not modify them.
 var DefaultScopes = []string{"openid", "profile", "email", "offline_access"}
+
+// Kinds are the kinds of ToolHive's CRDs, the same in all tested releases.
+var Kinds = []string{
+	"EmbeddingServer", "MCPAuthzConfig", "MCPExternalAuthConfig", "MCPGroup", "MCPOIDCConfig", "MCPRegistry", "MCPRemoteProxy", "MCPServer",
+	"MCPServerEntry", "MCPTelemetryConfig", "MCPToolConfig", "MCPWebhookConfig", "VirtualMCPCompositeToolDefinition", "VirtualMCPServer",
+}

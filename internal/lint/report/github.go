@@ -21,6 +21,9 @@ func writeGitHub(out io.Writer, report lint.Report, _ Options) error {
 		fmt.Fprintf(&text, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", finding.Severity, escapeProperty.Replace(filepath.ToSlash(finding.File)),
 			finding.Line, finding.Column, escapeProperty.Replace(finding.Rule), escapeData.Replace(finding.Text()))
 	}
+	if report.Failure != "" {
+		fmt.Fprintf(&text, "::error title=%s::%s\n", failed, escapeData.Replace(report.Failure))
+	}
 	_, err := io.WriteString(out, text.String())
 	return err
 }

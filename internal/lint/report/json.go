@@ -16,6 +16,7 @@ type jsonReport struct {
 	Kind       string         `json:"kind"`
 	Summary    jsonSummary    `json:"summary"`
 	Findings   []lint.Finding `json:"findings"`
+	Error      string         `json:"error,omitempty"`
 }
 
 type jsonSummary struct {
@@ -36,6 +37,6 @@ func writeJSON(out io.Writer, report lint.Report, _ Options) error {
 			Files: report.Files, Objects: len(report.Objects), Skipped: report.Skipped,
 			Errors: report.Count(lint.Error), Warnings: report.Count(lint.Warning),
 		},
-		Findings: append([]lint.Finding{}, report.Findings...),
+		Findings: append([]lint.Finding{}, report.Findings...), Error: report.Failure,
 	})
 }

@@ -17,6 +17,7 @@ type (
 		Name     string       `xml:"name,attr"`
 		Tests    int          `xml:"tests,attr"`
 		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr,omitempty"`
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
@@ -31,6 +32,7 @@ type (
 		Name      string        `xml:"name,attr"`
 		ClassName string        `xml:"classname,attr"`
 		Failure   *junitFailure `xml:"failure"`
+		Error     *junitFailure `xml:"error"`
 		Output    string        `xml:"system-out,omitempty"`
 	}
 	junitFailure struct {
@@ -72,6 +74,13 @@ func writeJUnit(out io.Writer, report lint.Report, _ Options) error {
 			suites.Failures++
 		}
 	}
+	if report.Failure != "" {
+		suites.Tests++
+		suites.Errors++
+		suites.Suites = append(suites.Suites, junitSuite{Name: failed, Tests: 1, Errors: 1, Cases: []junitCase{
+			{Name: failed, ClassName: failed, Error: &junitFailure{Message: report.Failure, Type: failed, Text: report.Failure}},
+		}})
+	}
 	if _, err := io.WriteString(out, xml.Header); err != nil {
 		return err
 	}
@@ -85,10 +94,14 @@ func writeJUnit(out io.Writer, report lint.Report, _ Options) error {
 }
 
 func caseName(finding lint.Finding) string {
-	if finding.Object == nil {
+	switch {
+	case finding.Object != nil:
+		return finding.Object.String()
+	case strings.HasPrefix(finding.Rule, "parse/"):
 		return "syntax"
+	default:
+		return "input"
 	}
-	return finding.Object.String()
 }
 
 func newCase(id caseID, findings []lint.Finding) junitCase {

@@ -20,6 +20,9 @@ type Options struct {
 	Version string
 }
 
+// failed is the title of a report on an input that could not be validated.
+const failed = "could not validate"
+
 // Writer writes a report in one format.
 type Writer func(io.Writer, lint.Report, Options) error
 

@@ -58,7 +58,7 @@ func TestFormats(t *testing.T) {
 
 // TestSARIF validates against the schema of SARIF 2.1.0 in the library.
 func TestSARIF(t *testing.T) {
-	for name, found := range map[string]lint.Report{"findings": found(t), "none": {}} {
+	for name, found := range map[string]lint.Report{"findings": found(t), "none": {}, "failure": {Failure: "a: no such file"}} {
 		t.Run(name, func(t *testing.T) {
 			read, err := sarif.FromBytes([]byte(write(t, "sarif", found, report.Options{Version: "v1.2.3"})))
 			expect.NoError(t, err)
@@ -72,6 +72,20 @@ func TestSARIF(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFailure checks that the reports for programs say why there is none.
+func TestFailure(t *testing.T) {
+	for format, want := range map[string]string{
+		"json":   `"error": "a: no such file\nb"`,
+		"sarif":  `"executionSuccessful": false`,
+		"junit":  `<error message="a: no such file`,
+		"github": "::error title=could not validate::a: no such file%0Ab\n",
+	} {
+		if got := write(t, format, lint.Report{Failure: "a: no such file\nb"}, report.Options{}); !strings.Contains(got, want) {
+			t.Errorf("%s: want %q in %s", format, want, got)
+		}
 	}
 }
 

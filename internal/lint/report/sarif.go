@@ -41,6 +41,10 @@ func newSARIF(report lint.Report, options Options) *sarif.Report {
 	for _, finding := range report.Findings {
 		run.AddResult(result(run, finding))
 	}
+	if report.Failure != "" {
+		run.AddInvocation(sarif.NewInvocation().WithExecutionSuccessful(false).
+			AddToolExecutionNotification(sarif.NewNotification().WithLevel("error").WithMessage(sarif.NewTextMessage(report.Failure))))
+	}
 	written := sarif.NewReport()
 	written.AddRun(run)
 	return written

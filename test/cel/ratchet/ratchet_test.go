@@ -1,6 +1,7 @@
 // Package ratchet_test checks that an object that was stored before a rule stays
-// editable, but for the part that has the rule. It has a control plane of its own,
-// because it removes the rules from the CRDs for a while.
+// editable, but for the part that has the rule. Of the rule on the scopes of a
+// VirtualMCPServer this part is what the rule reads. It has a control plane of its
+// own, because it removes the rules from the CRDs for a while.
 package ratchet_test
 
 import (
@@ -92,24 +93,24 @@ type step struct {
 
 // The messages for the baselines as they were stored.
 const (
-	toolsNotAdvertised = `scope "tools:read" is not in oidcConfigRef.scopes: add it there, or remove it`
+	toolsNotAdvertised = `scope "tools:read" is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`
 	toolsNotSupported  = `scope "tools:read" is not in scopesSupported: add it there, or remove it from baselineClientScopes`
 )
 
 // edits of stored objects, by the object's case and by what is edited.
 var edits = map[string]map[string][]step{
 	notAdvertised: {
-		"unrelated field":             {{set: map[string]any{"spec.replicas": int64(3)}, rejected: toolsNotAdvertised}},
-		"unrelated field of config":   {{set: map[string]any{authServer + ".tokenLifespans": map[string]any{"accessTokenLifespan": "30m"}}, rejected: toolsNotAdvertised}},
-		"opaque content":              {{set: map[string]any{authServer + ".inboundGrants.grant": "another"}, rejected: toolsNotAdvertised}},
-		"unchanged":                   {{}},
+		"unrelated field":             {{set: map[string]any{"spec.replicas": int64(3)}}},
+		"unrelated field of config":   {{set: map[string]any{authServer + ".tokenLifespans": map[string]any{"accessTokenLifespan": "30m"}}}},
+		"upstream providers":          {{set: map[string]any{authServer + ".primaryUpstreamProvider": "corporate"}}},
 		"label":                       {{set: map[string]any{"metadata.labels": map[string]any{"team": "tools"}}}},
 		"annotation":                  {{set: map[string]any{"metadata.annotations": map[string]any{"note": "tools"}}}},
 		"finalizer added":             {{set: map[string]any{"metadata.finalizers": []any{finalizer, finalizer + "-too"}}}},
 		"finalizer removed":           {{remove: []string{"metadata.finalizers"}}},
 		"status":                      {{status: true, set: map[string]any{"status.observedGeneration": int64(1)}}},
-		"audience":                    {{set: map[string]any{oidcConfigRef + ".audience": "https://other.example.com"}, rejected: toolsNotAdvertised}},
-		"other invalid baseline":      {{set: map[string]any{baseline: []any{"tools:write"}}, rejected: `scope "tools:write" is not in oidcConfigRef.scopes: add it there, or remove it`}},
+		"audience":                    {{set: map[string]any{oidcConfigRef + ".audience": "https://other.example.com"}}},
+		"empty scopesSupported":       {{set: map[string]any{supported: []any{}}}},
+		"other invalid baseline":      {{set: map[string]any{baseline: []any{"tools:write"}}, rejected: `scope "tools:write" is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`}},
 		"baseline reordered":          {{set: map[string]any{baseline: []any{"tools:read", "openid"}}, rejected: toolsNotAdvertised}},
 		"baseline with one more":      {{set: map[string]any{baseline: []any{"openid", "tools:read", "email"}}, rejected: toolsNotAdvertised}},
 		"other scopes":                {{set: map[string]any{scopes: []any{"openid", "email"}}, rejected: toolsNotAdvertised}},
@@ -124,9 +125,13 @@ var edits = map[string]map[string][]step{
 			{set: map[string]any{incomingType: "anonymous"}, remove: []string{oidcConfigRef}},
 			{restore: []string{incomingType, oidcConfigRef}, rejected: toolsNotAdvertised},
 		},
-		"repaired in the baseline":    {{set: map[string]any{baseline: []any{"openid"}}}, {restore: []string{baseline}, rejected: toolsNotAdvertised}},
-		"repaired in the scopes":      {{set: map[string]any{scopes: []any{"openid", "tools:read"}}}, {restore: []string{scopes}, rejected: toolsNotAdvertised}},
-		"repaired with another field": {{set: map[string]any{baseline: []any{"openid"}, "spec.replicas": int64(3)}}},
+		"repaired in the baseline": {{set: map[string]any{baseline: []any{"openid"}}}, {restore: []string{baseline}, rejected: toolsNotAdvertised}},
+		"repaired in the scopes":   {{set: map[string]any{scopes: []any{"openid", "tools:read"}}}, {restore: []string{scopes}, rejected: toolsNotAdvertised}},
+		"unrelated field then baseline": {
+			{set: map[string]any{"spec.replicas": int64(3)}},
+			{set: map[string]any{baseline: []any{"tools:write"}}, rejected: `scope "tools:write" is not in spec.incomingAuth.oidcConfigRef.scopes: add it there, or remove it from baselineClientScopes`},
+			{set: map[string]any{"spec.replicas": int64(4)}},
+		},
 	},
 	notSupported: {
 		"issuer":                     {{set: map[string]any{authServer + ".issuer": "https://other.example.com"}, rejected: toolsNotSupported}},
@@ -238,8 +243,7 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 	t.Helper()
 	unrelated := map[string]any{"metadata.labels": map[string]any{"team": "tools"}, "metadata.finalizers": []any{finalizer}}
 	at := c.Causes[0].Field
-	// The rule of notAdvertised is on the whole spec.
-	if path.Dir(c.Path) != path.Dir(notAdvertised) && (strings.HasPrefix(at, "spec.authServerConfig") || strings.HasPrefix(at, "spec.incomingAuth")) {
+	if strings.HasPrefix(at, "spec.authServerConfig") || strings.HasPrefix(at, "spec.incomingAuth") {
 		unrelated["spec.replicas"] = int64(3)
 	}
 	for _, config := range []string{"spec.authServerConfig", "spec.embeddedAuthServer"} {

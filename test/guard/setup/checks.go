@@ -54,7 +54,7 @@ func CheckCorpus(t *testing.T, cluster *testenv.Cluster, root string) {
 				}
 				var want Refusal
 				if !c.Accept {
-					// The rule says: scope "x" is not in oidcConfigRef.scopes: …
+					// The rule says: scope "x" is not in spec.incomingAuth.oidcConfigRef.scopes: …
 					scope := strings.SplitN(c.Causes[0].Message, `"`, 3)[1]
 					want = Refusal{guard.VirtualMCPServersPolicy, guard.VirtualMCPServersPolicy + "-deny", fmt.Sprintf(
 						"VirtualMCPServer %q does not support scope %q: add it to spec.incomingAuth.oidcConfigRef.scopes, or remove it from spec.authServerConfig.baselineClientScopes", object.GetName(), scope)}

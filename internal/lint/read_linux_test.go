@@ -1,0 +1,32 @@
+package lint_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/scopegate/scopegate/internal/lint"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+)
+
+// TestUnreadable checks that the error on a file in a folder has the path that the
+// user knows.
+func TestUnreadable(t *testing.T) {
+	folder := tree(t, map[string]string{"below/a.yaml": "a"})
+	file := filepath.Join(folder, "below", "a.yaml")
+	for path, mode := range map[string]os.FileMode{filepath.Dir(folder): 0o755, filepath.Dir(file): 0o755, file: 0} {
+		expect.NoError(t, os.Chmod(path, mode))
+	}
+	if os.Getuid() == 0 {
+		// Root may read everything; the thread of this test shall not.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		expect.NoError(t, syscall.Setfsuid(65534))
+		defer syscall.Setfsuid(0) //nolint:errcheck // It can't fail for root.
+	}
+	_, err := lint.Read([]string{folder}, true, strings.NewReader(""))
+	expect.Error(t, err, file+": permission denied")
+}
