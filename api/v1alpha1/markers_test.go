@@ -16,8 +16,8 @@ const (
 	longestMarker = 700
 
 	exception       = "self.incomingAuth.type != 'oidc' || "
-	exceptionRule   = 620
-	exceptionMarker = 1130
+	exceptionRule   = 640
+	exceptionMarker = 1160
 )
 
 var marker = regexp.MustCompile("\\+kubebuilder:validation:XValidation:rule=`([^`]*)`.*")

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/startup"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -137,7 +137,7 @@ func (j judges) of(t *testing.T, r random, config object) (answer said, stored b
 	expect.NoError(t, err)
 	typed := &v1alpha1.EmbeddedAuthServerConfig{}
 	convert(t, config, typed)
-	if found := rollout.Mistakes(typed); len(found) > 0 {
+	if found := startup.Mistakes(typed); len(found) > 0 {
 		answer.gate = found[0].String()
 	}
 	return answer, true

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/startup"
 )
 
 // startUp reports the values with which the object's auth server refuses to start,
@@ -15,7 +15,7 @@ func (m *member) startUp(found validated) {
 	if config == nil {
 		return
 	}
-	for _, mistake := range rollout.Mistakes(config) {
+	for _, mistake := range startup.Mistakes(config) {
 		field := path + mistake.Field
 		if slices.ContainsFunc(found.violations, func(v violation) bool { return strings.HasPrefix(v.Field, field) }) {
 			continue

@@ -1,4 +1,4 @@
-package rollout_test
+package startup_test
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/rollout"
+	"github.com/scopegate/scopegate/internal/startup"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/mistakes"
 	"github.com/scopegate/scopegate/internal/testing/sample"
@@ -16,7 +17,7 @@ import (
 func TestMistakes(t *testing.T) {
 	for name, c := range mistakes.Cases() {
 		t.Run(name, func(t *testing.T) {
-			found, fields := rollout.Mistakes(c.Config()), []string(nil)
+			found, fields := startup.Mistakes(c.Config()), []string(nil)
 			for _, mistake := range found {
 				fields = append(fields, mistake.Field)
 			}
@@ -25,7 +26,7 @@ func TestMistakes(t *testing.T) {
 				want = []string{c.Field}
 			}
 			expect.Equal(t, "fields", want, fields)
-			_, hold := rollout.Check(sample.Pair(sample.Virtual(namespace, "office", c.Config())), true)
+			_, hold := rollout.Check(sample.Pair(sample.Virtual("ns", "office", c.Config())), true)
 			if (hold == nil) != (c.Field == "") {
 				t.Fatalf("the hold is %+v", hold)
 			}
@@ -55,7 +56,7 @@ func TestMistakesOfRedis(t *testing.T) {
 			config := sample.AuthServer()
 			config.Storage = &v1alpha1.AuthServerStorageConfig{Type: v1alpha1.AuthServerStorageTypeRedis, Redis: redis}
 			got := ""
-			for _, mistake := range rollout.Mistakes(config) {
+			for _, mistake := range startup.Mistakes(config) {
 				got += mistake.Field
 			}
 			expect.Equal(t, "field", field, got)
@@ -68,7 +69,7 @@ func TestMistakesOfRedis(t *testing.T) {
 func TestMistakesLeaveOtherTokenSources(t *testing.T) {
 	config := sample.AuthServer()
 	config.UpstreamProviders = nil
-	expect.Equal(t, "without another source", 1, len(rollout.Mistakes(config)))
+	expect.Equal(t, "without another source", 1, len(startup.Mistakes(config)))
 	config.TrustedIssuers = []v1alpha1.OpaqueObject{{Raw: []byte(`{"issuerUrl":"https://a.example.com"}`)}}
-	expect.Equal(t, "with trusted issuers", 0, len(rollout.Mistakes(config)))
+	expect.Equal(t, "with trusted issuers", 0, len(startup.Mistakes(config)))
 }

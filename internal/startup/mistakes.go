@@ -1,4 +1,6 @@
-package rollout
+// Package startup finds the values with which an auth server refuses to start. The gate
+// of standalone mode and the linter share it; it needs no client.
+package startup
 
 import (
 	"fmt"
@@ -62,8 +64,9 @@ func otherTokenSource(config *v1alpha1.EmbeddedAuthServerConfig) bool {
 	return len(config.DelegateClients) > 0 || len(config.TrustedIssuers) > 0 || !config.InboundGrants.IsEmpty()
 }
 
-// mistakesFor returns the mistakes of a config for the resource URL of a consumer.
-func mistakesFor(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL string) []Mistake {
+// MistakesFor returns the mistakes of a config for a consumer: of its resource URL, and
+// of the redirect URI of providers that set none.
+func MistakesFor(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL, redirectURI string) []Mistake {
 	var found mistakes
 	// RFC 8707 section 2.
 	parsed, err := url.Parse(resourceURL)
@@ -73,10 +76,10 @@ func mistakesFor(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL string) 
 	for i := range config.UpstreamProviders {
 		provider, field := &config.UpstreamProviders[i], fmt.Sprintf("upstreamProviders[%d]", i)
 		if oidc := provider.OIDCConfig; oidc != nil && oidc.RedirectURI == "" {
-			found.inRedirectURI(field+".oidcConfig", defaultRedirectURI(resourceURL), config.InsecureAllowHTTP)
+			found.inRedirectURI(field+".oidcConfig", redirectURI, config.InsecureAllowHTTP)
 		}
 		if oauth2 := provider.OAuth2Config; oauth2 != nil && oauth2.RedirectURI == "" {
-			found.inRedirectURI(field+".oauth2Config", defaultRedirectURI(resourceURL), config.InsecureAllowHTTP || oauth2.InsecureAllowHTTP)
+			found.inRedirectURI(field+".oauth2Config", redirectURI, config.InsecureAllowHTTP || oauth2.InsecureAllowHTTP)
 		}
 	}
 	return found
