@@ -14,8 +14,8 @@ import (
 
 const checkLong = `Check a cluster that runs ToolHive's operator, before and after you install the guard.
 
-It reports the pairs of a config and a consumer that are not supported, with the mode of the guard in their namespaces, and the namespaces whose label
-scopegate.dev/guard is not a mode. It prints the versions of the cluster and warns about versions that scopegate is not tested with. It writes nothing
+It reports the pairs of a config and a consumer that are not supported, with the mode of the guard in their namespaces, the namespaces whose label
+scopegate.dev/guard is not a mode, and those in mode strict whose objects a GitOps tool manages. It prints the versions of the cluster and warns about versions that scopegate is not tested with. It writes nothing
 to the cluster.
 
 Exit status: 0 clean, 1 findings, 2 wrong usage, 3 could not check. Warnings and notes alone are clean, unless --strict.`

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -41,7 +42,9 @@ type Consumer struct {
 	resolve.Consumer
 	UID        types.UID
 	Generation int64
-	Status     *v1alpha1.Status
+	// ManagedFields name who wrote the object.
+	ManagedFields []metav1.ManagedFieldsEntry
+	Status        *v1alpha1.Status
 	// Deployment runs the auth server. ReadDeployments sets it, unless ToolHive's
 	// operator has not created it.
 	Deployment *appsv1.Deployment
@@ -82,7 +85,9 @@ func (s *Snapshot) add(object kinds.Object, defaults []string) {
 	}
 	consumer, _ := resolve.ConsumerOf(object)
 	consumer.Defaults = defaults
-	s.Consumers = append(s.Consumers, &Consumer{Consumer: consumer, UID: object.GetUID(), Generation: object.GetGeneration(), Status: object.GetStatus()})
+	s.Consumers = append(s.Consumers, &Consumer{
+		Consumer: consumer, UID: object.GetUID(), Generation: object.GetGeneration(), ManagedFields: object.GetManagedFields(), Status: object.GetStatus(),
+	})
 }
 
 // leaveOut removes the objects of a namespace.

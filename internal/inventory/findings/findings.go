@@ -1,6 +1,6 @@
 // Package findings reports what is wrong in a cluster before and after the guard is
-// installed: pairs that are not supported, and namespaces where the guard is off or
-// whose mode is unknown.
+// installed: pairs that are not supported, and namespaces where the guard is off,
+// whose mode is unknown, or does not go with a GitOps tool.
 package findings
 
 import (
@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/guard"
@@ -18,10 +20,11 @@ import (
 // severities has the severity of each rule. Rule IDs are API; docs/tree.md
 // describes them.
 var severities = map[string]Severity{
-	"pair/not-supported": Error,
-	"pair/unresolved":    Warning,
-	"guard/unknown-mode": Error,
-	"guard/off":          Note,
+	"pair/not-supported":  Error,
+	"pair/unresolved":     Warning,
+	"guard/unknown-mode":  Error,
+	"guard/strict-gitops": Warning,
+	"guard/off":           Note,
 }
 
 // Run returns the findings on a snapshot, sorted by namespace, kind, name and
@@ -39,6 +42,7 @@ func Run(snapshot *inventory.Snapshot, installed inventory.Installation) Report 
 			b.unknownMode(name, mode)
 		}
 	}
+	b.strictGitOps(snapshot)
 	slices.SortFunc(b.report.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Object.Namespace, b.Object.Namespace), cmp.Compare(a.Object.Kind, b.Object.Kind),
 			cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Rule, b.Rule))
@@ -79,4 +83,28 @@ func (b *builder) unknownMode(namespace, label string) {
 	b.add("guard/unknown-mode", Object{Kind: "Namespace", Name: namespace}, b.installed.ModeOf(namespace), fmt.Sprintf(
 		"the label %s is %q, which is not a mode, so the namespace is treated as one without the label: set it to one of %s, or remove it",
 		guard.ModeLabel, label, strings.Join(guard.Modes, ", ")))
+}
+
+// gitOpsManagers are the field managers of Argo CD and Flux.
+var gitOpsManagers = []string{"argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller"}
+
+// strictGitOps reports each namespace in mode strict of which a GitOps tool manages an
+// object.
+func (b *builder) strictGitOps(snapshot *inventory.Snapshot) {
+	reported := map[string]bool{}
+	report := func(object Object, fields []metav1.ManagedFieldsEntry) {
+		at := slices.IndexFunc(fields, func(f metav1.ManagedFieldsEntry) bool { return slices.Contains(gitOpsManagers, f.Manager) })
+		if at < 0 || reported[object.Namespace] || b.installed.ModeOf(object.Namespace) != guard.ModeStrict {
+			return
+		}
+		reported[object.Namespace] = true
+		b.add("guard/strict-gitops", Object{Kind: "Namespace", Name: object.Namespace}, guard.ModeStrict, fmt.Sprintf(
+			"mode strict rejects correct commits of several objects, and %q manages %s: use mode enforce where a GitOps tool applies", fields[at].Manager, object))
+	}
+	for _, config := range snapshot.Configs {
+		report(Object{resolve.KindMCPExternalAuthConfig, config.Namespace, config.Name}, config.ManagedFields)
+	}
+	for _, consumer := range snapshot.Consumers {
+		report(Object{consumer.Kind, consumer.Namespace, consumer.Name}, consumer.ManagedFields)
+	}
 }
