@@ -2,10 +2,11 @@ package v1alpha1_test
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // The limits of what a reader of the API takes in: of a rule, and of its whole
@@ -25,15 +26,10 @@ var marker = regexp.MustCompile("\\+kubebuilder:validation:XValidation:rule=`([^
 // TestRulesAreShort checks the length of every CEL rule.
 func TestRulesAreShort(t *testing.T) {
 	files, err := filepath.Glob("*_types.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	expect.NoError(t, err)
 	rules := 0
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := []byte(expect.ReadFile(t, file))
 		for _, found := range marker.FindAllSubmatch(text, -1) {
 			rules++
 			longestRule, longestMarker := longestRule, longestMarker

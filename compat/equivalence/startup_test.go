@@ -41,19 +41,19 @@ func TestStartUp(t *testing.T) {
 			began, seen := time.Now(), tally{}
 			for range count {
 				config, common := startUps[name].generate(random)
-				said, stored := judges.of(t, random, config)
+				answer, stored := judges.of(t, random, config)
 				if !stored {
 					seen["not stored"]++
 					continue
 				}
 				starts := starter.start(t, render(t, config, "team-a", "web", []string{"openid"}, "https://mcp.example.com")) == nil
-				if problem := startUps[name].compare(said, starts, common); problem != "" {
-					t.Fatalf("%s: %+v\n%s", problem, said, toJSON(t, config))
+				if problem := startUps[name].compare(answer, starts, common); problem != "" {
+					t.Fatalf("%s: %+v\n%s", problem, answer, toJSON(t, config))
 				}
-				if !starts && said.policyAdmits {
+				if !starts && answer.policyAdmits {
 					seen["left to the auth server"]++
 				}
-				if starts && said.gate != "" {
+				if starts && answer.gate != "" {
 					seen["started, but held"]++
 				}
 				seen["compared"]++
@@ -79,8 +79,8 @@ type startUp struct {
 	generate func(random) (config object, common bool)
 }
 
-// said is what the judges say about a config.
-type said struct {
+// answer is what the judges say about a config.
+type answer struct {
 	// gate and rule are why the gate and the rules reject it, empty if they do not.
 	gate, rule   string
 	policyAdmits bool
@@ -91,23 +91,34 @@ type said struct {
 const noDuration = "type conversion error"
 
 // compare returns the first contradiction to what the auth server does.
-func (s startUp) compare(said said, starts, common bool) string {
-	noText := strings.Contains(said.rule, noDuration)
+func (s startUp) compare(answer answer, starts, common bool) string {
+	// The policy may admit what it can't read.
+	policyAdmits := answer.policyAdmits && !strings.Contains(answer.rule, noDuration)
+	if starts {
+		return answer.rejects()
+	}
 	switch {
-	case starts && said.gate != "" && !neverWorks.MatchString(said.gate):
-		return "the gate holds a config with which the auth server starts"
-	case starts && said.rule != "":
-		return "a rule rejects a config with which the auth server starts"
-	case starts && !said.policyAdmits:
-		return "the policy rejects a config with which the auth server starts"
-	case !starts && said.gate == "":
+	case answer.gate == "":
 		return "the gate admits a config with which the auth server refuses to start"
-	case !starts && common && said.policyAdmits && !noText:
+	case common && policyAdmits:
 		return "the policy admits a config with which the auth server refuses to start"
-	case !starts && common && s.ruled && said.rule == "":
+	case common && s.ruled && answer.rule == "":
 		return "the rule admits a config with which the auth server refuses to start"
-	case said.policyAdmits && said.rule != "" && !noText:
+	case policyAdmits && answer.rule != "":
 		return "the policy admits what a rule rejects"
+	}
+	return ""
+}
+
+// rejects returns which judge rejects a config with which the auth server starts.
+func (a answer) rejects() string {
+	switch {
+	case a.gate != "" && !neverWorks.MatchString(a.gate):
+		return "the gate holds a config with which the auth server starts"
+	case a.rule != "":
+		return "a rule rejects a config with which the auth server starts"
+	case !a.policyAdmits:
+		return "the policy rejects a config with which the auth server starts"
 	}
 	return ""
 }
@@ -118,7 +129,7 @@ type judges struct {
 }
 
 // of asks the judges about a config. stored is false if the schema rejects it.
-func (j judges) of(t *testing.T, r random, config object) (answer said, stored bool) {
+func (j judges) of(t *testing.T, r random, config object) (found answer, stored bool) {
 	t.Helper()
 	kind, spec := "MCPExternalAuthConfig", object{"type": "embeddedAuthServer", "embeddedAuthServer": config}
 	if r.one(2) {
@@ -127,20 +138,20 @@ func (j judges) of(t *testing.T, r random, config object) (answer said, stored b
 	}
 	created := object{"apiVersion": "toolhive.stacklok.dev/" + version, "kind": kind, "metadata": object{"name": "login"}, "spec": spec}
 	if errs := j.byKind[kind].validate(created); len(errs) > 0 {
-		return said{}, false
+		return answer{}, false
 	}
 	if errs := j.byKind[kind].evaluate(created); len(errs) > 0 {
-		answer.rule = errs.ToAggregate().Error()
+		found.rule = errs.ToAggregate().Error()
 	}
 	var err error
-	answer.policyAdmits, err = j.policy.admits(t.Context(), &unstructured.Unstructured{Object: created})
+	found.policyAdmits, err = j.policy.admits(t.Context(), &unstructured.Unstructured{Object: created})
 	expect.NoError(t, err)
 	typed := &v1alpha1.EmbeddedAuthServerConfig{}
 	convert(t, config, typed)
-	if found := startup.Mistakes(typed); len(found) > 0 {
-		answer.gate = found[0].String()
+	if mistakes := startup.Mistakes(typed); len(mistakes) > 0 {
+		found.gate = mistakes[0].String()
 	}
-	return answer, true
+	return found, true
 }
 
 // startUps are the mistakes, by the field or the rule.
