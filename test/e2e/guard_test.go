@@ -97,8 +97,12 @@ func enforce(s *scenario) {
 	s.wantRejected(office, virtualBaseline("openid", badScope), `VirtualMCPServer "office" does not support scope "`+badScope+`": `)
 	s.samePods(pods)
 
-	s.say("office gets its mistake in mode warn. Before ToolHive's operator rolls it, the namespace is in mode enforce again.")
-	s.slip("openid", badScope)
+	s.say("office gets its mistake in mode warn, while ToolHive's operator is away. The namespace is in mode enforce before that rolls it out.")
+	s.withoutOperator(func() {
+		s.slip("openid", badScope)
+		s.awaitConditions(demo, "BaselineScopesValid=False", office)
+		s.mode(guard.ModeEnforce)
+	})
 	if output := s.applyChanged("", withConfig, baseline, baseline+", "+badScope); answer(output) != [2]int{2, 0} {
 		s.Fatal("kubectl was not warned")
 	}

@@ -99,6 +99,16 @@ func virtualBaseline(scopes ...string) string {
 	return fmt.Sprintf(`{"spec":{"authServerConfig":{"baselineClientScopes":["%s"]}}}`, strings.Join(scopes, `","`))
 }
 
+// withoutOperator stops ToolHive's operator while do runs.
+func (s *scenario) withoutOperator(do func()) {
+	s.Helper()
+	s.kubectl(chart.Namespace, "scale", "deployment", "toolhive-operator", "--replicas", "0")
+	s.kubectl(chart.Namespace, "wait", "--for=delete", "pod", "--selector", "app.kubernetes.io/name=toolhive-operator", "--timeout", "2m")
+	do()
+	s.kubectl(chart.Namespace, "scale", "deployment", "toolhive-operator", "--replicas", "1")
+	s.kubectl(chart.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m")
+}
+
 // slip stores a baseline in office that mode enforce rejects. The namespace is in
 // mode warn for this moment.
 func (s *scenario) slip(scopes ...string) {
