@@ -273,8 +273,9 @@ func scraper(t *testing.T, i *installed, role string) string {
 func scrapeMetrics(t *testing.T, i *installed, manager *process) {
 	t.Helper()
 	allowed := scraper(t, i, "scopegate-metrics-reader")
-	expect.Eventually(t, "the API server knows the binding", func(context.Context) (bool, error) {
-		return manager.scrape(t, allowed) == http.StatusOK, nil
+	expect.Eventually(t, "metrics are served, and the API server knows the binding", func(ctx context.Context) (bool, error) {
+		status, _, _ := testenv.Fetch(ctx, "https://"+manager.metrics+"/metrics", allowed)
+		return status == http.StatusOK, nil
 	})
 	if got := manager.scrape(t, scraper(t, i, "")); got != http.StatusForbidden {
 		t.Errorf("somebody without the role gets %d, want 403", got)
