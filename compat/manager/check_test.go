@@ -82,7 +82,7 @@ func TestCheck(t *testing.T) {
 	for _, binding := range startUp.Bindings {
 		cluster.Delete(t, binding)
 	}
-	awaitCheck(t, checker, "all is effective, without the start-up policy", nil)
+	awaitCheck(t, checker, "all is effective, but the start-up policy is gone", map[string]canary.Cause{guard.StartUpPolicy: canary.Missing})
 
 	key := client.ObjectKey{Namespace: guard.CanaryNamespace, Name: canary.Name}
 	expect.NoError(t, cluster.Client.Get(t.Context(), key, &v1beta1.MCPExternalAuthConfig{}))
