@@ -11,14 +11,15 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // The newest release of ToolHive that scopegate is tested with, and the checksum of its
-// module, as in a go.sum. The source is enough: nothing of it is compiled.
-const (
-	toolhiveModule = "github.com/stacklok/toolhive@v0.63.0"
-	toolhiveSum    = "h1:DiZPVaTjVB7IOFR5mhME2M6kn/2VwacrPZqnsShmcmo="
-)
+// module, as in compat/release. The source is enough: nothing of it is compiled.
+var toolhiveModule = "github.com/stacklok/toolhive@" + versions.ToolHive.Last
+
+const toolhiveSum = "h1:DiZPVaTjVB7IOFR5mhME2M6kn/2VwacrPZqnsShmcmo="
 
 // toolhiveCRDs downloads the source of ToolHive, if it is not in Go's module cache, and
 // returns its CustomResourceDefinitions.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 func TestFiles(t *testing.T) {
@@ -23,6 +24,11 @@ func TestFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTestedRange compares the list with the range that users are told.
+func TestTestedRange(t *testing.T) {
+	expect.Equal(t, "tested range", versions.Range{Of: "ToolHive", First: release.All[0].Version, Last: release.Newest.Version}, versions.ToolHive)
 }
 
 // TestDistinct compares the CRDs of each release with those of the next one.

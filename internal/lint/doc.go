@@ -15,8 +15,8 @@
 //     the API server, with the API server's packages and the CRDs of config/crd:
 //     unknown fields, defaults, metadata, schema, list types and CEL. If the stored
 //     version of an object is known (--old), the steps are those of an update,
-//     including transition rules and ratcheting. Then the gate of standalone mode,
-//     internal/rollout, looks for values with which the auth server would refuse to
+//     including transition rules and ratcheting. Then the function of the gate,
+//     internal/startup, looks for values with which the auth server would refuse to
 //     start (startup.go).
 //  5. resolve (pairs.go): resolves the configs and consumers of the input with
 //     internal/resolve, as the controllers do, and turns verdicts into findings.

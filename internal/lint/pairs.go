@@ -137,8 +137,8 @@ func (in input) pair(owner, chosen *member) error {
 		if chosen != nil && chosen.id.key() == id {
 			return chosen
 		}
-		for _, near := range in.members.nearest(id, owner) {
-			return near
+		if near := in.members.nearest(id, owner); len(near) > 0 {
+			return near[0]
 		}
 		return nil
 	}
