@@ -21,6 +21,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // errInterrupted means that run was interrupted before the walk was done.
@@ -42,7 +43,7 @@ func newPart(ctx context.Context, opts options) (part, error) {
 		manager.Standalone, manager.AuthServerImage = true, "scopegate-authserver:latest"
 		return part{name: "standalone mode, without ToolHive", manager: manager, steps: standaloneSteps(opts.samples)}, nil
 	}
-	crds, err := toolhiveCRDs(ctx)
+	crds, err := toolhiveCRDs(ctx, versions.ToolHive.Last)
 	return part{
 		name: "the guard, beside ToolHive", plane: controlplane.Options{Bare: true, Guard: true, CRDs: crds}, manager: manager,
 		before: guardInstall(opts.samples), steps: guardSteps(opts.samples),

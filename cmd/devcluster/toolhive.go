@@ -11,40 +11,37 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
-
-	"github.com/scopegate/scopegate/internal/versions"
 )
 
-// The newest release of ToolHive that scopegate is tested with, and the checksum of its
-// module, as in compat/release. The source is enough: nothing of it is compiled.
-var toolhiveModule = "github.com/stacklok/toolhive@" + versions.ToolHive.Last
-
+// toolhiveSum is the checksum of the newest release of ToolHive that scopegate is tested
+// with, as in compat/release. The source is enough: nothing of it is compiled.
 const toolhiveSum = "h1:DiZPVaTjVB7IOFR5mhME2M6kn/2VwacrPZqnsShmcmo="
 
-// toolhiveCRDs downloads the source of ToolHive, if it is not in Go's module cache, and
-// returns its CustomResourceDefinitions.
-func toolhiveCRDs(ctx context.Context) ([]*apiextensionsv1.CustomResourceDefinition, error) {
-	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", toolhiveModule)
+// toolhiveCRDs downloads the source of a release of ToolHive, if it is not in Go's module
+// cache, and returns its CustomResourceDefinitions.
+func toolhiveCRDs(ctx context.Context, version string) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	module := "github.com/stacklok/toolhive@" + version
+	command := exec.CommandContext(ctx, "go", "mod", "download", "-json", module) //nolint:gosec // A version of internal/versions.
 	// That release may need a newer Go. The go command says so, and downloads it all the same.
 	output, failed := command.Output()
-	var module struct{ Zip, Sum, Error string }
-	if err := json.Unmarshal(output, &module); err != nil {
-		return nil, fmt.Errorf("downloading %s: %w", toolhiveModule, errors.Join(failed, err))
+	var downloaded struct{ Zip, Sum, Error string }
+	if err := json.Unmarshal(output, &downloaded); err != nil {
+		return nil, fmt.Errorf("downloading %s: %w", module, errors.Join(failed, err))
 	}
 	switch {
-	case module.Zip == "":
-		return nil, fmt.Errorf("downloading %s: %s", toolhiveModule, module.Error)
-	case module.Sum != toolhiveSum:
-		return nil, fmt.Errorf("%s has the checksum %s, want %s", toolhiveModule, module.Sum, toolhiveSum)
+	case downloaded.Zip == "":
+		return nil, fmt.Errorf("downloading %s: %s", module, downloaded.Error)
+	case downloaded.Sum != toolhiveSum:
+		return nil, fmt.Errorf("%s has the checksum %s, want %s", module, downloaded.Sum, toolhiveSum)
 	}
-	archive, err := zip.OpenReader(module.Zip)
+	archive, err := zip.OpenReader(downloaded.Zip)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = archive.Close() }()
-	files, err := fs.Glob(archive, toolhiveModule+"/deploy/charts/operator-crds/files/crds/*.yaml")
+	files, err := fs.Glob(archive, module+"/deploy/charts/operator-crds/files/crds/*.yaml")
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no CustomResourceDefinitions in %s: %w", toolhiveModule, err)
+		return nil, fmt.Errorf("no CustomResourceDefinitions in %s: %w", module, err)
 	}
 	var crds []*apiextensionsv1.CustomResourceDefinition
 	for _, file := range files {
