@@ -66,6 +66,7 @@ func deniedBy(policy, message string) setup.Refusal {
 // is missing, and the fix.
 func TestMessages(t *testing.T) {
 	good, server := sample.Config("", "good", "openid"), sample.Server("", "web", sample.AuthServerRef("good", "openid"))
+	good.Spec.EmbeddedAuthServer.UpstreamProviders[0].OIDCConfig.Scopes = []string{"tools:write"}
 	plain, proxy := sample.Config("", "plain", "openid"), sample.Proxy("", "remote", sample.ExternalAuthConfigRef("plain"))
 	ns := stored(t, guard.ModeStrict, good, server, plain, proxy)
 	for name, tc := range map[string]struct {
@@ -76,6 +77,11 @@ func TestMessages(t *testing.T) {
 			dryUpdate(t, edited(good, baseline("openid", "tools:read", "tools:write"))),
 			deniedBy(guard.ConfigsForMCPServersPolicy, `MCPServer "web" does not support scope "tools:read": add it to its spec.oidcConfigRef.scopes, `+
 				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good"`),
+		},
+		"requested upstream": {
+			dryUpdate(t, edited(good, baseline("openid", "tools:write"))),
+			deniedBy(guard.ConfigsForMCPServersPolicy, `MCPServer "web" does not support scope "tools:write": add it to its spec.oidcConfigRef.scopes, `+
+				`or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "good"; it is requested from an upstream provider, which does not count`),
 		},
 		"config of a proxy with defaults": {
 			dryUpdate(t, edited(plain, baseline("admin"))),

@@ -103,7 +103,11 @@ func mistake(edit client.Object, pair resolve.Pair, scope string) Refusal {
 	if pair.Verdict.Source == scopes.FromDefaults {
 		fix = fmt.Sprintf("%s is empty, so only the defaults are supported (%s): list every scope there", list, strings.Join(toolhive.DefaultScopes, ", "))
 	}
-	return Refusal{Policy: policy, Message: fmt.Sprintf("%s does not support scope %q: %s, or remove it from %s", pair.Consumer, scope, fix, baseline)}
+	message := fmt.Sprintf("%s does not support scope %q: %s, or remove it from %s", pair.Consumer, scope, fix, baseline)
+	if _, requested := resolve.RequestedUpstream(pair.Config, []string{scope}); requested != nil {
+		message += "; it is requested from an upstream provider, which does not count"
+	}
+	return Refusal{Policy: policy, Message: message}
 }
 
 // expectedOfPod returns the mistake that a policy must find in a pod of a consumer.

@@ -67,7 +67,26 @@ func (g generator) config(name string) *v1beta1.MCPExternalAuthConfig {
 	if g.chance(8) != (name == outgoingName) {
 		return sample.OutgoingConfig(g.namespace, name)
 	}
-	return sample.Config(g.namespace, name, g.baseline()...)
+	config := sample.Config(g.namespace, name)
+	config.Spec.EmbeddedAuthServer = g.authServer()
+	return config
+}
+
+// authServer returns a config that sometimes requests scopes from a provider.
+func (g generator) authServer() *v1alpha1.EmbeddedAuthServerConfig {
+	config := sample.AuthServer(g.baseline()...)
+	provider := &config.UpstreamProviders[0]
+	switch requested := g.advertised(); {
+	case g.chance(30):
+		provider.OIDCConfig.Scopes = requested
+	case g.chance(30):
+		provider.Type, provider.OIDCConfig = v1alpha1.UpstreamProviderTypeOAuth2, nil
+		provider.OAuth2Config = &v1alpha1.OAuth2UpstreamConfig{
+			AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token",
+			ClientID: "scopegate", Scopes: requested,
+		}
+	}
+	return config
 }
 
 func (g generator) oidcConfigRef() *v1alpha1.MCPOIDCConfigReference {
@@ -102,7 +121,7 @@ func (g generator) virtual(name string) *v1beta1.VirtualMCPServer {
 		virtual.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous
 	}
 	if g.chance(90) {
-		virtual.Spec.AuthServerConfig = sample.AuthServer(g.baseline()...)
+		virtual.Spec.AuthServerConfig = g.authServer()
 	}
 	return virtual
 }
