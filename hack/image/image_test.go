@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -14,12 +13,11 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// testBuild builds a small program in a folder and returns its index.
-func testBuild(t *testing.T, local bool) v1.ImageIndex {
+// testBuild builds a small program and returns the folder of its archive.
+func testBuild(t *testing.T, local bool) string {
 	t.Helper()
 	folder, out := t.TempDir(), t.TempDir()
 	write := func(name, text string) {
@@ -39,27 +37,21 @@ func testBuild(t *testing.T, local bool) v1.ImageIndex {
 	if err := build.all([]string{"hello=" + folder}); err != nil {
 		t.Fatal(err)
 	}
-	unpacked := t.TempDir()
-	if output, err := exec.Command("tar", "-xf", filepath.Join(out, "hello.tar"), "-C", unpacked).CombinedOutput(); err != nil { //nolint:gosec // Our own archive.
-		t.Fatalf("unpacking: %v: %s", err, output)
-	}
-	index, err := layout.ImageIndexFromPath(unpacked)
+	return out
+}
+
+// testIndex builds a small program and returns its index.
+func testIndex(t *testing.T, local bool) v1.ImageIndex {
+	t.Helper()
+	index, err := unpack(t.Context(), filepath.Join(testBuild(t, local), "hello.tar"), filepath.Join(t.TempDir(), "hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest, err := index.IndexManifest()
-	if err != nil || len(manifest.Manifests) != 1 {
-		t.Fatalf("the layout has %v (%v), want one index", manifest, err)
-	}
-	program, err := index.ImageIndex(manifest.Manifests[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program
+	return index
 }
 
 func TestImages(t *testing.T) {
-	index := testBuild(t, false)
+	index := testIndex(t, false)
 	if err := validate.Index(index); err != nil {
 		t.Errorf("not a valid index: %v", err)
 	}
@@ -94,7 +86,7 @@ func TestImages(t *testing.T) {
 }
 
 func TestLocal(t *testing.T) {
-	manifest, err := testBuild(t, true).IndexManifest()
+	manifest, err := testIndex(t, true).IndexManifest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,11 +139,11 @@ func checkFiles(t *testing.T, image v1.Image) {
 
 // TestReproducible builds in two folders and compares the results.
 func TestReproducible(t *testing.T) {
-	first, err := testBuild(t, false).Digest()
+	first, err := testIndex(t, false).Digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := testBuild(t, false).Digest()
+	second, err := testIndex(t, false).Digest()
 	if err != nil || first != second {
 		t.Errorf("digests %s and %s (%v)", first, second, err)
 	}

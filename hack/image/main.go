@@ -1,11 +1,14 @@
-// Command image builds the OCI images of scopegate's programs without a
-// registry and without Docker. For each program it writes an archive of an OCI
+// Command image builds the OCI images of scopegate's programs without Docker, and
+// pushes them. For each program it writes an archive of an OCI
 // layout with an image for each platform, and an SBOM for each. Two builds of
 // the same commit have the same digests. It packs a program that is already
 // built, such as another project's, unchanged and only for this machine's
 // platform.
 //
-// Usage: image --out FOLDER --version VERSION --epoch SECONDS NAME=PACKAGE_FOLDER_OR_BINARY...
+// Usage:
+//
+//	image --out FOLDER --version VERSION --epoch SECONDS NAME=PACKAGE_FOLDER_OR_BINARY...
+//	image push --from FOLDER --to REGISTRY --version VERSION NAME...
 package main
 
 import (
@@ -26,6 +29,16 @@ import (
 var platforms = []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "linux", Architecture: "arm64"}}
 
 func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		os.Exit(1)
+	}
+}
+
+func run(arguments []string) error {
+	if len(arguments) > 0 && arguments[0] == "push" {
+		return pushMain(arguments[1:])
+	}
 	out := flag.String("out", "bin/images", "the `folder` of the archives")
 	version := flag.String("version", "", "the `version` in the labels of the images (required)")
 	revision := flag.String("revision", "", "the `commit` in the labels of the images")
@@ -34,10 +47,7 @@ func main() {
 	local := flag.Bool("local", false, "build only for this machine's architecture")
 	flag.Parse()
 	build := build{out: *out, local: *local, version: *version, revision: *revision, created: time.Unix(*epoch, 0).UTC(), licence: *licence}
-	if err := build.all(flag.Args()); err != nil {
-		fmt.Fprintln(os.Stderr, "image:", err)
-		os.Exit(1)
-	}
+	return build.all(flag.Args())
 }
 
 type build struct {
