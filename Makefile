@@ -147,6 +147,6 @@ dist: ## Write the manifests that users install into dist. VERSION is the tag of
 	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" MODE="$(MODE)" hack/dist.sh
 
 .PHONY: release
-release: ## Build a release into dist: binaries, images, SBOMs, manifests, chart, krew manifest, checksums.
-	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" URL="$(URL)" hack/release.sh
+release: ## Build a release into dist: binaries, images, SBOMs, manifests, chart, krew manifest, checksums. With REGISTRY, push images, SBOMs and chart there.
+	@VERSION="$(VERSION)" REGISTRY="$(REGISTRY)" URL="$(URL)" MODE="$(MODE)" hack/release.sh
 

@@ -9,6 +9,7 @@
 # VERSION is the tag of the images, by default that of this commit. REGISTRY is the
 # prefix of their names. MODE is the guard's mode in namespaces without the label
 # scopegate.dev/guard: warn (the default), enforce or strict. OUT replaces dist.
+# DIGESTS is a file with the digests of the images, if they are known.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${VERSION:-$(git describe --tags --always --dirty)}
@@ -38,6 +39,13 @@ trap 'rm -rf "$overlay"' EXIT
 # Looking it up takes longer than a build with it.
 kustomize=$(go tool -n -modfile=hack/release/go.mod kustomize)
 
+# digest NAME prints the digest of an image, if it is known.
+digest() {
+  if [[ -n "${DIGESTS:-}" ]]; then sed -n "s#^$1.tar ##p" "$DIGESTS"; fi
+}
+manager=$(digest manager)
+authserver=$(digest authserver)
+
 # build FOLDER EXTRA prints a folder of config with the images of the version.
 build() {
   cat >"$overlay/kustomization.yaml" <<EOF
@@ -49,24 +57,24 @@ resources: [../../config/$1]
 labels:
   - pairs: {app.kubernetes.io/version: "$version"}
 images:
-  - {name: scopegate-manager, newName: "${prefix}scopegate-manager", newTag: "$version"}
+  - {name: scopegate-manager, newName: "${prefix}scopegate-manager", newTag: "$version"${manager:+, digest: "$manager"}}
 $2
 EOF
   "$kustomize" build "$overlay"
 }
 
-authserver="patches:
+standalone="patches:
   - patch: |-
       apiVersion: apps/v1
       kind: Deployment
       metadata: {name: scopegate, namespace: scopegate-system}
-      spec: {template: {spec: {containers: [{name: manager, env: [{name: AUTH_SERVER_IMAGE, value: '${prefix}scopegate-authserver:$version'}]}]}}}"
+      spec: {template: {spec: {containers: [{name: manager, env: [{name: AUTH_SERVER_IMAGE, value: '${prefix}scopegate-authserver:$version${authserver:+@$authserver}'}]}]}}}"
 
 build guard "$component" >"$overlay/guard.yaml"
 build guard/policies "$component" >"$overlay/guard-policies.yaml"
 build guard/start-up "$component" >"$overlay/guard-start-up.yaml"
 build guard/cleanup "" >"$overlay/guard-cleanup.yaml"
-build default "$authserver" >"$overlay/standalone.yaml"
+build default "$standalone" >"$overlay/standalone.yaml"
 # A file that an older release wrote must not be applied by mistake.
 rm -f "$out"/guard*.yaml
 mv "$overlay"/{guard,guard-policies,guard-start-up,guard-cleanup,standalone}.yaml "$out/"

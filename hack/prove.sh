@@ -36,6 +36,9 @@ upgrade)
     VERSION=v1.2.3 REGISTRY=registry.example.com/team OUT="$previous/dist" hack/dist.sh)
   SCOPEGATE_PREVIOUS=$previous test ./test/release/packaging -run 'Upgrade(Standalone|Guard)'
   ;;
+release)
+  test ./test/release/packaging -run Published -long
+  ;;
 fuzz)
   # A tenth of the inputs each, more of them for what reads the texts of others.
   share=$((${CASES:-10000000} / 10))
@@ -64,6 +67,7 @@ make prove SUITE=NAME, where NAME is
   race         the same with 500 bad rollouts on busy cores, no manager for a minute, and 20 restarts of the API server; an hour. TOOLHIVE as above
   reliability  5,000 random schedules of faults, and all planned ones; hours
   upgrade      upgrade from a commit or a tag and roll back to it, in both modes; minutes. ARGS=v0.1.0 names it
+  release      build a release of this commit, push it to a registry on this machine, and install it from there; minutes
   fuzz         10,000,000 arbitrary inputs for the reader of manifests, the test of scopes and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour

@@ -4,7 +4,9 @@
 # checksums on any machine.
 #
 # VERSION is by default the tag of this commit. REGISTRY is the prefix of the names of
-# the images. URL is the future address of the files. OUT replaces dist.
+# the images: with it, the manifests and the chart have their digests, and the images,
+# their SBOMs and the chart are pushed, with REGISTRY_USER and REGISTRY_PASSWORD or as
+# docker login left it. URL is the future address of the files. OUT replaces dist.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -43,6 +45,7 @@ say "images and SBOMs"
 sed "s#^$out/##" "$work/digests" >"$out/images.txt"
 
 say "manifests"
+if [[ -n "$REGISTRY" ]]; then export DIGESTS=$out/images.txt; fi
 hack/dist.sh
 
 say "chart"
@@ -52,7 +55,10 @@ chart=${version#v}
 cp -rL charts/scopegate "$work/scopegate"
 find "$work/scopegate" \( -iname 'kustomization*' -o -path '*/tried*' \) -delete
 sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
-if [[ -n "$REGISTRY" ]]; then sed -i "s#^  registry: \"\"#  registry: \"$REGISTRY\"#" "$work/scopegate/values.yaml"; fi
+if [[ -n "$REGISTRY" ]]; then
+  digest=$(sed -n 's/^manager.tar //p' "$out/images.txt")
+  sed -i "s#^  registry: \"\"#  registry: \"$REGISTRY\"#; s#^  digest: \"\"#  digest: \"$digest\"#" "$work/scopegate/values.yaml"
+fi
 go tool -modfile=hack/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
 # helm package would write the current time into the archive.
 archive "$out/scopegate-$chart.tgz" "$work" scopegate
@@ -64,3 +70,16 @@ go run ./hack/krew -version "$version" -checksums "$work/checksums" -url "${URL:
 checksums
 mv "$work/checksums" "$out/checksums.txt"
 say "$(wc -l <"$out/checksums.txt") files in $out"
+
+if [[ -n "$REGISTRY" ]]; then
+  say "pushing to $REGISTRY"
+  if [[ -n "${REGISTRY_PASSWORD:-}" ]]; then
+    export DOCKER_CONFIG=$work
+    go tool -modfile=hack/release/go.mod crane auth login "${REGISTRY%%/*}" --username "$REGISTRY_USER" --password-stdin <<<"$REGISTRY_PASSWORD" >&2
+  fi
+  (cd hack/image && go run . push --from "$out" --to "$REGISTRY" --version "$version" manager authserver) >&2
+  http=()
+  # A registry on this machine has no certificate.
+  if [[ "$REGISTRY" =~ ^(localhost|127\.0\.0\.1)(:|/|$) ]]; then http=(--plain-http); fi
+  go tool -modfile=hack/release/go.mod helm push "${http[@]}" "$out/scopegate-$chart.tgz" "oci://$REGISTRY/charts" >&2
+fi

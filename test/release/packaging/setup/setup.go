@@ -62,6 +62,13 @@ func Dist(ctx context.Context, folder string, variables ...string) error {
 	return err
 }
 
+// Release writes what `make release` does into a folder, and pushes it if REGISTRY is one
+// of the variables.
+func Release(ctx context.Context, folder string, variables ...string) error {
+	_, err := run(ctx, append([]string{"OUT=" + folder}, variables...), "hack/release.sh")
+	return err
+}
+
 // BuildManager builds the manager with Version, as `make image` does, so that the policies
 // of Dist are of its release.
 func BuildManager(ctx context.Context, path string) error {
