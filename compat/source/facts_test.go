@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -227,4 +228,27 @@ func quoted(texts ...string) []string {
 
 func goList(texts []string) string {
 	return "[]string{" + strings.Join(quoted(texts...), ", ") + "}"
+}
+
+// TestOperatorOnlyRendersTheBaseline notices a ToolHive that validates the baseline in its
+// operator (its issue 5252): docs/compatibility.md says what scopegate does then.
+func TestOperatorOnlyRendersTheBaseline(t *testing.T) {
+	for _, r := range release.All {
+		t.Run(r.Version, func(t *testing.T) {
+			files, uses := r.Files(t), []string{}
+			err := fs.WalkDir(files, "cmd/thv-operator", func(path string, _ fs.DirEntry, err error) error {
+				if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "zz_generated") {
+					return err
+				}
+				text, err := fs.ReadFile(files, path)
+				if strings.Contains(string(text), ".BaselineClientScopes") {
+					uses = append(uses, path)
+				}
+				return err
+			})
+			if err != nil || !slices.Equal(uses, []string{authServerRender}) {
+				t.Errorf("the baseline is read in %v (%v), want %s alone", uses, err, authServerRender)
+			}
+		})
+	}
 }
