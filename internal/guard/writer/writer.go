@@ -4,7 +4,6 @@ package writer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -157,22 +156,13 @@ func Remove(ctx context.Context, writer client.Client, object kinds.Object) (boo
 	if index < 0 {
 		return false, nil
 	}
-	path := fmt.Sprintf("/status/conditions/%d", index)
-	patch, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/metadata/uid", "value": object.GetUID()},
-		{"op": "test", "path": path + "/type", "value": Type},
-		{"op": "remove", "path": path},
-	})
-	if err != nil {
-		return false, fmt.Errorf("encoding the removal of the condition: %w", err)
-	}
-	gvk, err := writer.GroupVersionKindFor(object)
-	if err != nil {
-		return false, fmt.Errorf("finding the kind of %T: %w", object, err)
-	}
-	target := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
-	target.SetGroupVersionKind(gvk)
-	err = writer.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(FieldManager))
+	patch := fmt.Appendf(nil, `[
+		{"op": "test", "path": "/metadata/uid", "value": %q},
+		{"op": "test", "path": "/status/conditions/%[2]d/type", "value": %[3]q},
+		{"op": "remove", "path": "/status/conditions/%[2]d"}
+	]`, object.GetUID(), index, Type)
+	target := object.DeepCopyObject().(client.Object)
+	err := writer.Status().Patch(ctx, target, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(FieldManager))
 	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
 		return false, nil
 	}
