@@ -28,7 +28,9 @@ type Object struct {
 }
 
 // String returns the object as kubectl names it, with its namespace.
-func (o Object) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
+func (o Object) String() string {
+	return strings.TrimPrefix(o.Kind+" "+o.Namespace+"/"+o.Name, " ")
+}
 
 // key returns the object without its version.
 func (o Object) key() Object { return Object{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name} }
