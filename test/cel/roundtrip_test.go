@@ -116,6 +116,7 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 		decoded, err := config.Decode([]byte(expect.ReadFile(t, file)))
 		expect.NoError(t, err)
 		for _, object := range decoded {
+			fill(object.Object)
 			// This makes integers int64, as in a response of the API server.
 			text, err := object.MarshalJSON()
 			expect.NoError(t, err)
@@ -124,4 +125,27 @@ func richObjects(t *testing.T) map[string][]*unstructured.Unstructured {
 		}
 	}
 	return objects
+}
+
+// fill replaces each opaque: true by content of every type, which is the same in all
+// opaque fields.
+func fill(value any) {
+	switch value := value.(type) {
+	case []any:
+		for _, entry := range value {
+			fill(entry)
+		}
+	case map[string]any:
+		if value["opaque"] == true {
+			delete(value, "opaque")
+			maps.Copy(value, map[string]any{
+				"enabled": false, "count": 0, "ratio": 0.5, "empty": map[string]any{}, "none": []any{}, "text": "",
+				"list":   []any{map[string]any{"a": 1}, map[string]any{"b": []any{true, "x"}}},
+				"nested": map[string]any{"deeper": map[string]any{"key": "line one\nline two"}, "unicode": "µ"},
+			})
+		}
+		for _, entry := range value {
+			fill(entry)
+		}
+	}
 }
