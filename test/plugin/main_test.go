@@ -1,6 +1,6 @@
 // Package plugin_test runs the built kubectl plugin as users do, against real API
 // servers: one with scopegate's CRDs and its manager, and one with ToolHive's
-// CRDs. It also runs the plugin by other tools: pre-commit and krew.
+// CRDs. krew also installs it.
 package plugin_test
 
 import (
