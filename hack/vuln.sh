@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs govulncheck on both modules. Fails if it can't reach the database, because nothing
+# Runs govulncheck on the modules that are shipped, the root and authserver. Fails if it can't reach the database, because nothing
 # was checked then.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -95,11 +95,11 @@ func (f *clusterFlags) check(command *cobra.Command) (findings.Report, error) {
 	if snapshot.Mode != inventory.Guard {
 		return findings.Report{}, errors.New("the cluster has scopegate's own CRDs, and standalone mode has no guard: use kubectl scopegate tree")
 	}
-	installed, err := reader.Installation(command.Context(), snapshot.Hidden)
+	installed, err := reader.Installation(command.Context(), snapshot.Unreadable)
 	if err != nil {
 		return findings.Report{}, err
 	}
-	installed.Namespaces, err = reader.Namespaces(command.Context(), namespace, snapshot.Hidden)
+	installed.Namespaces, err = reader.Namespaces(command.Context(), namespace, snapshot.Unreadable)
 	if err != nil {
 		return findings.Report{}, err
 	}

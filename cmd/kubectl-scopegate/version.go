@@ -95,8 +95,8 @@ func (f *clusterFlags) askServer(ctx context.Context, report *versionReport) err
 	if err != nil {
 		return err
 	}
-	snapshot := inventory.Snapshot{Hidden: map[string]string{}}
-	installed, err := reader.Installation(ctx, snapshot.Hidden)
+	snapshot := inventory.Snapshot{Unreadable: map[string]string{}}
+	installed, err := reader.Installation(ctx, snapshot.Unreadable)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func supported(pair resolve.Pair) string {
 func notInScopesSupported(server *v1alpha1.EmbeddedAuthServerConfig, missing []string) string {
 	return fmt.Sprintf("%s %s not in scopesSupported (%s): add %s there, or remove %s from baselineClientScopes%s%s",
 		scopeList(missing), areOrIs(missing), quoted(server.ScopesSupported), itOrThem(missing), itOrThem(missing),
-		didYouMean(missing, server.ScopesSupported), thatDoNotCount(resolve.RequestedUpstream(server, missing)))
+		didYouMean(missing, server.ScopesSupported), upstreamSuffix(resolve.RequestedUpstream(server, missing)))
 }
 
 // NotSupported returns the message of a consumer whose auth server does not
@@ -62,12 +62,12 @@ func refusal(pair resolve.Pair, nameConfig bool) string {
 	return fmt.Sprintf("%s %s not supported by the auth server of %s, whose effective scopes are %s (%s): %s, or remove %s from %s%s%s",
 		scopeList(verdict.Missing), areOrIs(verdict.Missing), pair.Consumer, quoted(verdict.Effective), sourceOf(pair), fix,
 		itOrThem(verdict.Missing), baselineOf(pair, nameConfig), didYouMean(verdict.Missing, verdict.Effective),
-		thatDoNotCount(verdict.Upstream, verdict.Requested))
+		upstreamSuffix(verdict.Upstream, verdict.Requested))
 }
 
-// RequestedUpstream says that scopes of an upstream provider do not count, with
+// UpstreamNote says that scopes of an upstream provider do not count, with
 // the list that does. It returns "" if no provider has a missing scope.
-func RequestedUpstream(pair resolve.Pair) string {
+func UpstreamNote(pair resolve.Pair) string {
 	verdict := pair.Verdict
 	if verdict.Requested == nil {
 		return ""
@@ -76,18 +76,18 @@ func RequestedUpstream(pair resolve.Pair) string {
 	if verdict.Source == scopes.FromScopesSupported {
 		list = "scopesSupported"
 	}
-	return fmt.Sprintf("%s: add %s to %s", doNotCount(verdict.Upstream, verdict.Requested), itOrThem(verdict.Requested), list)
+	return fmt.Sprintf("%s: add %s to %s", upstreamText(verdict.Upstream, verdict.Requested), itOrThem(verdict.Requested), list)
 }
 
-// thatDoNotCount ends a message with the same. The message names the list.
-func thatDoNotCount(provider string, requested []string) string {
+// upstreamSuffix is UpstreamNote at the end of a message that names the list.
+func upstreamSuffix(provider string, requested []string) string {
 	if requested == nil {
 		return ""
 	}
-	return "; " + doNotCount(provider, requested)
+	return "; " + upstreamText(provider, requested)
 }
 
-func doNotCount(provider string, requested []string) string {
+func upstreamText(provider string, requested []string) string {
 	return fmt.Sprintf("%s %s requested from upstream provider %q, which does not count",
 		quoted(requested), areOrIs(requested), ClipTo(provider, maxProviderBytes))
 }

@@ -26,8 +26,8 @@ func Held(pair resolve.Pair, reason, why string, stalled bool) []metav1.Conditio
 	return conditions
 }
 
-// RollingOut returns the conditions of a rollout that is in progress or done.
-func RollingOut(done bool, text string) []metav1.Condition {
+// RolloutProgress returns the conditions of a rollout that is in progress or done.
+func RolloutProgress(done bool, text string) []metav1.Condition {
 	if done {
 		return []metav1.Condition{ready(metav1.ConditionTrue, v1alpha1.ReasonRolledOut, text)}
 	}
@@ -39,8 +39,8 @@ func RolloutFailed(err error) []metav1.Condition {
 	return []metav1.Condition{ready(metav1.ConditionFalse, v1alpha1.ReasonRolloutFailed, "retrying: "+err.Error())}
 }
 
-// Kept returns the stored conditions of the rollout.
-func Kept(object kinds.Object) []metav1.Condition {
+// StoredRollout returns the stored conditions of the rollout.
+func StoredRollout(object kinds.Object) []metav1.Condition {
 	return slices.DeleteFunc(slices.Clone(object.GetStatus().Conditions), func(condition metav1.Condition) bool {
 		return condition.Type != v1alpha1.ConditionReady && condition.Type != v1alpha1.ConditionStalled
 	})

@@ -13,7 +13,7 @@ import (
 // pairs of all its consumers, in any order. It returns nil if the config runs no
 // auth server.
 func ForConfig(config *v1beta1.MCPExternalAuthConfig, pairs []resolve.Pair) *metav1.Condition {
-	if !resolve.Embedded(config) {
+	if !resolve.RunsAuthServer(config) {
 		return nil
 	}
 	server := config.Spec.EmbeddedAuthServer

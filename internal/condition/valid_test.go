@@ -51,7 +51,7 @@ func TestRequestedUpstream(t *testing.T) {
 		"both in one":    {sample.Pair(sample.Virtual(namespace, "v", requesting(outright, "admin", "groups"), "openid")), `"groups", "admin" are requested from upstream provider "idp", which does not count: add them to scopesSupported`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "text", tc.want, condition.RequestedUpstream(tc.pair))
+			expect.Equal(t, "text", tc.want, condition.UpstreamNote(tc.pair))
 		})
 	}
 }

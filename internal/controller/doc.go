@@ -1,10 +1,13 @@
-// Package controller maintains the statuses of all four kinds, and rolls out what
-// the gate accepts. A reconciler gets, decides, and writes once.
+// Package controller maintains the conditions of all four kinds (guard.go), and in
+// standalone mode also rolls out what the gate accepts (standalone.go). A reconciler gets,
+// decides, and writes once.
 //
 // Reconcilers are level-triggered. Every lookup uses a field index (index.go),
 // and every object that a decision reads is watched (watch.go), so there is no
 // periodic requeue. Objects from the cache are not copied, so this package must
 // not modify them.
+//
+// These are the permissions of standalone mode; those of the guard are in internal/guard.
 //
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpexternalauthconfigs;mcpoidcconfigs,verbs=list;watch
 // +kubebuilder:rbac:groups=toolhive.stacklok.dev,resources=mcpservers;mcpremoteproxies;virtualmcpservers,verbs=get;list;watch

@@ -19,8 +19,8 @@ import (
 
 // SetupGuard adds the reconcilers of guard mode to a manager. They write one
 // condition and leave the workloads to ToolHive's operator. defaults are the scopes that an auth server
-// supports if none are configured. conditions returns the writer of a kind.
-func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, defaults []string, conditions func(kind string) *guardwriter.Writer) error {
+// supports if none are configured. newWriter returns the writer of a kind.
+func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, defaults []string, newWriter func(kind string) *guardwriter.Writer) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), byConfig); err != nil {
 		return err
 	}
@@ -28,12 +28,12 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventReco
 		return err
 	}
 	lookup := lookup{Reader: mgr.GetCache(), defaults: defaults}
-	configs := &configReconciler{lookup: lookup, writer: writer{conditions(resolve.KindMCPExternalAuthConfig), recorder}}
+	configs := &configReconciler{lookup: lookup, writer: writer{newWriter(resolve.KindMCPExternalAuthConfig), recorder}}
 	if err := configs.setup(mgr); err != nil {
 		return fmt.Errorf("setting up the controller of MCPExternalAuthConfig: %w", err)
 	}
 	for _, kind := range kinds.Consumers {
-		consumers := &conditionReconciler{lookup: lookup, writer: writer{conditions(kind.Name), recorder}, kind: kind}
+		consumers := &guardConsumerReconciler{lookup: lookup, writer: writer{newWriter(kind.Name), recorder}, kind: kind}
 		if err := consumers.setup(mgr); err != nil {
 			return fmt.Errorf("setting up the controller of %s: %w", kind.Name, err)
 		}
@@ -41,14 +41,14 @@ func SetupGuard(ctx context.Context, mgr ctrl.Manager, recorder events.EventReco
 	return nil
 }
 
-// conditionReconciler writes the condition of every consumer of one kind.
-type conditionReconciler struct {
+// guardConsumerReconciler writes the condition of every consumer of one kind.
+type guardConsumerReconciler struct {
 	lookup
 	writer
 	kind kinds.Kind
 }
 
-func (r *conditionReconciler) setup(mgr ctrl.Manager) error {
+func (r *guardConsumerReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(r.kind.Empty()).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
@@ -57,7 +57,7 @@ func (r *conditionReconciler) setup(mgr ctrl.Manager) error {
 }
 
 // Reconcile writes the verdict on the baseline of a consumer.
-func (r *conditionReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+func (r *guardConsumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.Empty()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
 		return reconcile.Result{}, r.gone(request, err)

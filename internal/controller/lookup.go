@@ -45,7 +45,7 @@ func (l lookup) get(ctx context.Context, namespace, name string, into client.Obj
 }
 
 // configs returns a lookup of the MCPExternalAuthConfigs in a namespace.
-func (l lookup) configs(ctx context.Context, namespace string) resolve.Configs {
+func (l lookup) configs(ctx context.Context, namespace string) resolve.ConfigLookup {
 	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		config := &v1beta1.MCPExternalAuthConfig{}
 		if found, err := l.get(ctx, namespace, name, config); err != nil || !found {

@@ -23,9 +23,9 @@ import (
 	"github.com/scopegate/scopegate/internal/rollout"
 )
 
-// Setup adds the indexes and the four reconcilers of standalone mode to a
+// SetupStandalone adds the indexes and the four reconcilers of standalone mode to a
 // manager. authServerImage is the image of the Deployments.
-func Setup(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, authServerImage string) error {
+func SetupStandalone(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder, authServerImage string) error {
 	fields := []string{byConfig, byOIDCConfig, byChild}
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), fields...); err != nil {
 		return err
@@ -41,7 +41,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder,
 	}
 	applier := &rollout.Applier{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Image: authServerImage}
 	for _, kind := range kinds.Consumers {
-		consumers := &consumerReconciler{lookup: lookup, writer: writer, kind: kind, applier: applier}
+		consumers := &standaloneConsumerReconciler{lookup: lookup, writer: writer, kind: kind, applier: applier}
 		if err := consumers.setup(mgr); err != nil {
 			return fmt.Errorf("setting up the controller of %s: %w", kind.Name, err)
 		}
@@ -49,16 +49,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, recorder events.EventRecorder,
 	return nil
 }
 
-// consumerReconciler writes the status of every consumer of one kind, and rolls
+// standaloneConsumerReconciler writes the status of every consumer of one kind, and rolls
 // out their auth servers.
-type consumerReconciler struct {
+type standaloneConsumerReconciler struct {
 	lookup
 	writer
 	kind    kinds.Kind
 	applier *rollout.Applier
 }
 
-func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
+func (r *standaloneConsumerReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(r.kind.Empty()).
 		Watches(&v1beta1.MCPExternalAuthConfig{}, r.toConsumers(r.kind, byConfig), builder.WithPredicates(specChanged)).
@@ -71,7 +71,7 @@ func (r *consumerReconciler) setup(mgr ctrl.Manager) error {
 
 // Reconcile writes the verdict on a consumer, and rolls out its auth server or
 // holds the rollout.
-func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+func (r *standaloneConsumerReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	object := r.kind.Empty()
 	if found, err := r.get(ctx, request.Namespace, request.Name, object); err != nil || !found {
 		return reconcile.Result{}, r.gone(request, err)
@@ -90,7 +90,7 @@ func (r *consumerReconciler) Reconcile(ctx context.Context, request reconcile.Re
 
 // rollOut rolls out if the verdict allows it, and returns Ready and Stalled. It
 // returns errors for a retry; the conditions report them as well.
-func (r *consumerReconciler) rollOut(ctx context.Context, object kinds.Object, pair resolve.Pair) ([]metav1.Condition, error) {
+func (r *standaloneConsumerReconciler) rollOut(ctx context.Context, object kinds.Object, pair resolve.Pair) ([]metav1.Condition, error) {
 	if pair.Verdict.State == resolve.NoAuthServer {
 		if pair.Consumer.References() {
 			return nil, nil
@@ -106,7 +106,7 @@ func (r *consumerReconciler) rollOut(ctx context.Context, object kinds.Object, p
 		return condition.Held(pair, hold.Reason, hold.Message, hold.Stalled), nil
 	}
 	if object.GetDeletionTimestamp() != nil {
-		return condition.Kept(object), nil
+		return condition.StoredRollout(object), nil
 	}
 	deployment, err := r.applier.Apply(ctx, object, checked)
 	var conflict *rollout.NameConflictError
@@ -115,14 +115,14 @@ func (r *consumerReconciler) rollOut(ctx context.Context, object kinds.Object, p
 		return condition.Held(pair, v1alpha1.ReasonNameConflict, conflict.Error(), false), nil
 	case apierrors.IsConflict(err):
 		// Somebody else wrote at the same time; the retry reads the result.
-		return condition.Kept(object), err
+		return condition.StoredRollout(object), err
 	case err != nil:
 		return condition.RolloutFailed(err), err
 	}
-	return condition.RollingOut(condition.Progress(deployment)), nil
+	return condition.RolloutProgress(condition.Progress(deployment)), nil
 }
 
-func (r *consumerReconciler) oidcConfigFound(ctx context.Context, consumer resolve.Consumer) (bool, error) {
+func (r *standaloneConsumerReconciler) oidcConfigFound(ctx context.Context, consumer resolve.Consumer) (bool, error) {
 	name := consumer.OIDCConfigName()
 	if name == "" {
 		return false, nil

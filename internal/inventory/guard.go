@@ -77,10 +77,10 @@ func (i Installation) ModeOf(namespace string) string {
 	}
 }
 
-// Installation returns the installed parts of the guard. It adds to hidden what
+// Installation returns the installed parts of the guard. It adds to unreadable what
 // could not be read.
-func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (Installation, error) {
-	found, err := c.versions(ctx, hidden)
+func (c *Cluster) Installation(ctx context.Context, unreadable map[string]string) (Installation, error) {
+	found, err := c.versions(ctx, unreadable)
 	if err != nil {
 		return Installation{}, err
 	}
@@ -99,7 +99,7 @@ func (c *Cluster) Installation(ctx context.Context, hidden map[string]string) (I
 		}
 	})
 	const what = "bindings of policies"
-	if err := hide(hidden, what, err); err != nil || hidden[what] != "" {
+	if err := noteUnreadable(unreadable, what, err); err != nil || unreadable[what] != "" {
 		return Installation{Found: found}, err
 	}
 	slices.Sort(installed.Policies)
@@ -126,24 +126,24 @@ func selects(match *admissionv1.MatchResources, set labels.Set) bool {
 }
 
 // Namespaces returns the labels of a namespace, or of all namespaces if namespace
-// is empty. It adds to hidden what could not be read.
-func (c *Cluster) Namespaces(ctx context.Context, namespace string, hidden map[string]string) (map[string]labels.Set, error) {
+// is empty. It adds to unreadable what could not be read.
+func (c *Cluster) Namespaces(ctx context.Context, namespace string, unreadable map[string]string) (map[string]labels.Set, error) {
 	found := map[string]labels.Set{}
 	resource := corev1.SchemeGroupVersion.WithResource("namespaces")
 	if namespace == "" {
 		err := each(ctx, c, resource, "", func(one *corev1.Namespace) { found[one.Name] = one.Labels })
-		return found, hide(hidden, "labels of namespaces", err)
+		return found, noteUnreadable(unreadable, "labels of namespaces", err)
 	}
 	object, err := c.client.Resource(resource).Get(ctx, namespace, metav1.GetOptions{})
 	if err == nil {
 		found[namespace] = object.GetLabels()
 	}
-	return found, hide(hidden, "labels of namespaces", err)
+	return found, noteUnreadable(unreadable, "labels of namespaces", err)
 }
 
 // versions returns the version of Kubernetes, and of ToolHive by a label of its
 // operator's Deployment.
-func (c *Cluster) versions(ctx context.Context, hidden map[string]string) (versions.Found, error) {
+func (c *Cluster) versions(ctx context.Context, unreadable map[string]string) (versions.Found, error) {
 	// The discovery client would link every typed API into the plugin, a quarter of it.
 	text, err := c.raw.Get().AbsPath("/version").Do(ctx).Raw()
 	var server version.Info
@@ -159,5 +159,5 @@ func (c *Cluster) versions(ctx context.Context, hidden map[string]string) (versi
 	if err == nil && len(operators.Items) > 0 {
 		found.ToolHive = operators.Items[0].GetLabels()[label]
 	}
-	return found, hide(hidden, "the version of ToolHive's operator", err)
+	return found, noteUnreadable(unreadable, "the version of ToolHive's operator", err)
 }

@@ -70,7 +70,7 @@ func (c *Cluster) Read(ctx context.Context, namespace string) (*Snapshot, error)
 			c.mode = Standalone
 		}
 	}
-	s := &Snapshot{Mode: c.mode, Namespace: namespace, Hidden: map[string]string{}}
+	s := &Snapshot{Mode: c.mode, Namespace: namespace, Unreadable: map[string]string{}}
 	for _, kind := range kinds.All {
 		err := eachItem(ctx, c, resource(kind), namespace, kind.Empty, func(object kinds.Object) { s.add(object, c.defaults) })
 		if err != nil {
@@ -93,7 +93,7 @@ func (c *Cluster) ReadDeployments(ctx context.Context, s *Snapshot) error {
 	for _, consumer := range s.Consumers {
 		consumers[consumer.UID] = consumer
 	}
-	return hide(s.Hidden, "deployments", each(ctx, c, deployments, s.Namespace, func(deployment *appsv1.Deployment) {
+	return noteUnreadable(s.Unreadable, "deployments", each(ctx, c, deployments, s.Namespace, func(deployment *appsv1.Deployment) {
 		owner := metav1.GetControllerOf(deployment)
 		if owner == nil {
 			return
@@ -111,12 +111,12 @@ func resource(kind kinds.Kind) schema.GroupVersionResource {
 	return v1beta1.GroupVersion.WithResource(kind.Resource)
 }
 
-// hide adds to hidden what the user may not read. A missing resource is not an
+// noteUnreadable adds to unreadable what the user may not read. A missing resource is not an
 // error either.
-func hide(hidden map[string]string, what string, err error) error {
+func noteUnreadable(unreadable map[string]string, what string, err error) error {
 	switch {
 	case apierrors.IsForbidden(err):
-		hidden[what] = err.Error()
+		unreadable[what] = err.Error()
 		return nil
 	case apierrors.IsNotFound(err):
 		return nil

@@ -33,8 +33,8 @@ type Snapshot struct {
 	Namespace string
 	Configs   []*v1beta1.MCPExternalAuthConfig
 	Consumers []*Consumer
-	// Hidden maps what could not be read to the reason.
-	Hidden map[string]string
+	// Unreadable maps what could not be read to the reason.
+	Unreadable map[string]string
 }
 
 // Consumer is a consumer with its stored state.
@@ -99,7 +99,7 @@ func (s *Snapshot) leaveOut(namespace string) {
 // Notes returns what could not be read and why, sorted.
 func (s *Snapshot) Notes() []string {
 	var notes []string
-	for what, why := range s.Hidden {
+	for what, why := range s.Unreadable {
 		notes = append(notes, what+" could not be read: "+why)
 	}
 	slices.Sort(notes)

@@ -20,7 +20,7 @@ func (c *Cluster) Changes(ctx context.Context, read *Snapshot) (changed <-chan s
 	for _, kind := range kinds.All {
 		resources = append(resources, resource(kind))
 	}
-	if read.Mode == Guard && read.Hidden["deployments"] == "" {
+	if read.Mode == Guard && read.Unreadable["deployments"] == "" {
 		resources = append(resources, deployments)
 	}
 	changes, failures := make(chan struct{}, 1), make(chan error, len(resources))

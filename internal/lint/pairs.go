@@ -198,7 +198,7 @@ func notSupported(owner, config *member, pair resolve.Pair) {
 		holder, path = config, sharedBaseline
 	}
 	if holder.rejected {
-		holder.note(baselineRules, condition.RequestedUpstream(pair))
+		holder.note(baselineRules, condition.UpstreamNote(pair))
 		return
 	}
 	found := Finding{Field: path, Message: condition.ForConsumer(pair).Message}

@@ -35,7 +35,7 @@ func (f *Flags) Bind(set *flag.FlagSet) {
 	})
 	set.Var((*scopes.List)(&f.DefaultScopes), "default-scopes", "The scopes that the auth server supports if none are configured, separated by spaces; by default "+strings.Join(toolhive.DefaultScopes, " ")+". Not in standalone mode.")
 	set.StringVar(&f.Mode, "mode", guard.ModeWarn, "The mode of namespaces without the label "+guard.ModeLabel+", as the policies are installed: warn, enforce or strict. The guard compares its policies with it; if empty, it does not check them.")
-	set.StringVar(&f.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "The namespace of the manager, by default $POD_NAMESPACE.")
+	set.StringVar(&f.OwnNamespace, "namespace", os.Getenv("POD_NAMESPACE"), "The namespace of the manager, by default $POD_NAMESPACE. Only --cleanup reads it.")
 	set.StringVar(&f.MetricsBindAddress, "metrics-bind-address", ":8080", "The address that serves metrics; 0 disables it.")
 	set.BoolVar(&f.MetricsSecure, "metrics-secure", false, "Serve metrics over HTTPS, only to clients that the API server authorizes to get /metrics.")
 	set.StringVar(&f.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "The address that serves /healthz and /readyz; 0 disables it.")

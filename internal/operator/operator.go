@@ -72,7 +72,7 @@ type Options struct {
 	// Mode is the mode of namespaces without guard.ModeLabel. The check of the
 	// policies expects them so; if empty, they are not checked. Only in guard mode.
 	Mode string
-	// OwnNamespace is the manager's namespace.
+	// OwnNamespace is the guard's namespace, which the cleanup asks for a running manager.
 	OwnNamespace string
 	// MetricsBindAddress is the address that serves metrics; "0" disables it.
 	MetricsBindAddress string
@@ -95,10 +95,10 @@ type Options struct {
 	// Concurrency is the number of objects of each kind that are reconciled
 	// concurrently; DefaultConcurrency if zero.
 	Concurrency int
-	// Embedded is for several managers in one process, as in tests: their
+	// SharedProcess is for several managers in one process, as in tests: their
 	// controllers may share names, and their metrics are not registered
 	// process-wide.
-	Embedded bool
+	SharedProcess bool
 }
 
 // New returns a manager that is ready to start. It returns an error if the
@@ -128,7 +128,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 	if err != nil {
 		return nil, err
 	}
-	if !options.Embedded {
+	if !options.SharedProcess {
 		for _, collector := range collectors {
 			if err := metrics.Registry.Register(collector); err != nil {
 				return nil, fmt.Errorf("registering metrics: %w", err)
@@ -150,7 +150,7 @@ func setupStandalone(ctx context.Context, mgr manager.Manager, options Options) 
 	if err != nil {
 		return nil, err
 	}
-	return collectors, controller.Setup(ctx, mgr, recorder, options.AuthServerImage)
+	return collectors, controller.SetupStandalone(ctx, mgr, recorder, options.AuthServerImage)
 }
 
 func managerOptions(options Options) ctrl.Options {
@@ -186,7 +186,7 @@ func managerOptions(options Options) ctrl.Options {
 		RetryPeriod:                   ptr.To(retryPeriod),
 		Controller: config.Controller{
 			MaxConcurrentReconciles: options.Concurrency,
-			SkipNameValidation:      ptr.To(options.Embedded),
+			SkipNameValidation:      ptr.To(options.SharedProcess),
 		},
 	}
 }

@@ -64,13 +64,13 @@ type Pair struct {
 	Verdict Verdict
 }
 
-// Configs returns an MCPExternalAuthConfig by name, in the namespace of the
+// ConfigLookup returns an MCPExternalAuthConfig by name, in the namespace of the
 // consumer. It returns nil, and no error, if there is none.
-type Configs func(name string) (*v1beta1.MCPExternalAuthConfig, error)
+type ConfigLookup func(name string) (*v1beta1.MCPExternalAuthConfig, error)
 
 // Resolve returns the pair of the consumer and its verdict. It returns only
 // errors of configs.
-func Resolve(consumer Consumer, configs Configs) (Pair, error) {
+func Resolve(consumer Consumer, configs ConfigLookup) (Pair, error) {
 	pair := Pair{Consumer: consumer}
 	if consumer.Inline != nil {
 		pair.Config = consumer.Inline
@@ -88,7 +88,7 @@ func Resolve(consumer Consumer, configs Configs) (Pair, error) {
 
 // follow finds the config through the references of an MCPServer or an
 // MCPRemoteProxy. It sets a verdict only if a reference fails.
-func (p *Pair) follow(configs Configs) error {
+func (p *Pair) follow(configs ConfigLookup) error {
 	auth, external := p.Consumer.AuthServerRef, p.Consumer.ExternalAuthConfigRef
 	if auth != "" {
 		config, err := configs(auth)
@@ -98,7 +98,7 @@ func (p *Pair) follow(configs Configs) error {
 		case config == nil:
 			p.notFound(auth, "authServerRef")
 			return nil
-		case !Embedded(config):
+		case !RunsAuthServer(config):
 			p.ConfigName = auth
 			p.unresolved(v1alpha1.ReasonInvalidAuthServerRef, fmt.Sprintf(
 				"spec.authServerRef of %s names MCPExternalAuthConfig %q, which is of type %s: name one of type embeddedAuthServer",
@@ -114,7 +114,7 @@ func (p *Pair) follow(configs Configs) error {
 			return err
 		case config == nil:
 			p.notFound(external, "externalAuthConfigRef")
-		case !Embedded(config):
+		case !RunsAuthServer(config):
 			// It configures outgoing requests, not an auth server.
 		case auth != "":
 			p.unresolved(v1alpha1.ReasonAuthServerConflict, fmt.Sprintf(
@@ -128,8 +128,8 @@ func (p *Pair) follow(configs Configs) error {
 	return nil
 }
 
-// Embedded reports whether the consumers of config run an auth server from it.
-func Embedded(config *v1beta1.MCPExternalAuthConfig) bool {
+// RunsAuthServer reports whether the consumers of config run an auth server from it.
+func RunsAuthServer(config *v1beta1.MCPExternalAuthConfig) bool {
 	return config.Spec.Type == v1alpha1.ExternalAuthTypeEmbeddedAuthServer && config.Spec.EmbeddedAuthServer != nil
 }
 
@@ -175,7 +175,7 @@ func RequestedUpstream(config *v1alpha1.EmbeddedAuthServerConfig, missing []stri
 		case upstream.OAuth2Config != nil:
 			from = upstream.OAuth2Config.Scopes
 		}
-		if requested = scopes.Among(missing, from); requested != nil {
+		if requested = scopes.Intersect(missing, from); requested != nil {
 			return upstream.Name, requested
 		}
 	}

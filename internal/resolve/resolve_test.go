@@ -16,7 +16,7 @@ import (
 
 const namespace = "ns"
 
-func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.Configs {
+func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.ConfigLookup {
 	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
 		for _, object := range objects {
 			if object.Name == name {

@@ -37,9 +37,9 @@ type Hold struct {
 }
 
 // Check decides whether the auth server of pair may be rolled out. It returns
-// either a Checked, or a Hold with the first problem. Problems that only a user
-// can fix come before objects that may still appear. oidcConfigFound is true if
-// the MCPOIDCConfig that the consumer references exists.
+// either a Checked, or a Hold with the first problem: the verdict comes first, then
+// problems that only a user can fix, and last a missing MCPOIDCConfig. oidcConfigFound
+// is true if the MCPOIDCConfig that the consumer references exists.
 func Check(pair resolve.Pair, oidcConfigFound bool) (Checked, *Hold) {
 	if hold := checkVerdict(pair); hold != nil {
 		return Checked{}, hold

@@ -47,9 +47,9 @@ func Missing(baseline, effective []string) []string {
 	return missing
 }
 
-// Among returns the scopes of missing that are in requested, in the order of
+// Intersect returns the scopes of missing that are in requested, in the order of
 // missing. If none is, it returns nil.
-func Among(missing, requested []string) []string {
+func Intersect(missing, requested []string) []string {
 	var among []string
 	for _, scope := range missing {
 		if slices.Contains(requested, scope) {

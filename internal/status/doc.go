@@ -1,2 +1,2 @@
-// Package status writes the status of an object.
+// Package status writes the whole status of an object, in standalone mode.
 package status

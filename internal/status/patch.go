@@ -15,7 +15,7 @@ import (
 	"github.com/scopegate/scopegate/internal/kinds"
 )
 
-// FieldManager is the field manager of scopegate's writes.
+// FieldManager is the field manager of standalone mode. The guard has one of its own.
 const FieldManager = "scopegate"
 
 // MutateAndPatchStatus writes the changes that mutate makes to an object's status,

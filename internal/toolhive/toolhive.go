@@ -1,5 +1,5 @@
-// Package toolhive has what ToolHive calls things: the labels of the pods that its
-// operator creates, and the auth server's default scopes.
+// Package toolhive has what ToolHive calls things: its kinds, the labels and the
+// annotation of the pods that its operator creates, and the auth server's default scopes.
 //
 // None of this is an API of ToolHive, so a release may change it. The comparison
 // tests detect that.

@@ -185,7 +185,7 @@ func (f *fleet) manage(ctx context.Context) *managed {
 	wire := newWire(cfg)
 	mgr := must(operator.New(ctx, cfg, operator.Options{
 		Standalone:         true,
-		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: testenv.AuthServerImage, Embedded: true,
+		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: testenv.AuthServerImage, SharedProcess: true,
 	}))
 	running, cancel := context.WithCancel(ctx)
 	m := &managed{wire: wire, begin: time.Now(), cancel: cancel, done: make(chan error, 1)}

@@ -179,7 +179,7 @@ func (s *scenario) startManager(writes *guardWrites) {
 	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + ownNamespace + ":scopegate-guard", Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	config.Wrap(writes.wrap)
 	mgr, err := operator.New(ctx, config, operator.Options{
-		Namespaces: []string{churnNamespace}, MetricsBindAddress: "0", HealthProbeBindAddress: "0", Embedded: true,
+		Namespaces: []string{churnNamespace}, MetricsBindAddress: "0", HealthProbeBindAddress: "0", SharedProcess: true,
 	})
 	s.must(err)
 	managed, stop := context.WithCancel(ctx)

@@ -97,6 +97,16 @@ func TestStartUp(t *testing.T) {
 	s.part("with", withStartUp)
 }
 
+// TestPushed pushes the manager's image as `make release` does, to a registry on this
+// machine, from which the node's containerd pulls it by its digest.
+func TestPushed(t *testing.T) {
+	s := newScenario(t)
+	if s.node == nil {
+		t.Skip("the nodes of other clusters can't be told to pull")
+	}
+	s.part("pull", pull)
+}
+
 // TestBeside measures, with ToolHive's own operator, that the guard and that
 // operator do not disturb each other.
 func TestBeside(t *testing.T) {

@@ -128,7 +128,7 @@ func (m model) conditions(objects map[string]client.Object, object client.Object
 		return append(conditions, condition.Held(pair, v1alpha1.ReasonNameConflict, anything, false)...)
 	default:
 		// Nobody runs Deployments here, so none is ever done.
-		return append(conditions, condition.RollingOut(false, anything)...)
+		return append(conditions, condition.RolloutProgress(false, anything)...)
 	}
 }
 

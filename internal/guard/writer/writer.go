@@ -157,7 +157,7 @@ func Remove(ctx context.Context, writer client.Client, object kinds.Object) (boo
 		return false, nil
 	}
 	patch := fmt.Appendf(nil, `[
-		{"op": "test", "path": "/metadata/uid", "value": %q},
+		{"op": "test", "path": "/metadata/uid", "value": %[1]q},
 		{"op": "test", "path": "/status/conditions/%[2]d/type", "value": %[3]q},
 		{"op": "remove", "path": "/status/conditions/%[2]d"}
 	]`, object.GetUID(), index, Type)

@@ -1,6 +1,7 @@
 // Package findings reports what is wrong in a cluster before and after the guard is
-// installed: pairs that are not supported, and namespaces where the guard is off,
-// whose mode is unknown, or does not go with a GitOps tool.
+// installed: pairs that are not supported or not resolved, consumers in namespaces where
+// the guard is off, and namespaces whose label is not a mode, or whose mode does not suit
+// their GitOps tool.
 package findings
 
 import (

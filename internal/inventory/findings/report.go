@@ -43,8 +43,8 @@ type Summary struct {
 type Severity string
 
 // Error: an auth server refuses to start, or a label does not have the effect that
-// somebody wanted. Warning: something could not be determined. Note: an
-// administrator's choice.
+// somebody wanted. Warning: a verdict could not be determined, or a mode does not suit a
+// GitOps tool. Note: an administrator's choice.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"

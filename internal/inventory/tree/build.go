@@ -38,7 +38,7 @@ func Build(snapshot *inventory.Snapshot) Report {
 		pairs[at] = append(pairs[at], pair)
 	}
 	for _, object := range snapshot.Configs {
-		if !resolve.Embedded(object) {
+		if !resolve.RunsAuthServer(object) {
 			continue
 		}
 		at := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}

@@ -27,7 +27,7 @@ const (
 	RollingOut = "RollingOut" // The rollout is in progress.
 	Held       = "Held"       // The verdict or another defect prevents the rollout; what runs is unchanged.
 	Failed     = "Failed"     // The API server rejected a write or a pod, or pods do not become ready.
-	None       = "None"       // There is nothing to roll out.
+	None       = "None"       // There is no Deployment.
 	Unknown    = "Unknown"    // The state can't be determined.
 )
 
@@ -35,7 +35,7 @@ func rolloutOf(snapshot *inventory.Snapshot, pair inventory.Pair) Rollout {
 	if snapshot.Mode == inventory.Standalone {
 		return byCondition(pair.Consumer)
 	}
-	if why := snapshot.Hidden["deployments"]; why != "" {
+	if why := snapshot.Unreadable["deployments"]; why != "" {
 		return Rollout{Unknown, "NotReadable", why}
 	}
 	if pair.Consumer.Deployment == nil {

@@ -103,7 +103,7 @@ func TestRolloutByDeployment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := snapshot(inventory.Guard, c.supported)
-			s.Hidden = c.hidden
+			s.Unreadable = c.hidden
 			s.Consumers[0].Deployment = c.deployment
 			if got := rollout(t, s); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -133,7 +133,7 @@ func TestExplanation(t *testing.T) {
 func TestText(t *testing.T) {
 	s := snapshot(inventory.Standalone, true, metav1.Condition{Type: "BaselineScopesValid", Status: "True", Reason: "BaselineScopesSupported", ObservedGeneration: 1},
 		ready("False", "Held\tby\nnobody", 2))
-	s.Hidden = map[string]string{"deployments": "you may not"}
+	s.Unreadable = map[string]string{"deployments": "you may not"}
 	text := tree.Build(s).Text(true, 0)
 	expect.Contains(t, text, "True (stale)", "Held (Held by nobody)", "deployments could not be read: you may not\n", "1 config, 1 consumer: 1 supported, 0 not supported, 0 unresolved\n")
 	if lines := strings.Count(text, "\n"); lines != 5 {

@@ -174,7 +174,7 @@ func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manag
 }
 
 func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Manager, error) {
-	options.MetricsBindAddress, options.HealthProbeBindAddress, options.Embedded = "0", "0", true
+	options.MetricsBindAddress, options.HealthProbeBindAddress, options.SharedProcess = "0", "0", true
 	mgr, err := operator.New(ctx, cfg, options)
 	if err != nil {
 		return nil, fmt.Errorf("creating a manager: %w", err)

@@ -119,7 +119,7 @@ var writes = []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.Me
 func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
 	wire, cfg := &wire{}, cluster.ManagerConfig()
 	wire.wrap(cfg)
-	mgr, err := operator.New(t.Context(), cfg, operator.Options{Standalone: true, MetricsBindAddress: "0", Embedded: true})
+	mgr, err := operator.New(t.Context(), cfg, operator.Options{Standalone: true, MetricsBindAddress: "0", SharedProcess: true})
 	expect.NoError(t, err)
 	wire.take()
 	ctx, stop := context.WithCancel(t.Context())
