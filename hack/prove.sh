@@ -17,6 +17,8 @@ verdict)
   ;;
 policies)
   SCOPEGATE_GUARD_CASES=${CASES:-10000} test -run 'Equivalence|Shipped' ./test/guard -long
+  cd compat
+  test -run 'TestGuard' ./crds -all
   ;;
 operator | race)
   cd compat
@@ -62,7 +64,7 @@ beside)
   cat >&2 <<'USAGE'
 make prove SUITE=NAME, where NAME is
   verdict      a million verdicts, and what is said on start-up, against ToolHive and the API server; 15 minutes
-  policies     the guard's policies against the verdict, in 10,000 random namespaces with pods; more than an hour
+  policies     the guard's policies against the verdict, in 10,000 random namespaces with pods, and on the CRDs of every ToolHive release; more than an hour
   operator     ToolHive's operator beside the guard, without a node; minutes, once it is built. TOOLHIVE=v0.44.0 tests that release
   race         the same with 500 bad rollouts on busy cores, no manager for a minute, and 20 restarts of the API server; an hour. TOOLHIVE as above
   reliability  5,000 random schedules of faults, and all planned ones; hours

@@ -24,13 +24,20 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-var namespaces = flag.Int("namespaces", 20, "how many random namespaces to compare on each release")
+var (
+	namespaces = flag.Int("namespaces", 20, "how many random namespaces to compare on each release")
+	all        = flag.Bool("all", false, "run TestGuard on all releases, not only on the oldest, the compiled and the newest")
+)
 
 // TestGuard installs the guard's policies on a real API server with the CRDs of
-// each release.
+// several releases.
 func TestGuard(t *testing.T) {
 	setup.DiscardLogs()
-	for _, r := range release.Distinct {
+	releases := []release.Release{release.Distinct[0], release.Find(t, release.Compiled), release.Newest}
+	if *all {
+		releases = release.Distinct
+	}
+	for _, r := range releases {
 		t.Run(r.Version, func(t *testing.T) {
 			// The test spends about half of its time waiting for the API
 			// server.

@@ -1,6 +1,8 @@
 package lint_test
 
 import (
+	"flag"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -18,6 +20,8 @@ import (
 )
 
 const testdata = "../../test/testdata"
+
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestCorpus lints every case of the corpus in both versions. The causes must
 // equal those of the API server, and the rule must be that of the folder.
@@ -128,6 +132,18 @@ metadata: {name: outgoing}
 spec: {type: unauthenticated}
 ---
 `
+	virtualText = `apiVersion: toolhive.stacklok.dev/v1beta1
+kind: VirtualMCPServer
+metadata: {name: all}
+spec:
+  groupRef: {name: tools}
+  incomingAuth: {type: oidc, oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}}
+  authServerConfig:
+    issuer: https://auth.example.com
+    baselineClientScopes: [openid, admin]
+    upstreamProviders: [{name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: a}}]
+---
+`
 	oidcText = `apiVersion: toolhive.stacklok.dev/v1beta1
 kind: MCPOIDCConfig
 metadata: {name: tokens}
@@ -147,7 +163,7 @@ func TestAcrossObjects(t *testing.T) {
 		one     = "  oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}\n"
 		both    = "  oidcConfigRef: {name: tokens, audience: a, scopes: [openid, admin]}\n"
 	)
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		text    string
 		options lint.Options
 		want    []string
@@ -177,12 +193,35 @@ func TestAcrossObjects(t *testing.T) {
 		"no apiVersion":        {"kind: MCPServer\nmetadata: {name: web}\n", lint.Options{}, []string{"f:1:1 schema/required"}},
 		"similar group":        {"apiVersion: toolhive.stacklok.io/v1\nkind: MCPServer\n", lint.Options{}, []string{"f:1:13 schema/unknown-group"}},
 		"another group":        {"apiVersion: example.com/v1\nkind: MCPServer\n", lint.Options{}, []string{"f:1:1 input/nothing-validated"}},
+		"the first of two":     {strings.Replace(configText, "[openid, admin]", `["admin", 'root']`, 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:8:28 baseline/not-supported"}},
+		"inline, the guard":    {strings.Replace(virtualText, "issuer:", "scopesSupported: [openid, admin]\n    issuer:", 1) + oidcText, lint.Options{Guard: true}, []string{"f:8:5 schema/unknown-field", "f:10:36 rule/baseline-in-advertised-scopes"}},
 		"each counts":          {strings.Replace(configText, ", admin", "", 1) + configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:13:18 object/duplicate", "f:18:36 baseline/not-supported"}},
-	} {
+	}
+	found := map[string]lint.Report{}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "findings", c.want, places(lintOne(t, c.text, c.options)))
+			found[name] = lintOne(t, c.text, c.options)
+			expect.Equal(t, "findings", c.want, places(found[name]))
 		})
 	}
+	golden(t, len(cases), found)
+}
+
+// golden compares what was found in each case, messages included, with the test's golden
+// file. -run may have left cases out.
+func golden(t *testing.T, cases int, found map[string]lint.Report) {
+	t.Helper()
+	if len(found) < cases {
+		return
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		fmt.Fprintf(&text, "%s:\n", name)
+		for _, finding := range found[name].Findings {
+			fmt.Fprintf(&text, "  %s: %s\n", finding.Rule, finding.Message)
+		}
+	}
+	expect.Golden(t, *update, path.Join("testdata", t.Name()+".txt"), text.String())
 }
 
 // TestStrict checks that Strict turns warnings into errors and changes nothing
@@ -197,20 +236,9 @@ func TestStrict(t *testing.T) {
 }
 
 func TestOld(t *testing.T) {
-	virtual := `apiVersion: toolhive.stacklok.dev/v1beta1
-kind: VirtualMCPServer
-metadata: {name: all}
-spec:
-  groupRef: {name: tools}
-  incomingAuth: {type: oidc, oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}}
-  authServerConfig:
-    issuer: https://auth.example.com
-    baselineClientScopes: [openid, admin]
-    upstreamProviders: [{name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: a}}]
----
-` + oidcText
+	virtual := virtualText + oidcText
 	const one, two = "clientId: a}}]", "clientId: a}}, {name: idp, type: oidc, oidcConfig: {issuerUrl: https://idp.example.com, clientId: b}}]"
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		from, to string
 		old      string
 		want     []string
@@ -227,10 +255,13 @@ spec:
 		"another wrong":             {"name: all", "name: all, labels: {-: b}", virtual, []string{"f:3:31 schema/metadata", "f:9:36 baseline/not-supported"}},
 		"malformed old":             {"", "", strings.Replace(virtual, "name: all", "name: all, labels: {a: 1}", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
 		"broken old":                {"", "", "a: [", []string{"f:9:36 rule/baseline-in-advertised-scopes", "old:1:1 parse/syntax"}},
-	} {
+	}
+	found := map[string]lint.Report{}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			found := lintOne(t, strings.Replace(virtual, c.from, c.to, 1), lint.Options{Old: []lint.Source{{Name: "old", Text: []byte(c.old)}}})
-			expect.Equal(t, "findings", c.want, places(found))
+			found[name] = lintOne(t, strings.Replace(virtual, c.from, c.to, 1), lint.Options{Old: []lint.Source{{Name: "old", Text: []byte(c.old)}}})
+			expect.Equal(t, "findings", c.want, places(found[name]))
 		})
 	}
+	golden(t, len(cases), found)
 }

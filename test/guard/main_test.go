@@ -83,7 +83,7 @@ func defaultCases() int {
 	if n, err := strconv.Atoi(os.Getenv(casesVariable)); err == nil {
 		return n
 	}
-	return 300
+	return 100
 }
 
 func TestEquivalence(t *testing.T) { setup.CheckRandom(t, cluster, *cases, *seed) }

@@ -83,7 +83,7 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 	}
 	t.Logf("%d random namespaces, %d edits, in each of %q: %v", cases, cases*editsEach*len(modes), modes, counts.of)
 	for _, what := range outcomes {
-		if cases >= 300 && counts.of[what] < cases/30 {
+		if cases >= 100 && counts.of[what] < cases/30 {
 			t.Errorf("only %d are %q, too few for a comparison", counts.of[what], what)
 		}
 	}

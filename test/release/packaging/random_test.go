@@ -3,6 +3,7 @@ package packaging_test
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
@@ -23,6 +24,7 @@ type values struct {
 		Registry   string `json:"registry"`
 		Repository string `json:"repository"`
 		Tag        string `json:"tag"`
+		Digest     string `json:"digest"`
 		PullPolicy string `json:"pullPolicy"`
 	} `json:"image"`
 	ImagePullSecrets    []corev1.LocalObjectReference `json:"imagePullSecrets"`
@@ -129,6 +131,7 @@ func (c chance) values() (v values) {
 	v.WatchNamespaces = some(c, names)
 	v.Image.Registry = pick(c, []string{"", "localhost:5000", "1234", "12:30", "registry.example.com/team", "true/null"})
 	v.Image.Repository, v.Image.Tag = pick(c, append(names, "a/b__c")), pick(c, []string{"", "1234", "1e3", "true", "v1.2.3", "_x", "0.10"})
+	v.Image.Digest = pick(c, []string{"", "sha256:" + strings.Repeat("0", 64)})
 	v.Image.PullPolicy = pick(c, []string{"Always", "IfNotPresent", "Never"})
 	for _, name := range some(c, names) {
 		v.ImagePullSecrets = append(v.ImagePullSecrets, corev1.LocalObjectReference{Name: name})

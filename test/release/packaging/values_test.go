@@ -262,6 +262,9 @@ func (v values) pod(t *testing.T) pod {
 	if v.Image.Tag == "" {
 		want.Image += "latest"
 	}
+	if v.Image.Digest != "" {
+		want.Image += "@" + v.Image.Digest
+	}
 	if v.Image.Registry != "" {
 		want.Image = v.Image.Registry + "/" + want.Image
 	}
