@@ -26,8 +26,8 @@ type rollouts struct {
 // weather is the name of the children of the walk's MCPServer.
 var weather = rollout.ChildName(resolve.Consumer{Kind: resolve.KindMCPServer, Namespace: namespace, Name: "weather"})
 
-// scopesOf holds the scope lists of a run config.
-type scopesOf struct {
+// runConfigScopes holds the scope lists of a run config.
+type runConfigScopes struct {
 	Supported []string `json:"scopes_supported"`
 	Baseline  []string `json:"baseline_client_scopes"`
 }
@@ -160,8 +160,8 @@ func find(deployments []appsv1.Deployment) *appsv1.Deployment {
 	return nil
 }
 
-func runConfig(template corev1.PodTemplateSpec) (scopesOf, error) {
-	var scopes scopesOf
+func runConfig(template corev1.PodTemplateSpec) (runConfigScopes, error) {
+	var scopes runConfigScopes
 	if err := json.Unmarshal([]byte(template.Annotations[rollout.RunConfigAnnotation]), &scopes); err != nil {
 		return scopes, fmt.Errorf("reading the run config: %w", err)
 	}

@@ -61,7 +61,7 @@ func newGuardCheck(defaults *scopes.List) *cobra.Command {
 		}
 		report, err := flags.check(command)
 		if err != nil {
-			return &exitError{exitNotValidated, err}
+			return &exitError{exitFailed, err}
 		}
 		text := report.Text()
 		if format == "json" {
@@ -71,7 +71,7 @@ func newGuardCheck(defaults *scopes.List) *cobra.Command {
 			_, err = io.WriteString(command.OutOrStdout(), text)
 		}
 		if err != nil {
-			return &exitError{exitNotValidated, err}
+			return &exitError{exitFailed, err}
 		}
 		if slices.ContainsFunc(report.Findings, func(f findings.Finding) bool {
 			return f.Severity == findings.Error || strict && f.Severity == findings.Warning

@@ -154,7 +154,7 @@ func inputs() map[string]expected {
 		"deep lists, JSON":  {files{"f.json": `{"a":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}"}, nil, []string{"f.json:1:1 parse/limit error"}, "more than 200 levels", exitFindings},
 		"deep lists, block": {files{"f.yaml": strings.Repeat("- ", 100_000) + "a\n"}, nil, []string{"f.yaml:1:1 parse/limit error"}, "more than 200 levels", exitFindings},
 
-		"no manifest": {files{"readme.md": ""}, nil, nil, "there are no manifests", exitNotValidated},
+		"no manifest": {files{"readme.md": ""}, nil, nil, "there are no manifests", exitFailed},
 	}
 }
 

@@ -87,14 +87,14 @@ func (f *lintFlags) run(command *cobra.Command, args []string) error {
 	found, err := f.lint(command, paths)
 	if err != nil {
 		// A program that expects a report gets one that says why there is none.
-		failure := &exitError{exitNotValidated, err}
+		failure := &exitError{exitFailed, err}
 		if f.format != report.Text {
 			return errors.Join(failure, write(command.OutOrStdout(), lint.Report{Failure: err.Error()}, options))
 		}
 		return failure
 	}
 	if err := write(command.OutOrStdout(), found, options); err != nil {
-		return &exitError{exitNotValidated, err}
+		return &exitError{exitFailed, err}
 	}
 	if found.Count(lint.Error) > 0 {
 		return &exitError{code: exitFindings}

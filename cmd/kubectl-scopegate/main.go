@@ -21,10 +21,10 @@ import (
 
 // The exit statuses, documented in docs/lint.md and docs/tree.md.
 const (
-	exitClean        = 0
-	exitFindings     = 1
-	exitUsage        = 2
-	exitNotValidated = 3
+	exitClean    = 0
+	exitFindings = 1
+	exitUsage    = 2
+	exitFailed   = 3
 )
 
 func main() {

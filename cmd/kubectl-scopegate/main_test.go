@@ -70,23 +70,23 @@ func TestExitStatus(t *testing.T) {
 		"strict":             {args: []string{"lint", "--strict", "warning.yaml"}, code: exitFindings, stdout: "1 error, 0 warnings"},
 		"namespace":          {args: []string{"lint", "-n", "team", "-o", "json", "warning.yaml"}, stdout: `"namespace": "team"`},
 		"standard input":     {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader(wrong), code: exitFindings, stdout: "<stdin>:7:3: error:"},
-		"empty input":        {args: []string{"lint", "-f", "-"}, code: exitNotValidated, stderr: "standard input has no objects"},
+		"empty input":        {args: []string{"lint", "-f", "-"}, code: exitFailed, stderr: "standard input has no objects"},
 		"other kinds alone":  {args: []string{"lint", "-f", "-"}, stdin: strings.NewReader("kind: Pod\napiVersion: v1\n"), stdout: "0 errors, 1 warning in 0 objects of 1 file; 1 object of other kinds skipped\n"},
 		"nothing, strict":    {args: []string{"lint", "--strict", "-f", "-"}, stdin: strings.NewReader("kind: Pod\napiVersion: v1\n"), code: exitFindings, stdout: "[input/nothing-validated]"},
-		"failure, in SARIF":  {args: []string{"lint", "-o", "sarif", "missing.yaml"}, code: exitNotValidated, stdout: "missing.yaml: no such file", stderr: "missing.yaml: no such file"},
-		"failure, in JSON":   {args: []string{"lint", "-o", "json", "-"}, code: exitNotValidated, stdout: `"error": "standard input has no objects`, stderr: "standard input has no objects"},
+		"failure, in SARIF":  {args: []string{"lint", "-o", "sarif", "missing.yaml"}, code: exitFailed, stdout: "missing.yaml: no such file", stderr: "missing.yaml: no such file"},
+		"failure, in JSON":   {args: []string{"lint", "-o", "json", "-"}, code: exitFailed, stdout: `"error": "standard input has no objects`, stderr: "standard input has no objects"},
 		"a folder":           {args: []string{"lint", "below"}, code: exitFindings, stdout: "in 1 object of 1 file"},
 		"folders below":      {args: []string{"lint", "-R", "."}, code: exitFindings, stdout: "of 4 files"},
 		"stored before":      {args: []string{"lint", "--old", "clean.yaml", "wrong.yaml"}, code: exitFindings, stdout: "1 error"},
-		"missing file":       {args: []string{"lint", "missing.yaml"}, code: exitNotValidated, stderr: "missing.yaml"},
-		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitNotValidated, stderr: "missing.yaml"},
-		"nothing in folder":  {args: []string{"lint", "none"}, code: exitNotValidated, stderr: "there are no manifests"},
-		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitNotValidated, stderr: "broken pipe"},
+		"missing file":       {args: []string{"lint", "missing.yaml"}, code: exitFailed, stderr: "missing.yaml"},
+		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitFailed, stderr: "missing.yaml"},
+		"nothing in folder":  {args: []string{"lint", "none"}, code: exitFailed, stderr: "there are no manifests"},
+		"unreadable input":   {args: []string{"lint", "-"}, stdin: brokenPipe{}, code: exitFailed, stderr: "broken pipe"},
 		"default scopes":     {args: []string{"lint", "--guard", "-"}, stdin: strings.NewReader(office), code: exitFindings, stdout: `scope "calendar.read" is not supported by the auth server of VirtualMCPServer "office"`},
 		"other defaults":     {args: []string{"lint", "--guard", "--default-scopes", "openid calendar.read", "-"}, stdin: strings.NewReader(office), stdout: "0 errors, 1 warning"},
 		"no default scope":   {args: []string{"tree", "--default-scopes", " "}, code: exitUsage, stderr: "name at least one scope"},
-		"no cluster":         {args: []string{"tree"}, code: exitNotValidated, stderr: "set --kubeconfig, KUBECONFIG or"},
-		"no cluster either":  {args: []string{"guard", "check"}, code: exitNotValidated, stderr: "set --kubeconfig, KUBECONFIG or"},
+		"no cluster":         {args: []string{"tree"}, code: exitFailed, stderr: "set --kubeconfig, KUBECONFIG or"},
+		"no cluster either":  {args: []string{"guard", "check"}, code: exitFailed, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestExitStatus(t *testing.T) {
 
 func TestBrokenOutput(t *testing.T) {
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitNotValidated || !strings.Contains(stderr.String(), "broken pipe") {
+	if code := run(t.Context(), []string{"lint", "-"}, strings.NewReader(wrong), brokenPipe{}, &stderr); code != exitFailed || !strings.Contains(stderr.String(), "broken pipe") {
 		t.Errorf("exit status %d, stderr %q", code, stderr.String())
 	}
 }

@@ -59,7 +59,7 @@ func newTree(defaults *scopes.List) *cobra.Command {
 		}
 		reader, namespace, err := flags.connect()
 		if err != nil {
-			return &exitError{exitNotValidated, err}
+			return &exitError{exitFailed, err}
 		}
 		view := &treeView{out: command.OutOrStdout(), format: format, again: watch}
 		view.say = func(text string) { command.PrintErrf("%s: %s\n", command.CommandPath(), text) }
@@ -71,7 +71,7 @@ func newTree(defaults *scopes.List) *cobra.Command {
 			err = view.follow(command.Context(), reader, snapshot)
 		}
 		if err != nil {
-			return &exitError{exitNotValidated, err}
+			return &exitError{exitFailed, err}
 		}
 		return nil
 	}

@@ -79,7 +79,7 @@ func newVersion(defaults *scopes.List) *cobra.Command {
 			_, err = io.WriteString(command.OutOrStdout(), text)
 		}
 		if err = errors.Join(failed, err); err != nil {
-			return &exitError{exitNotValidated, err}
+			return &exitError{exitFailed, err}
 		}
 		return nil
 	}

@@ -52,7 +52,7 @@ func (b byID) put(id Object, m *member) {
 }
 
 func (n namesakes) index(m *member) {
-	for at := range placesOf(m) {
+	for at := range searchPath(m) {
 		if len(n.near[at]) < maxNearest {
 			n.near[at] = append(n.near[at], m)
 		}
@@ -66,7 +66,7 @@ func (b byID) nearest(id Object, to *member) []*member {
 	if same.near == nil {
 		return same.all
 	}
-	for at := range placesOf(to) {
+	for at := range searchPath(to) {
 		if found := same.near[at]; len(found) > 0 {
 			return found
 		}
@@ -74,9 +74,9 @@ func (b byID) nearest(id Object, to *member) []*member {
 	return nil
 }
 
-// placesOf yields the file of an object, each folder above it, and last a place
+// searchPath yields the file of an object, each folder above it, and last a place
 // that all objects share.
-func placesOf(m *member) func(yield func(string) bool) {
+func searchPath(m *member) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		at := "file " + m.result.document.source.Name
 		for folder := filepath.Dir(m.result.document.source.Name); yield(at); folder = filepath.Dir(folder) {

@@ -102,7 +102,7 @@ func checkComplete(pair resolve.Pair) *Hold {
 		return stalled(v1alpha1.ReasonUnsupportedField,
 			"%s sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it", consumer)
 	}
-	if found := append(startup.Mistakes(config), startup.MistakesFor(config, consumer.ResourceURL(), defaultRedirectURI(consumer.ResourceURL()))...); len(found) > 0 {
+	if found := append(startup.Mistakes(config), startup.MistakesOfConsumer(config, consumer.ResourceURL(), defaultRedirectURI(consumer.ResourceURL()))...); len(found) > 0 {
 		return stalled(v1alpha1.ReasonInvalidConfig, "%s: %s", configOf(pair), found[0])
 	}
 	return nil

@@ -64,9 +64,9 @@ func otherTokenSource(config *v1alpha1.EmbeddedAuthServerConfig) bool {
 	return len(config.DelegateClients) > 0 || len(config.TrustedIssuers) > 0 || !config.InboundGrants.IsEmpty()
 }
 
-// MistakesFor returns the mistakes of a config for a consumer: of its resource URL, and
+// MistakesOfConsumer returns the mistakes of a config for a consumer: of its resource URL, and
 // of the redirect URI of providers that set none.
-func MistakesFor(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL, redirectURI string) []Mistake {
+func MistakesOfConsumer(config *v1alpha1.EmbeddedAuthServerConfig, resourceURL, redirectURI string) []Mistake {
 	var found mistakes
 	// RFC 8707 section 2.
 	parsed, err := url.Parse(resourceURL)

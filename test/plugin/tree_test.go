@@ -57,7 +57,7 @@ func TestStandalone(t *testing.T) {
 	standalone.Create(t, outright)
 
 	golden(t, "standalone-not-evaluated.txt", succeed(t, standalone, "tree", "-A"))
-	standalone.StartManager(t, nil)
+	standalone.StartStandalone(t, nil)
 	awaitEvaluated(t)
 	golden(t, "standalone.txt", succeed(t, standalone, "tree", "-A"))
 	golden(t, "standalone-wide.txt", succeed(t, standalone, "tree", "-n", "team-a", "-o", "wide"))

@@ -56,7 +56,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
 	plane := testenv.StartForTest(t, controlplane.Options{GarbageCollector: true})
-	manager := plane.StartManager(t, nil)
+	manager := plane.StartStandalone(t, nil)
 	namespace := plane.Namespace(t)
 	fill := func(baseline, reason string) {
 		t.Helper()

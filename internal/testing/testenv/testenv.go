@@ -53,7 +53,7 @@ func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Optio
 		if err := startRecorded(ctx, cluster, options, atEnd); err != nil {
 			return err
 		}
-		manager, err := (*cluster).RunManager(ctx, nil)
+		manager, err := (*cluster).RunStandalone(ctx, nil)
 		if err == nil {
 			atEnd(manager.Stop)
 		}
@@ -152,13 +152,13 @@ func (m *Manager) Ready() <-chan struct{} { return m.elected }
 // Done returns a channel that receives the manager's error and is then closed.
 func (m *Manager) Done() <-chan error { return m.done }
 
-// RunManager starts a manager with scopegate's own RBAC. It runs until Stop.
+// RunStandalone starts a manager with scopegate's own RBAC. It runs until Stop.
 // wrap, if not nil, can wrap its configuration to observe requests.
-func (c *Cluster) RunManager(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
+func (c *Cluster) RunStandalone(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
 	return c.RunWith(ctx, wrap, operator.Options{Standalone: true, AuthServerImage: AuthServerImage})
 }
 
-// RunWith is RunManager with options.
+// RunWith is RunStandalone with options.
 func (c *Cluster) RunWith(ctx context.Context, wrap func(*rest.Config), options operator.Options) (*Manager, error) {
 	cfg := c.ManagerConfig()
 	if wrap != nil {
@@ -167,7 +167,7 @@ func (c *Cluster) RunWith(ctx context.Context, wrap func(*rest.Config), options 
 	return start(ctx, cfg, options)
 }
 
-// RunGuard is RunManager in guard mode. The control plane must have been started
+// RunGuard is RunStandalone in guard mode. The control plane must have been started
 // with Options.Guard.
 func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
 	return c.RunWith(ctx, wrap, operator.Options{OwnNamespace: controlplane.Namespace})
@@ -188,10 +188,10 @@ func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Ma
 	return manager, nil
 }
 
-// StartManager is RunManager, and stops the manager at the end of the test.
-func (c *Cluster) StartManager(t testing.TB, wrap func(*rest.Config)) *Manager {
+// StartStandalone is RunStandalone, and stops the manager at the end of the test.
+func (c *Cluster) StartStandalone(t testing.TB, wrap func(*rest.Config)) *Manager {
 	t.Helper()
-	manager, err := c.RunManager(t.Context(), wrap)
+	manager, err := c.RunStandalone(t.Context(), wrap)
 	return stopAtEnd(t, manager, err)
 }
 

@@ -51,7 +51,7 @@ func TestKubectlWait(t *testing.T) {
 		}
 		waited <- output
 	}()
-	first := cluster.StartManager(t, nil)
+	first := cluster.StartStandalone(t, nil)
 	if output := <-waited; !strings.Contains(output, "condition met") {
 		t.Fatalf("waiting from the creation: %s", output)
 	}
@@ -62,7 +62,7 @@ func TestKubectlWait(t *testing.T) {
 	if output, err := kubectlWait(t.Context(), namespace, "True", "1s"); err == nil || !strings.Contains(output, "timed out") {
 		t.Errorf("with a condition of an older generation: got %v, want a timeout: %s", err, output)
 	}
-	cluster.StartManager(t, nil)
+	cluster.StartStandalone(t, nil)
 	if output, err := kubectlWait(t.Context(), namespace, "False", "120s"); err != nil {
 		t.Errorf("waiting for the verdict on the edit: %v: %s", err, output)
 	}
@@ -71,7 +71,7 @@ func TestKubectlWait(t *testing.T) {
 // TestKubectlEvents reads an event as a user does.
 func TestKubectlEvents(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	cluster.StartManager(t, nil)
+	cluster.StartStandalone(t, nil)
 	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	cluster.Create(t, sample.Config(namespace, "shared", "admin"), server)
 	testenv.AwaitValid(t, cluster, server, "False")

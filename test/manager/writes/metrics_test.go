@@ -24,7 +24,7 @@ import (
 // the names and help texts by the conventions of Prometheus.
 func TestMetrics(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	cluster.StartManager(t, nil)
+	cluster.StartStandalone(t, nil)
 	config := sample.Config(namespace, "shared", "admin")
 	bad := sample.Server(namespace, "bad", sample.AuthServerRef("shared"))
 	good := sample.Server(namespace, "good", sample.AuthServerRef("shared", "admin"))

@@ -129,7 +129,7 @@ func TestErrorsAreTheServers(t *testing.T) {
 // manager repair it.
 func TestAWrongStatusHeals(t *testing.T) {
 	config := evaluated(t)
-	cluster.StartManager(t, nil)
+	cluster.StartStandalone(t, nil)
 	c, _ := managerOnWire(t)
 	isRight := func(config *v1beta1.MCPExternalAuthConfig) bool {
 		valid := testenv.Valid(config)

@@ -78,7 +78,7 @@ func awaitSettled(t *testing.T, namespace string) {
 // next manager sees them settled from its start.
 func settle(t *testing.T, namespace string) {
 	t.Helper()
-	manager := cluster.StartManager(t, nil)
+	manager := cluster.StartStandalone(t, nil)
 	awaitSettled(t, namespace)
 	expect.NoError(t, manager.Stop())
 }
@@ -104,7 +104,7 @@ func TestSteadyStateWritesNothing(t *testing.T) {
 
 	wire := &wire{}
 	idle := countReconciles(t)
-	second := cluster.StartManager(t, wire.wrap)
+	second := cluster.StartStandalone(t, wire.wrap)
 	awaitReconciles(t, idle, idle, objects)
 	expect.NoError(t, second.Stop())
 	if sent := wire.take(writes...); len(sent) != 0 {
@@ -130,7 +130,7 @@ func TestOneEditWritesWhatChanges(t *testing.T) {
 	settle(t, namespace)
 	wire := &wire{}
 	idle := countReconciles(t)
-	manager := cluster.StartManager(t, wire.wrap)
+	manager := cluster.StartStandalone(t, wire.wrap)
 	awaitReconciles(t, idle, idle, consumers+1)
 	wire.take()
 
@@ -185,7 +185,7 @@ func awaitEvents(t *testing.T, namespace string, n int, kinds ...string) []event
 // TestEventsOnTransitions follows the events of a config through its life.
 func TestEventsOnTransitions(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	cluster.StartManager(t, nil)
+	cluster.StartStandalone(t, nil)
 	config := sample.Config(namespace, "shared", "openid")
 	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config)
 	edit := func(scope string, want string) {
