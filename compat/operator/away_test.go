@@ -100,7 +100,7 @@ func (s *suite) managerAway(t *testing.T) {
 	}
 	pause(t, away)
 	back := time.Now()
-	s.startManager(t)
+	s.startManager()
 	for _, c := range consumers {
 		s.awaitJudged(t, key(c), back, metav1.ConditionFalse)
 	}
@@ -131,7 +131,7 @@ func (s *suite) managerAway(t *testing.T) {
 		})
 	}
 	back = time.Now()
-	s.startManager(t)
+	s.startManager()
 	for _, c := range consumers {
 		s.awaitJudged(t, key(c), back, metav1.ConditionTrue)
 	}

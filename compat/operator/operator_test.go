@@ -56,6 +56,8 @@ var manifests = os.DirFS("../../test/e2e/testdata/toolhive")
 
 type suite struct {
 	*testenv.Cluster
+	// t is of the whole test: what a subtest starts by it goes on after the subtest.
+	t     *testing.T
 	watch *watcher
 	// program is the guard's manager, and manager its process.
 	program string
@@ -77,7 +79,7 @@ func TestOperator(t *testing.T) {
 	// objects that Settle creates.
 	expect.NoError(t, setup.Settle(t.Context(), s.Client))
 	s.removeConsumers(t)
-	s.startManager(t)
+	s.startManager()
 	s.metrics = testenv.FreeAddress(t)
 	s.startOperator(t, program)
 	t.Run("labels", s.labels)
@@ -96,7 +98,7 @@ func start(t *testing.T, options controlplane.Options) *suite {
 	t.Cleanup(func() { expect.NoError(t, plane.Stop()) })
 	admin, err := client.NewWithWatch(plane.Config, client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
-	s := &suite{Cluster: &testenv.Cluster{ControlPlane: plane, Client: admin}, program: testenv.BuildManager(t)}
+	s := &suite{t: t, Cluster: &testenv.Cluster{ControlPlane: plane, Client: admin}, program: testenv.BuildManager(t)}
 	policies, err := guard.Policies(guard.ModeEnforce, nil)
 	expect.NoError(t, err)
 	for _, policy := range policies {
@@ -127,8 +129,8 @@ func (s *suite) removeConsumers(t *testing.T) {
 }
 
 // startManager starts the guard's manager as it is shipped, with only its own rights.
-func (s *suite) startManager(t *testing.T) {
-	t.Helper()
+func (s *suite) startManager() {
+	s.t.Helper()
 	as := s.ManagerConfig()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["it"] = &clientcmdapi.Cluster{Server: as.Host, CertificateAuthorityData: as.CAData}
@@ -137,9 +139,9 @@ func (s *suite) startManager(t *testing.T) {
 	}
 	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
 	config.CurrentContext = "it"
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	expect.NoError(t, clientcmd.WriteToFile(*config, path))
-	s.manager = testenv.StartProcess(t, s.program, "--kubeconfig", path, "--mode", guard.ModeEnforce, "--namespace", controlplane.Namespace,
+	path := filepath.Join(s.t.TempDir(), "kubeconfig")
+	expect.NoError(s.t, clientcmd.WriteToFile(*config, path))
+	s.manager = testenv.StartProcess(s.t, s.program, "--kubeconfig", path, "--mode", guard.ModeEnforce, "--namespace", controlplane.Namespace,
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 }
 

@@ -176,10 +176,11 @@ type rollout struct {
 	// judged is the time from the edit to the condition, and tried that to the first
 	// attempt to create a pod. repaired is the time from the repair to the new pod.
 	judged, tried, repaired time.Duration
-	// bad are the times at which pods were created, although none should be. lost is
-	// the number of old pods that were deleted.
-	bad  []time.Time
-	lost int
+	// bad are the times at which pods were created, although none should be. begun are
+	// those of pods of a rollout that began before the edit. lost is the number of old
+	// pods that were deleted.
+	bad, begun []time.Time
+	lost       int
 	// history is what the conditions and the refusals were when there was a bad pod.
 	history string
 }
@@ -224,7 +225,11 @@ func (l *lane) play(t *testing.T, k kind) []*rollout {
 		l.watch.with(r.of, func(seen *consumer) {
 			seen.broken = false
 			for _, pod := range seen.created(r.edited) {
-				if end, ok := until[r.of]; !ok || pod.at.Before(end) {
+				switch end, ok := until[r.of]; {
+				case ok && !pod.at.Before(end):
+				case seen.begun(pod, r.edited):
+					r.begun = append(r.begun, pod.at)
+				default:
 					r.bad, r.history = append(r.bad, pod.at), seen.tell(r.edited)
 				}
 			}
@@ -262,9 +267,11 @@ func (l *lane) spoil(t *testing.T, name string, e edit) (rollouts []*rollout) {
 		})
 		r.judged = verdict.at.Sub(begin)
 		l.watch.await(t, r.of, "gets no pod", func(seen *consumer) bool {
-			if created := seen.created(edited); len(created) > 0 {
-				r.tried = created[0].at.Sub(begin)
-				return true
+			for _, pod := range seen.created(edited) {
+				if !seen.begun(pod, edited) {
+					r.tried = pod.at.Sub(begin)
+					return true
+				}
 			}
 			refusal, ok := seen.refused(begin)
 			if ok {
@@ -273,10 +280,10 @@ func (l *lane) spoil(t *testing.T, name string, e edit) (rollouts []*rollout) {
 			return ok && strings.HasSuffix(refusal.message, verdict.Message) && strings.HasSuffix(seen.replicaFailure(), verdict.Message)
 		})
 		l.watch.with(r.of, func(seen *consumer) {
-			for _, uid := range before[r.of] {
-				if seen.pods[uid].gone {
-					r.lost++
-				}
+			// A rollout that began before the edit replaces a pod.
+			gone := func(uid types.UID) bool { return seen.pods[uid].gone }
+			if !slices.ContainsFunc(before[r.of], func(uid types.UID) bool { return !gone(uid) }) {
+				r.lost = len(before[r.of])
 			}
 		})
 	}
@@ -347,11 +354,11 @@ func report(t *testing.T, what string, all []*rollout) {
 	for _, r := range all {
 		byKind[r.kind] = append(byKind[r.kind], r)
 	}
-	lines := []string{fmt.Sprintf("%-30s %8s %8s %8s   %-19s %-19s %-19s", what+" (p50, p99)", "rollouts", "bad pods", "lost", "edit to condition", "edit to attempt", "repair to pod")}
+	lines := []string{fmt.Sprintf("%-30s %8s %8s %8s %8s   %-19s %-19s %-19s", what+" (p50, p99)", "rollouts", "bad pods", "begun", "lost", "edit to condition", "edit to attempt", "repair to pod")}
 	line := func(name string, rollouts []*rollout) {
-		bad, lost := 0, 0
+		bad, begun, lost := 0, 0, 0
 		for _, r := range rollouts {
-			bad, lost = bad+len(r.bad), lost+r.lost
+			bad, begun, lost = bad+len(r.bad), begun+len(r.begun), lost+r.lost
 		}
 		of := func(latency func(*rollout) time.Duration) string {
 			sorted := make([]time.Duration, len(rollouts))
@@ -361,7 +368,7 @@ func report(t *testing.T, what string, all []*rollout) {
 			slices.Sort(sorted)
 			return fmt.Sprintf("%v, %v", sorted[len(sorted)/2], sorted[len(sorted)*99/100])
 		}
-		lines = append(lines, fmt.Sprintf("%-30s %8d %8d %8d   %-19s %-19s %-19s", name, len(rollouts), bad, lost,
+		lines = append(lines, fmt.Sprintf("%-30s %8d %8d %8d %8d   %-19s %-19s %-19s", name, len(rollouts), bad, begun, lost,
 			of(func(r *rollout) time.Duration { return r.judged }), of(func(r *rollout) time.Duration { return r.tried }), of(func(r *rollout) time.Duration { return r.repaired })))
 	}
 	for _, name := range slices.Sorted(maps.Keys(byKind)) {

@@ -57,7 +57,10 @@ type consumer struct {
 	verdicts   []verdict
 	refusals   []refusal
 	deployment *appsv1.Deployment
-	pods       map[types.UID]*pod
+	// templates are when the watch showed the first ReplicaSet of each pod template, by
+	// its hash.
+	templates map[string]time.Time
+	pods      map[types.UID]*pod
 	// broken is true from a bad edit to the repair.
 	broken bool
 }
@@ -76,7 +79,7 @@ func startWatcher(t *testing.T, cluster *testenv.Cluster) *watcher {
 	informers, err := cache.New(cluster.Config, cache.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
 	for _, kind := range []client.Object{
-		&corev1.Pod{}, &corev1.Event{}, &appsv1.Deployment{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{},
+		&corev1.Pod{}, &corev1.Event{}, &appsv1.Deployment{}, &appsv1.ReplicaSet{}, &v1beta1.MCPServer{}, &v1beta1.MCPRemoteProxy{}, &v1beta1.VirtualMCPServer{},
 	} {
 		informer, err := informers.GetInformer(t.Context(), kind, cache.BlockUntilSynced(false))
 		expect.NoError(t, err)
@@ -107,7 +110,7 @@ func startWatcher(t *testing.T, cluster *testenv.Cluster) *watcher {
 func (w *watcher) of(namespace, name string) *consumer {
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	if w.consumers[key] == nil {
-		w.consumers[key] = &consumer{pods: map[types.UID]*pod{}}
+		w.consumers[key] = &consumer{pods: map[types.UID]*pod{}, templates: map[string]time.Time{}}
 	}
 	return w.consumers[key]
 }
@@ -131,6 +134,11 @@ func (w *watcher) see(object any, gone bool) {
 		}
 	case *appsv1.Deployment:
 		w.of(object.Namespace, object.Name).deployment = object
+	case *appsv1.ReplicaSet:
+		templates, hash := w.of(object.Namespace, object.Labels[toolhive.InstanceLabel]).templates, object.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
+		if templates[hash].IsZero() {
+			templates[hash] = now
+		}
 	case kinds.Object:
 		c, found := w.of(object.GetNamespace(), object.GetName()), testenv.Valid(object)
 		if last := len(c.verdicts) - 1; last < 0 || c.verdicts[last].Condition != found {
@@ -192,6 +200,12 @@ func (c *consumer) created(since time.Time) (created []*pod) {
 		}
 	}
 	return created
+}
+
+// begun reports whether a pod is of a rollout that began before a time.
+func (c *consumer) begun(pod *pod, before time.Time) bool {
+	at := c.templates[pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]]
+	return !at.IsZero() && at.Before(before)
 }
 
 // refused returns the first refusal since a time.
