@@ -101,7 +101,7 @@ func unpack(ctx context.Context, archive, folder string) (v1.ImageIndex, error) 
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
 	}
-	if output, err := exec.CommandContext(ctx, "tar", "-xf", archive, "-C", folder).CombinedOutput(); err != nil { //nolint:gosec // Just built.
+	if output, err := exec.CommandContext(ctx, "tar", "-xf", archive, "-C", folder).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("unpacking %s: %w: %s", archive, err, output)
 	}
 	root, err := layout.ImageIndexFromPath(folder)

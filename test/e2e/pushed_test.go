@@ -36,7 +36,7 @@ func pull(s *scenario) {
 		}
 		return true, connection.Close()
 	}))
-	push := exec.CommandContext(ctx, "go", "run", ".", "push", "--from", "../../bin/images", "--to", address+"/team", "--version", "v1.2.3", "manager")
+	push := exec.CommandContext(ctx, "go", "run", ".", "push", "--from", "../../bin/images", "--to", address+"/team", "--version", "v1.2.3", "manager") //nolint:gosec // Our own program.
 	push.Dir = root + "/hack/image"
 	output, err := push.Output()
 	s.must(err)

@@ -76,10 +76,10 @@ func (g generator) config(name string) *v1beta1.MCPExternalAuthConfig {
 func (g generator) authServer() *v1alpha1.EmbeddedAuthServerConfig {
 	config := sample.AuthServer(g.baseline()...)
 	provider := &config.UpstreamProviders[0]
-	switch requested := g.advertised(); {
-	case g.chance(30):
+	switch requested, which := g.advertised(), g.IntN(100); {
+	case which < 30:
 		provider.OIDCConfig.Scopes = requested
-	case g.chance(30):
+	case which < 50:
 		provider.Type, provider.OIDCConfig = v1alpha1.UpstreamProviderTypeOAuth2, nil
 		provider.OAuth2Config = &v1alpha1.OAuth2UpstreamConfig{
 			AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token",
