@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs govulncheck on the modules that are shipped, the root and authserver. Fails if it can't reach the database, because nothing
-# was checked then.
+# Runs govulncheck on the modules that are shipped, the root and authserver. Fails if it
+# can't reach the database, because nothing was checked then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

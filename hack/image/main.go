@@ -1,9 +1,8 @@
-// Command image builds the OCI images of scopegate's programs without Docker, and
-// pushes them. For each program it writes an archive of an OCI
-// layout with an image for each platform, and an SBOM for each. Two builds of
-// the same commit have the same digests. It packs a program that is already
-// built, such as another project's, unchanged and only for this machine's
-// platform.
+// Command image builds the OCI images of scopegate's programs without Docker. For each
+// program it writes an archive of an OCI layout with an image for each platform, and an
+// SBOM for each. Two builds of the same commit have the same digests. It packs a program
+// that is already built, such as another project's, unchanged and only for this
+// machine's platform. Its command push pushes what it wrote to a registry.
 //
 // Usage:
 //
@@ -45,7 +44,9 @@ func run(arguments []string) error {
 	epoch := flag.Int64("epoch", 0, "the creation time of the images, in `seconds` since 1970: that of the commit")
 	licence := flag.String("licence", "LICENSE", "the licence `file` in the images")
 	local := flag.Bool("local", false, "build only for this machine's architecture")
-	flag.Parse()
+	if err := flag.CommandLine.Parse(arguments); err != nil {
+		return err
+	}
 	build := build{out: *out, local: *local, version: *version, revision: *revision, created: time.Unix(*epoch, 0).UTC(), licence: *licence}
 	return build.all(flag.Args())
 }

@@ -61,15 +61,16 @@ func push(ctx context.Context, from, to, version string, programs []string) erro
 	return nil
 }
 
-// pushIndex pushes the SBOMs before the tag, so that a tag never lacks them.
-func pushIndex(ctx context.Context, index v1.ImageIndex, sboms string, tag name.Tag) error {
+// pushIndex pushes the SBOMs before the tag, so that a tag never lacks them. The paths of
+// the SBOMs begin with prefix.
+func pushIndex(ctx context.Context, index v1.ImageIndex, prefix string, tag name.Tag) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
 		return err
 	}
 	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 	for _, image := range manifest.Manifests {
-		sbom, err := os.ReadFile(fmt.Sprintf("%s-%s.cdx.json", sboms, image.Platform.Architecture))
+		sbom, err := os.ReadFile(fmt.Sprintf("%s-%s.cdx.json", prefix, image.Platform.Architecture))
 		if err != nil {
 			return err
 		}
