@@ -78,9 +78,9 @@ func TestUpgradeStandalone(t *testing.T) {
 		}
 		before.expectSame(t, step.what, stateIn(t, cluster, namespace))
 	}
-	for _, object := range rejected {
-		cluster.Delete(t, object)
-	}
+	// Without their owners' kinds, the garbage collector keeps what it has not deleted yet.
+	kubectl(t, cluster, "delete", "mcpservers,mcpremoteproxies,virtualmcpservers", "--all", "--all-namespaces")
+	kubectl(t, cluster, "wait", "deployments,services", "--selector=app.kubernetes.io/managed-by=scopegate", "--all-namespaces", "--for=delete", "--timeout=5m")
 	expect.NoError(t, manager.Stop())
 	kubectl(t, cluster, "delete", "-f", filepath.Join(current.dist, "standalone.yaml"))
 	var remains []string
