@@ -2,6 +2,7 @@ package resolve_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,7 +49,9 @@ func TestByReference(t *testing.T) {
 	outright := sample.Config(namespace, "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
 	outgoing := sample.OutgoingConfig(namespace, "outgoing")
-	all := configs(shared, other, empty, outright, outgoing)
+	unset := sample.Config(namespace, "unset")
+	unset.Spec.EmbeddedAuthServer = nil
+	all := configs(shared, other, empty, outright, outgoing, unset)
 
 	both := func(auth, external string) v1alpha1.AuthReferences {
 		refs := sample.AuthServerRef(auth)
@@ -70,6 +73,7 @@ func TestByReference(t *testing.T) {
 		"external config does not exist":    {sample.ExternalAuthConfigRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
 		"the second does not exist":         {both("other", "gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
 		"authServerRef of another type":     {sample.AuthServerRef("outgoing"), shape{State: resolve.Unresolved, Config: "outgoing", Cause: "InvalidAuthServerRef"}},
+		"authServerRef to no config":        {sample.AuthServerRef("unset"), shape{State: resolve.Unresolved, Config: "unset", Cause: "InvalidAuthServerRef"}},
 		"both embedded":                     {both("other", "shared"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
 		"both the same":                     {both("other", "other"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
 		"authServerRef wins over outgoing":  {both("other", "outgoing"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromDefaults}},
@@ -213,6 +217,42 @@ func TestRequestedUpstream(t *testing.T) {
 			provider, requested := resolve.RequestedUpstream(config, tc.missing)
 			expect.Equal(t, "provider", tc.provider, provider)
 			expect.Equal(t, "scopes", tc.requested, requested)
+		})
+	}
+}
+
+// TestReferences covers what is asked of a consumer before its verdict.
+func TestReferences(t *testing.T) {
+	anonymous := sample.Virtual(namespace, "v", sample.AuthServer())
+	anonymous.Spec.IncomingAuth = v1alpha1.IncomingAuthConfig{Type: "anonymous"}
+	twice := sample.AuthServerRef("a")
+	twice.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "a"}
+	both := sample.AuthServerRef("a")
+	both.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "b"}
+	for name, tc := range map[string]struct {
+		object     any
+		references bool
+		configs    []string
+		oidc       string
+		field      string
+	}{
+		"none":       {sample.Server(namespace, "s", v1alpha1.AuthReferences{}), false, nil, "", "spec.oidcConfigRef"},
+		"one":        {sample.Server(namespace, "s", sample.AuthServerRef("a")), true, []string{"a"}, "oidc", "spec.oidcConfigRef"},
+		"the other":  {sample.Proxy(namespace, "p", sample.ExternalAuthConfigRef("a")), true, []string{"a"}, "oidc", "spec.oidcConfigRef"},
+		"two":        {sample.Proxy(namespace, "p", both), true, []string{"a", "b"}, "oidc", "spec.oidcConfigRef"},
+		"one twice":  {sample.Proxy(namespace, "p", twice), true, []string{"a"}, "oidc", "spec.oidcConfigRef"},
+		"inline":     {anonymous, true, nil, "", "spec.incomingAuth.oidcConfigRef"},
+		"not inline": {sample.Virtual(namespace, "v", nil), false, nil, "oidc", "spec.incomingAuth.oidcConfigRef"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			consumer, _ := resolve.ConsumerOf(tc.object)
+			expect.Equal(t, "references", tc.references, consumer.References())
+			expect.Equal(t, "configs", tc.configs, consumer.ConfigNames())
+			expect.Equal(t, "MCPOIDCConfig", tc.oidc, consumer.OIDCConfigName())
+			expect.Equal(t, "field", tc.field, consumer.OIDCField())
+			if message := resolve.OIDCConfigRequired(consumer); !strings.Contains(message, tc.field+" ") && !strings.Contains(message, tc.field+":") {
+				t.Errorf("%q does not name %s", message, tc.field)
+			}
 		})
 	}
 }

@@ -85,7 +85,8 @@ func FuzzMissing(f *testing.F) {
 }
 
 func TestSuggest(t *testing.T) {
-	effective := []string{"openid", "profile", "email", "offline_access", "mcp:tools", "read"}
+	long := strings.Repeat("x", 64)
+	effective := []string{"openid", "profile", "email", "offline_access", "mcp:tools", "read", long, "abc", "abd"}
 	for name, tc := range map[string]struct{ scope, want string }{
 		"separator":            {"offline-access", "offline_access"},
 		"case":                 {"OpenID", "openid"},
@@ -94,7 +95,10 @@ func TestSuggest(t *testing.T) {
 		"two letters":          {"offline_acess_", "offline_access"},
 		"nothing like it":      {"admin", ""},
 		"too short to tell":    {"rd", ""},
-		"longer than compared": {strings.Repeat("openid", 20), ""},
+		"as long as compared":  {strings.ToUpper(long), long},
+		"longer than compared": {long + "x", ""},
+		"three letters":        {"offline_ac", ""},
+		"a third of it":        {"abx", "abc"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := scopes.Suggest(tc.scope, effective)

@@ -32,9 +32,6 @@ func Suggest(scope string, effective []string) (string, bool) {
 	}
 	best, bestEdits := "", maxEdits+1
 	for _, candidate := range effective {
-		if abs(len(candidate)-len(scope)) > maxEdits {
-			continue
-		}
 		// A near miss keeps most of its letters: "a" is not a near miss of "b".
 		if edits := levenshtein.ComputeDistance(scope, candidate); edits < bestEdits && 3*edits <= len(scope) {
 			best, bestEdits = candidate, edits
@@ -44,7 +41,3 @@ func Suggest(scope string, effective []string) (string, bool) {
 }
 
 func fold(scope string) string { return separators.Replace(strings.ToLower(scope)) }
-
-func abs(n int) int {
-	return max(n, -n)
-}
