@@ -3,6 +3,7 @@ package condition_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -196,6 +197,46 @@ func TestMessagesAreBounded(t *testing.T) {
 				t.Errorf("the consumer's message has %d bytes, and must not be cut within an entry", len(own))
 			}
 		})
+	}
+}
+
+// TestMessagesAreCutLate checks that a message leaves out only what does not fit.
+func TestMessagesAreCutLate(t *testing.T) {
+	const most = 2048
+	for length := 1; length < 200; length++ {
+		config := sample.Config(namespace, "auth", "admin")
+		var pairs []resolve.Pair
+		var entries []string
+		for i := range 10 {
+			name := strings.Repeat("n", length) + strconv.Itoa(i)
+			pairs = append(pairs, sample.Pair(sample.Server(namespace, name, sample.AuthServerRef("auth", "openid")), config))
+			entries = append(entries, condition.ForConfig(config, pairs[i:i+1]).Message)
+		}
+		text := condition.ForConfig(config, pairs).Message
+		kept, rest, cut := strings.Cut(text, "; and ")
+		shown := strings.Count(kept, "; ") + 1
+		expect.Equal(t, "the entries", strings.Join(entries[:shown], "; "), kept)
+		if len(text) > most {
+			t.Errorf("%d bytes with names of %d", len(text), length)
+		}
+		if longer := len(kept) + len("; ") + len(entries[shown%10]) + len("; and ") + len(rest); cut && longer <= most {
+			t.Errorf("an entry of MCPServer %d was left out, and would fit: %d bytes with names of %d", shown, longer, length)
+		}
+	}
+}
+
+// TestLists covers the limit on the scopes within an entry, of 300 bytes with quotes.
+func TestLists(t *testing.T) {
+	scope := func(letter string, length int) string { return strings.Repeat(letter, length) }
+	for want, effective := range map[string][]string{
+		"b\" and 1 more (from":                             {scope("a", 148), scope("b", 148), "c"},
+		"a\" and 2 more (from":                             {scope("a", 148), scope("b", 149), "c"},
+		scope("b", 148) + "\" (from its spec.incomingAuth": {scope("a", 148), scope("b", 148)},
+	} {
+		pair := sample.Pair(sample.Virtual(namespace, "v", sample.AuthServer("admin"), effective...))
+		if got := condition.ForConsumer(pair).Message; !strings.Contains(got, want) {
+			t.Errorf("%q lacks %q", got, want)
+		}
 	}
 }
 
