@@ -21,11 +21,6 @@ help: ## List the targets.
 build: ## Build bin/manager and bin/kubectl-scopegate.
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager ./cmd/kubectl-scopegate
 
-.PHONY: authserver
-authserver: ## Build bin/authserver, ToolHive's auth server, which pods run. The first build takes minutes.
-	cd authserver
-	CGO_ENABLED=0 go build -trimpath -o ../bin/authserver .
-
 .PHONY: run
 run: ## Show the main job on a real control plane: the guard, then standalone mode. ARGS=--exit exits after the last step; --guard or --standalone chooses one part.
 	@$(ASSETS)
@@ -83,7 +78,7 @@ matrix: ## Run the tests that depend on the API server on Kubernetes 1.33 to 1.3
 	@hack/matrix.sh
 
 .PHONY: prove
-prove: ## Run a long experiment, of minutes or hours. SUITE= chooses verdict, policies, operator, race, reliability, upgrade, release, fuzz, mutation or beside. CASES sets the number of cases, TOOLHIVE a release of ToolHive, ARGS the release to upgrade from.
+prove: ## Run a long experiment, of minutes or hours. SUITE= chooses verdict, policies, operator, race, reliability, upgrade, release, fuzz, mutation, mutants, leaves or beside. CASES sets the number of cases, TOOLHIVE a release of ToolHive, ARGS the release to upgrade from.
 	@$(ASSETS)
 	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" TOOLHIVE="$(TOOLHIVE)" hack/prove.sh "$(SUITE)"
 

@@ -57,6 +57,21 @@ TARGETS
 mutation)
   go run ./test/mutation ${ARGS:-}
   ;;
+mutants)
+  failed=0
+  for package in ${ARGS:-scopes resolve condition status startup rollout guard guard/writer lint lint/report inventory/tree inventory/findings}; do
+    go tool -modfile=hack/tools/go.mod gremlins unleash "./internal/$package" --workers=1 --timeout-coefficient=30 --threshold-efficacy=85 \
+      --invert-logical --invert-loopctrl --invert-assignments --remove-self-assignments >bin/mutants.log 2>&1 || failed=1
+    echo "internal/$package: $(grep -E '^(Killed|Test efficacy)' bin/mutants.log | tr '\n' ' ' || tail -n 1 bin/mutants.log)"
+    grep LIVED bin/mutants.log || true
+  done
+  exit "$failed"
+  ;;
+leaves)
+  SCOPEGATE_MONITORING="$(hack/monitoring/build.sh)"
+  export SCOPEGATE_MONITORING
+  go run ./test/mutation -leaves "${CASES:-100000}" ${ARGS:-}
+  ;;
 beside)
   exec make --no-print-directory e2e TESTFLAGS="-run TestBeside -long ${TESTFLAGS:-}"
   ;;
@@ -72,6 +87,8 @@ make prove SUITE=NAME, where NAME is
   release      build a release of this commit, push it to a registry on this machine, and install it from there; minutes
   fuzz         10,000,000 arbitrary inputs for the reader of manifests, the test of scopes and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
+  mutants      whether the tests beside the code find what a mutation tester changes in it; an hour. ARGS='scopes resolve' names packages
+  leaves       whether some suite finds a change of one leaf of what users install; hours. CASES=50 chooses as many
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2

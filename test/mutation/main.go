@@ -59,9 +59,16 @@ func main() {
 	all := regexp.MustCompile("")
 	flag.TextVar(&only, "run", all, "only the bugs whose name matches this `regexp`")
 	flag.TextVar(&where, "suites", all, "only the suites whose folder matches this `regexp`")
+	leaves := flag.Int("leaves", 0, "change at most this `number` of leaves of the manifests instead")
+	seed := flag.Uint64("seed", 1, "the seed of the choice of leaves")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, &only, &where)
+	var err error
+	if *leaves > 0 {
+		err = changeLeaves(ctx, &only, *leaves, *seed)
+	} else {
+		err = run(ctx, &only, &where)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
@@ -149,10 +156,15 @@ func (b bug) suites() []suite {
 }
 
 func (s suite) run(ctx context.Context, overlay string) (string, error) {
-	command := exec.CommandContext(ctx, "go", "test", "-count=1", "-failfast", "-timeout=15m", s.packages) //nolint:gosec // The table names it.
-	command.Dir = s.module
 	// Tests that build programs run go themselves. They get the bug too.
-	command.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -overlay="+overlay)
+	return runSuite(ctx, s.module, []string{"GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + overlay}, s.packages)
+}
+
+// runSuite runs go test in a folder, and returns the suite and the test that fails.
+func runSuite(ctx context.Context, folder string, environment []string, arguments ...string) (string, error) {
+	command := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-failfast", "-timeout=15m"}, arguments...)...) //nolint:gosec // The table names it.
+	command.Dir = folder
+	command.Env = append(os.Environ(), environment...)
 	// go test does not pass SIGTERM on, so processes that its tests started may
 	// outlive it.
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
@@ -166,7 +178,7 @@ func (s suite) run(ctx context.Context, overlay string) (string, error) {
 	case bytes.Contains(output, []byte("[build failed]")):
 		return "", fmt.Errorf("%w:\n%s", errNotCompiled, output)
 	case failed == nil:
-		return "", fmt.Errorf("%s did not run: %w\n%s", s.packages, err, output)
+		return "", fmt.Errorf("%v did not run: %w\n%s", arguments, err, output)
 	default:
 		by := string(failed[1])
 		// The recorder of rollouts, for example, fails a suite without failing
