@@ -74,7 +74,7 @@ e2e-up: ## Start a real cluster of one node, and keep it running. ARGS=--toolhiv
 	exec bin/cluster $(ARGS)
 
 .PHONY: matrix
-matrix: ## Run the tests that depend on the API server on Kubernetes 1.33 to 1.37, and print the table of docs/compatibility.md. Each minor takes 5 minutes once it is built; KUBERNETES=1.35 chooses one.
+matrix: ## Run the tests that depend on the API server on Kubernetes 1.30 to 1.37, and print the table of docs/compatibility.md. Each minor takes 5 minutes once it is built; KUBERNETES=1.35 chooses one.
 	@hack/matrix.sh
 
 .PHONY: prove

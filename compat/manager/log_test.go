@@ -71,7 +71,7 @@ func TestLogWarnsOfVersions(t *testing.T) {
 	text := `{"apiVersion":"v1","kind":"Config","current-context":"a","contexts":[{"name":"a","context":{"cluster":"a"}}],"clusters":[{"name":"a","cluster":{"server":"` + server.URL + `"}}]}`
 	expect.NoError(t, os.WriteFile(kubeconfig, []byte(text), 0o600))
 	warned := awaitLine(t, startProcess(t, kubeconfig), "a version is not tested")
-	if want := "not tested with Kubernetes v1.99.0, but with 1.33 to 1.37"; !strings.Contains(warned.Warning, want) {
+	if want := "not tested with Kubernetes v1.99.0, but with 1.30 to 1.37"; !strings.Contains(warned.Warning, want) {
 		t.Errorf("got %+v, want %q", warned, want)
 	}
 }

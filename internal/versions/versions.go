@@ -14,7 +14,7 @@ type Range struct{ Of, First, Last string }
 
 // The tested ranges.
 var (
-	Kubernetes = Range{"Kubernetes", "1.33", "1.37"}
+	Kubernetes = Range{"Kubernetes", "1.30", "1.37"}
 	ToolHive   = Range{"ToolHive", "v0.44.0", "v0.63.0"}
 )
 

@@ -11,15 +11,15 @@ import (
 )
 
 func TestWarnings(t *testing.T) {
-	const kubernetes, toolHive = "Kubernetes %s, but with 1.33 to 1.37:", "ToolHive %s, but with v0.44.0 to v0.63.0:"
+	const kubernetes, toolHive = "Kubernetes %s, but with 1.30 to 1.37:", "ToolHive %s, but with v0.44.0 to v0.63.0:"
 	for name, c := range map[string]struct {
 		found versions.Found
 		want  []string
 	}{
-		"first":                  {versions.Found{Kubernetes: "v1.33.0", ToolHive: "v0.44.0"}, nil},
+		"first":                  {versions.Found{Kubernetes: "v1.30.0", ToolHive: "v0.44.0"}, nil},
 		"last":                   {versions.Found{Kubernetes: "v1.37.9", ToolHive: "v0.63.4"}, nil},
 		"with what a cloud adds": {versions.Found{Kubernetes: "v1.34.1-eks-abc123", ToolHive: "0.50.0"}, nil},
-		"too old":                {versions.Found{Kubernetes: "v1.32.9", ToolHive: "v0.43.9"}, []string{kubernetes, toolHive}},
+		"too old":                {versions.Found{Kubernetes: "v1.29.9", ToolHive: "v0.43.9"}, []string{kubernetes, toolHive}},
 		"too new":                {versions.Found{Kubernetes: "v1.38.0-alpha.1+k3s1", ToolHive: "v0.64.0"}, []string{kubernetes, toolHive}},
 		"a new major":            {versions.Found{Kubernetes: "v2.34.0", ToolHive: "v1.50.0"}, []string{kubernetes, toolHive}},
 		"unknown":                {versions.Found{Kubernetes: versions.Unknown, ToolHive: versions.Unknown}, nil},
