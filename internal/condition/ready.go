@@ -7,15 +7,11 @@ import (
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/kinds"
-	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-// Held returns the conditions of a held rollout. An empty why means that the
-// baseline is not supported. stalled is true if only a user's edit can help.
-func Held(pair resolve.Pair, reason, why string, stalled bool) []metav1.Condition {
-	if why == "" {
-		why = NotSupported(pair)
-	}
+// Held returns the conditions of a held rollout. stalled is true if only a user's edit
+// can help.
+func Held(reason, why string, stalled bool) []metav1.Condition {
 	text := "rollout held: " + why
 	conditions := []metav1.Condition{ready(metav1.ConditionFalse, reason, text)}
 	if stalled {

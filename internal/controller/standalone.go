@@ -103,7 +103,7 @@ func (r *standaloneConsumerReconciler) rollOut(ctx context.Context, object kinds
 	}
 	checked, hold := rollout.Check(pair, oidcConfigFound)
 	if hold != nil {
-		return condition.Held(pair, hold.Reason, hold.Message, hold.Stalled), nil
+		return condition.Held(hold.Reason, hold.Message, hold.Stalled), nil
 	}
 	if object.GetDeletionTimestamp() != nil {
 		return condition.StoredRollout(object), nil
@@ -112,7 +112,7 @@ func (r *standaloneConsumerReconciler) rollOut(ctx context.Context, object kinds
 	var conflict *rollout.NameConflictError
 	switch {
 	case errors.As(err, &conflict):
-		return condition.Held(pair, v1alpha1.ReasonNameConflict, conflict.Error(), false), nil
+		return condition.Held(v1alpha1.ReasonNameConflict, conflict.Error(), false), nil
 	case apierrors.IsConflict(err):
 		// Somebody else wrote at the same time; the retry reads the result.
 		return condition.StoredRollout(object), err

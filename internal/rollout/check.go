@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/startup"
 )
@@ -29,8 +30,7 @@ func (c Checked) RunConfig() string { return c.runConfig }
 type Hold struct {
 	// Reason is a reason of the condition Ready.
 	Reason string
-	// Message names the object, the field and the fix. It is empty for
-	// BaselineScopeNotSupported, whose message is that of BaselineScopesValid.
+	// Message names the object, the field and the fix.
 	Message string
 	// Stalled is true if only a user's edit can help.
 	Stalled bool
@@ -69,7 +69,7 @@ func checkVerdict(pair resolve.Pair) *Hold {
 	case resolve.Supported:
 		return nil
 	case resolve.NotSupported:
-		return &Hold{Reason: v1alpha1.ReasonBaselineScopeNotSupported, Stalled: true}
+		return &Hold{Reason: v1alpha1.ReasonBaselineScopeNotSupported, Message: condition.NotSupported(pair), Stalled: true}
 	case resolve.Unresolved:
 		return &Hold{Reason: verdict.Cause, Message: verdict.Why, Stalled: verdict.Cause != v1alpha1.ReasonConfigNotFound}
 	default:

@@ -57,8 +57,8 @@ func TestHolds(t *testing.T) {
 		"no oidcConfigRef, scopesSupported": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef = nil }),
 			config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.ScopesSupported = []string{"openid"} }), true, "OIDCConfigRequired", false, "spec.oidcConfigRef"},
 		"MCPOIDCConfig does not exist":                  {server(nil), config(nil), true, "OIDCConfigNotFound", true, `MCPOIDCConfig "oidc"`},
-		"not supported":                                 {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), false, "BaselineScopeNotSupported", false, ""},
-		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, ""},
+		"not supported":                                 {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), false, "BaselineScopeNotSupported", false, `scope "admin" is not supported by the auth server of MCPServer "web"`},
+		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, `scope "admin" is not supported by the auth server of MCPServer "web"`},
 		"audience":                             {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
 		"what only a user can fix comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
 		"two upstreams":                        {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
@@ -132,7 +132,7 @@ func TestEveryMessageFitsIntoACondition(t *testing.T) {
 	server.Spec.OIDCConfigRef.Audience = strings.Repeat("a", 5000)
 	pair := sample.Pair(server, sample.Config(namespace, "shared"))
 	_, hold := rollout.Check(pair, true)
-	for _, condition := range condition.Held(pair, hold.Reason, hold.Message, hold.Stalled) {
+	for _, condition := range condition.Held(hold.Reason, hold.Message, hold.Stalled) {
 		if len(condition.Message) > 2048 {
 			t.Errorf("%s has %d bytes", condition.Type, len(condition.Message))
 		}

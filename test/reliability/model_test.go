@@ -123,9 +123,9 @@ func (m model) conditions(objects map[string]client.Object, object client.Object
 	name := rollout.ChildName(pair.Consumer)
 	switch {
 	case hold != nil:
-		return append(conditions, condition.Held(pair, hold.Reason, hold.Message, hold.Stalled)...)
+		return append(conditions, condition.Held(hold.Reason, hold.Message, hold.Stalled)...)
 	case isForeign(m.get("Deployment", name)) || isForeign(m.get("Service", name)):
-		return append(conditions, condition.Held(pair, v1alpha1.ReasonNameConflict, anything, false)...)
+		return append(conditions, condition.Held(v1alpha1.ReasonNameConflict, anything, false)...)
 	default:
 		// Nobody runs Deployments here, so none is ever done.
 		return append(conditions, condition.RolloutProgress(false, anything)...)
