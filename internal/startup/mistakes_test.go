@@ -42,10 +42,11 @@ func TestMistakes(t *testing.T) {
 func TestMistakesOfRedis(t *testing.T) {
 	for field, change := range map[string]func(*v1alpha1.RedisStorageConfig){
 		"": func(*v1alpha1.RedisStorageConfig) {},
-		"storage.redis.sentinelConfig.masterName": func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.MasterName = "" },
-		"storage.redis.sentinelConfig":            func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.SentinelAddrs = nil },
-		"storage.redis.addr":                      func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig = nil },
-		"storage.redis.readTimeout":               func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" },
+		"storage.redis.sentinelConfig.masterName":       func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.MasterName = "" },
+		"storage.redis.sentinelConfig":                  func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.SentinelAddrs = nil },
+		"storage.redis.addr":                            func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig = nil },
+		"storage.redis.aclUserConfig.passwordSecretRef": func(r *v1alpha1.RedisStorageConfig) { r.ACLUserConfig.PasswordSecretRef = nil },
+		"storage.redis.readTimeout":                     func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" },
 	} {
 		t.Run(field, func(t *testing.T) {
 			redis := &v1alpha1.RedisStorageConfig{
@@ -72,4 +73,51 @@ func TestMistakesLeaveOtherTokenSources(t *testing.T) {
 	expect.Equal(t, "without another source", 1, len(startup.Mistakes(config)))
 	config.TrustedIssuers = []v1alpha1.OpaqueObject{{Raw: []byte(`{"issuerUrl":"https://a.example.com"}`)}}
 	expect.Equal(t, "with trusted issuers", 0, len(startup.Mistakes(config)))
+}
+
+// TestMistakesOfConsumer covers the resource URL, and the redirect URI of providers that
+// set none.
+func TestMistakesOfConsumer(t *testing.T) {
+	const good, callback = "https://mcp.example.com", "https://mcp.example.com/oauth/callback"
+	insecure := func(config *v1alpha1.EmbeddedAuthServerConfig) { config.InsecureAllowHTTP = true }
+	oauth2 := func(insecure bool) func(*v1alpha1.EmbeddedAuthServerConfig) {
+		return func(config *v1alpha1.EmbeddedAuthServerConfig) {
+			config.UpstreamProviders[0] = v1alpha1.UpstreamProviderConfig{
+				Type: v1alpha1.UpstreamProviderTypeOAuth2, OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{InsecureAllowHTTP: insecure},
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		resourceURL, redirectURI string
+		change                   func(*v1alpha1.EmbeddedAuthServerConfig)
+		want                     []string
+	}{
+		"https":                  {good, callback, nil, nil},
+		"http":                   {"http://mcp.example.com", callback, nil, nil},
+		"no URL":                 {"://", callback, nil, []string{"the resource URL"}},
+		"no host":                {"https:///mcp", callback, nil, []string{"the resource URL"}},
+		"a fragment":             {good + "#a", callback, nil, []string{"the resource URL"}},
+		"another scheme":         {"ftp://mcp.example.com", callback, nil, []string{"the resource URL"}},
+		"http callback":          {good, "http://mcp.example.com/", nil, []string{"upstreamProviders[0].oidcConfig.redirectUri"}},
+		"http callback, allowed": {good, "http://mcp.example.com/", insecure, nil},
+		"a callback of its own":  {good, "http://mcp.example.com/", func(c *v1alpha1.EmbeddedAuthServerConfig) { c.UpstreamProviders[0].OIDCConfig.RedirectURI = callback }, nil},
+		"OAuth 2.0":              {good, "http://mcp.example.com/", oauth2(false), []string{"upstreamProviders[0].oauth2Config.redirectUri"}},
+		"OAuth 2.0, allowed":     {good, "http://mcp.example.com/", oauth2(true), nil},
+		"OAuth 2.0, its own address": {good, "http://mcp.example.com/", func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			oauth2(false)(c)
+			c.UpstreamProviders[0].OAuth2Config.RedirectURI = callback
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := sample.AuthServer()
+			if tc.change != nil {
+				tc.change(config)
+			}
+			var fields []string
+			for _, mistake := range startup.MistakesOfConsumer(config, tc.resourceURL, tc.redirectURI) {
+				fields = append(fields, mistake.Field)
+			}
+			expect.Equal(t, "fields", tc.want, fields)
+		})
+	}
 }
