@@ -121,3 +121,14 @@ func TestMistakesOfConsumer(t *testing.T) {
 		})
 	}
 }
+
+// TestMistakesLeaveAClientThatRegisters checks that a provider needs no client ID if the
+// auth server registers there.
+func TestMistakesLeaveAClientThatRegisters(t *testing.T) {
+	config := sample.AuthServer()
+	provider := config.UpstreamProviders[0].OIDCConfig
+	provider.ClientID = ""
+	expect.Equal(t, "without a client", 1, len(startup.Mistakes(config)))
+	provider.DCRConfig = &v1alpha1.OpaqueObject{Raw: []byte(`{}`)}
+	expect.Equal(t, "registers", 0, len(startup.Mistakes(config)))
+}
