@@ -1,6 +1,7 @@
 package findings_test
 
 import (
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,6 +73,8 @@ func TestModes(t *testing.T) {
 				expect.Equal(t, "mode of "+finding.Rule, c.mode, finding.Mode)
 			}
 			expect.Equal(t, "other rules", c.others, others)
+			_, modes, _ := strings.Cut(report.Text(), "1 not supported, 0 unresolved\n")
+			expect.Equal(t, "the modes in the text", "pairs in mode "+c.mode+": 1\n", modes)
 			expect.Equal(t, "summary", findings.Summary{Pairs: 1, NotSupported: 1, Modes: map[string]int{c.mode: 1}}, report.Summary)
 			if len(report.Findings) != len(others)+1 {
 				t.Errorf("got %v, want pair/not-supported once", report.Findings)
@@ -87,7 +90,7 @@ func TestGitOps(t *testing.T) {
 	snapshot := &inventory.Snapshot{Mode: inventory.Guard}
 	for namespace, manager := range map[string]string{"flux": "kustomize-controller", "people": "kubectl-edit", "argo": "argocd-controller"} {
 		config := sample.Config(namespace, "shared")
-		config.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "thv-operator"}, {Manager: manager}}
+		config.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager}, {Manager: "thv-operator"}}
 		consumer, _ := resolve.ConsumerOf(sample.Server(namespace, "web", sample.AuthServerRef("shared")))
 		snapshot.Configs = append(snapshot.Configs, config)
 		snapshot.Consumers = append(snapshot.Consumers, &inventory.Consumer{Consumer: consumer, ManagedFields: config.ManagedFields, Status: &v1alpha1.Status{}})
