@@ -3,6 +3,7 @@ package tree_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -166,5 +167,56 @@ func TestEmpty(t *testing.T) {
 		"team": "namespace \"team\" has no auth server config; -A shows all namespaces\n",
 	} {
 		expect.Contains(t, tree.Build(&inventory.Snapshot{Namespace: namespace}).Text(false, 0), want+"0 configs, 0 consumers: ")
+	}
+}
+
+// TestTable compares a whole table: a shared config, one that is not there, and a
+// VirtualMCPServer with its own; lists of four and of five scopes.
+func TestTable(t *testing.T) {
+	of := func(object any, state appsv1.DeploymentStatus) *inventory.Consumer {
+		consumer, _ := resolve.ConsumerOf(object)
+		valid := metav1.Condition{Type: "BaselineScopesValid", Status: "True", Reason: "BaselineScopesSupported", ObservedGeneration: 1}
+		return &inventory.Consumer{
+			Consumer: consumer, Generation: 1, Status: &v1alpha1.Status{Conditions: []metav1.Condition{valid}},
+			Deployment: &appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: ptr.To[int32](1)}, Status: state},
+		}
+	}
+	done := appsv1.DeploymentStatus{Replicas: 1, UpdatedReplicas: 1, AvailableReplicas: 1}
+	shared := sample.Config(ns, "shared", "a", "b", "c", "d", "e")
+	outright := sample.AuthServer("a")
+	outright.ScopesSupported = []string{"a"}
+	report := tree.Build(&inventory.Snapshot{
+		Mode: inventory.Guard, Namespace: ns,
+		Configs: []*v1beta1.MCPExternalAuthConfig{shared, sample.OutgoingConfig(ns, "outgoing")},
+		Consumers: []*inventory.Consumer{
+			of(sample.Server(ns, "web", sample.AuthServerRef("shared", "a", "b", "c", "d")), done),
+			of(sample.Proxy(ns, "p", sample.AuthServerRef("shared", "a", "b", "c", "d", "e")), appsv1.DeploymentStatus{}),
+			of(sample.Proxy(ns, "dangling", sample.AuthServerRef("gone")), done),
+			of(sample.Virtual(ns, "v", outright), done),
+		},
+	})
+	var found []bool
+	for _, config := range report.Configs {
+		found = append(found, config.Found)
+		for _, consumer := range config.Consumers {
+			expect.Equal(t, "stale", false, consumer.Condition.Stale)
+		}
+	}
+	expect.Equal(t, "found", []bool{false, true, true}, found)
+	want := `
+NAME                           BASELINE     VERDICT                      EFFECTIVE SCOPES   FROM              ROLLOUT
+MCPExternalAuthConfig/gone     -            NotFound                     -                  -                 -
+└─ MCPRemoteProxy/dangling     -            Unresolved: ConfigNotFound   -                  -                 RolledOut (DeploymentAvailable)
+MCPExternalAuthConfig/shared   a,b,c,d,+1   NotSupported                 -                  -                 -
+├─ MCPServer/web               -            NotSupported: e              a,b,c,d            oidcConfigRef     RolledOut (DeploymentAvailable)
+└─ MCPRemoteProxy/p            -            Supported                    a,b,c,d,+1         oidcConfigRef     RollingOut (DeploymentProgressing)
+VirtualMCPServer/v             a            Supported                    a                  scopesSupported   RolledOut (DeploymentAvailable)
+3 configs, 4 consumers: 2 supported, 1 not supported, 1 unresolved
+`
+	expect.Equal(t, "text", want, "\n"+report.Text(false, 0))
+	longest := utf8.RuneCountInString(strings.Split(want, "\n")[6])
+	expect.Equal(t, "exactly as wide as the terminal", want, "\n"+report.Text(false, longest))
+	if narrower := report.Text(false, longest-1); !strings.HasPrefix(narrower, "VERDICT") {
+		t.Errorf("wider than the terminal:\n%s", narrower)
 	}
 }
