@@ -138,6 +138,8 @@ func TestNothingToRestore(t *testing.T) {
 	deployment.Spec.Template.Spec.SchedulerName = corev1.DefaultSchedulerName
 	deployment.Spec.Template.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
 	deployment.Annotations = map[string]string{"deployment.kubernetes.io/revision": "1"}
+	deployment.Labels["team"] = "a"
+	deployment.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "2026-01-01T00:00:00Z"
 	service := checked.service()
 	service.Spec.Type = corev1.ServiceTypeNodePort
 	service.Spec.Ports[0].NodePort = 30080
