@@ -1,0 +1,75 @@
+package canary
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
+)
+
+// TestReport follows a sequence of checks: when a finding is reported, as an event and
+// by the metric, and when it is taken back.
+func TestReport(t *testing.T) {
+	const policy = "scopegate-consumers"
+	long := time.Unix(1, 0)
+	changed, effective := Finding{Changed, "it was changed"}, Finding{}
+	recorder := events.NewFakeRecorder(100)
+	c := &Checker{recorder: recorder, failures: map[string]int{}, reported: map[string]Finding{}}
+	for _, step := range []struct {
+		what     string
+		found    map[string]Finding
+		complete bool
+		fine     bool
+		event    string
+		// metric has the cause and the value of the sample of the policy.
+		metric string
+	}{
+		{"not checked", nil, false, false, "", ""},
+		{"effective", map[string]Finding{policy: effective}, true, true, "", `cause="" 0`},
+		{"changed", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
+		{"still", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
+		{"effective in between", map[string]Finding{policy: effective}, true, true, "", `cause="" 0`},
+		{"changed again", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
+		{"a check that fails", map[string]Finding{"another": effective}, false, false, "", `cause="" 0`},
+		{"twice", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
+		{"three times", map[string]Finding{policy: changed}, true, false, "Warning GuardIneffective it is not effective: it was changed", `cause="Changed" 1`},
+		{"told once", map[string]Finding{policy: changed}, true, false, "", `cause="Changed" 1`},
+		{"nobody knows", nil, false, false, "", `cause="Changed" 1`},
+		{"missing", map[string]Finding{policy: {Missing, "gone"}}, true, false, "Warning GuardIneffective it is not effective: gone", `cause="Missing" 1`},
+		{"repaired", map[string]Finding{policy: effective}, true, true, "Normal GuardEffective it is effective again", `cause="" 0`},
+		{"an optional policy is gone", map[string]Finding{}, true, true, "", ""},
+	} {
+		c.completed = long
+		fine := c.report(t.Context(), maps.Clone(step.found), step.complete)
+		expect.Equal(t, step.what+": no problem", step.fine, fine)
+		expect.Equal(t, step.what+": the check is complete", step.complete, c.completed != long)
+		event := ""
+		select {
+		case event = <-recorder.Events:
+		default:
+		}
+		expect.Equal(t, step.what+": event", step.event, event)
+		if len(recorder.Events) > 0 {
+			t.Errorf("%s: another event: %s", step.what, <-recorder.Events)
+		}
+		metrics, err := testutil.CollectAndFormat(c, expfmt.TypeTextPlain, "scopegate_guard_ineffective")
+		expect.NoError(t, err)
+		lines := slices.DeleteFunc(strings.Split(string(metrics), "\n"), func(line string) bool { return !strings.Contains(line, policy) })
+		got := strings.NewReplacer("scopegate_guard_ineffective{", "", `,policy="`+policy+`"}`, "").Replace(strings.Join(lines, "\n"))
+		expect.Equal(t, step.what+": metric", step.metric, got)
+	}
+}
+
+// TestRegarding checks the object of the events.
+func TestRegarding(t *testing.T) {
+	for name, kind := range map[string]string{"scopegate-consumers": "ValidatingAdmissionPolicy", "scopegate-canary": "Namespace"} {
+		expect.Equal(t, name, kind, regarding(name).GetObjectKind().GroupVersionKind().Kind)
+	}
+}
