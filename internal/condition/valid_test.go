@@ -227,7 +227,7 @@ func TestMessagesAreCutLate(t *testing.T) {
 
 // TestLists covers the limit on the scopes within an entry, of 300 bytes with quotes.
 func TestLists(t *testing.T) {
-	scope := func(letter string, length int) string { return strings.Repeat(letter, length) }
+	scope := strings.Repeat
 	for want, effective := range map[string][]string{
 		"b\" and 1 more (from":                             {scope("a", 148), scope("b", 148), "c"},
 		"a\" and 2 more (from":                             {scope("a", 148), scope("b", 149), "c"},

@@ -57,7 +57,7 @@ func changeLeaves(ctx context.Context, only *regexp.Regexp, most int, seed uint6
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(copied)) }()
-	if output, err := exec.CommandContext(ctx, "git", "clone", "--quiet", ".", copied).CombinedOutput(); err != nil {
+	if output, err := exec.CommandContext(ctx, "git", "clone", "--quiet", ".", copied).CombinedOutput(); err != nil { //nolint:gosec // Our own folder.
 		return fmt.Errorf("copying the repository: %w: %s", err, output)
 	}
 	changes, err := leafChanges(copied)
@@ -115,7 +115,7 @@ func leafChanges(root string) (changes []change, err error) {
 			return nil, err
 		}
 		for _, match := range matches {
-			err := filepath.WalkDir(match, func(path string, entry os.DirEntry, err error) error {
+			err := filepath.WalkDir(match, func(path string, _ os.DirEntry, err error) error {
 				if err != nil || filepath.Ext(path) != ".yaml" || filepath.Base(path) == "role.yaml" {
 					return err
 				}
