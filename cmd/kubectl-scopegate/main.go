@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/toolhive"
@@ -28,6 +30,8 @@ const (
 )
 
 func main() {
+	// Errors of the client libraries are returned too, so nothing is lost.
+	klog.SetLogger(logr.Discard())
 	// The default signal handlers are enough: lint has nothing to clean up, and a
 	// read of standard input ignores a context.
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
