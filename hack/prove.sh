@@ -58,6 +58,7 @@ mutation)
   go run ./test/mutation ${ARGS:-}
   ;;
 mutants)
+  mkdir -p bin
   failed=0
   for package in ${ARGS:-scopes resolve condition status startup rollout guard guard/writer lint lint/report inventory/tree inventory/findings}; do
     go tool -modfile=hack/tools/go.mod gremlins unleash "./internal/$package" --workers=1 --timeout-coefficient=30 --threshold-efficacy=85 \
@@ -87,8 +88,8 @@ make prove SUITE=NAME, where NAME is
   release      build a release of this commit, push it to a registry on this machine, and install it from there; minutes
   fuzz         10,000,000 arbitrary inputs for the reader of manifests, the test of scopes and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
-  mutants      whether the tests beside the code find what a mutation tester changes in it; an hour. ARGS='scopes resolve' names packages
-  leaves       whether some suite finds a change of one leaf of what users install; hours. CASES=50 chooses as many
+  mutants      whether the tests beside the code find what a mutation tester changes in it; hours. ARGS='scopes resolve' names packages
+  leaves       whether some suite finds a change of one leaf of what users install; a minute or more for each of thousands, so choose. CASES=50 takes as many at random, ARGS='-run config/rbac -seed 2' others
   beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2

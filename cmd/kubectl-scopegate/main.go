@@ -30,7 +30,8 @@ const (
 )
 
 func main() {
-	// Errors of the client libraries are returned too, so nothing is lost.
+	// The plugin prints errors itself. The client libraries would print some again, in a
+	// format of their own.
 	klog.SetLogger(logr.Discard())
 	// The default signal handlers are enough: lint has nothing to clean up, and a
 	// read of standard input ignores a context.

@@ -3,7 +3,6 @@ package condition_test
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -200,28 +199,37 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
-// TestMessagesAreCutLate checks that a message leaves out only what does not fit.
+// TestMessagesAreCutLate checks that a message leaves out only what does not fit. The
+// name of the first consumer grows byte by byte.
 func TestMessagesAreCutLate(t *testing.T) {
 	const most = 2048
-	for length := 1; length < 200; length++ {
+	full := false
+	for extra := range 300 {
 		config := sample.Config(namespace, "auth", "admin")
 		var pairs []resolve.Pair
 		var entries []string
 		for i := range 10 {
-			name := strings.Repeat("n", length) + strconv.Itoa(i)
+			name := fmt.Sprintf("%c%s", 'a'+i, strings.Repeat("n", extra))
+			if i > 0 {
+				name = name[:1]
+			}
 			pairs = append(pairs, sample.Pair(sample.Server(namespace, name, sample.AuthServerRef("auth", "openid")), config))
 			entries = append(entries, condition.ForConfig(config, pairs[i:i+1]).Message)
 		}
 		text := condition.ForConfig(config, pairs).Message
-		kept, rest, cut := strings.Cut(text, "; and ")
+		kept, _, cut := strings.Cut(text, "; and ")
 		shown := strings.Count(kept, "; ") + 1
 		expect.Equal(t, "the entries", strings.Join(entries[:shown], "; "), kept)
-		if len(text) > most {
-			t.Errorf("%d bytes with names of %d", len(text), length)
+		full = full || len(text) == most
+		switch {
+		case len(text) > most:
+			t.Errorf("%d bytes with a name of %d", len(text), extra+1)
+		case cut && len(text)+len("; ")+len(entries[shown]) <= most:
+			t.Errorf("entry %d was left out, and would fit after %d bytes", shown, len(text))
 		}
-		if longer := len(kept) + len("; ") + len(entries[shown%10]) + len("; and ") + len(rest); cut && longer <= most {
-			t.Errorf("an entry of MCPServer %d was left out, and would fit: %d bytes with names of %d", shown, longer, length)
-		}
+	}
+	if !full {
+		t.Error("no message is as long as it may be")
 	}
 }
 

@@ -39,10 +39,17 @@ var likelySuites = []struct {
 	prefix string
 	suite  suite
 }{
-	{"config/guard/", suite{".", "./test/guard/..."}}, {"internal/guard/canary/", suite{".", "./test/guard/sabotage"}}, {"internal/guard/", suite{"compat", "./manager"}}, {"internal/controller/guard.go", suite{"compat", "./manager"}},
-	{"internal/guard/", suite{".", "./internal/controller"}}, {"internal/status/", suite{".", "./internal/controller"}},
-	{"internal/lint/", suite{".", "./cmd/kubectl-scopegate"}}, {"internal/lint/", suite{".", "./test/plugin/..."}},
-	{"internal/inventory/", suite{".", "./internal/inventory/..."}}, {"internal/inventory/", suite{".", "./test/plugin/..."}}, {"internal/metrics/", suite{".", "./test/manager/observe"}},
+	{"config/guard/", suite{".", "./test/guard/..."}},
+	{"internal/guard/canary/", suite{".", "./test/guard/sabotage"}},
+	{"internal/guard/", suite{"compat", "./manager"}},
+	{"internal/controller/guard.go", suite{"compat", "./manager"}},
+	{"internal/guard/", suite{".", "./internal/controller"}},
+	{"internal/status/", suite{".", "./internal/controller"}},
+	{"internal/lint/", suite{".", "./cmd/kubectl-scopegate"}},
+	{"internal/lint/", suite{".", "./test/plugin/..."}},
+	{"internal/inventory/", suite{".", "./internal/inventory/..."}},
+	{"internal/inventory/", suite{".", "./test/plugin/..."}},
+	{"internal/metrics/", suite{".", "./test/manager/writes"}},
 }
 
 var (

@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +46,7 @@ func TestReport(t *testing.T) {
 		{"an optional policy is gone", map[string]Finding{}, true, true, "", ""},
 	} {
 		c.completed = long
-		fine := c.report(t.Context(), maps.Clone(step.found), step.complete)
+		fine := c.report(t.Context(), step.found, step.complete)
 		expect.Equal(t, step.what+": no problem", step.fine, fine)
 		expect.Equal(t, step.what+": the check is complete", step.complete, c.completed != long)
 		event := ""

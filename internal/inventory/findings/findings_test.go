@@ -1,6 +1,7 @@
 package findings_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,24 +85,28 @@ func TestModes(t *testing.T) {
 }
 
 // TestGitOps warns of mode strict, once for each namespace whose objects a GitOps tool
-// manages.
+// manages, whether it is the first manager or not.
 func TestGitOps(t *testing.T) {
 	modes := map[string]labels.Set{"flux": {guard.ModeLabel: guard.ModeStrict}, "people": {guard.ModeLabel: guard.ModeStrict}, "argo": {}}
-	snapshot := &inventory.Snapshot{Mode: inventory.Guard}
-	for namespace, manager := range map[string]string{"flux": "kustomize-controller", "people": "kubectl-edit", "argo": "argocd-controller"} {
-		config := sample.Config(namespace, "shared")
-		config.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager}, {Manager: "thv-operator"}}
-		consumer, _ := resolve.ConsumerOf(sample.Server(namespace, "web", sample.AuthServerRef("shared")))
-		snapshot.Configs = append(snapshot.Configs, config)
-		snapshot.Consumers = append(snapshot.Consumers, &inventory.Consumer{Consumer: consumer, ManagedFields: config.ManagedFields, Status: &v1alpha1.Status{}})
+	for name, before := range map[string][]metav1.ManagedFieldsEntry{"first": nil, "second": {{Manager: "thv-operator"}}} {
+		t.Run(name, func(t *testing.T) {
+			snapshot := &inventory.Snapshot{Mode: inventory.Guard}
+			for namespace, manager := range map[string]string{"flux": "kustomize-controller", "people": "kubectl-edit", "argo": "argocd-controller"} {
+				config := sample.Config(namespace, "shared")
+				config.ManagedFields = append(slices.Clone(before), metav1.ManagedFieldsEntry{Manager: manager}, metav1.ManagedFieldsEntry{Manager: "kubectl"})
+				consumer, _ := resolve.ConsumerOf(sample.Server(namespace, "web", sample.AuthServerRef("shared")))
+				snapshot.Configs = append(snapshot.Configs, config)
+				snapshot.Consumers = append(snapshot.Consumers, &inventory.Consumer{Consumer: consumer, ManagedFields: config.ManagedFields, Status: &v1alpha1.Status{}})
+			}
+			report := findings.Run(snapshot, inventory.Installation{
+				Guard: &inventory.Installed{Policies: guard.PolicyNames, Mode: guard.ModeWarn}, Namespaces: modes,
+			})
+			expect.Equal(t, "", []findings.Finding{{
+				Rule: "guard/strict-gitops", Severity: findings.Warning, Object: findings.Object{Kind: "Namespace", Name: "flux"}, Mode: guard.ModeStrict,
+				Message: `mode strict rejects correct commits of several objects, and "kustomize-controller" manages MCPExternalAuthConfig flux/shared: use mode enforce where a GitOps tool applies`,
+			}}, report.Findings)
+		})
 	}
-	report := findings.Run(snapshot, inventory.Installation{
-		Guard: &inventory.Installed{Policies: guard.PolicyNames, Mode: guard.ModeWarn}, Namespaces: modes,
-	})
-	expect.Equal(t, "", []findings.Finding{{
-		Rule: "guard/strict-gitops", Severity: findings.Warning, Object: findings.Object{Kind: "Namespace", Name: "flux"}, Mode: guard.ModeStrict,
-		Message: `mode strict rejects correct commits of several objects, and "kustomize-controller" manages MCPExternalAuthConfig flux/shared: use mode enforce where a GitOps tool applies`,
-	}}, report.Findings)
 }
 
 func TestEmpty(t *testing.T) {
