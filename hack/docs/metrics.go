@@ -101,7 +101,7 @@ func metricsPage() (string, error) {
 	page.WriteString(metricsHead + tableHead)
 	// Both modes count verdicts.
 	written := map[string]bool{}
-	for _, collector := range []prometheus.Collector{metrics.Collector{Standalone: true}, metrics.Collector{}, &canary.Checker{}} {
+	for _, collector := range append([]prometheus.Collector{metrics.Collector{Standalone: true}, metrics.Collector{}}, canary.Metrics...) {
 		own, err := describe(collector)
 		if err != nil {
 			return "", err

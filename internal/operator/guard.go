@@ -44,7 +44,7 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 		if err := mgr.Add(checker); err != nil {
 			return nil, fmt.Errorf("adding the check of the policies: %w", err)
 		}
-		collectors = append(collectors, checker)
+		collectors = append(collectors, canary.Metrics...)
 	}
 	return collectors, controller.SetupGuard(ctx, mgr, recorder, options.DefaultScopes, newWriter)
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,14 +69,21 @@ const (
 )
 
 var (
-	ineffective = prometheus.NewDesc("scopegate_guard_ineffective",
-		"1 for a policy of the guard that is not effective, else 0; scopegate-canary stands for the namespace in which they are tried. The log and an event tell more. Only in guard mode and from the leader.",
-		[]string{"policy", "cause"}, nil)
-	checked = prometheus.NewDesc("scopegate_guard_check_timestamp_seconds",
-		"The time of the last complete check of the policies, as Unix time. Only in guard mode and from the leader.", nil, nil)
+	ineffective = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "scopegate_guard_ineffective",
+		Help: "1 for a policy of the guard that is not effective, else 0; scopegate-canary stands for the namespace in which they are tried. The log and an event tell more. Only in guard mode and from the leader.",
+	}, []string{"policy", "cause"})
+	// Unlike a gauge, a vector has no sample before the first check.
+	checked = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "scopegate_guard_check_timestamp_seconds",
+		Help: "The time of the last complete check of the policies, as Unix time. Only in guard mode and from the leader.",
+	}, nil)
 )
 
-// Checker checks the policies periodically and serves the results as metrics.
+// Metrics are what the Checker of this process found.
+var Metrics = []prometheus.Collector{ineffective, checked}
+
+// Checker checks the policies periodically and sets Metrics.
 type Checker struct {
 	client   client.Client
 	policies []guard.Policy
@@ -87,10 +93,8 @@ type Checker struct {
 	failures map[string]int
 	// startUpSeen is true if the optional policy was there once.
 	startUpSeen bool
-
-	mu        sync.Mutex
-	reported  map[string]Finding
-	completed time.Time
+	// reported are the findings that were logged, by policy.
+	reported map[string]Finding
 }
 
 // New returns a checker of policies, which it completes with the API server's defaults.
@@ -140,15 +144,18 @@ func (c *Checker) Start(ctx context.Context) error {
 // report stores the findings of a check, and logs and records what changed. It
 // reports whether the check was complete and found no problem.
 func (c *Checker) report(ctx context.Context, found map[string]Finding, complete bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if complete {
-		if c.completed.IsZero() {
+		if len(c.reported) == 0 {
 			log.FromContext(ctx).Info("the policies are checked", "policies", slices.Sorted(maps.Keys(found)))
 		}
-		c.completed = time.Now()
+		checked.WithLabelValues().SetToCurrentTime()
 		// An optional policy that is gone.
-		maps.DeleteFunc(c.reported, func(policy string, _ Finding) bool { _, checked := found[policy]; return !checked })
+		for policy, finding := range c.reported {
+			if _, found := found[policy]; !found {
+				delete(c.reported, policy)
+				ineffective.DeleteLabelValues(policy, string(finding.Cause))
+			}
+		}
 	}
 	fine := complete
 	for _, policy := range slices.Sorted(maps.Keys(found)) {
@@ -162,6 +169,14 @@ func (c *Checker) report(ctx context.Context, found map[string]Finding, complete
 			}
 		}
 		c.reported[policy] = finding
+		if finding.Cause != before.Cause {
+			ineffective.DeleteLabelValues(policy, string(before.Cause))
+		}
+		value := 0.0
+		if finding.Cause != "" {
+			value = 1
+		}
+		ineffective.WithLabelValues(policy, string(finding.Cause)).Set(value)
 		switch {
 		case finding.Cause == before.Cause:
 		case finding.Cause == "":
@@ -184,27 +199,4 @@ func regarding(policy string) client.Object {
 		object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	}
 	return object
-}
-
-// Describe implements prometheus.Collector.
-func (*Checker) Describe(descriptions chan<- *prometheus.Desc) {
-	descriptions <- ineffective
-	descriptions <- checked
-}
-
-// Collect sends a sample for each policy that was checked, and the time of the last
-// complete check.
-func (c *Checker) Collect(samples chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for policy, finding := range c.reported {
-		value := 0.0
-		if finding.Cause != "" {
-			value = 1
-		}
-		samples <- prometheus.MustNewConstMetric(ineffective, prometheus.GaugeValue, value, policy, string(finding.Cause))
-	}
-	if !c.completed.IsZero() {
-		samples <- prometheus.MustNewConstMetric(checked, prometheus.GaugeValue, float64(c.completed.Unix()))
-	}
 }

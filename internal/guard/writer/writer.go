@@ -10,7 +10,6 @@ import (
 	"sync"
 
 	"golang.org/x/time/rate"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,8 +93,15 @@ func (w *Writer) Write(ctx context.Context, object kinds.Object, conditions []me
 		}
 		return false, nil
 	}
-	wanted := complete(object, old, meta.FindStatusCondition(conditions, Type))
-	if equality.Semantic.DeepEqual(old, wanted) {
+	wanted, changed := meta.FindStatusCondition(conditions, Type).DeepCopy(), old != nil
+	if wanted != nil {
+		wanted.ObservedGeneration = object.GetGeneration()
+		// It sets the transition time if the status changes.
+		all := slices.Clone(object.GetStatus().Conditions)
+		changed = meta.SetStatusCondition(&all, *wanted)
+		wanted = meta.FindStatusCondition(all, Type)
+	}
+	if !changed {
 		return false, nil
 	}
 	limiter, _ := w.limiters.LoadOrStore(key, rate.NewLimiter(writesPerSecond, burst))
@@ -129,21 +135,6 @@ func (w *Writer) Write(ctx context.Context, object kinds.Object, conditions []me
 		return false, err
 	}
 	return true, nil
-}
-
-// complete adds the generation and the transition time, which stays unchanged
-// while the status does.
-func complete(object kinds.Object, old, wanted *metav1.Condition) *metav1.Condition {
-	if wanted == nil {
-		return nil
-	}
-	wanted = wanted.DeepCopy()
-	wanted.ObservedGeneration = object.GetGeneration()
-	wanted.LastTransitionTime = metav1.Now().Rfc3339Copy()
-	if old != nil && old.Status == wanted.Status {
-		wanted.LastTransitionTime = old.LastTransitionTime
-	}
-	return wanted
 }
 
 // Remove removes the condition from the list, whoever owns it, and reports
