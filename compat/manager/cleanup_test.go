@@ -1,7 +1,9 @@
 package manager_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
@@ -25,9 +28,13 @@ import (
 
 func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 	t.Helper()
-	c, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
+	c, err := client.NewWithWatch(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
-	return &cleanup.Cleanup{Client: c, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
+	// Small pages, so that there are several.
+	paged := interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+		return c.List(ctx, list, append(options, client.Limit(2))...)
+	}})
+	return &cleanup.Cleanup{Client: paged, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
 }
 
 // TestCleanup removes the condition from all four kinds, although ToolHive's
@@ -41,6 +48,9 @@ func TestCleanup(t *testing.T) {
 	// Nobody else removes the finalizer that ToolHive's operator adds.
 	stored := storeFinalized(t)
 	cluster.Create(t, config, server, proxy, virtual)
+	for i := range 3 {
+		cluster.Create(t, sample.Config(namespace, fmt.Sprintf("unused-%d", i), "openid"))
+	}
 	manager := cluster.StartGuard(t)
 	testenv.AwaitValid(t, cluster, config, notSupported)
 	testenv.AwaitValid(t, cluster, server, notSupported)

@@ -19,6 +19,7 @@ import (
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -59,6 +60,17 @@ func TestConditionOfEachKind(t *testing.T) {
 	if len(outgoing.Status.Conditions) != 0 {
 		t.Errorf("a config for outgoing calls runs no auth server, but has %+v", outgoing.Status.Conditions)
 	}
+}
+
+// TestDefaultScopes starts the manager with other default scopes than ToolHive's.
+func TestDefaultScopes(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, sample.Config(namespace, "shared", "groups"), server)
+	manager, err := cluster.RunWith(t.Context(), nil, operator.Options{OwnNamespace: controlplane.Namespace, DefaultScopes: []string{"openid", "groups"}})
+	expect.NoError(t, err)
+	t.Cleanup(func() { expect.NoError(t, manager.Stop()) })
+	testenv.AwaitValid(t, cluster, server, "True BaselineScopesSupported")
 }
 
 // assertReports checks what the condition reports, and that the guard owns
@@ -203,6 +215,30 @@ func TestStandsDown(t *testing.T) {
 	testenv.AwaitValid(t, cluster, config, "True BaselineScopesSupported")
 	if counted, _ := standDowns(t, namespace); counted != 0 {
 		t.Errorf("%v objects are counted after the other writer is gone", counted)
+	}
+}
+
+// TestEachStandDownIsReported lets another writer come back.
+func TestEachStandDownIsReported(t *testing.T) {
+	config := sample.Config(cluster.Namespace(t), "shared", "admin")
+	cluster.Create(t, config)
+	guarded, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
+	expect.NoError(t, err)
+	reports := 0
+	w := writer.New(guarded, func(client.Object, *metav1.Condition) { reports++ })
+	write := func(wants bool, conditions ...metav1.Condition) {
+		t.Helper()
+		writeAll(t, config, conditions...)
+		cluster.Get(t, config)
+		wrote, err := w.Write(t.Context(), config, []metav1.Condition{condition("BaselineScopesValid", "BaselineScopesSupported")})
+		if wrote != wants || err != nil {
+			t.Errorf("wrote %t, error %v, want %t", wrote, err, wants)
+		}
+	}
+	for i := range 2 {
+		write(false, condition("BaselineScopesValid", "AllGood"))
+		expect.Equal(t, "reports", i+1, reports)
+		write(true)
 	}
 }
 

@@ -62,6 +62,8 @@ func TestForConsumer(t *testing.T) {
 	empty := sample.Config(namespace, "empty")
 	outright := sample.Config(namespace, "outright", "admin")
 	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
+	inline := sample.AuthServer("admin")
+	inline.ScopesSupported = []string{"admin"}
 
 	for name, tc := range map[string]struct {
 		pair resolve.Pair
@@ -79,6 +81,10 @@ func TestForConsumer(t *testing.T) {
 		"supported by scopesSupported": {
 			sample.Pair(sample.Proxy(namespace, "p", sample.AuthServerRef("outright")), outright),
 			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "outright" is among the effective scopes (from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig "outright")`},
+		},
+		"supported by its own scopesSupported": {
+			sample.Pair(sample.Virtual(namespace, "v", inline)),
+			want{"True", "BaselineScopesSupported", `every scope of spec.authServerConfig.baselineClientScopes is among the effective scopes (from spec.authServerConfig.scopesSupported)`},
 		},
 		"near miss of the defaults": {
 			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), shared),

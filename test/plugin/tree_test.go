@@ -225,7 +225,14 @@ func TestWithoutRights(t *testing.T) {
 			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "viewer"},
 			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "viewer"}}},
 	)
+	// A follower may also watch them.
+	guarded.Create(t, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "follower"}, Rules: []rbacv1.PolicyRule{{
+		Verbs: []string{"list", "watch"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
+	}}}, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "follower"},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "follower"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "follower"}}})
 	awaitRight(t, namespace, "viewer")
+	awaitRight(t, namespace, "follower")
 	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
 	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `deployments could not be read: deployments.apps is forbidden: User "viewer"`)
 	expect.Contains(t, findings(t, "-n", namespace, "--as", "viewer"), "(mode: unknown) [pair/not-supported]\n", "\nguard: unknown\n", "\npairs in mode unknown: 1\n",
@@ -238,6 +245,11 @@ func TestWithoutRights(t *testing.T) {
 	if got := kubectl(ctx, guarded, "tree", "-n", namespace, "--as", "viewer", "--watch"); got.code != 3 || !strings.Contains(got.stderr, `User "viewer" cannot watch resource`) || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("without the right to watch: got %+v, want exit status 3 and the right", got)
 	}
+	watch := watchTree(t, guarded, namespace, "--as", "follower")
+	watch.await("NotSupported")
+	guarded.Patch(t, sample.Config(namespace, "shared"), `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["openid"]}}}`)
+	watch.await("Supported")
+	watch.stop()
 	if got := kubectl(t.Context(), guarded, "tree", "-A", "--as", "viewer"); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
 		t.Errorf("all namespaces: got %+v, want exit status 3 and forbidden", got)
 	}

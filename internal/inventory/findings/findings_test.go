@@ -87,7 +87,7 @@ func TestModes(t *testing.T) {
 // TestGitOps warns of mode strict, once for each namespace whose objects a GitOps tool
 // manages, whether it is the first manager or not.
 func TestGitOps(t *testing.T) {
-	modes := map[string]labels.Set{"flux": {guard.ModeLabel: guard.ModeStrict}, "people": {guard.ModeLabel: guard.ModeStrict}, "argo": {}}
+	modes := map[string]labels.Set{"flux": {guard.ModeLabel: guard.ModeStrict}, "people": {guard.ModeLabel: guard.ModeStrict}, "argo": {}, "consumers": {guard.ModeLabel: guard.ModeStrict}}
 	for name, before := range map[string][]metav1.ManagedFieldsEntry{"first": nil, "second": {{Manager: "thv-operator"}}} {
 		t.Run(name, func(t *testing.T) {
 			snapshot := &inventory.Snapshot{Mode: inventory.Guard}
@@ -98,10 +98,18 @@ func TestGitOps(t *testing.T) {
 				snapshot.Configs = append(snapshot.Configs, config)
 				snapshot.Consumers = append(snapshot.Consumers, &inventory.Consumer{Consumer: consumer, ManagedFields: config.ManagedFields, Status: &v1alpha1.Status{}})
 			}
+			// Here the tool manages the consumer alone.
+			alone, _ := resolve.ConsumerOf(sample.Server("consumers", "web", sample.AuthServerRef("shared")))
+			snapshot.Configs = append(snapshot.Configs, sample.Config("consumers", "shared"))
+			snapshot.Consumers = append(snapshot.Consumers, &inventory.Consumer{Consumer: alone, Status: &v1alpha1.Status{},
+				ManagedFields: append(slices.Clone(before), metav1.ManagedFieldsEntry{Manager: "argocd-controller"})})
 			report := findings.Run(snapshot, inventory.Installation{
 				Guard: &inventory.Installed{Policies: guard.PolicyNames, Mode: guard.ModeWarn}, Namespaces: modes,
 			})
 			expect.Equal(t, "", []findings.Finding{{
+				Rule: "guard/strict-gitops", Severity: findings.Warning, Object: findings.Object{Kind: "Namespace", Name: "consumers"}, Mode: guard.ModeStrict,
+				Message: `mode strict rejects correct commits of several objects, and "argocd-controller" manages MCPServer consumers/web: use mode enforce where a GitOps tool applies`,
+			}, {
 				Rule: "guard/strict-gitops", Severity: findings.Warning, Object: findings.Object{Kind: "Namespace", Name: "flux"}, Mode: guard.ModeStrict,
 				Message: `mode strict rejects correct commits of several objects, and "kustomize-controller" manages MCPExternalAuthConfig flux/shared: use mode enforce where a GitOps tool applies`,
 			}}, report.Findings)

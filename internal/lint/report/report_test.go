@@ -75,6 +75,18 @@ func TestSARIF(t *testing.T) {
 	}
 }
 
+// TestSARIFOfAnAbsolutePath checks that it is an absolute URI.
+func TestSARIFOfAnAbsolutePath(t *testing.T) {
+	finding := lint.Finding{Rule: "schema/invalid", Severity: lint.Error, Place: lint.Place{File: "/srv/a b.yaml", Line: 1, Column: 1}}
+	expect.Contains(t, write(t, "sarif", lint.Report{Findings: []lint.Finding{finding}}, report.Options{}), `"uri": "file:///srv/a%20b.yaml"`)
+}
+
+// TestCaretKeepsTabs checks that the caret stands below its column however wide a tab is.
+func TestCaretKeepsTabs(t *testing.T) {
+	finding := lint.Finding{Rule: "schema/invalid", Severity: lint.Error, Place: lint.Place{File: "a.json", Line: 1, Column: 5, Source: "\t\t\"a\": 1"}}
+	expect.Contains(t, write(t, report.Text, lint.Report{Findings: []lint.Finding{finding}}, report.Options{}), "\n  \t\t\"a\": 1\n  \t\t  ^\n")
+}
+
 // TestFailure checks that the reports for programs say why there is none.
 func TestFailure(t *testing.T) {
 	for format, want := range map[string][]string{

@@ -75,6 +75,7 @@ var redirects = map[string]Case{
 	"redirectUri, empty fragment":          {Change: redirect("https://mcp.example.com/oauth/callback#")},
 	"redirectUri, scheme in capitals":      {Change: redirect("HTTPS://mcp.example.com/oauth/callback")},
 	"redirectUri, loopback address":        {Change: ofOAuth2(redirectOfOAuth2("http://127.0.0.2:8080/oauth/callback"))},
+	"redirectUri, IPv6 loopback":           {Change: redirect("http://[::1]:8080/oauth/callback")},
 	"redirectUri, name below localhost":    {Change: redirect("http://mcp.localhost:8080/oauth/callback")},
 	"redirectUri, insecureAllowHTTP":       {Change: both(redirect("http://mcp.default.svc/oauth/callback"), insecure)},
 	"redirectUri, insecure provider":       {Change: ofOAuth2(both(redirectOfOAuth2("http://mcp.default.svc/oauth/callback"), insecureProvider))},

@@ -142,7 +142,12 @@ func (g generator) object() client.Object {
 // world returns the content of a namespace. What has a finalizer is to be deleted.
 func (g generator) world() world {
 	w := world{}
-	for range 8 + g.IntN(8) {
+	objects := 8 + g.IntN(8)
+	if g.chance(10) {
+		// A policy with params must also admit what comes before them.
+		objects = g.IntN(3)
+	}
+	for range objects {
 		object := g.object()
 		if g.chance(15) {
 			object.SetFinalizers([]string{"example.com/hold"})
@@ -248,8 +253,8 @@ func (g generator) shuffle(list *[]string) {
 	}
 }
 
-// sent returns an object as a user may write it: half of the absent lists are
-// empty lists, which mean the same.
+// sent returns an object as a user may write it, in either version: half of the absent
+// lists are empty lists, which mean the same.
 func (g generator) sent(object client.Object) (*unstructured.Unstructured, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {
@@ -262,6 +267,9 @@ func (g generator) sent(object client.Object) (*unstructured.Unstructured, error
 		return nil, err
 	}
 	sent.SetGroupVersionKind(kinds[0])
+	if g.chance(30) {
+		sent.SetAPIVersion(v1alpha1.GroupVersion.String())
+	}
 	for _, path := range [][]string{
 		{"spec", "embeddedAuthServer", "baselineClientScopes"}, {"spec", "authServerConfig", "baselineClientScopes"},
 		{"spec", "oidcConfigRef", "scopes"}, {"spec", "incomingAuth", "oidcConfigRef", "scopes"},

@@ -158,6 +158,9 @@ func (s *space) check(ctx context.Context, c client.Client, mode string, counts 
 	return nil
 }
 
+// deprecated is the API server's warning about the older version.
+const deprecated = "toolhive.stacklok.dev/v1alpha1 is deprecated; use v1beta1"
+
 // compare makes a request, and returns an error if the answer of the policies is not
 // that of the mode on these mistakes: one of them must reject the request, or there
 // must be a warning of each.
@@ -166,6 +169,9 @@ func (s *space) compare(ctx context.Context, mode string, mistakes []Refusal, re
 	err := request(ctx)
 	var got, want []Refusal
 	for _, warning := range warnings.Texts {
+		if warning == deprecated {
+			continue
+		}
 		refusal, ok := AsWarning(warning)
 		if !ok {
 			return fmt.Errorf("the API server warns: %s", warning)

@@ -91,6 +91,17 @@ func TestRolloutIsRetried(t *testing.T) {
 	testenv.Await(t, cluster.Client, deploymentOf(server), "is created", func(*appsv1.Deployment) bool { return true })
 }
 
+// leftToOthers changes what scopegate leaves to others in a pod.
+func leftToOthers(pod *corev1.PodSpec) {
+	pod.NodeSelector = map[string]string{"disk": "ssd"}
+	pod.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}}
+	pod.Tolerations = []corev1.Toleration{{Key: "theirs", Operator: corev1.TolerationOpExists}}
+	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
+	pod.SchedulerName, pod.PriorityClassName = "theirs", "theirs"
+	pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "theirs"}}
+	pod.Containers[0].ImagePullPolicy = corev1.PullAlways
+}
+
 // TestAdditionsAreRemoved adds to a child what changes which processes run, what they
 // see, or what is reached through the Service. scopegate restores the child, except
 // for the fields that it leaves to others.
@@ -119,18 +130,13 @@ func TestAdditionsAreRemoved(t *testing.T) {
 			testenv.Edit(t, cluster, after, func(d *appsv1.Deployment) {
 				d.Spec.Replicas = ptr.To[int32](3)
 				d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
-				d.Spec.Template.Spec.NodeSelector = map[string]string{"disk": "ssd"}
-				d.Spec.Template.Spec.Tolerations = []corev1.Toleration{{Key: "theirs", Operator: corev1.TolerationOpExists}}
-				d.Spec.Template.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "theirs"}}
-				d.Spec.Template.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
+				leftToOthers(&d.Spec.Template.Spec)
 				add(&d.Spec.Template.Spec)
 			})
 			want := before.Spec.DeepCopy()
 			want.Replicas = after.Spec.Replicas
 			want.Template.Annotations = after.Spec.Template.Annotations
-			pod := &want.Template.Spec
-			pod.NodeSelector, pod.Tolerations, pod.ImagePullSecrets = after.Spec.Template.Spec.NodeSelector, after.Spec.Template.Spec.Tolerations, after.Spec.Template.Spec.ImagePullSecrets
-			pod.Containers[0].ImagePullPolicy = corev1.PullAlways
+			leftToOthers(&want.Template.Spec)
 			testenv.Await(t, cluster.Client, before, "has what was left to others, and no more", func(d *appsv1.Deployment) bool {
 				return d.Generation > after.Generation && equality.Semantic.DeepEqual(d.Spec, *want)
 			})

@@ -79,6 +79,7 @@ func checkObjects(t *testing.T, prometheus *server) {
 		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="VirtualMCPServer", name="own", status="True"}`,
 		// The test plays ToolHive's operator.
 		`scopegate_object_ready_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True"} > 1700000000`,
+		`scopegate_object_stalled_timestamp_seconds{customresource_kind="MCPServer", name="good", status="False"}`,
 	} {
 		prometheus.awaitAnswers(t, want, true)
 	}

@@ -96,7 +96,7 @@ func rendered(t *testing.T, path, kind string) []*unstructured.Unstructured {
 }
 
 // TestServiceMonitorFindsTheManagers checks that the ServiceMonitor selects the
-// Service of each mode.
+// Service of each mode, and the Service its pods.
 func TestServiceMonitorFindsTheManagers(t *testing.T) {
 	monitors := rendered(t, "monitoring", "ServiceMonitor")
 	if len(monitors) != 1 || len(rendered(t, "monitoring", "PrometheusRule")) != 1 {
@@ -117,6 +117,11 @@ func TestServiceMonitorFindsTheManagers(t *testing.T) {
 		expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(services[0].Object, service))
 		if !labels.SelectorFromSet(selected).Matches(labels.Set(service.Labels)) || service.Namespace != monitors[0].GetNamespace() {
 			t.Errorf("the Service of %s is not selected: %v in %s", mode, service.Labels, service.Namespace)
+		}
+		pods, _, err := unstructured.NestedStringMap(rendered(t, mode, "Deployment")[0].Object, "spec", "template", "metadata", "labels")
+		expect.NoError(t, err)
+		if !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pods)) {
+			t.Errorf("the Service of %s selects %v, its pods have %v", mode, service.Spec.Selector, pods)
 		}
 		if port := endpoints[0].(map[string]any)["port"]; service.Spec.Ports[0].Name != port {
 			t.Errorf("the port of %s is %s, scraped is %s", mode, service.Spec.Ports[0].Name, port)

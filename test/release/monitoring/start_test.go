@@ -133,6 +133,7 @@ func populate(t *testing.T, cluster *testenv.Cluster) {
 	testenv.AwaitValid(t, cluster, bad, "False")
 	good = testenv.AwaitValid(t, cluster, good, "True")
 	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Ready", Status: metav1.ConditionTrue, Reason: "Ready"})
+	meta.SetStatusCondition(&good.Status.Conditions, metav1.Condition{Type: "Stalled", Status: metav1.ConditionFalse, Reason: "Ready"})
 	expect.NoError(t, cluster.Client.Status().Update(t.Context(), good))
 	deployment := sample.Deployment(namespace, "bad", map[string]string{toolhive.OwnedLabel: "true", toolhive.NameLabel: "mcpserver"})
 	cluster.Create(t, deployment)

@@ -119,10 +119,19 @@ func walk(value any, visit func(string)) {
 	}
 }
 
-// TestChartLints runs Helm's own checks.
+// TestChartLints runs Helm's own checks, also of the version of Kubernetes, to which
+// vendors add something.
 func TestChartLints(t *testing.T) {
 	_, err := setup.Tool(t.Context(), "helm", "lint", "--strict", "charts/scopegate")
 	expect.NoError(t, err)
+	for version, want := range map[string]string{"v1.30.0": "", "v1.31.2-gke.1": "", "v1.29.9": "incompatible with Kubernetes v1.29.9"} {
+		_, err := setup.Tool(t.Context(), "helm", "template", "charts/scopegate", "--kube-version", version)
+		if want == "" {
+			expect.NoError(t, err)
+		} else {
+			expect.Error(t, err, want)
+		}
+	}
 }
 
 // podTemplates are the paths of the pod templates, by kind.

@@ -93,6 +93,8 @@ func TestChartRefusesValues(t *testing.T) {
 		"standalone mode":              {"mode: standalone", "additional properties 'mode' not allowed"},
 		"unknown mode":                 {"guard: {mode: deny}", "'/guard/mode': value must be one of 'warn', 'enforce', 'strict'"},
 		"misspelt value":               {"guards: {mode: warn}", "additional properties 'guards' not allowed"},
+		"misspelt value of the guard":  {"guard: {startup: true}", "'/guard': additional properties 'startup' not allowed"},
+		"misspelt value of the image":  {"image: {repo: a}", "'/image': additional properties 'repo' not allowed"},
 		"two scopes in one":            {"guard: {defaultScopes: [open id]}", "'/guard/defaultScopes/0': 'open id' does not match pattern"},
 		"quotation mark":               {`guard: {defaultScopes: ['a"b']}`, "'/guard/defaultScopes/0'"},
 		"backslash":                    {`guard: {defaultScopes: ['a\b']}`, "'/guard/defaultScopes/0'"},
