@@ -54,9 +54,6 @@ fuzz)
 ./internal/lint FuzzLint 7
 TARGETS
   ;;
-mutation)
-  go run ./test/mutation ${ARGS:-}
-  ;;
 mutants)
   mkdir -p bin
   failed=0
@@ -68,10 +65,11 @@ mutants)
   done
   exit "$failed"
   ;;
-leaves)
+mutation | leaves)
   SCOPEGATE_MONITORING="$(hack/monitoring/build.sh)"
   export SCOPEGATE_MONITORING
-  go run ./test/mutation -leaves "${CASES:-100000}" ${ARGS:-}
+  if [[ "$1" == leaves ]]; then ARGS="-leaves ${CASES:-100000} ${ARGS:-}"; fi
+  go run ./test/mutation ${ARGS:-}
   ;;
 beside)
   exec make --no-print-directory e2e TESTFLAGS="-run TestBeside -long ${TESTFLAGS:-}"

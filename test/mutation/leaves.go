@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,9 +21,8 @@ import (
 // installed are the files from which `make dist` and the chart make what users install.
 var installed = []string{"config/guard", "config/rbac", "config/manager", "config/default", "config/monitoring/*.yaml", "charts/scopegate/values.yaml"}
 
-// manifestSuites may find a changed manifest: those whose prefix its path has, in this
-// order. arguments are those of go test.
-var manifestSuites = []struct{ prefix, module, arguments string }{
+// manifestSuites may find a changed manifest, in this order.
+var manifestSuites = []suite{
 	{"", ".", "./test/release/packaging -run ^Test(Settings|Images|ChartSaysTheSame|PodSecurity|DistFiles|Values)$"},
 	{"config/monitoring/", ".", "./test/release/monitoring"},
 	{"config/guard/policies/", ".", "./test/guard"},
@@ -43,23 +41,16 @@ type change struct {
 	apply func()
 }
 
-// changeLeaves changes a leaf of what users install at a time, in a copy of the last
-// commit, and prints which suite finds it. It tries at most a number of changes, chosen at
-// random, and fails if one was not found. It leaves out those that make no difference.
-func changeLeaves(ctx context.Context, only *regexp.Regexp, most int, seed uint64) (err error) {
+// changeLeaves changes a leaf of what users install at a time, in a copy of the
+// repository, and prints which suite finds it. It tries at most a number of changes,
+// chosen at random, and fails if one was not found. It leaves out those that make no
+// difference.
+func changeLeaves(ctx context.Context, root string, only *regexp.Regexp, most int, seed uint64) error {
 	harmless, err := readHarmless("test/mutation/harmless.txt")
 	if err != nil {
 		return err
 	}
-	copied, err := os.MkdirTemp("", "leaves-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(copied)) }()
-	if output, err := exec.CommandContext(ctx, "git", "clone", "--quiet", ".", copied).CombinedOutput(); err != nil { //nolint:gosec // Our own folder.
-		return fmt.Errorf("copying the repository: %w: %s", err, output)
-	}
-	changes, err := leafChanges(copied)
+	changes, err := leafChanges(root)
 	if err != nil {
 		return err
 	}
@@ -71,7 +62,7 @@ func changeLeaves(ctx context.Context, only *regexp.Regexp, most int, seed uint6
 	found, lost := map[string]int{}, 0
 	for i, c := range changes {
 		begin := time.Now()
-		by, err := c.hunt(ctx, copied)
+		by, err := c.hunt(ctx, root)
 		switch {
 		case err != nil:
 			return err
@@ -169,7 +160,7 @@ func (c change) hunt(ctx context.Context, root string) (by string, err error) {
 	}
 	for _, s := range manifestSuites {
 		if strings.HasPrefix(c.file, s.prefix) {
-			if by, err := runSuite(ctx, filepath.Join(root, s.module), nil, strings.Fields(s.arguments)...); by != "" || err != nil {
+			if by, err := s.run(ctx, root); by != "" || err != nil {
 				return by, err
 			}
 		}

@@ -1,19 +1,17 @@
 // Command mutation breaks scopegate on purpose, one bug at a time, and reports which
-// of its suites finds each. The tree stays as it is: an overlay gives the go command
-// another text for one file. What found a bug is written into its patch.
+// of its suites finds each. It does so in a copy of the last commit. What found a bug is
+// written into its patch.
 package main
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,34 +20,31 @@ import (
 	"time"
 )
 
-// suite is a pattern of packages in the folder of a module.
-type suite struct{ module, packages string }
+// suite is what go test gets in the folder of a module. It may find what is wrong in a
+// file whose path begins with prefix.
+type suite struct{ prefix, module, arguments string }
 
-// suites are the suites that may find a bug, in the order in which they run. The
-// tests beside the code with the bug run before them.
+// suites are the suites that may find a bug, in the order in which they run: first the
+// likely ones, then all others. The tests beside the code with the bug run before them.
 var suites = []suite{
-	{".", "./test/manager/controller"}, {".", "./test/manager/writes"}, {".", "./test/reliability"}, {".", "./test/guard/..."}, {"compat", "./manager"},
-	{".", "./cmd/kubectl-scopegate"}, {".", "./test/plugin/..."}, {".", "./test/manager"}, {".", "./test/manager/observe"},
-	{"compat", "./source"}, {"compat", "./crds"}, {".", "./internal/..."},
-}
-
-// likelySuites run before the others if the path of the file with the bug begins with
-// the prefix.
-var likelySuites = []struct {
-	prefix string
-	suite  suite
-}{
-	{"config/guard/", suite{".", "./test/guard/..."}},
-	{"internal/guard/canary/", suite{".", "./test/guard/sabotage"}},
-	{"internal/guard/", suite{"compat", "./manager"}},
-	{"internal/controller/guard.go", suite{"compat", "./manager"}},
-	{"internal/guard/", suite{".", "./internal/controller"}},
-	{"internal/status/", suite{".", "./internal/controller"}},
-	{"internal/lint/", suite{".", "./cmd/kubectl-scopegate"}},
-	{"internal/lint/", suite{".", "./test/plugin/..."}},
-	{"internal/inventory/", suite{".", "./internal/inventory/..."}},
-	{"internal/inventory/", suite{".", "./test/plugin/..."}},
-	{"internal/metrics/", suite{".", "./test/manager/writes"}},
+	{"config/guard/", ".", "./test/guard/..."},
+	{"config/monitoring/", ".", "./test/release/monitoring"},
+	{"config/guard/rbac/", ".", "./test/manager/leastprivilege"},
+	{"charts/", ".", "./test/release/packaging"},
+	{"config/manager/", ".", "./test/release/packaging"},
+	{"internal/guard/canary/", ".", "./test/guard/sabotage"},
+	{"internal/guard/", "compat", "./manager"},
+	{"internal/controller/guard.go", "compat", "./manager"},
+	{"internal/guard/", ".", "./internal/controller"},
+	{"internal/status/", ".", "./internal/controller"},
+	{"internal/lint/", ".", "./cmd/kubectl-scopegate"},
+	{"internal/lint/", ".", "./test/plugin/..."},
+	{"internal/inventory/", ".", "./internal/inventory/..."},
+	{"internal/inventory/", ".", "./test/plugin/..."},
+	{"internal/metrics/", ".", "./test/manager/writes"},
+	{"", ".", "./test/manager/controller"}, {"", ".", "./test/manager/writes"}, {"", ".", "./test/reliability"}, {"", ".", "./test/guard/..."}, {"", "compat", "./manager"},
+	{"", ".", "./cmd/kubectl-scopegate"}, {"", ".", "./test/plugin/..."}, {"", ".", "./test/manager"}, {"", ".", "./test/manager/observe"},
+	{"", "compat", "./source"}, {"", "compat", "./crds"}, {"", ".", "./internal/..."},
 }
 
 var (
@@ -70,12 +65,12 @@ func main() {
 	seed := flag.Uint64("seed", 1, "the seed of the choice of leaves")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	var err error
-	if *leaves > 0 {
-		err = changeLeaves(ctx, &only, *leaves, *seed)
-	} else {
-		err = run(ctx, &only, &where)
-	}
+	err := inCopy(ctx, func(root string) error {
+		if *leaves > 0 {
+			return changeLeaves(ctx, root, &only, *leaves, *seed)
+		}
+		return run(ctx, root, &only, &where)
+	})
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
@@ -83,8 +78,21 @@ func main() {
 	}
 }
 
+// inCopy calls do with the folder of a copy of the last commit.
+func inCopy(ctx context.Context, do func(root string) error) (err error) {
+	root, err := os.MkdirTemp("", "mutation-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	if output, err := exec.CommandContext(ctx, "git", "clone", "--quiet", ".", root).CombinedOutput(); err != nil { //nolint:gosec // Our own folder.
+		return fmt.Errorf("copying the repository: %w: %s", err, output)
+	}
+	return do(root)
+}
+
 // run tries each bug, and fails if one was not found.
-func run(ctx context.Context, only, where *regexp.Regexp) error {
+func run(ctx context.Context, root string, only, where *regexp.Regexp) error {
 	bugs, err := readBugs("test/mutation/bugs")
 	if err != nil {
 		return err
@@ -93,7 +101,7 @@ func run(ctx context.Context, only, where *regexp.Regexp) error {
 	found := 0
 	for i, bug := range bugs {
 		begin := time.Now()
-		by, err := bug.hunt(ctx, where)
+		by, err := bug.hunt(ctx, root, where)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -117,61 +125,51 @@ func run(ctx context.Context, only, where *regexp.Regexp) error {
 	return nil
 }
 
-// hunt returns the suite that finds a bug, and the test; errNotFound if none does. It
-// begins with what found the bug last.
-func (b bug) hunt(ctx context.Context, where *regexp.Regexp) (string, error) {
-	folder, err := os.MkdirTemp("", "mutation-")
+// hunt returns the suite that finds a bug in a copy of the repository, and the test;
+// errNotFound if none does.
+func (b bug) hunt(ctx context.Context, root string, where *regexp.Regexp) (by string, err error) {
+	path := filepath.Join(root, b.file)
+	original, err := os.ReadFile(path) //nolint:gosec // In the copy.
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	overlay, err := b.overlay(folder)
-	if err != nil {
+	if err := b.apply(root, root); err != nil {
 		return "", err
 	}
+	defer func() { err = errors.Join(err, os.WriteFile(path, original, 0o600)) }()
 	for _, suite := range b.suites() {
-		if !where.MatchString(path.Join(suite.module, suite.packages)) {
-			continue
-		}
-		by, err := suite.run(ctx, overlay)
-		if by != "" || err != nil {
-			return by, err
+		if strings.HasPrefix(b.file, suite.prefix) && where.MatchString(suite.module+"/"+suite.arguments) {
+			if by, err := suite.run(ctx, root); by != "" || err != nil {
+				return by, err
+			}
 		}
 	}
 	return "", errNotFound
 }
 
-// suites returns the suites that may find the bug. The one that found it last
-// is first.
+// suites returns the suites that may find the bug. The test that found it last is first.
 func (b bug) suites() []suite {
 	var first []suite
-	if folder, _, _ := strings.Cut(b.foundBy, ","); folder != "" && exists(folder) {
-		first = append(first, suite{".", "./" + folder})
+	if folder, test, found := strings.Cut(b.foundBy, ", "); found {
+		last := suite{"", ".", "./" + folder}
 		if within, ok := strings.CutPrefix(folder, "compat/"); ok {
-			first[0] = suite{"compat", "./" + within}
+			last = suite{"", "compat", "./" + within}
 		}
+		test, _, _ = strings.Cut(test, "/")
+		last.arguments += " -run ^" + test + "$"
+		first = append(first, last)
 	}
 	if filepath.Ext(b.file) == ".go" {
-		first = append(first, suite{".", "./" + path.Dir(b.file)})
-	}
-	for _, likely := range likelySuites {
-		if strings.HasPrefix(b.file, likely.prefix) {
-			first = append(first, likely.suite)
-		}
+		first = append(first, suite{"", ".", "./" + filepath.Dir(b.file)})
 	}
 	return append(first, suites...)
 }
 
-func (s suite) run(ctx context.Context, overlay string) (string, error) {
-	// Tests that build programs run go themselves. They get the bug too.
-	return runSuite(ctx, s.module, []string{"GOFLAGS=" + os.Getenv("GOFLAGS") + " -overlay=" + overlay}, s.packages)
-}
-
-// runSuite runs go test in a folder, and returns the suite and the test that fails.
-func runSuite(ctx context.Context, folder string, environment []string, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-failfast", "-timeout=15m"}, arguments...)...) //nolint:gosec // The table names it.
-	command.Dir = folder
-	command.Env = append(os.Environ(), environment...)
+// run runs go test in a copy of the repository, and returns the suite and the test that
+// fails.
+func (s suite) run(ctx context.Context, root string) (string, error) {
+	command := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=15m"}, strings.Fields(s.arguments)...)...) //nolint:gosec // The table names it.
+	command.Dir = filepath.Join(root, s.module)
 	// go test does not pass SIGTERM on, so processes that its tests started may
 	// outlive it.
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
@@ -185,7 +183,7 @@ func runSuite(ctx context.Context, folder string, environment []string, argument
 	case bytes.Contains(output, []byte("[build failed]")):
 		return "", fmt.Errorf("%w:\n%s", errNotCompiled, output)
 	case failed == nil:
-		return "", fmt.Errorf("%v did not run: %w\n%s", arguments, err, output)
+		return "", fmt.Errorf("%v did not run: %w\n%s", s.arguments, err, output)
 	default:
 		by := string(failed[1])
 		// The recorder of rollouts, for example, fails a suite without failing
@@ -195,27 +193,4 @@ func runSuite(ctx context.Context, folder string, environment []string, argument
 		}
 		return by, nil
 	}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// overlay applies the bug to a copy of its file in a folder, and returns the path of an
-// overlay for the go command.
-func (b bug) overlay(folder string) (string, error) {
-	file, err := filepath.Abs(b.file)
-	if err != nil {
-		return "", err
-	}
-	if err := b.apply(".", folder); err != nil {
-		return "", err
-	}
-	content, err := json.Marshal(map[string]map[string]string{"Replace": {file: filepath.Join(folder, b.file)}})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(folder, "overlay.json")
-	return overlay, os.WriteFile(overlay, content, 0o600)
 }
