@@ -95,7 +95,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: bench
-bench: ## Run the benchmarks, and print the tables of docs/dev/benchmarks.md. Each takes minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit or rest.
+bench: ## Run the benchmarks, and print the tables of docs/dev/benchmarks.md. Each takes minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit, lists or rest.
 	@$(ASSETS)
 	go run ./test/bench $(BENCH)
 

@@ -38,6 +38,7 @@ var benchmarks = []struct {
 	{"webhook", webhookBench},
 	{"fanout", fanOutBench},
 	{"edit", editBench},
+	{"lists", listsBench},
 	{"rest", restBench},
 }
 

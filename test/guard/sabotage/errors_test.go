@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
@@ -131,6 +132,8 @@ func TestStart(t *testing.T) {
 	}
 	recorder := events.NewFakeRecorder(100)
 	checker := newChecker(t, recorder, counting, policy)
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(canary.Metrics...)
 	expect.NoError(t, cluster.Client.Delete(t.Context(), object.DeepCopy()))
 	go func() { _ = checker.Start(t.Context()) }()
 	says := func(want string) {
@@ -149,7 +152,7 @@ func TestStart(t *testing.T) {
 # TYPE scopegate_guard_ineffective gauge
 scopegate_guard_ineffective{cause="",policy="scopegate-canary"} 0
 scopegate_guard_ineffective{cause="` + cause + `",policy="` + policy.Name + `"} ` + value + "\n"
-		expect.NoError(t, testutil.CollectAndCompare(checker, strings.NewReader(want), "scopegate_guard_ineffective"))
+		expect.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(want), "scopegate_guard_ineffective"))
 	}
 	says("Warning GuardIneffective it is not effective: ValidatingAdmissionPolicy " + policy.Name + " is not installed")
 	if len(checks) != 3 {
@@ -159,8 +162,8 @@ scopegate_guard_ineffective{cause="` + cause + `",policy="` + policy.Name + `"} 
 	expect.NoError(t, cluster.Client.Create(t.Context(), object.DeepCopy()))
 	says("Normal GuardEffective it is effective again")
 	metric("")
-	if n := testutil.CollectAndCount(checker, "scopegate_guard_check_timestamp_seconds"); n != 1 {
-		t.Errorf("%d times of a complete check, want 1", n)
+	if n, err := testutil.GatherAndCount(registry, "scopegate_guard_check_timestamp_seconds"); n != 1 || err != nil {
+		t.Errorf("%d times of a complete check (%v), want 1", n, err)
 	}
 	if len(recorder.Events) > 0 {
 		t.Errorf("another event: %s", <-recorder.Events)
