@@ -79,7 +79,7 @@ matrix: ## Run the tests that depend on the API server on Kubernetes 1.30 to 1.3
 	@hack/matrix.sh
 
 .PHONY: prove
-prove: ## Run a long experiment, of minutes or hours. SUITE= chooses verdict, policies, operator, race, reliability, upgrade, release, fuzz, mutation, mutants, leaves or beside. CASES sets the number of cases, TOOLHIVE a release of ToolHive, ARGS the release to upgrade from.
+prove: ## Run a long experiment, of minutes or hours. SUITE= chooses verdict, policies, operator, race, reliability, upgrade, release, fuzz, mutation, mutants or leaves. CASES sets the number of cases, TOOLHIVE a release of ToolHive, ARGS the release to upgrade from.
 	@$(ASSETS)
 	CASES="$(CASES)" ARGS="$(ARGS)" TESTFLAGS="$(TESTFLAGS)" TOOLHIVE="$(TOOLHIVE)" hack/prove.sh "$(SUITE)"
 

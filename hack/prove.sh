@@ -71,9 +71,6 @@ mutation | leaves)
   if [[ "$1" == leaves ]]; then ARGS="-leaves ${CASES:-100000} ${ARGS:-}"; fi
   go run ./test/mutation ${ARGS:-}
   ;;
-beside)
-  exec make --no-print-directory e2e TESTFLAGS="-run TestBeside -long ${TESTFLAGS:-}"
-  ;;
 *)
   cat >&2 <<'USAGE'
 make prove SUITE=NAME, where NAME is
@@ -88,7 +85,6 @@ make prove SUITE=NAME, where NAME is
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   mutants      whether the tests beside the code find what a mutation tester changes in it; hours. ARGS='scopes resolve' names packages
   leaves       whether some suite finds a change of one leaf of what users install; a minute or more for each of thousands, so choose. CASES=50 takes as many at random, ARGS='-run config/rbac -seed 2' others
-  beside       whether the guard and ToolHive's operator disturb each other, on a real node; half an hour
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2
   exit 2

@@ -4,17 +4,16 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,73 +62,24 @@ func (s *scenario) awaitNewPod(namespace, instance string, old []string) {
 	})
 }
 
-func (s *scenario) awaitNoneEnding(namespace string) {
+// awaitCrashLoop waits until a pod of a workload is in CrashLoopBackOff, and returns its
+// name.
+func (s *scenario) awaitCrashLoop(w workload) (name string) {
 	s.Helper()
-	s.await("no pod is ending", func() error {
-		var list corev1.PodList
-		if err := s.client.List(ctx, &list, client.InNamespace(namespace)); err != nil {
-			return err
-		}
-		for _, pod := range list.Items {
-			if pod.DeletionTimestamp != nil {
-				return fmt.Errorf("pod %s is ending", pod.Name)
+	s.await("a pod of "+w.name+" is in CrashLoopBackOff", func() error {
+		err := errors.New("there is no pod")
+		for _, pod := range s.pods(demo, w.name) {
+			for _, container := range pod.Status.ContainerStatuses {
+				if waiting := container.State.Waiting; waiting != nil && waiting.Reason == "CrashLoopBackOff" {
+					name = pod.Name
+					return nil
+				}
 			}
+			err = fmt.Errorf("pod %s is %s", pod.Name, pod.Status.Phase)
 		}
-		return nil
-	})
-}
-
-// crashLooping returns a pod of a Deployment that is in CrashLoopBackOff. If
-// there is none, the error has the phase of its pods.
-func (s *scenario) crashLooping(namespace, instance string) (string, error) {
-	err := errors.New("there is no pod")
-	for _, pod := range s.pods(namespace, instance) {
-		for _, container := range pod.Status.ContainerStatuses {
-			if waiting := container.State.Waiting; waiting != nil && waiting.Reason == "CrashLoopBackOff" {
-				return pod.Name, nil
-			}
-		}
-		err = fmt.Errorf("pod %s is %s", pod.Name, pod.Status.Phase)
-	}
-	return "", err
-}
-
-func (s *scenario) awaitCrashLoop(namespace, instance string) {
-	s.Helper()
-	s.await("a pod of "+instance+" is in CrashLoopBackOff", func() error {
-		_, err := s.crashLooping(namespace, instance)
 		return err
 	})
-}
-
-// wantLog shows the end of the log of a crash-looping pod's previous attempt,
-// which must contain the texts. The current attempt may not have logged anything
-// yet.
-func (s *scenario) wantLog(namespace, instance string, texts ...string) {
-	s.Helper()
-	var pod string
-	s.await("a pod of "+instance+" waits for another try", func() (err error) {
-		pod, err = s.crashLooping(namespace, instance)
-		return err
-	})
-	log := s.kubectl(namespace, "logs", pod, "--previous", "--tail", "3")
-	for _, text := range texts {
-		if !strings.Contains(log, text) {
-			s.Fatalf("the log does not say %s", text)
-		}
-	}
-}
-
-const revisionAnnotation = "deployment.kubernetes.io/revision"
-
-// revision returns the revision of a Deployment: how often it has rolled.
-func (s *scenario) revision(namespace, name string) int {
-	s.Helper()
-	var deployment appsv1.Deployment
-	s.must(s.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, &deployment))
-	revision, err := strconv.Atoi(deployment.Annotations[revisionAnnotation])
-	s.must(err)
-	return revision
+	return name
 }
 
 const discoveryPath = "/.well-known/oauth-authorization-server"
@@ -139,6 +89,17 @@ const askInterval = 20 * time.Millisecond
 
 // get returns the answer of a Service, or an error if it is not a success.
 func (s *scenario) get(url string) ([]byte, error) {
+	if s.http == nil {
+		// From outside, the way is through the API server.
+		to, err := neturl.Parse(url)
+		if err != nil {
+			return nil, err
+		}
+		service, namespace, _ := strings.Cut(to.Hostname(), ".")
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return s.clientset.CoreV1().Services(namespace).ProxyGet("http", service, to.Port(), to.Path, nil).DoRaw(ctx)
+	}
 	response, err := s.http.Get(url) //nolint:noctx // It is bounded by the client's timeout.
 	if err != nil {
 		return nil, err
@@ -170,81 +131,33 @@ func (s *scenario) ask(url string) (stop func(when string)) {
 	s.Helper()
 	s.awaitAnswer(url, "")
 	asking, cancel := context.WithCancel(ctx)
-	var requests sync.WaitGroup
-	var mutex sync.Mutex
-	var asked int
-	var failed []string
-	once := func() {
-		began := time.Now()
-		_, err := s.get(url)
-		mutex.Lock()
-		defer mutex.Unlock()
-		asked++
-		if err != nil {
-			failed = append(failed, fmt.Sprintf("%s after %s: %v", began.Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err))
-		}
-	}
-	requests.Go(func() {
-		ticker := time.NewTicker(askInterval)
-		defer ticker.Stop()
-		for {
+	var requests errgroup.Group
+	asked := 0
+	requests.Go(func() error {
+		for tick := time.Tick(askInterval); ; {
 			select {
 			case <-asking.Done():
-				return
-			case <-ticker.C:
-				// A slow answer must not keep the next request waiting.
-				requests.Go(once)
+				return nil
+			case <-tick:
 			}
+			asked++
+			// A slow answer must not keep the next request waiting.
+			requests.Go(func() error {
+				began := time.Now()
+				_, err := s.get(url)
+				if err != nil {
+					err = fmt.Errorf("that of %s, after %s: %w", began.Format("15:04:05.000"), time.Since(began).Round(time.Millisecond), err)
+				}
+				return err
+			})
 		}
 	})
 	return func(when string) {
 		s.Helper()
 		cancel()
-		requests.Wait()
-		if asked == 0 || len(failed) > 0 {
-			s.Fatalf("%s %d of %d requests failed: %v", when, len(failed), asked, failed)
+		if err := requests.Wait(); err != nil || asked == 0 {
+			s.Fatalf("%s not all of %d requests were answered: %v", when, asked, err)
 		}
 		s.say("%s all %d requests at the Service were answered.", when, asked)
 	}
-}
-
-// discover asks the auth server of a consumer for its scopes.
-func (s *scenario) discover(namespace, consumer string) []string {
-	s.Helper()
-	var document struct {
-		Scopes []string `json:"scopes_supported"`
-	}
-	url := serviceURL(namespace, consumer) + discoveryPath
-	s.awaitAnswer(url, "")
-	answer, err := s.get(url)
-	s.must(err)
-	show("curl "+url, string(answer))
-	s.must(json.Unmarshal(answer, &document))
-	return document.Scopes
-}
-
-// register registers a client, and returns its scopes.
-func (s *scenario) register(namespace, consumer, scope string) string {
-	s.Helper()
-	url := serviceURL(namespace, consumer) + "/oauth/register"
-	body := fmt.Sprintf(`{"client_name": "e2e", "redirect_uris": ["http://127.0.0.1/callback"], "token_endpoint_auth_method": "none", "scope": %q}`, scope)
-	response, err := s.http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // It is bounded by the client's timeout.
-	s.must(err)
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
-	s.must(err)
-	show("curl --header 'Content-Type: application/json' --data '"+body+"' "+url, string(answer))
-	var registered struct {
-		Scope string `json:"scope"`
-	}
-	if response.StatusCode >= http.StatusBadRequest {
-		s.Fatalf("registering a client: %s", response.Status)
-	}
-	s.must(json.Unmarshal(answer, &registered))
-	return registered.Scope
-}
-
-// serviceURL returns the URL of a consumer's Service in standalone mode.
-func serviceURL(namespace, consumer string) string {
-	return fmt.Sprintf("http://%s.%s:8080", child(namespace, consumer), namespace)
 }

@@ -19,9 +19,7 @@ func pull(s *scenario) {
 	address := listener.Addr().String()
 	s.must(listener.Close())
 	ctx, stop := context.WithCancel(ctx)
-	find := exec.CommandContext(ctx, "go", "tool", "-modfile=hack/release/go.mod", "-n", "crane")
-	find.Dir = root
-	crane, err := find.Output()
+	crane, err := exec.CommandContext(ctx, "go", "tool", "-modfile=hack/release/go.mod", "-n", "crane").Output()
 	s.must(err)
 	registry := exec.CommandContext(ctx, strings.TrimSpace(string(crane)), "registry", "serve", "--address", address) //nolint:gosec // A pinned tool.
 	s.must(registry.Start())
@@ -37,7 +35,7 @@ func pull(s *scenario) {
 		return true, connection.Close()
 	}))
 	push := exec.CommandContext(ctx, "go", "run", ".", "push", "--from", "../../bin/images", "--to", address+"/team", "--version", "v1.2.3", "manager") //nolint:gosec // Our own program.
-	push.Dir = root + "/hack/image"
+	push.Dir = "hack/image"
 	output, err := push.Output()
 	s.must(err)
 	reference := strings.TrimSpace(string(output))

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/resolve"
 )
 
 // race rolls out mistakes, one round after the other, while nothing waits for the
@@ -30,7 +29,7 @@ func race(s *scenario) {
 		edited := workloads
 		repairs := []func(){
 			func() { s.baseline("openid", "offline_access") },
-			func() { s.must(s.merge(resolve.KindVirtualMCPServer, "office", virtualBaseline("openid"))) },
+			func() { s.merge(office, virtualBaseline("openid")) },
 		}
 		if round%5 == 4 {
 			edited = workloads[:2]
@@ -54,21 +53,7 @@ func race(s *scenario) {
 		for _, repair := range repairs {
 			repair()
 		}
-		s.await("they run again", func() error {
-			for _, w := range edited {
-				config, err := s.configMap(w)
-				if err == nil && !names(false)(w, config) {
-					err = fmt.Errorf("%s is not repaired", w.configMap)
-				}
-				if err == nil {
-					err = s.rolled(w, config)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		s.awaitRolled(false, edited...)
 		known = created()
 	}
 	s.say("%d bad rollouts: %d pods were created", rollouts, len(bad))
@@ -79,15 +64,15 @@ func race(s *scenario) {
 
 func (s *scenario) baseline(scopes ...string) {
 	s.Helper()
-	s.must(s.merge(resolve.KindMCPExternalAuthConfig, "auth", fmt.Sprintf(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["%s"]}}}`, strings.Join(scopes, `","`))))
+	s.merge(auth, fmt.Sprintf(`{"spec":{"embeddedAuthServer":{"baselineClientScopes":["%s"]}}}`, strings.Join(scopes, `","`)))
 }
 
 // scopes edits the scopes of weather and tickets.
-func (s *scenario) scopes(weather, tickets string) {
+func (s *scenario) scopes(ofWeather, ofTickets string) {
 	s.Helper()
 	const change = `{"spec":{"oidcConfigRef":{"scopes":%s}}}`
-	s.must(s.merge("MCPServer", "weather", fmt.Sprintf(change, weather)))
-	s.must(s.merge("MCPRemoteProxy", "tickets", fmt.Sprintf(change, tickets)))
+	s.merge(weather, fmt.Sprintf(change, ofWeather))
+	s.merge(tickets, fmt.Sprintf(change, ofTickets))
 }
 
 // watchPods returns a function that returns every pod of the workloads' Deployments

@@ -6,25 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 // wantRefused waits until each workload is refused its new pod, and checks that
-// the old pods of all workloads stay, are Ready and answer.
+// the old pods of all workloads stay and are Ready.
 func (s *scenario) wantRefused(pods map[string][]string, refused ...workload) {
 	s.Helper()
 	for _, w := range refused {
@@ -37,6 +36,13 @@ func (s *scenario) wantRefused(pods map[string][]string, refused ...workload) {
 				s.Fatalf("pod %s is not Ready", pod.Name)
 			}
 		}
+	}
+}
+
+// wantAnswers checks that the Service of every workload leads to a pod.
+func (s *scenario) wantAnswers() {
+	s.Helper()
+	for _, w := range workloads {
 		s.awaitAnswer(w.url+discoveryPath, "")
 	}
 }
@@ -73,8 +79,8 @@ func (s *scenario) refused(w workload, scope string) error {
 		return errors.New("there is no ReplicaSet with the run config")
 	}
 	set := sets.Items[newest]
-	kind, _, _ := strings.Cut(w.object, "/")
-	want := fmt.Sprintf("denied request: %s %q: %s", kinds[kind], w.name, s.message(w.object))
+	kind, _ := kindOf(w.object)
+	want := fmt.Sprintf("denied request: %s %q: %s", kind.Name, w.name, s.message(w.object))
 	for _, conditions := range []string{fmt.Sprint(set.Status.Conditions), fmt.Sprint(deployment.Status.Conditions)} {
 		if set.Status.Replicas > 0 || !strings.Contains(conditions, "ReplicaFailure True") || !strings.Contains(conditions, want) {
 			return fmt.Errorf("ReplicaSet %s has %d pods and the conditions %s, want %s", set.Name, set.Status.Replicas, conditions, want)
@@ -86,12 +92,10 @@ func (s *scenario) refused(w workload, scope string) error {
 // message returns the message of an object's condition.
 func (s *scenario) message(object string) string {
 	s.Helper()
-	kind, name, _ := strings.Cut(object, "/")
-	found := &unstructured.Unstructured{}
-	found.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(kinds[kind]))
+	kind, name := kindOf(object)
+	found := kind.Empty()
 	s.must(s.client.Get(ctx, client.ObjectKey{Namespace: demo, Name: name}, found))
-	message, _ := entry(found)["message"].(string)
-	return message
+	return testenv.Valid(found).Message
 }
 
 // virtualBaseline is an edit of the baseline of a VirtualMCPServer.
@@ -99,48 +103,33 @@ func virtualBaseline(scopes ...string) string {
 	return fmt.Sprintf(`{"spec":{"authServerConfig":{"baselineClientScopes":["%s"]}}}`, strings.Join(scopes, `","`))
 }
 
-// withoutOperator stops ToolHive's operator while do runs.
-func (s *scenario) withoutOperator(do func()) {
-	s.Helper()
-	s.kubectl(chart.Namespace, "scale", "deployment", "toolhive-operator", "--replicas", "0")
-	s.kubectl(chart.Namespace, "wait", "--for=delete", "pod", "--selector", "app.kubernetes.io/name=toolhive-operator", "--timeout", "2m")
-	do()
-	s.kubectl(chart.Namespace, "scale", "deployment", "toolhive-operator", "--replicas", "1")
-	s.kubectl(chart.Namespace, "rollout", "status", "deployment/toolhive-operator", "--timeout", "2m")
-}
-
 // slip stores a baseline in office that mode enforce rejects. The namespace is in
 // mode warn for this moment.
 func (s *scenario) slip(scopes ...string) {
 	s.Helper()
 	s.label(guard.ModeWarn)
-	s.await("office is edited", func() error { return s.merge("VirtualMCPServer", "office", virtualBaseline(scopes...)) })
+	s.await("office is edited", func() error { return s.tryMerge(office, virtualBaseline(scopes...)) })
 	s.label(guard.ModeEnforce)
 }
 
 func (s *scenario) label(mode string) {
 	s.Helper()
-	namespace := &corev1.Namespace{}
-	namespace.Name = demo
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: demo}}
 	s.must(s.client.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode))))
 }
 
 // merge edits an object without a process of kubectl.
-func (s *scenario) merge(kind, name, change string) error {
-	object := &unstructured.Unstructured{}
-	object.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(kind))
-	object.SetNamespace(demo)
-	object.SetName(name)
-	return s.client.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(change)))
+func (s *scenario) merge(object, change string) {
+	s.Helper()
+	s.must(s.tryMerge(object, change))
 }
 
-// showGuarded shows what ToolHive says of each object, and what the guard does.
-func (s *scenario) showGuarded() {
-	s.Helper()
-	for _, object := range guarded {
-		s.kubectl(demo, "get", object, "--output",
-			`jsonpath={range .status.conditions[?(@.type=="Ready")]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}{range .status.conditions[?(@.type=="BaselineScopesValid")]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}`)
-	}
+func (s *scenario) tryMerge(object, change string) error {
+	kind, name := kindOf(object)
+	edited := kind.Empty()
+	edited.SetNamespace(demo)
+	edited.SetName(name)
+	return s.client.Patch(ctx, edited, client.RawPatch(types.MergePatchType, []byte(change)))
 }
 
 // demoPods returns the pods of each workload's Deployment.
@@ -160,35 +149,26 @@ func (s *scenario) samePods(want map[string][]string) {
 	}
 }
 
-// pause waits to see that nothing happens.
-func pause(duration time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(duration):
-	}
-}
-
 // failedReconciles returns how many reconciles of ToolHive's operator have failed.
-func (s *scenario) failedReconciles() float64 {
+func (s *scenario) failedReconciles() (failed float64) {
 	s.Helper()
 	pods, err := s.clientset.CoreV1().Pods(chart.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=toolhive-operator"})
 	s.must(err)
 	if len(pods.Items) != 1 {
 		s.Fatalf("ToolHive's operator has %d pods, want one", len(pods.Items))
 	}
-	metrics, err := s.clientset.RESTClient().Get().AbsPath("/api/v1/namespaces", chart.Namespace, "pods", pods.Items[0].Name+":8080", "proxy/metrics").DoRaw(ctx)
+	text, err := s.clientset.CoreV1().Pods(chart.Namespace).ProxyGet("http", pods.Items[0].Name, "8080", "metrics", nil).Stream(ctx)
 	s.must(err)
-	failed, series := 0.0, 0
-	for line := range strings.Lines(string(metrics)) {
-		if strings.HasPrefix(line, "controller_runtime_reconcile_errors_total{") {
-			value, err := strconv.ParseFloat(strings.Fields(line)[1], 64)
-			s.must(err)
-			failed += value
-			series++
-		}
-	}
-	if series == 0 {
+	defer func() { _ = text.Close() }()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(text)
+	s.must(err)
+	errorsTotal := families["controller_runtime_reconcile_errors_total"].GetMetric()
+	if len(errorsTotal) == 0 {
 		s.Fatal("ToolHive's operator has no such metric")
+	}
+	for _, metric := range errorsTotal {
+		failed += metric.GetCounter().GetValue()
 	}
 	return failed
 }

@@ -16,6 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 )
 
 // awaitTimeout bounds each wait: a pod that is Ready only after two minutes is a
@@ -90,7 +92,7 @@ func (s *scenario) diagnose(ctx context.Context) {
 	} {
 		// An error means that there is nothing to show.
 		output, _ := s.run(ctx, nil, arguments...)
-		show("kubectl "+quoted(arguments), output)
+		show("kubectl "+controlplane.Quote(arguments), output)
 	}
 }
 
@@ -126,7 +128,7 @@ func (s *scenario) try(namespace, stdin string, arguments ...string) (string, er
 		warnings := slices.DeleteFunc(slices.Clone(lines[3:]), func(line string) bool { return !strings.HasPrefix(line, "Warning: ") })
 		shown = strings.Join(slices.Concat(lines[:3], warnings), "") + fmt.Sprintf("[… %d more …]\n", len(lines)-5) + lines[len(lines)-2]
 	}
-	show("kubectl "+quoted(arguments), shown)
+	show("kubectl "+controlplane.Quote(arguments), shown)
 	return output, err
 }
 
@@ -139,6 +141,7 @@ func (s *scenario) must(err error) {
 
 func testdata(name string) string { return filepath.Join("test", "e2e", "testdata", name) }
 
+// apply applies files or folders of testdata.
 func (s *scenario) apply(namespace string, files ...string) {
 	s.Helper()
 	arguments := []string{"apply"}
@@ -152,7 +155,7 @@ func (s *scenario) apply(namespace string, files ...string) {
 // text replaced by the new one that follows it.
 func (s *scenario) changed(pattern string, oldNew ...string) string {
 	s.Helper()
-	files, err := filepath.Glob(filepath.Join(root, testdata(pattern)))
+	files, err := filepath.Glob(testdata(pattern))
 	s.must(err)
 	var text strings.Builder
 	for _, file := range files {
@@ -181,20 +184,11 @@ func (s *scenario) applyChanged(namespace, pattern string, oldNew ...string) str
 	return output
 }
 
-// patch changes an object as a user's edit does.
-func (s *scenario) patch(namespace, object, change string) {
-	s.Helper()
-	s.kubectl(namespace, "patch", object, "--type", "merge", "--patch", change)
-}
-
-// newNamespace makes a namespace for as long as the scenario runs. With -count, one of
-// the same name may still be terminating.
+// newNamespace makes a namespace for as long as the scenario runs.
 func (s *scenario) newNamespace(name string, labels map[string]string) {
 	s.Helper()
-	s.await("namespace "+name+" is created", func() error {
-		return s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}})
-	})
-	s.after("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+	s.must(s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}))
+	s.after("delete", "namespace", name, "--timeout", "2m")
 }
 
 // await polls until missing returns nil. Its error says what is still missing.
@@ -224,10 +218,3 @@ func (s *scenario) awaitConditions(namespace, condition string, objects ...strin
 }
 
 const allConditions = `jsonpath={range .status.conditions[*]}{.type}={.status}  {.reason}: {.message}{"\n"}{end}`
-
-func (s *scenario) showConditions(namespace string, objects ...string) {
-	s.Helper()
-	for _, object := range objects {
-		s.kubectl(namespace, "get", object, "--output", allConditions)
-	}
-}

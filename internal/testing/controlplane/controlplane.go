@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -252,4 +254,15 @@ func (c *ControlPlane) Stop() error {
 		_ = c.manager.Wait()
 	}
 	return errors.Join(append(errs, c.environment.Stop(), os.RemoveAll(c.folder))...)
+}
+
+// Quote returns the arguments of a command as they are written in a shell.
+func Quote(arguments []string) string {
+	quoted := slices.Clone(arguments)
+	for i, argument := range arguments {
+		if argument == "" || strings.ContainsAny(argument, " \t\n\"'`$&|;<>(){}[]*?!#~\\") {
+			quoted[i] = "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }

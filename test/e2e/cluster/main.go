@@ -56,7 +56,7 @@ func run(ctx context.Context, images []node.Image, withToolHive bool) (err error
 	if withToolHive {
 		images = append(images, chart.Images()...)
 	}
-	cluster, err := node.Start(ctx, node.Options{Output: os.Stdout, Images: images})
+	cluster, err := node.Start(ctx, images)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"k8s.io/client-go/kubernetes"
 )
 
 // etcdURL is where etcd listens, in the node's network.
@@ -20,7 +18,22 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 		"--listen-peer-urls=http://127.0.0.1:0"); err != nil {
 		return err
 	}
-	if err := c.startAPIServer(ctx); err != nil {
+	if err := c.run("kube-apiserver", c.assets.plane("kube-apiserver"),
+		"--etcd-servers="+etcdURL, "--etcd-compaction-interval=0", "--cert-dir="+c.path("api"),
+		"--tls-cert-file="+c.path("api.crt"), "--tls-private-key-file="+c.path("api.key"),
+		"--bind-address=0.0.0.0", fmt.Sprintf("--secure-port=%d", apiPort), "--advertise-address="+c.address.Node,
+		"--service-cluster-ip-range="+serviceRange, "--allow-privileged=true",
+		"--authorization-mode=Node,RBAC", "--token-auth-file="+c.path("tokens.csv"),
+		"--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP",
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-key-file="+c.path("service-accounts.key"), "--service-account-signing-key-file="+c.path("service-accounts.key"),
+	); err != nil {
+		return err
+	}
+	err := c.await(ctx, "kube-apiserver is ready", func(ctx context.Context) error {
+		return c.clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
+	if err != nil {
 		return err
 	}
 	if err := c.run("kube-controller-manager", c.assets.plane("kube-controller-manager"),
@@ -33,29 +46,6 @@ func (c *Cluster) startControlPlane(ctx context.Context) error {
 		"--kubeconfig="+c.path("kube-scheduler.kubeconfig"), "--leader-elect=false", "--secure-port=0"); err != nil {
 		return err
 	}
-	c.timed(begin, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler run")
+	timed(begin, "etcd, kube-apiserver, kube-controller-manager and kube-scheduler run")
 	return nil
-}
-
-func (c *Cluster) startAPIServer(ctx context.Context) error {
-	if err := c.run("kube-apiserver", c.assets.plane("kube-apiserver"),
-		"--etcd-servers="+etcdURL, "--etcd-compaction-interval=0", "--cert-dir="+c.path("api"),
-		"--tls-cert-file="+c.path("api.crt"), "--tls-private-key-file="+c.path("api.key"),
-		"--bind-address=0.0.0.0", fmt.Sprintf("--secure-port=%d", apiPort), "--advertise-address="+c.address.Node,
-		"--service-cluster-ip-range="+serviceRange, "--allow-privileged=true",
-		"--authorization-mode=Node,RBAC", "--token-auth-file="+c.path("tokens.csv"),
-		"--audit-policy-file="+c.path("audit.yaml"), "--audit-log-path="+c.AuditLog,
-		"--enable-admission-plugins=NodeRestriction", "--kubelet-preferred-address-types=InternalIP",
-		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-		"--service-account-key-file="+c.path("service-accounts.key"), "--service-account-signing-key-file="+c.path("service-accounts.key"),
-	); err != nil {
-		return err
-	}
-	clients, err := kubernetes.NewForConfig(c.Config)
-	if err != nil {
-		return err
-	}
-	return c.await(ctx, "kube-apiserver is ready", func(ctx context.Context) error {
-		return clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-	})
 }

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -69,10 +68,6 @@ func (c *Cluster) HTTPClient() *http.Client {
 // startDNS answers pods that ask for the address of a Service, in place of
 // CoreDNS. Other names do not exist: nothing leads out of the cluster.
 func (c *Cluster) startDNS(ctx context.Context) error {
-	clients, err := kubernetes.NewForConfig(c.Config)
-	if err != nil {
-		return err
-	}
 	var socket net.PacketConn
 	if err := c.within(func() (err error) {
 		var config net.ListenConfig
@@ -86,7 +81,7 @@ func (c *Cluster) startDNS(ctx context.Context) error {
 		stop()
 		_ = socket.Close()
 	}
-	services := informers.NewSharedInformerFactory(clients, 0).Core().V1().Services().Informer()
+	services := informers.NewSharedInformerFactory(c.clients, 0).Core().V1().Services().Informer()
 	go services.Run(ctx.Done())
 	if !cache.WaitForCacheSync(ctx.Done(), services.HasSynced) {
 		return errors.New("the Services cannot be listed")

@@ -17,20 +17,6 @@ import (
 	"k8s.io/client-go/util/cert"
 )
 
-// auditPolicy also logs the statuses. A write that the client gave up, as a leader that
-// ends does, may be stored while its own event reports an error. The next write of the
-// status shows it.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-omitManagedFields: true
-rules:
-  - level: RequestResponse
-    verbs: [create, update, patch]
-    resources: [{group: apps, resources: [deployments, deployments/status, replicasets, replicasets/status]}]
-  - level: None
-`
-
 // apiPort is where kube-apiserver listens, and apiService the address of the
 // Service that leads there from pods.
 const (
@@ -80,8 +66,7 @@ func (c *Cluster) writeFiles() error {
 		"api.crt": string(certificate), "api.key": string(key), "ca.crt": string(authority),
 		"service-accounts.key": string(private), "tokens.csv": tokens.String(),
 		"containerd.toml": c.containerdConfig(), "cni/10-bridge.conflist": bridgeConfig(c.path("addresses")),
-		"kubelet.yaml": c.kubeletConfig(), "kube-proxy.yaml": c.proxyConfig(),
-		"audit.yaml": auditPolicy, "resolv.conf": "nameserver " + c.address.Node + "\n",
+		"kubelet.yaml": c.kubeletConfig(), "kube-proxy.yaml": c.proxyConfig(), "resolv.conf": "nameserver " + c.address.Node + "\n",
 	} {
 		if err := os.MkdirAll(filepath.Dir(c.path(name)), 0o700); err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 )
 
 // pauseImage holds each pod's namespaces.
@@ -44,7 +43,7 @@ func (c *Cluster) startRuntime(ctx context.Context, images []Image) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	c.timed(begin, fmt.Sprintf("containerd runs and has %d images", len(images)+1))
+	timed(begin, fmt.Sprintf("containerd runs and has %d images", len(images)+1))
 	return nil
 }
 
@@ -99,35 +98,25 @@ func (c *Cluster) startNode(ctx context.Context) error {
 	if err := c.startDNS(ctx); err != nil {
 		return err
 	}
-	if err := c.startKubelet(ctx); err != nil {
-		return err
-	}
-	c.timed(begin, "kubelet and kube-proxy run, and the node is Ready")
-	return nil
-}
-
-// startKubelet starts kubelet, and waits until it reports that the node is
-// Ready.
-func (c *Cluster) startKubelet(ctx context.Context) error {
-	begin := metav1.NewTime(time.Now().Truncate(time.Second))
 	if err := c.run("kubelet", c.assets.binary("kubelet"), "--config="+c.path("kubelet.yaml"), "--kubeconfig="+c.path("kubelet.kubeconfig"),
 		"--root-dir="+c.path("kubelet"), "--hostname-override="+Name, "--node-ip="+c.address.Node); err != nil {
 		return err
 	}
-	clients, err := kubernetes.NewForConfig(c.Config)
-	if err != nil {
-		return err
-	}
-	return c.await(ctx, "the node is Ready", func(ctx context.Context) error {
-		node, err := clients.CoreV1().Nodes().Get(ctx, Name, metav1.GetOptions{})
+	err := c.await(ctx, "the node is Ready", func(ctx context.Context) error {
+		node, err := c.clients.CoreV1().Nodes().Get(ctx, Name, metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
 		for _, condition := range node.Status.Conditions {
-			if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue && !condition.LastHeartbeatTime.Before(&begin) {
+			if condition.Type == corev1.NodeReady && condition.Status == corev1.ConditionTrue {
 				return nil
 			}
 		}
 		return fmt.Errorf("its conditions are %v", node.Status.Conditions)
 	})
+	if err != nil {
+		return err
+	}
+	timed(begin, "kubelet and kube-proxy run, and the node is Ready")
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -31,7 +32,6 @@ type assets struct {
 	node, controlPlane, cni string
 }
 
-func (a assets) kubectl() string           { return filepath.Join(a.controlPlane, "kubectl") }
 func (a assets) plane(name string) string  { return filepath.Join(a.controlPlane, name) }
 func (a assets) binary(name string) string { return filepath.Join(a.node, "bin", name) }
 
@@ -46,10 +46,12 @@ func CheckMachine() error { return lacking(missingOfMachine()) }
 func check() (assets, error) {
 	found := assets{node: os.Getenv(AssetsVariable), controlPlane: os.Getenv(ControlPlaneVariable), cni: cniFolder()}
 	missing := missingOfMachine()
-	missing = append(missing, missingFiles(ControlPlaneVariable, "hack/controlplane/build.sh", found.controlPlane,
-		"kube-apiserver", "kube-controller-manager", "etcd", "kubectl")...)
-	missing = append(missing, missingFiles(AssetsVariable, "hack/node/build.sh", found.node,
-		"bin/kubelet", "bin/kube-scheduler", "bin/kube-proxy", "images/pause.tar")...)
+	if found.controlPlane == "" {
+		missing = append(missing, ControlPlaneVariable+": set it to the folder that hack/controlplane/build.sh prints last")
+	}
+	if found.node == "" {
+		missing = append(missing, AssetsVariable+": set it to the folder that hack/node/build.sh prints last")
+	}
 	return found, lacking(missing)
 }
 
@@ -85,29 +87,13 @@ func missingOfMachine() []string {
 
 func cniFolder() string {
 	for _, folder := range cniFolders {
-		if len(absent(folder, cniPlugins...)) == 0 {
+		lacks := func(plugin string) bool {
+			_, err := os.Stat(filepath.Join(folder, plugin))
+			return err != nil
+		}
+		if !slices.ContainsFunc(cniPlugins, lacks) {
 			return folder
 		}
 	}
 	return ""
-}
-
-func missingFiles(variable, script, folder string, names ...string) []string {
-	if folder == "" {
-		return []string{fmt.Sprintf("%s: set it to the folder that %s prints last", variable, script)}
-	}
-	if lacks := absent(folder, names...); len(lacks) > 0 {
-		return []string{fmt.Sprintf("%s in %s=%s: set it to the folder that %s prints last", strings.Join(lacks, ", "), variable, folder, script)}
-	}
-	return nil
-}
-
-func absent(folder string, names ...string) []string {
-	var missing []string
-	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
-			missing = append(missing, name)
-		}
-	}
-	return missing
 }
