@@ -1,24 +1,24 @@
 package main
 
 import (
-	"path/filepath"
+	"fmt"
 
 	"github.com/scopegate/scopegate/internal/guard"
+	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
 // guardInstall is the first step of the guard: what its users apply. It needs no image
 // here, as the manager runs in this process.
-func guardInstall(samples string) []step {
+func guardInstall() []step {
 	return []step{{
 		name:     "the guard is installed",
 		shows:    "This cluster has ToolHive's CRDs. The guard adds policies of the API server and a manager, and changes no CRD.",
-		commands: []command{{args: words("apply --server-side -k", filepath.Join(samples, "..", "guard")), says: []string{"validatingadmissionpolicy.admissionregistration.k8s.io/scopegate-consumers serverside-applied"}}},
+		commands: []command{{args: words("apply --server-side -k", "config/guard"), says: []string{"validatingadmissionpolicy.admissionregistration.k8s.io/scopegate-consumers serverside-applied"}}},
 	}}
 }
 
 // guardSteps are the other steps of the guard, while its manager runs.
-func guardSteps(samples string) []step {
-	apply := applyFrom(samples)
+func guardSteps() []step {
 	const oneObject = mistakes + "/baseline-not-in-own-oidc-scopes.yaml"
 	const twoObjects = mistakes + "/consumer-drops-a-baseline-scope.yaml"
 	return []step{{
@@ -43,7 +43,8 @@ func guardSteps(samples string) []step {
 		shows: "The condition BaselineScopesValid is True. ToolHive's operator would create a Deployment now. It does not run here,\nso this walk creates one with the same labels.",
 		commands: []command{
 			{args: apply("30-auth-config.yaml", "40-mcp-server.yaml")},
-			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather"), check: firstPod},
+			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather"), check: createDeployment},
+			{args: awaitPods(1)},
 			{args: words("get deployments,replicasets,pods"), says: []string{"deployment.apps/weather", "pod/weather-"}, check: inForce(apply(twoObjects), "Warning: ")},
 		},
 	}, {
@@ -57,17 +58,26 @@ func guardSteps(samples string) []step {
 		name:  "no pod is created",
 		shows: "ToolHive's operator would roll the Deployment out, so this walk does. The API server refuses the new pod, whose auth\nserver would crash at its start. The old pod goes on running.",
 		commands: []command{
-			{args: words("get mcpserver weather -o", `jsonpath={.status.conditions[?(@.type=="BaselineScopesValid")].message}`), says: []string{`"offline_access"`}, check: refusedPod},
+			{args: words("get mcpserver weather -o", `jsonpath={.status.conditions[?(@.type=="BaselineScopesValid")].message}`), says: []string{`"offline_access"`}},
+			{args: words("patch deployment weather --patch", fmt.Sprintf(`{"spec":{"template":{"metadata":{"annotations":{%q:"2"}}}}}`, toolhive.GenerationAnnotation))},
+			{args: waitFor("ReplicaFailure", "deployment/weather")},
 			{args: words("get deployment weather -o", `jsonpath={.status.conditions[?(@.type=="ReplicaFailure")].message}`), says: []string{"denied request", guard.PodsOfMCPServersPolicy, `"offline_access"`}},
+			{args: words("get replicasets -o", `jsonpath={range .items[*]}{.metadata.name}: {.status.replicas} pods{"\n"}{end}`), says: []string{": 0 pods", ": 1 pods"}},
 			{args: words("scopegate tree"), says: []string{"MCPServer/weather", "NotSupported: offline_access", "ReplicaFailure"}},
 		},
 	}, {
 		name:  "the repair rolls out",
-		shows: "The consumer lists the scope again, and nothing else is needed.",
+		shows: "The consumer lists the scope again, and nothing else is needed. The old pod ends once the new one is ready.",
 		commands: []command{
 			{args: apply("40-mcp-server.yaml"), says: []string{"mcpserver.toolhive.stacklok.dev/weather configured"}},
-			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather"), check: secondPod},
+			{args: waitFor("BaselineScopesValid=True", "mcpexternalauthconfig/auth", "mcpserver/weather")},
+			{args: awaitPods(2)},
 			{args: words("scopegate tree"), says: []string{"MCPServer/weather", "Supported"}},
 		},
 	}}
+}
+
+// awaitPods returns the kubectl arguments that wait until the Deployment has n pods.
+func awaitPods(n int) []string {
+	return words("wait --timeout=2m deployment/weather", fmt.Sprintf("--for=jsonpath={.status.replicas}=%d", n))
 }

@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 )
 
 const (
-	// namespace of the samples.
+	// samples is the folder of the manifests, and namespace theirs.
+	samples   = "config/samples"
 	namespace = "mcp-demo"
 	// mistakes is the folder of the samples that contain deliberate mistakes.
 	mistakes = "mistakes"
@@ -34,29 +35,26 @@ type command struct {
 	refused bool
 	// says are texts that the output must contain.
 	says []string
-	// check inspects the objects afterwards and returns a sentence about them.
+	// check, if not nil, is called afterwards. It returns what it has done.
 	check func(context.Context, *walk) (string, error)
 }
 
 // walk runs steps.
 type walk struct {
-	kubectl func(ctx context.Context, stdin io.Reader, args ...string) (stdout, stderr string, err error)
-	client  client.WithWatch
-	out     console
+	plane  *controlplane.ControlPlane
+	client client.Client
 	// done counts the steps.
 	done int
-	// rolledOut is the result of the first rollout in standalone mode.
-	rolledOut rollouts
 }
 
 // run runs steps until the first that fails.
 func (w *walk) run(ctx context.Context, steps []step) error {
 	for _, step := range steps {
 		w.done++
-		w.out.printf("\n%d. %s\n%s\n\n", w.done, strings.ToUpper(step.name), step.shows)
+		fmt.Printf("\n%d. %s\n%s\n\n", w.done, strings.ToUpper(step.name), step.shows)
 		for _, command := range step.commands {
 			if err := w.do(ctx, command); err != nil {
-				return fmt.Errorf("step %d (%s): kubectl %s: %w", w.done, step.name, quoteAll(command.args), err)
+				return fmt.Errorf("step %d (%s): kubectl %s: %w", w.done, step.name, controlplane.Quote(command.args), err)
 			}
 		}
 	}
@@ -65,14 +63,11 @@ func (w *walk) run(ctx context.Context, steps []step) error {
 
 // do runs a command, prints it as in a terminal, and checks its result.
 func (w *walk) do(ctx context.Context, command command) error {
-	w.out.printf("$ kubectl %s\n", quoteAll(command.args))
-	stdout, stderr, err := w.kubectl(ctx, nil, command.args...)
+	fmt.Printf("$ kubectl %s\n", controlplane.Quote(command.args))
+	stdout, stderr, err := w.plane.Kubectl(ctx, nil, command.args...)
 	seen := strings.TrimRight(stdout+stderr, "\n")
 	if seen != "" {
-		w.out.printf("%s\n", seen)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		fmt.Println(seen)
 	}
 	var exit *exec.ExitError
 	switch {
@@ -93,65 +88,19 @@ func (w *walk) do(ctx context.Context, command command) error {
 		if err != nil {
 			return err
 		}
-		w.out.printf("=> %s\n", found)
+		fmt.Printf("=> %s\n", found)
 	}
-	w.out.printf("\n")
+	fmt.Println()
 	return nil
 }
 
-// awaitTimeout limits waits that take well under a second.
-const awaitTimeout = 2 * time.Minute
-
-// await watches the objects of list's kind in the namespace of the samples until
-// ok returns true. It lists them into list before each call of ok.
-func (w *walk) await(ctx context.Context, list client.ObjectList, what string, ok func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
-	defer cancel()
-	events, err := w.client.Watch(ctx, list.DeepCopyObject().(client.ObjectList), client.InNamespace(namespace))
-	if err != nil {
-		return fmt.Errorf("watching: %w", err)
+// apply returns the kubectl arguments that apply samples.
+func apply(files ...string) []string {
+	args := []string{"apply"}
+	for _, file := range files {
+		args = append(args, "-f", filepath.Join(samples, file))
 	}
-	defer events.Stop()
-	// The watch starts before the list, so no change is missed in between.
-	for {
-		if err := w.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return fmt.Errorf("waiting until %s: %w", what, err)
-		}
-		if ok() {
-			return nil
-		}
-		if _, open := <-events.ResultChan(); !open {
-			return fmt.Errorf("timed out waiting until %s", what)
-		}
-	}
-}
-
-// quoteAll quotes arguments as in a shell.
-func quoteAll(args []string) string {
-	quoted := make([]string, len(args))
-	for i, arg := range args {
-		quoted[i] = quote(arg)
-	}
-	return strings.Join(quoted, " ")
-}
-
-func quote(arg string) string {
-	if arg != "" && !strings.ContainsAny(arg, " \t\n\"'`$&|;<>(){}[]*?!#~\\") {
-		return arg
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-}
-
-// applyFrom returns a function that makes the arguments of kubectl apply, with files of a
-// folder.
-func applyFrom(folder string) func(files ...string) []string {
-	return func(files ...string) []string {
-		args := []string{"apply"}
-		for _, file := range files {
-			args = append(args, "-f", filepath.Join(folder, file))
-		}
-		return args
-	}
+	return args
 }
 
 // waitFor returns the kubectl arguments that wait for a condition of each object.

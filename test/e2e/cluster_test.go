@@ -24,7 +24,6 @@ import (
 
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
-	"github.com/scopegate/scopegate/test/e2e/chart"
 	"github.com/scopegate/scopegate/test/e2e/node"
 )
 
@@ -63,7 +62,7 @@ var start = sync.OnceValues(func() (*cluster, error) {
 })
 
 func startNode() (*cluster, *rest.Config, error) {
-	own, err := node.Start(ctx, chart.Images())
+	own, err := node.Start(ctx, node.ToolHiveImages())
 	if err != nil {
 		return nil, nil, err
 	}

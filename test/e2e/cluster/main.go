@@ -33,7 +33,7 @@ func main() {
 	})
 	flag.Parse()
 	if *list {
-		for _, image := range append(chart.Images(), images...) {
+		for _, image := range append(node.ToolHiveImages(), images...) {
 			fmt.Println(image.Reference(), image.Archive)
 		}
 		return
@@ -54,7 +54,7 @@ func main() {
 
 func run(ctx context.Context, images []node.Image, withToolHive bool) (err error) {
 	if withToolHive {
-		images = append(images, chart.Images()...)
+		images = append(images, node.ToolHiveImages()...)
 	}
 	cluster, err := node.Start(ctx, images)
 	if err != nil {

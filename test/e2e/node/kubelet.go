@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,6 +23,18 @@ type Image struct {
 	// Archive is the path of an OCI archive with an index in it, as hack/image
 	// writes them.
 	Archive string
+}
+
+// ToolHiveImages returns the images of ToolHive's operator and of its workloads, and a
+// small MCP server, localhost/mcpserver:1.
+func ToolHiveImages() []Image {
+	folder := filepath.Join(os.Getenv(AssetsVariable), "images")
+	return []Image{
+		{Name: "localhost/toolhive/operator:v0.47.0", Archive: filepath.Join(folder, "thv-operator.tar")},
+		{Name: "localhost/toolhive/proxyrunner:v0.47.0", Archive: filepath.Join(folder, "thv-proxyrunner.tar")},
+		{Name: "localhost/toolhive/vmcp:v0.47.0", Archive: filepath.Join(folder, "vmcp.tar")},
+		{Name: "localhost/mcpserver:1", Archive: filepath.Join(folder, "mcpserver.tar")},
+	}
 }
 
 // startRuntime starts containerd, and imports the images.

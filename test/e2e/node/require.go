@@ -35,9 +35,6 @@ type assets struct {
 func (a assets) plane(name string) string  { return filepath.Join(a.controlPlane, name) }
 func (a assets) binary(name string) string { return filepath.Join(a.node, "bin", name) }
 
-// Assets returns the folder of what hack/node/build.sh has built.
-func Assets() string { return os.Getenv(AssetsVariable) }
-
 // CheckMachine returns an error with everything that this machine lacks to run
 // a cluster, except what is built here.
 func CheckMachine() error { return lacking(missingOfMachine()) }
