@@ -56,9 +56,7 @@ func TestInterrupted(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			temporary := t.TempDir()
-			self, err := os.Executable()
-			expect.NoError(t, err)
-			command := exec.CommandContext(t.Context(), self) //nolint:gosec // Itself.
+			command := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // Itself.
 			command.Dir = "../.."
 			command.Env = append(os.Environ(), runMain+"=1", "TMPDIR="+temporary, "PATH="+plugin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			var stderr bytes.Buffer

@@ -71,7 +71,7 @@ func (s *scenario) refuse(oldNew ...string) string {
 	s.Helper()
 	s.mode(guard.ModeEnforce)
 	pods := s.demoPods()
-	output := s.applyChanged("", withConfig, append([]string{baseline, baseline + ", " + badScope}, oldNew...)...)
+	output := s.applyChanged(withConfig, append([]string{baseline, baseline + ", " + badScope}, oldNew...)...)
 	s.wantRefused(pods, workloads[:2]...)
 	return output
 }
@@ -118,14 +118,14 @@ func enforce(s *scenario) {
 	s.samePods(pods)
 
 	s.say("What is created meanwhile from the bad config gets no pod.")
-	s.applyChanged("", "toolhive/30-mcp-server.yaml", "name: weather", "name: storm")
+	s.applyChanged("toolhive/30-mcp-server.yaml", "name: weather", "name: storm")
 	s.after("--namespace", demo, "delete", "mcpserver", "storm", "--ignore-not-found")
 	s.awaitRefused(workload{object: "mcpserver/storm", name: "storm", configMap: "storm-runconfig"})
 	s.kubectl(demo, "delete", "mcpserver", "storm")
 
 	s.say("The repair: the consumers get the scope that the baseline has. They roll with no other nudge.")
 	const scopes = "scopes: [openid, profile, offline_access"
-	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope, scopes, scopes+", "+badScope,
+	s.applyChanged("toolhive/*.yaml", baseline, baseline+", "+badScope, scopes, scopes+", "+badScope,
 		// tickets has no scopes of its own yet.
 		ticketsURL, ticketsURL+"\n    "+scopes+", "+badScope+"]")
 	s.awaitConditions(demo, "BaselineScopesValid=True", guarded...)
@@ -141,13 +141,13 @@ func enforce(s *scenario) {
 func twoReferences(s *scenario) {
 	s.mode(guard.ModeEnforce)
 	s.after("--namespace", demo, "delete", "mcpexternalauthconfig", "outgoing", "--ignore-not-found", "--wait=false")
-	s.applyChanged("", "toolhive/30-mcp-server.yaml", "  authServerRef:", "  externalAuthConfigRef: {name: outgoing}\n  authServerRef:",
+	s.applyChanged("toolhive/30-mcp-server.yaml", "  authServerRef:", "  externalAuthConfigRef: {name: outgoing}\n  authServerRef:",
 		"apiVersion", "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPExternalAuthConfig\nmetadata: {name: outgoing, namespace: "+demo+"}\n"+
 			"spec: {type: headerInjection, headerInjection: {headerName: X-Outgoing, valueSecretRef: {name: idp-client, key: client-secret}}}\n---\napiVersion")
 	s.kubectl(demo, "wait", "--for=jsonpath={.status.externalAuthConfigHash}", "--timeout", "2m", weather)
 	s.awaitRolled(false, workloads...)
 	pods := s.demoPods()
-	s.applyChanged("", "toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
+	s.applyChanged("toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
 	s.wantRefused(pods, workloads[:2]...)
 	s.wantAnswers()
 	s.repair()
@@ -181,10 +181,10 @@ func replicas(s *scenario) {
 	tickets := workloads[1]
 	four := ticketsURL + "\n  replicas: 4"
 	s.mode(guard.ModeEnforce)
-	s.applyChanged("", "toolhive/40-remote-proxy.yaml", ticketsURL, four)
+	s.applyChanged("toolhive/40-remote-proxy.yaml", ticketsURL, four)
 	s.await("four pods are Ready", func() error { return s.readyPods(tickets, 4) })
 	old := uids(s.pods(demo, tickets.name))
-	s.applyChanged("", "toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
+	s.applyChanged("toolhive/20-auth-config.yaml", baseline, baseline+", "+badScope)
 	s.awaitRefused(tickets)
 	s.await("three pods are Ready", func() error { return s.readyPods(tickets, 3) })
 	s.kubectl(demo, "get", "deployments,replicasets,pods", "--selector", "app.kubernetes.io/instance="+tickets.name)
@@ -197,7 +197,7 @@ func replicas(s *scenario) {
 	s.apply("", "toolhive/20-auth-config.yaml")
 	s.await("four pods are Ready", func() error { return s.readyPods(tickets, 4) })
 	// Without the field, ToolHive's operator leaves the Deployment as it is.
-	s.applyChanged("", "toolhive/40-remote-proxy.yaml", ticketsURL, ticketsURL+"\n  replicas: 1")
+	s.applyChanged("toolhive/40-remote-proxy.yaml", ticketsURL, ticketsURL+"\n  replicas: 1")
 	s.await("one pod is Ready", func() error { return s.readyPods(tickets, 1) })
 	s.repair()
 }

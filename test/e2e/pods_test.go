@@ -43,25 +43,6 @@ func ready(pod corev1.Pod) bool {
 	})
 }
 
-// awaitNewPod waits until a Deployment runs in one pod, which is Ready and none of
-// the old ones.
-func (s *scenario) awaitNewPod(namespace, instance string, old []string) {
-	s.Helper()
-	s.await("a new pod is Ready, and no other runs", func() error {
-		pods := s.pods(namespace, instance)
-		switch {
-		case len(pods) != 1:
-			return fmt.Errorf("there are %d pods", len(pods))
-		case slices.Contains(old, string(pods[0].UID)):
-			return errors.New("the old pod runs")
-		case !ready(pods[0]):
-			return errors.New("the new pod is not Ready")
-		default:
-			return nil
-		}
-	})
-}
-
 // awaitCrashLoop waits until a pod of a workload is in CrashLoopBackOff, and returns its
 // name.
 func (s *scenario) awaitCrashLoop(w workload) (name string) {

@@ -173,13 +173,13 @@ func (s *scenario) changed(pattern string, oldNew ...string) string {
 
 // applyChanged applies files with something replaced in them, and returns what
 // kubectl says.
-func (s *scenario) applyChanged(namespace, pattern string, oldNew ...string) string {
+func (s *scenario) applyChanged(pattern string, oldNew ...string) string {
 	s.Helper()
 	s.say("%s, changed:", testdata(pattern))
 	for i := 0; i < len(oldNew); i += 2 {
 		fmt.Printf("#   %s -> %s\n", oldNew[i], strings.ReplaceAll(oldNew[i+1], "\n", " "))
 	}
-	output, err := s.try(namespace, s.changed(pattern, oldNew...), "apply", "--filename", "-")
+	output, err := s.try("", s.changed(pattern, oldNew...), "apply", "--filename", "-")
 	s.must(err)
 	return output
 }

@@ -3,11 +3,13 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
@@ -64,17 +66,32 @@ func edit(s *scenario) {
 	kind, name := kindOf(weather)
 	instance := rollout.ChildName(resolve.Consumer{Kind: kind.Name, Namespace: namespace, Name: name})
 	url := fmt.Sprintf("http://%s.%s:8080%s", instance, namespace, discoveryPath)
+	awaitNewPod := func(old []corev1.Pod) {
+		s.Helper()
+		s.await("a new pod is Ready, and no other runs", func() error {
+			switch pods := s.pods(namespace, instance); {
+			case len(pods) != 1:
+				return fmt.Errorf("there are %d pods", len(pods))
+			case slices.Contains(uids(old), string(pods[0].UID)):
+				return errors.New("the old pod runs")
+			case !ready(pods[0]):
+				return errors.New("the new pod is not Ready")
+			default:
+				return nil
+			}
+		})
+	}
 	const scopes = `"scopes_supported":["openid","profile","offline_access"`
 	s.say("Through the Service, discovery lists the effective scopes: those of the consumer.")
 	s.awaitAnswer(url, scopes+"]")
-	pods := uids(s.pods(namespace, instance))
+	old := s.pods(namespace, instance)
 	stop := s.ask(url)
 
 	s.say("A scope that the consumer does not have joins the baseline.")
 	s.kubectl(namespace, "patch", auth, "--type", "merge", "--patch", `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["openid","calendar.read"]}}}`)
 	s.awaitConditions(namespace, "BaselineScopesValid=False", auth, weather, tickets)
 	s.kubectl(namespace, "get", weather, "--output", allConditions)
-	if diff := cmp.Diff(pods, uids(s.pods(namespace, instance))); diff != "" {
+	if diff := cmp.Diff(uids(old), uids(s.pods(namespace, instance))); diff != "" {
 		s.Fatalf("there are other pods (-want +got):\n%s", diff)
 	}
 	s.kubectl(namespace, "get", "replicasets,pods")
@@ -82,15 +99,15 @@ func edit(s *scenario) {
 
 	s.say("A pod that is deleted meanwhile comes back with the last config that was good.")
 	s.kubectl(namespace, "delete", "pod", "--selector", "app.kubernetes.io/instance="+instance)
-	s.awaitNewPod(namespace, instance, pods)
+	awaitNewPod(old)
 	s.awaitAnswer(url, scopes+"]")
 
 	s.say("The repair rolls out with no other nudge, and with no request refused at the Service.")
 	stop = s.ask(url)
-	old := s.pods(namespace, instance)
+	old = s.pods(namespace, instance)
 	s.kubectl(namespace, "patch", weather, "--type", "merge", "--patch", `{"spec":{"oidcConfigRef":{"scopes":["openid","profile","offline_access","calendar.read"]}}}`)
 	s.awaitConditions(namespace, "Ready", weather)
-	s.awaitNewPod(namespace, instance, uids(old))
+	awaitNewPod(old)
 	for _, pod := range old {
 		s.kubectl(namespace, "wait", "--for=delete", "pod/"+pod.Name, "--timeout", "2m")
 	}

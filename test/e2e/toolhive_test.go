@@ -75,7 +75,7 @@ func (s *scenario) installToolHive() {
 // gets the same manifests.
 func withoutGuard(s *scenario) {
 	s.say("Three workloads whose baseline has %s, which none of their auth servers supports.", badScope)
-	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope)
+	s.applyChanged("toolhive/*.yaml", baseline, baseline+", "+badScope)
 	s.crashLoops()
 
 	s.say("The baseline is repaired, and the workloads become Ready.")
@@ -83,7 +83,7 @@ func withoutGuard(s *scenario) {
 	s.kubectl(demo, "get", "pods")
 
 	s.say("The same mistake as an edit of what runs.")
-	s.applyChanged("", "toolhive/*.yaml", baseline, baseline+", "+badScope)
+	s.applyChanged("toolhive/*.yaml", baseline, baseline+", "+badScope)
 	s.crashLoops()
 }
 
