@@ -3,12 +3,14 @@ package source
 import (
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/scopegate/scopegate/compat/release"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -16,67 +18,38 @@ import (
 func TestFacts(t *testing.T) {
 	for _, r := range release.All {
 		t.Run(r.Version, func(t *testing.T) {
-			for _, difference := range compare(r.Files(t)) {
-				t.Errorf("ToolHive %s, %s", r.Version, difference)
+			files := r.Files(t)
+			for _, fact := range facts {
+				f := parse(t, files, fact.file)
+				within := f.declared(fact.within)
+				got := f.source(within)
+				if fact.part != "" {
+					got = strings.Join(regexp.MustCompile(fact.part).FindAllString(got, -1), " ; ")
+				}
+				expect.Equal(t, fmt.Sprintf("%s: %s", f.place(within), fact.name), strings.Fields(tokens(fact.want)), strings.Fields(got))
 			}
 		})
 	}
 	t.Logf("%d facts", len(facts))
 }
 
-func compare(files fs.FS) (differences []string) {
-	for _, fact := range facts {
-		f, err := parse(files, fact.file)
-		if err != nil {
-			differences = append(differences, fmt.Sprintf("%s: %s: %v", fact.file, fact.name, err))
-			continue
-		}
-		if difference := fact.compare(f); difference != "" {
-			differences = append(differences, difference)
-		}
-	}
-	return differences
-}
-
-func (c fact) compare(f *file) string {
-	var got []word
-	var source []string
-	for _, node := range c.find.nodes(f) {
-		got = append(got, words(f.source(node), f.line(node.Pos()))...)
-		source = append(source, f.source(node))
-	}
-	if len(got) == 0 {
-		return fmt.Sprintf("%s: %s: not there any more, looked for\n%s%s", f.place(c.find.within), c.name, c.find.key, c.want[0])
-	}
-	line := 0
-	for _, want := range c.want {
-		at, differs := firstDifference(got, words(want, 0))
-		if !differs {
-			return ""
-		}
-		line = max(line, at)
-	}
-	return fmt.Sprintf("%s:%d: %s: it is\n%s\nscopegate knows it as\n%s",
-		f.path, line, c.name, strings.Join(source, "; "), strings.Join(c.want, "\nor as\n"))
-}
-
-func firstDifference(got, want []word) (line int, differs bool) {
-	for i := range got {
-		if i == len(want) || got[i].text != want[i].text {
-			return got[i].line, true
-		}
-	}
-	return got[len(got)-1].line, len(got) < len(want)
-}
-
+// fact is a piece of ToolHive's source that scopegate relies on.
 type fact struct {
-	name string
-	file string
-	find find
-	// want is the expected Go source. It has several entries if releases differ
-	// in a way that does not matter here.
-	want []string
+	name, file string
+	// within is what contains it, by the name that declared takes.
+	within string
+	// part matches what counts there, of which there may be several. The whole counts
+	// if it is empty.
+	part string
+	// want is the expected Go source.
+	want string
 }
+
+// value matches what a key or a field has in a composite literal.
+func value(key string) string { return `\b` + key + ` : [^,}]*` }
+
+// assigned matches the assignments to a variable, or to entries of a map.
+func assigned(variable string) string { return `\b` + variable + `( \[ [^]]* \])? :?= [^;{}]*` }
 
 const (
 	authServerConfig = "pkg/authserver/config.go"
@@ -98,31 +71,34 @@ const (
 	oidcResolver      = "cmd/thv-operator/pkg/oidc/resolver.go"
 )
 
-// renderOfReference is how the run config of an MCPServer or MCPRemoteProxy is made.
-const renderOfReference = `BuildAuthServerRunConfig(namespace, mcpServerName, authServerConfig,
-	[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes, oidcConfig.ResourceURL)`
+// renderCall matches the call that renders a run config. renderOfReference is how the run config of an MCPServer or MCPRemoteProxy is made.
+const (
+	renderCall        = `BuildAuthServerRunConfig \([^()]*(\([^()]*\)[^()]*)*\)`
+	renderOfReference = `BuildAuthServerRunConfig(namespace, mcpServerName, authServerConfig,
+		[]string{oidcConfig.ResourceURL}, oidcConfig.Scopes, oidcConfig.ResourceURL)`
+)
 
 var facts = []fact{
 	// The labels by which the policies on pods find the consumer of a pod. A pod template
 	// has them whatever a user adds: in an MCPServer or MCPRemoteProxy the operator's own
 	// win, and those of a VirtualMCPServer are the Deployment's selector, which the API
 	// server compares with the template.
-	{"the labels of an MCPServer's pods", serverController, body("labelsForMCPServer"), podLabels("mcpserver")},
-	{"the labels of an MCPRemoteProxy's pods", proxyController, body("labelsForMCPRemoteProxy"), podLabels("mcpremoteproxy")},
-	{"the labels of a VirtualMCPServer's pods", virtualController, body("labelsForVirtualMCPServer"), podLabels("virtualmcpserver")},
-	{"the labels in an MCPServer's pod template", serverController, assigned("MCPServerReconciler.deploymentForMCPServer", "deploymentTemplateLabels"),
-		[]string{`deploymentTemplateLabels := ls;
-			deploymentTemplateLabels = ctrlutil.MergeLabels(ls, m.Spec.ResourceOverrides.ProxyDeployment.PodTemplateMetadataOverrides.Labels)`}},
-	{"the labels in an MCPRemoteProxy's pod template", proxyDeployment, assigned("MCPRemoteProxyReconciler.buildPodTemplateMetadata", "templateLabels"),
-		[]string{"templateLabels := baseLabels; templateLabels = ctrlutil.MergeLabels(baseLabels, overrides.Labels)"}},
-	{"the selector of an MCPServer's Deployment", serverController, entry("MCPServerReconciler.deploymentForMCPServer", "MatchLabels"), []string{"ls"}},
-	{"the selector of an MCPRemoteProxy's Deployment", proxyDeployment, entry("MCPRemoteProxyReconciler.deploymentForMCPRemoteProxy", "MatchLabels"), []string{"ls"}},
-	{"the selector of a VirtualMCPServer's Deployment", virtualDeployment, entry("VirtualMCPServerReconciler.deploymentForVirtualMCPServer", "MatchLabels"), []string{"ls"}},
-	{"whose labels are in an MCPServer's Deployment", serverController, assigned("MCPServerReconciler.deploymentForMCPServer", "ls"), []string{"ls := labelsForMCPServer(m.Name)"}},
-	{"whose labels are in an MCPRemoteProxy's Deployment", proxyDeployment, assigned("MCPRemoteProxyReconciler.deploymentForMCPRemoteProxy", "ls"), []string{"ls := labelsForMCPRemoteProxy(proxy.Name)"}},
-	{"whose labels are in a VirtualMCPServer's Deployment", virtualDeployment, assigned("VirtualMCPServerReconciler.deploymentForVirtualMCPServer", "ls"), []string{"ls := labelsForVirtualMCPServer(vmcp.Name)"}},
-	{"which labels win", resources, body("MergeLabels"), []string{"{ return MergeStringMaps(defaultLabels, overrideLabels) }"}},
-	{"which strings win", resources, body("MergeStringMaps"), []string{`{
+	{"the labels of an MCPServer's pods", serverController, "labelsForMCPServer", "", podLabels("mcpserver")},
+	{"the labels of an MCPRemoteProxy's pods", proxyController, "labelsForMCPRemoteProxy", "", podLabels("mcpremoteproxy")},
+	{"the labels of a VirtualMCPServer's pods", virtualController, "labelsForVirtualMCPServer", "", podLabels("virtualmcpserver")},
+	{"the labels in an MCPServer's pod template", serverController, "MCPServerReconciler.deploymentForMCPServer", assigned("deploymentTemplateLabels"),
+		`deploymentTemplateLabels := ls;
+			deploymentTemplateLabels = ctrlutil.MergeLabels(ls, m.Spec.ResourceOverrides.ProxyDeployment.PodTemplateMetadataOverrides.Labels)`},
+	{"the labels in an MCPRemoteProxy's pod template", proxyDeployment, "MCPRemoteProxyReconciler.buildPodTemplateMetadata", assigned("templateLabels"),
+		"templateLabels := baseLabels; templateLabels = ctrlutil.MergeLabels(baseLabels, overrides.Labels)"},
+	{"the selector of an MCPServer's Deployment", serverController, "MCPServerReconciler.deploymentForMCPServer", value("MatchLabels"), "MatchLabels: ls"},
+	{"the selector of an MCPRemoteProxy's Deployment", proxyDeployment, "MCPRemoteProxyReconciler.deploymentForMCPRemoteProxy", value("MatchLabels"), "MatchLabels: ls"},
+	{"the selector of a VirtualMCPServer's Deployment", virtualDeployment, "VirtualMCPServerReconciler.deploymentForVirtualMCPServer", value("MatchLabels"), "MatchLabels: ls"},
+	{"whose labels are in an MCPServer's Deployment", serverController, "MCPServerReconciler.deploymentForMCPServer", assigned("ls"), "ls := labelsForMCPServer(m.Name)"},
+	{"whose labels are in an MCPRemoteProxy's Deployment", proxyDeployment, "MCPRemoteProxyReconciler.deploymentForMCPRemoteProxy", assigned("ls"), "ls := labelsForMCPRemoteProxy(proxy.Name)"},
+	{"whose labels are in a VirtualMCPServer's Deployment", virtualDeployment, "VirtualMCPServerReconciler.deploymentForVirtualMCPServer", assigned("ls"), "ls := labelsForVirtualMCPServer(vmcp.Name)"},
+	{"which labels win", resources, "MergeLabels", "", "{ return MergeStringMaps(defaultLabels, overrideLabels) }"},
+	{"which strings win", resources, "MergeStringMaps", "", `{
 		result := make(map[string]string)
 		for k, v := range overrideMap {
 			result[k] = v
@@ -131,28 +107,28 @@ var facts = []fact{
 			result[k] = v
 		}
 		return result
-	}`}},
+	}`},
 
 	// The pods of the MCP server behind a proxy have none of these labels, so no policy
 	// refuses them.
-	{"the labels of a backend's pods", backendLabels, body("AddStandardLabels"), []string{`{
+	{"the labels of a backend's pods", backendLabels, "AddStandardLabels", "", `{
 		labels[LabelToolHive] = LabelToolHiveValue
 		labels[LabelName] = containerName
 		labels[LabelBaseName] = containerBaseName
 		labels[LabelTransport] = transportType
 		labels[LabelPort] = fmt.Sprintf("%d", port)
-	}`}},
-	{"the name label of a backend's pods", backendLabels, value("LabelName"), quoted("toolhive-name")},
-	{"the other labels of a backend's pods", backendClient, assigned("Client.DeployWorkload", "containerLabels"),
-		[]string{`containerLabels["app"] = containerName; containerLabels["toolhive"] = "true"`}},
+	}`},
+	{"the name label of a backend's pods", backendLabels, "LabelName", "", `"toolhive-name"`},
+	{"the other labels of a backend's pods", backendClient, "Client.DeployWorkload", assigned("containerLabels"),
+		`containerLabels["app"] = containerName; containerLabels["toolhive"] = "true"`},
 
 	// An edit of an MCPServer rolls its pods, whatever it changes.
-	{"the generation in an MCPServer's pod template", serverController, entry("MCPServerReconciler.deploymentForMCPServer", "kubernetes.RunConfigMCPServerGenerationAnnotation"),
-		[]string{"strconv.FormatInt(m.Generation, 10)"}},
-	{"the annotation with an MCPServer's generation", backendClient, value("RunConfigMCPServerGenerationAnnotation"), quoted(toolhive.GenerationAnnotation)},
+	{"the generation in an MCPServer's pod template", serverController, "MCPServerReconciler.deploymentForMCPServer", `RunConfigMCPServerGenerationAnnotation \] = [^;}]*`,
+		"RunConfigMCPServerGenerationAnnotation] = strconv.FormatInt(m.Generation, 10)"},
+	{"the annotation with an MCPServer's generation", backendClient, "RunConfigMCPServerGenerationAnnotation", "", strconv.Quote(toolhive.GenerationAnnotation)},
 
 	// Which config counts.
-	{"which of two references counts", authServerRender, body("EmbeddedAuthServerConfigName"), []string{`{
+	{"which of two references counts", authServerRender, "EmbeddedAuthServerConfigName", "", `{
 		if authServerRef != nil {
 			return authServerRef.Name
 		}
@@ -160,18 +136,18 @@ var facts = []fact{
 			return extAuthRef.Name
 		}
 		return ""
-	}`}},
+	}`},
 
 	// Where the effective scopes come from.
-	{"the default scopes", registration, value("DefaultScopes"), []string{goList(toolhive.DefaultScopes)}},
-	{"the scopes of a reference to an inline MCPOIDCConfig", oidcResolver, entry("resolver.resolveFromInlineSharedConfig", "Scopes"), []string{"ref.Scopes"}},
-	{"the scopes of a reference to a service account's MCPOIDCConfig", oidcResolver, entry("resolver.resolveFromK8sServiceAccountConfig", "Scopes"), []string{"ref.Scopes"}},
-	{"the effective scopes of an authServerRef", authServerRender, calls("AddAuthServerRefOptions", "BuildAuthServerRunConfig"), []string{renderOfReference}},
-	{"the effective scopes of an externalAuthConfigRef", authServerRender, calls("AddEmbeddedAuthServerConfigOptions", "BuildAuthServerRunConfig"), []string{renderOfReference}},
-	{"the effective scopes of a VirtualMCPServer", virtualRender, calls("Converter.convertAuthServerConfig", "controllerutil.BuildAuthServerRunConfig"),
-		[]string{`controllerutil.BuildAuthServerRunConfig(vmcp.Namespace, vmcp.Name, vmcp.Spec.AuthServerConfig,
-			deriveAllowedAudiences(config), deriveScopesSupported(config), deriveResourceURL(config))`}},
-	{"the scopes of a VirtualMCPServer", virtualRender, body("deriveScopesSupported"), []string{`{
+	{"the default scopes", registration, "DefaultScopes", "", fmt.Sprintf("%#v", toolhive.DefaultScopes)},
+	{"the scopes of a reference to an inline MCPOIDCConfig", oidcResolver, "resolver.resolveFromInlineSharedConfig", value("Scopes"), "Scopes: ref.Scopes"},
+	{"the scopes of a reference to a service account's MCPOIDCConfig", oidcResolver, "resolver.resolveFromK8sServiceAccountConfig", value("Scopes"), "Scopes: ref.Scopes"},
+	{"the effective scopes of an authServerRef", authServerRender, "AddAuthServerRefOptions", renderCall, renderOfReference},
+	{"the effective scopes of an externalAuthConfigRef", authServerRender, "AddEmbeddedAuthServerConfigOptions", renderCall, renderOfReference},
+	{"the effective scopes of a VirtualMCPServer", virtualRender, "Converter.convertAuthServerConfig", renderCall,
+		`BuildAuthServerRunConfig(vmcp.Namespace, vmcp.Name, vmcp.Spec.AuthServerConfig,
+			deriveAllowedAudiences(config), deriveScopesSupported(config), deriveResourceURL(config))`},
+	{"the scopes of a VirtualMCPServer", virtualRender, "deriveScopesSupported", "", `{
 		if config.IncomingAuth == nil || config.IncomingAuth.OIDC == nil {
 			return nil
 		}
@@ -179,22 +155,21 @@ var facts = []fact{
 			return nil
 		}
 		return config.IncomingAuth.OIDC.Scopes
-	}`}},
-	{"the effective scopes that the operator renders", authServerRender, entry("BuildAuthServerRunConfig", "ScopesSupported"), []string{"scopesSupported"}},
-	{"the baseline that the operator renders", authServerRender, entry("BuildAuthServerRunConfig", "BaselineClientScopes"),
-		[]string{"authConfig.BaselineClientScopes"}},
+	}`},
+	{"the effective scopes that the operator renders", authServerRender, "BuildAuthServerRunConfig", value("ScopesSupported"), "ScopesSupported: scopesSupported"},
+	{"the baseline that the operator renders", authServerRender, "BuildAuthServerRunConfig", value("BaselineClientScopes"), "BaselineClientScopes: authConfig.BaselineClientScopes"},
 
 	// How an auth server validates its baseline.
-	{"the validation at the start of an auth server", authServerStart, calls("NewEmbeddedAuthServer", "cfg.Validate"), []string{"cfg.Validate()"}},
-	{"the validation of a run config", authServerConfig, calls("RunConfig.Validate", "c.validateBaselineClientScopes"), []string{"c.validateBaselineClientScopes()"}},
-	{"the validation of the baseline", authServerConfig, body("RunConfig.validateBaselineClientScopes"), []string{`{
+	{"the validation at the start of an auth server", authServerStart, "NewEmbeddedAuthServer", `cfg \. Validate \( [^)]*\)`, "cfg.Validate()"},
+	{"the validation of a run config", authServerConfig, "RunConfig.Validate", `c \. validateBaselineClientScopes \( [^)]*\)`, "c.validateBaselineClientScopes()"},
+	{"the validation of the baseline", authServerConfig, "RunConfig.validateBaselineClientScopes", "", `{
 		effective := c.ScopesSupported
 		if len(effective) == 0 {
 			effective = registration.DefaultScopes
 		}
 		return registration.ValidateScopeSubset(c.BaselineClientScopes, effective, "baseline_client_scopes")
-	}`}},
-	{"the subset test of the baseline", scopeValidation, body("ValidateScopeSubset"), []string{`{
+	}`},
+	{"the subset test of the baseline", scopeValidation, "ValidateScopeSubset", "", `{
 		if len(subset) == 0 {
 			return nil
 		}
@@ -208,26 +183,14 @@ var facts = []fact{
 			}
 		}
 		return nil
-	}`}},
+	}`},
 }
 
 // podLabels is the function that returns the labels of a kind's pods.
-func podLabels(kind string) []string {
-	return []string{fmt.Sprintf(`{
+func podLabels(kind string) string {
+	return fmt.Sprintf(`{
 		return map[string]string{"app": %q, %q: %q, %q: name, %q: "true", "toolhive-name": name}
-	}`, kind, toolhive.NameLabel, kind, toolhive.InstanceLabel, toolhive.OwnedLabel)}
-}
-
-func quoted(texts ...string) []string {
-	var wants []string
-	for _, text := range texts {
-		wants = append(wants, strconv.Quote(text))
-	}
-	return wants
-}
-
-func goList(texts []string) string {
-	return "[]string{" + strings.Join(quoted(texts...), ", ") + "}"
+	}`, kind, toolhive.NameLabel, kind, toolhive.InstanceLabel, toolhive.OwnedLabel)
 }
 
 // TestOperatorOnlyRendersTheBaseline notices a ToolHive that validates the baseline in its

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
-	"io/fs"
 	"os"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -42,42 +43,30 @@ var counterparts = map[string]struct{ file, name string }{
 	"redisTLS":             {storageConfig, "RedisTLSRunConfig"},
 }
 
-type ownField struct{ structure, json, kind string }
+// field is a field of a struct, as it is encoded. kind is its type in JSON: structs have
+// other names in ToolHive, and are compared field by field.
+type field struct{ json, yaml, kind string }
 
-func ownFields(t *testing.T) (own []ownField) {
-	t.Helper()
-	f, err := parse(os.DirFS("../.."), rendered)
-	expect.NoError(t, err)
-	for _, declaration := range f.syntax.Decls {
-		declaration, ok := declaration.(*ast.GenDecl)
-		if !ok {
+func (f *file) fields(structure string) (fields []field) {
+	declared, _ := f.declared(structure).(*ast.StructType)
+	if declared == nil {
+		return nil
+	}
+	for _, each := range declared.Fields.List {
+		if each.Tag == nil {
 			continue
 		}
-		for _, spec := range declaration.Specs {
-			structure := spec.(*ast.TypeSpec).Name.Name
-			if counterparts[structure].name == "" {
-				t.Errorf("%s:%d: %s has no counterpart in ToolHive: add it to the list", rendered, f.line(spec.Pos()), structure)
-			}
-			for _, field := range f.fields(structure) {
-				own = append(own, ownField{structure, name(field, "json"), f.kind(field.Type)})
-			}
+		text, _ := strconv.Unquote(each.Tag.Value)
+		name := func(encoding string) string {
+			name, _, _ := strings.Cut(reflect.StructTag(text).Get(encoding), ",")
+			return name
 		}
+		fields = append(fields, field{name("json"), name("yaml"), f.kind(each.Type)})
 	}
-	return own
+	return fields
 }
 
-func name(field *ast.Field, encoding string) string {
-	if field.Tag == nil {
-		return ""
-	}
-	tag, _ := strconv.Unquote(field.Tag.Value)
-	name, _, _ := strings.Cut(reflect.StructTag(tag).Get(encoding), ",")
-	return name
-}
-
-// kind is the type of a field in JSON. Structs have other names in ToolHive, and
-// are compared field by field.
-func (f *file) kind(of ast.Expr) string {
+func (f *file) kind(of ast.Node) string {
 	switch of := of.(type) {
 	case *ast.StarExpr:
 		return f.kind(of.X)
@@ -101,45 +90,31 @@ func (f *file) kind(of ast.Expr) string {
 // its auth server from the compiled release, but users may build it from a
 // later one.
 func TestRendered(t *testing.T) {
-	own := ownFields(t)
+	own := parse(t, os.DirFS("../.."), rendered)
+	for _, declaration := range own.syntax.Decls {
+		for _, spec := range declaration.(*ast.GenDecl).Specs {
+			if name := spec.(*ast.TypeSpec).Name.Name; counterparts[name].name == "" {
+				t.Errorf("%s: %s has no counterpart in ToolHive: add it to the list", own.place(spec), name)
+			}
+		}
+	}
 	first := slices.Index(release.All, release.Find(t, release.Compiled))
 	for _, r := range release.All[first:] {
 		t.Run(r.Version, func(t *testing.T) {
-			for _, difference := range compareFields(r.Files(t), own) {
-				t.Errorf("ToolHive %s, %s", r.Version, difference)
+			files := r.Files(t)
+			for structure, counterpart := range counterparts {
+				f, want := parse(t, files, counterpart.file), own.fields(structure)
+				var got []field
+				for _, theirs := range f.fields(counterpart.name) {
+					if slices.ContainsFunc(want, func(ours field) bool { return ours.json == theirs.json }) {
+						got = append(got, theirs)
+					}
+				}
+				for i := range want {
+					want[i].yaml = want[i].json
+				}
+				expect.Equal(t, fmt.Sprintf("%s: the fields of %s", f.place(f.declared(counterpart.name)), counterpart.name), want, got, cmp.AllowUnexported(field{}))
 			}
 		})
 	}
-}
-
-func compareFields(files fs.FS, own []ownField) (differences []string) {
-	parsed, after := map[string]*file{}, map[string]int{}
-	for _, own := range own {
-		theirs := counterparts[own.structure]
-		if parsed[theirs.file] == nil {
-			f, err := parse(files, theirs.file)
-			if err != nil {
-				return append(differences, err.Error())
-			}
-			parsed[theirs.file] = f
-		}
-		f := parsed[theirs.file]
-		fields := f.fields(theirs.name)
-		i := slices.IndexFunc(fields, func(field *ast.Field) bool { return name(field, "json") == own.json })
-		if i < 0 {
-			differences = append(differences, fmt.Sprintf("%s: %s has no field %q any more, which standalone mode renders", f.path, theirs.name, own.json))
-			continue
-		}
-		where := fmt.Sprintf("%s:%d: field %q of %s", f.path, f.line(fields[i].Pos()), own.json, theirs.name)
-		switch {
-		case name(fields[i], "yaml") != own.json:
-			differences = append(differences, fmt.Sprintf("%s is called %q in YAML", where, name(fields[i], "yaml")))
-		case f.kind(fields[i].Type) != own.kind:
-			differences = append(differences, fmt.Sprintf("%s has the type %s, standalone mode renders %s", where, f.source(fields[i].Type), own.kind))
-		case i < after[own.structure]:
-			differences = append(differences, where+" stands in another order: it comes before one that standalone mode renders first")
-		}
-		after[own.structure] = max(i, after[own.structure])
-	}
-	return differences
 }

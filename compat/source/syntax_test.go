@@ -8,6 +8,9 @@ import (
 	"go/token"
 	"io/fs"
 	"strings"
+	"testing"
+
+	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 type file struct {
@@ -17,202 +20,83 @@ type file struct {
 	syntax *ast.File
 }
 
-func parse(files fs.FS, path string) (*file, error) {
+func parse(t *testing.T, files fs.FS, path string) *file {
+	t.Helper()
 	text, err := fs.ReadFile(files, path)
-	if err != nil {
-		return nil, err
-	}
+	expect.NoError(t, err)
 	set := token.NewFileSet()
 	syntax, err := parser.ParseFile(set, path, text, parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
-	}
-	return &file{path, text, set, syntax}, nil
+	expect.NoError(t, err)
+	return &file{path, text, set, syntax}
 }
 
-func (f *file) line(at token.Pos) int { return f.set.Position(at).Line }
-
-// place returns the file and the line of a function or a type, or only the file
-// if there is none of that name.
-func (f *file) place(name string) string {
-	if function := f.function(name); function != nil {
-		return fmt.Sprintf("%s:%d", f.path, f.line(function.Pos()))
+// place returns the file and the line of a node, or only the file if there is none.
+func (f *file) place(node ast.Node) string {
+	if node == nil {
+		return f.path
 	}
-	if declared := f.declared(name); declared != nil {
-		return fmt.Sprintf("%s:%d", f.path, f.line(declared.Pos()))
-	}
-	return f.path
+	return fmt.Sprintf("%s:%d", f.path, f.set.Position(node.Pos()).Line)
 }
 
+// source returns the tokens of a node.
 func (f *file) source(node ast.Node) string {
-	return string(f.text[f.set.Position(node.Pos()).Offset:f.set.Position(node.End()).Offset])
+	if node == nil {
+		return ""
+	}
+	return tokens(string(f.text[f.set.Position(node.Pos()).Offset:f.set.Position(node.End()).Offset]))
 }
 
-type word struct {
-	text string
-	line int
-}
-
-// words splits Go source into its tokens, without comments and without tokens
-// that depend on line breaks. first is the number of the first line.
-func words(source string, first int) []word {
+// tokens returns Go source with one space between tokens, without comments and without
+// tokens that depend on line breaks.
+func tokens(source string) string {
 	set := token.NewFileSet()
-	position := set.AddFile("", set.Base(), len(source))
 	var scan scanner.Scanner
-	scan.Init(position, []byte(source), nil, 0)
-	var found []word
+	scan.Init(set.AddFile("", set.Base(), len(source)), []byte(source), nil, 0)
+	var found []string
 	for {
-		at, kind, text := scan.Scan()
+		_, kind, text := scan.Scan()
 		switch {
 		case kind == token.EOF:
-			return found
-		case kind == token.SEMICOLON && text == "\n":
+			return strings.TrimSuffix(strings.Join(found, " "), " ;")
+		case kind == token.SEMICOLON:
 			text = ";"
 		case kind.IsOperator():
 			text = kind.String()
 		}
-		if closing := kind == token.RPAREN || kind == token.RBRACE; closing && len(found) > 0 {
-			if last := found[len(found)-1].text; last == "," || last == ";" {
-				found = found[:len(found)-1]
-			}
+		last := len(found) - 1
+		if closing := kind == token.RPAREN || kind == token.RBRACE; closing && last >= 0 && (found[last] == "," || found[last] == ";") {
+			found = found[:last]
 		}
-		found = append(found, word{text, first + position.Line(at) - 1})
+		found = append(found, text)
 	}
 }
 
-// function returns the declaration of a function, or of a method by the names of
-// its type and itself, as in "RunConfig.Validate".
-func (f *file) function(name string) *ast.FuncDecl {
+// declared returns the body of a function, the value of a constant or a variable, or a
+// type. A method has the names of its type and itself, as in "RunConfig.Validate".
+func (f *file) declared(name string) ast.Node {
 	for _, declaration := range f.syntax.Decls {
-		if function, ok := declaration.(*ast.FuncDecl); ok && f.receiver(function)+function.Name.Name == name {
-			return function
-		}
-	}
-	return nil
-}
-
-func (f *file) receiver(function *ast.FuncDecl) string {
-	if function.Recv == nil {
-		return ""
-	}
-	return strings.TrimPrefix(f.source(function.Recv.List[0].Type), "*") + "."
-}
-
-// find locates something in a file.
-type find struct {
-	within string
-	// key is the key or field whose value is located, if any.
-	key   string
-	nodes func(f *file) []ast.Node
-}
-
-func body(function string) find {
-	return find{within: function, nodes: func(f *file) []ast.Node {
-		if declaration := f.function(function); declaration != nil {
-			return []ast.Node{declaration.Body}
-		}
-		return nil
-	}}
-}
-
-func calls(within, called string) find {
-	return inFunction(within, func(f *file, node ast.Node) ast.Node {
-		if call, ok := node.(*ast.CallExpr); ok && f.source(call.Fun) == called {
-			return call
-		}
-		return nil
-	})
-}
-
-// entry finds the value that a function assigns to a key of a map or to a field
-// of a struct.
-func entry(within, key string) find {
-	found := inFunction(within, func(f *file, node ast.Node) ast.Node {
-		switch node := node.(type) {
-		case *ast.KeyValueExpr:
-			if f.source(node.Key) == key {
-				return node.Value
+		if function, ok := declaration.(*ast.FuncDecl); ok {
+			receiver := ""
+			if function.Recv != nil {
+				receiver = strings.TrimPrefix(f.source(function.Recv.List[0].Type), "* ") + "."
 			}
-		case *ast.AssignStmt:
-			if index, ok := node.Lhs[0].(*ast.IndexExpr); ok && f.source(index.Index) == key {
-				return node.Rhs[0]
+			if receiver+function.Name.Name == name {
+				return function.Body
 			}
+			continue
 		}
-		return nil
-	})
-	found.key = key + ": "
-	return found
-}
-
-// assigned finds the assignments to a variable, or to entries of a map.
-func assigned(within, variable string) find {
-	return inFunction(within, func(f *file, node ast.Node) ast.Node {
-		assignment, ok := node.(*ast.AssignStmt)
-		if !ok {
-			return nil
-		}
-		to := assignment.Lhs[0]
-		if index, ok := to.(*ast.IndexExpr); ok {
-			to = index.X
-		}
-		if f.source(to) == variable {
-			return assignment
-		}
-		return nil
-	})
-}
-
-func inFunction(within string, match func(*file, ast.Node) ast.Node) find {
-	return find{within: within, nodes: func(f *file) (found []ast.Node) {
-		declaration := f.function(within)
-		if declaration == nil {
-			return nil
-		}
-		ast.Inspect(declaration, func(node ast.Node) bool {
-			if node == nil {
-				return false
-			}
-			if match := match(f, node); match != nil {
-				found = append(found, match)
-			}
-			return true
-		})
-		return found
-	}}
-}
-
-func value(name string) find {
-	return find{nodes: func(f *file) (found []ast.Node) {
-		for _, declaration := range f.syntax.Decls {
-			declaration, ok := declaration.(*ast.GenDecl)
-			if !ok {
-				continue
-			}
-			for _, spec := range declaration.Specs {
-				if spec, ok := spec.(*ast.ValueSpec); ok && spec.Names[0].Name == name {
-					for _, value := range spec.Values {
-						found = append(found, value)
-					}
+		for _, spec := range declaration.(*ast.GenDecl).Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				if spec.Name.Name == name {
+					return spec.Type
+				}
+			case *ast.ValueSpec:
+				if spec.Names[0].Name == name && len(spec.Values) == 1 {
+					return spec.Values[0]
 				}
 			}
 		}
-		return found
-	}}
-}
-
-func (f *file) fields(structure string) []*ast.Field {
-	if structure, ok := f.declared(structure).(*ast.StructType); ok {
-		return structure.Fields.List
 	}
 	return nil
-}
-
-func (f *file) declared(name string) (found ast.Expr) {
-	ast.Inspect(f.syntax, func(node ast.Node) bool {
-		if spec, ok := node.(*ast.TypeSpec); ok && spec.Name.Name == name {
-			found = spec.Type
-		}
-		return found == nil
-	})
-	return found
 }
