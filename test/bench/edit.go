@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -120,11 +120,13 @@ func (t took) cells() []string {
 
 // storeConsumers creates MCPServers that run an auth server from one config.
 func storeConsumers(ctx context.Context, c client.Client, namespace string, consumers int) {
-	errs := make([]error, consumers)
-	setup.InParallel(consumers, func(i int) {
-		errs[i] = c.Create(ctx, sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef("shared", "openid", "email")))
-	})
-	check(errors.Join(errs...))
+	var group errgroup.Group
+	for i := range consumers {
+		group.Go(func() error {
+			return c.Create(ctx, sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef("shared", "openid", "email")))
+		})
+	}
+	check(group.Wait())
 }
 
 func setBaseline(config *v1beta1.MCPExternalAuthConfig, i int) {

@@ -67,23 +67,15 @@ func stored(t *testing.T, mode string, objects ...client.Object) string {
 	return ns
 }
 
-func TestCorpus(t *testing.T) { setup.CheckCorpus(t, cluster, "../testdata") }
-
 func TestTypes(t *testing.T) { setup.CheckTypes(t, cluster) }
 
-// casesVariable gives -cases a default: `make prove SUITE=policies` sets it.
-const casesVariable = "SCOPEGATE_GUARD_CASES"
+var seed = flag.Uint64("seed", 1, "of the random namespaces")
 
-var (
-	cases = flag.Int("cases", defaultCases(), "how many random namespaces to compare (default of the variable "+casesVariable+")")
-	seed  = flag.Uint64("seed", 1, "of the random namespaces")
-)
-
-func defaultCases() int {
-	if n, err := strconv.Atoi(os.Getenv(casesVariable)); err == nil {
-		return n
+func TestEquivalence(t *testing.T) {
+	cases := 100
+	// `make prove SUITE=policies` sets it.
+	if n, err := strconv.Atoi(os.Getenv("SCOPEGATE_GUARD_CASES")); err == nil {
+		cases = n
 	}
-	return 100
+	setup.CheckRandom(t, cluster, cases, *seed)
 }
-
-func TestEquivalence(t *testing.T) { setup.CheckRandom(t, cluster, *cases, *seed) }

@@ -3,8 +3,6 @@ package guard_test
 import (
 	"context"
 	"flag"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,9 +56,6 @@ func TestShipped(t *testing.T) {
 		t.Errorf("a valid edit is locked out: %v", err)
 	}
 
-	rejectByDefault(t, lacking, "strict", guard.ConsumersPolicy, sample.Server("", "new", sample.AuthServerRef("shared", "email")))
-	rejectByDefault(t, lacking, "enforce", guard.VirtualMCPServersPolicy, sample.Virtual("", "new", sample.AuthServer("admin"), "openid"))
-
 	if *long {
 		if _, err := envtest.InstallCRDs(lacking.Config, envtest.CRDInstallOptions{MaxTime: time.Minute, CRDs: []*apiextensionsv1.CustomResourceDefinition{missing}}); err != nil {
 			t.Fatal(err)
@@ -74,27 +69,6 @@ func TestShipped(t *testing.T) {
 	expect.Eventually(t, "the deleted policies refuse nothing", func(ctx context.Context) (bool, error) {
 		return c.Update(ctx, bad.DeepCopy(), client.DryRunAll) == nil, nil
 	})
-}
-
-// rejectByDefault applies a component of config/guard that makes mode the mode of
-// namespaces without one, and waits until a policy rejects an object there.
-func rejectByDefault(t *testing.T, cluster *testenv.Cluster, mode, policy string, object client.Object) {
-	t.Helper()
-	source, err := filepath.Abs("../../config/guard")
-	expect.NoError(t, err)
-	folder := t.TempDir()
-	// kustomize takes relative paths alone.
-	source, err = filepath.Rel(folder, source)
-	expect.NoError(t, err)
-	expect.WriteFile(t, filepath.Join(folder, "kustomization.yaml"), fmt.Sprintf("resources: [%[1]s/policies]\ncomponents: [%[1]s/%[2]s]\n", source, mode))
-	kubectl(t, cluster, "apply", "--server-side", "-k", folder)
-	ns, err := setup.Namespace(t.Context(), cluster.Client, "")
-	expect.NoError(t, err)
-	object.SetNamespace(ns)
-	expect.NoError(t, cluster.Client.Create(t.Context(), sample.Config(ns, "shared", "openid")))
-	expect.NoError(t, setup.AwaitRefusal(t.Context(), policy, func() error {
-		return cluster.Client.Create(t.Context(), object.DeepCopyObject().(client.Object), client.DryRunAll)
-	}))
 }
 
 const files = "../../config/guard/policies"

@@ -83,7 +83,8 @@ func TestStartUpMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := sample.Config(ns, "login")
 			tc.change(config.Spec.EmbeddedAuthServer)
-			expect.Equal(t, "", deniedBy(guard.StartUpPolicy, tc.want), refusalOf(t, dryCreate(t, config)))
+			want := setup.Refusal{Policy: guard.StartUpPolicy, Binding: guard.StartUpPolicy + "-deny", Message: tc.want}
+			expect.Equal(t, "", want, refusalOf(t, dryCreate(t, config)))
 		})
 	}
 }

@@ -51,38 +51,36 @@ func excused(name string, used map[string]bool) bool {
 // TestCanary changes the namespace in which the check tries the policies, what is in
 // it, and the rights of the manager.
 func TestCanary(t *testing.T) {
-	checker := newChecker(t, nil, nil, policies(t)...)
+	checker := newChecker(t, nil, policies(t)...)
 	await(t, checker, "all is effective", silent)
 	inCanary := metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: "scopegate-guard"}
 	n, rejected, skipped, used := 0, 0, 0, map[string]bool{}
 	for _, target := range []struct {
 		object client.Object
-		fields []string
+		field  string
 	}{
-		{&corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}}, []string{"spec"}},
-		{&v1beta1.MCPExternalAuthConfig{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}}, []string{"spec"}},
-		{&rbacv1.Role{ObjectMeta: inCanary}, []string{"rules"}},
-		{&rbacv1.RoleBinding{ObjectMeta: inCanary}, []string{"subjects"}},
-		{&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "scopegate-guard-cluster"}}, []string{"rules"}},
-		{&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "scopegate-guard-cluster"}}, []string{"subjects"}},
+		{&corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}}, "spec"},
+		{&v1beta1.MCPExternalAuthConfig{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}}, "spec"},
+		{&rbacv1.Role{ObjectMeta: inCanary}, "rules"},
+		{&rbacv1.RoleBinding{ObjectMeta: inCanary}, "subjects"},
+		{&rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "scopegate-guard-cluster"}}, "rules"},
+		{&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "scopegate-guard-cluster"}}, "subjects"},
 	} {
 		object := read(t, target.object)
-		for _, field := range target.fields {
-			for _, mutation := range mutations(object, field) {
-				switch {
-				case excused(mutation.name, used):
-					skipped++
-					continue
-				case !store(t, mutation, object):
-					rejected++
-					continue
-				}
-				n++
-				await(t, checker, mutation.name+" is found", loud)
+		for _, mutation := range mutations(object, target.field) {
+			switch {
+			case excused(mutation.name, used):
+				skipped++
+				continue
+			case !store(t, mutation, object):
+				rejected++
+				continue
 			}
-			expect.NoError(t, overwrite(t.Context(), object.DeepCopy()))
-			await(t, checker, object.GetName()+" is as it was", silent)
+			n++
+			await(t, checker, mutation.name+" is found", loud)
 		}
+		expect.NoError(t, overwrite(t.Context(), object.DeepCopy()))
+		await(t, checker, object.GetName()+" is as it was", silent)
 		expect.NoError(t, cluster.Client.Delete(t.Context(), object.DeepCopy()))
 		if object.GetKind() == "MCPExternalAuthConfig" {
 			await(t, checker, "the check stores its config again", silent)
@@ -103,7 +101,7 @@ func TestCanary(t *testing.T) {
 
 // TestModeOfCanary relabels the namespace.
 func TestModeOfCanary(t *testing.T) {
-	checker := newChecker(t, nil, nil, policies(t)...)
+	checker := newChecker(t, nil, policies(t)...)
 	await(t, checker, "all is effective", silent)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guard.CanaryNamespace}}
 	for _, mode := range []string{`"off"`, `"warn"`, `"enforce"`, `"unknown"`, `null`} {

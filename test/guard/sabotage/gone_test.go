@@ -22,7 +22,7 @@ import (
 // TestStoredAndExhausted lets the quota go for one kind, and stores an object of it. Then
 // another quota forbids the config that the check stores.
 func TestStoredAndExhausted(t *testing.T) {
-	checker := newChecker(t, nil, nil, policies(t)...)
+	checker := newChecker(t, nil, policies(t)...)
 	await(t, checker, "all is effective", silent)
 	object := read(t, &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}})
 	lax := with(object, deleted{}, "spec", "hard", "count/mcpservers.toolhive.stacklok.dev")
@@ -52,7 +52,7 @@ func TestStoredAndExhausted(t *testing.T) {
 
 // TestNamespaceIsGone deletes the namespace with all that is in it.
 func TestNamespaceIsGone(t *testing.T) {
-	checker := newChecker(t, nil, nil, policies(t)...)
+	checker := newChecker(t, nil, policies(t)...)
 	await(t, checker, "all is effective", silent)
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guard.CanaryNamespace}}
 	cluster.Delete(t, namespace)
@@ -71,7 +71,7 @@ func TestNamespaceIsGone(t *testing.T) {
 
 // TestCRDs deletes each CRD of the four kinds.
 func TestCRDs(t *testing.T) {
-	checker := newChecker(t, nil, nil, policies(t)...)
+	checker := newChecker(t, nil, policies(t)...)
 	await(t, checker, "all is effective", silent)
 	for _, plural := range []string{"mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers"} {
 		crd := read(t, &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: plural + ".toolhive.stacklok.dev"}})

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/config"
@@ -59,13 +57,13 @@ func policies(t testing.TB) []guard.Policy {
 }
 
 // newChecker returns a checker of policies with the manager's rights. wrap may be nil.
-func newChecker(t testing.TB, recorder events.EventRecorder, wrap func(http.RoundTripper) http.RoundTripper, policies ...guard.Policy) *canary.Checker {
+func newChecker(t testing.TB, wrap func(http.RoundTripper) http.RoundTripper, policies ...guard.Policy) *canary.Checker {
 	t.Helper()
 	cfg := cluster.ManagerConfig()
 	if wrap != nil {
 		cfg.Wrap(wrap)
 	}
-	checker, err := canary.New(rest.CopyConfig(cfg), operator.Scheme, policies, recorder)
+	checker, err := canary.New(cfg, operator.Scheme, policies, nil)
 	expect.NoError(t, err)
 	return checker
 }

@@ -161,46 +161,39 @@ func (g generator) world() world {
 func (g generator) edit(w world) client.Object {
 	after := g.object()
 	stored, exists := w[key(after)]
-	if !exists {
-		return after
+	if exists && g.chance(60) {
+		return g.touched(stored)
 	}
-	if g.chance(60) {
-		g.touch(stored, after)
+	if exists {
+		after.SetDeletionTimestamp(stored.GetDeletionTimestamp())
 	}
-	after.SetDeletionTimestamp(stored.GetDeletionTimestamp())
 	return after
 }
 
-// touch resets most of after to before, so that the edit changes at most one of
-// the inputs of the verdict.
-func (g generator) touch(before, after client.Object) {
-	switch after := after.(type) {
+// touched returns a copy of an object with an edit of at most one of the inputs of the
+// verdict.
+func (g generator) touched(object client.Object) client.Object {
+	object = object.DeepCopyObject().(client.Object)
+	switch object := object.(type) {
 	case *v1beta1.MCPExternalAuthConfig:
-		spec := before.(*v1beta1.MCPExternalAuthConfig).Spec.DeepCopy()
-		if spec.EmbeddedAuthServer != nil && g.chance(80) {
-			g.shuffle(&spec.EmbeddedAuthServer.BaselineClientScopes)
+		if config := object.Spec.EmbeddedAuthServer; config != nil && g.chance(80) {
+			g.shuffle(&config.BaselineClientScopes)
 		}
-		after.Spec = *spec
 	case *v1beta1.MCPServer:
-		spec := before.(*v1beta1.MCPServer).Spec.DeepCopy()
-		g.touchReferences(&spec.AuthReferences)
-		after.Spec = *spec
+		g.touchReferences(&object.Spec.AuthReferences)
 	case *v1beta1.MCPRemoteProxy:
-		spec := before.(*v1beta1.MCPRemoteProxy).Spec.DeepCopy()
-		g.touchReferences(&spec.AuthReferences)
-		after.Spec = *spec
+		g.touchReferences(&object.Spec.AuthReferences)
 	case *v1beta1.VirtualMCPServer:
-		spec := before.(*v1beta1.VirtualMCPServer).Spec.DeepCopy()
 		switch change := g.IntN(5); {
 		case change == 0:
-			g.shuffle(&spec.IncomingAuth.OIDCConfigRef.Scopes)
-		case change == 1 && spec.AuthServerConfig != nil:
-			g.shuffle(&spec.AuthServerConfig.BaselineClientScopes)
+			g.shuffle(&object.Spec.IncomingAuth.OIDCConfigRef.Scopes)
+		case change == 1 && object.Spec.AuthServerConfig != nil:
+			g.shuffle(&object.Spec.AuthServerConfig.BaselineClientScopes)
 		case change == 2:
-			spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeOIDC
+			object.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeOIDC
 		}
-		after.Spec = *spec
 	}
+	return object
 }
 
 func (g generator) touchReferences(refs *v1alpha1.AuthReferences) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -53,20 +54,23 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 	expect.NoError(t, err)
 	defer func() { expect.NoError(t, manager.Stop()) }()
 	c, counts := Client(t, cluster), tally{}
-	for first := 0; first < cases && !t.Failed(); first += batch {
+	for first := 0; first < cases; first += batch {
 		spaces := make([]*space, min(batch, cases-first))
 		for i := range spaces {
 			spaces[i] = &space{generator: generator{Rand: rand.New(rand.NewPCG(seed, uint64(first+i)))}} //nolint:gosec // Repeatable on purpose.
 		}
 		each := func(do func(*space) error) {
-			InParallel(len(spaces), func(i int) {
-				if err := do(spaces[i]); err != nil {
-					t.Errorf("case %d (-seed %d): %v\nin the namespace:\n%s", first+i, seed, err, text(slices.Collect(maps.Values(spaces[i].world))...))
-				}
-			})
-			if t.Failed() {
-				t.FailNow()
+			var group errgroup.Group
+			group.SetLimit(workers)
+			for i, s := range spaces {
+				group.Go(func() error {
+					if err := do(s); err != nil {
+						return fmt.Errorf("case %d (-seed %d): %w\nin the namespace:\n%s", first+i, seed, err, text(slices.Collect(maps.Values(s.world))...))
+					}
+					return nil
+				})
 			}
+			expect.NoError(t, group.Wait())
 		}
 		each(func(s *space) error { return s.store(t.Context(), cluster.Client) })
 		for _, s := range spaces {
@@ -252,19 +256,6 @@ func (c *tally) add(what string) {
 		c.of = map[string]int{}
 	}
 	c.of[what]++
-}
-
-// InParallel calls do for each of n numbers, in several goroutines.
-func InParallel(n int, do func(i int)) {
-	var group sync.WaitGroup
-	for worker := range workers {
-		group.Go(func() {
-			for i := worker; i < n; i += workers {
-				do(i)
-			}
-		})
-	}
-	group.Wait()
 }
 
 func text(objects ...client.Object) string {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,40 +242,26 @@ func LikeToolHive() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 		return nil, err
 	}
 	for _, crd := range crds {
-		for i := range crd.Spec.Versions {
-			strip(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
+		for _, version := range crd.Spec.Versions {
+			config.EachSchema(version.Schema.OpenAPIV3Schema, strip)
 		}
 	}
 	return crds, nil
 }
 
-// onStart reports whether a rule is on something with which the auth server refuses
-// to start. Such rules read durations or match URLs.
-func onStart(rule apiextensionsv1.ValidationRule) bool {
-	return strings.Contains(rule.Rule, "duration(") || strings.Contains(rule.Rule, ".matches(")
-}
-
 func strip(schema *apiextensionsv1.JSONSchemaProps) {
-	var kept apiextensionsv1.ValidationRules
-	for _, rule := range schema.XValidations {
-		if !strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") && !onStart(rule) {
-			kept = append(kept, rule)
-		}
-	}
-	schema.XValidations = kept
+	schema.XValidations = slices.DeleteFunc(schema.XValidations, func(rule apiextensionsv1.ValidationRule) bool {
+		// Rules on something with which the auth server refuses to start read durations
+		// or match URLs.
+		return strings.HasSuffix(rule.FieldPath, ".baselineClientScopes") || strings.Contains(rule.Rule, "duration(") || strings.Contains(rule.Rule, ".matches(")
+	})
 	delete(schema.Properties, "scopesSupported")
 	if schema.Type == "string" {
 		schema.MaxLength = nil
 	}
-	for name, property := range schema.Properties {
-		if name == "scopes" {
-			property.MaxItems = nil
-		}
-		strip(&property)
-		schema.Properties[name] = property
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		strip(schema.Items.Schema)
+	if scopes, ok := schema.Properties["scopes"]; ok {
+		scopes.MaxItems = nil
+		schema.Properties["scopes"] = scopes
 	}
 }
 
