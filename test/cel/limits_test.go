@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -62,40 +61,6 @@ func TestLargestLists(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// TestBoundsOfScopes goes one beyond each bound of the baseline: the schema
-// rejects that before a rule runs.
-func TestBoundsOfScopes(t *testing.T) {
-	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
-	const field = "spec.embeddedAuthServer.baselineClientScopes"
-	notChecked := metav1.StatusCause{
-		Type: metav1.CauseTypeFieldValueInvalid, Field: "<nil>",
-		Message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
-	}
-	tooLong := longScopes(1, 'a')[0].(string) + "a"
-	for name, c := range map[string]struct {
-		baseline []any
-		want     []metav1.StatusCause
-	}{
-		"eleven scopes": {longScopes(mostBaseline+1, 'a'), []metav1.StatusCause{
-			notChecked, {Type: metav1.CauseTypeTooMany, Field: field, Message: "Too many: 11: must have at most 10 items"},
-		}},
-		"257 characters": {[]any{tooLong}, []metav1.StatusCause{
-			notChecked, {Type: "FieldValueTooLong", Field: field + "[0]", Message: "Too long: may not be more than 256 bytes"},
-		}},
-		"a space": {[]any{"openid profile"}, []metav1.StatusCause{
-			{Type: metav1.CauseTypeFieldValueInvalid, Field: field + "[0]", Message: `Invalid value: "openid profile": ` + field + `[0] in body should match '^[\x21\x23-\x5B\x5D-\x7E]+$'`},
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			object := corpus.As(findCase(t, "mcpexternalauthconfig/baseline-in-scopes-supported/accept-no-baseline.yaml").Object, "v1beta1", namespace, "bounds")
-			unstructured.RemoveNestedField(object.Object, "spec", "embeddedAuthServer", "scopesSupported")
-			set(t, object, field, c.baseline)
-			expect.Equal(t, "causes", c.want, corpus.Causes(quiet.Create(t.Context(), object, client.DryRunAll)), corpus.SameCause)
-		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -46,6 +47,20 @@ func TestNothingIsLost(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOpaqueFields compares the opaque fields with a golden file, because the API server
+// takes any content for them, misspelt fields included.
+func TestOpaqueFields(t *testing.T) {
+	var opaque []string
+	for _, kind := range loadSchemas(t) {
+		corpus.Walk(kind.Structural, func(path string, at *schema.Structural) {
+			if at.XPreserveUnknownFields {
+				opaque = append(opaque, kind.Kind+" "+path)
+			}
+		})
+	}
+	expect.Golden(t, *update, "testdata/opaque.golden", strings.Join(opaque, "\n")+"\n")
 }
 
 // throughGoTypes decodes an object into its Go type and encodes it again. That
