@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -84,6 +85,10 @@ func parse(file string, text []byte) (Case, error) {
 	}
 	if kind := path.Dir(path.Dir(file)); kind != strings.ToLower(parsed.Object.GetKind()) {
 		return Case{}, fmt.Errorf("a %s is in the folder of %s", parsed.Object.GetKind(), kind)
+	}
+	// So the cases can be applied side by side.
+	if parsed.Object.GetName()+".yaml" != name || parsed.Object.GetNamespace() != "" || parsed.Object.GetAPIVersion() != v1beta1.GroupVersion.String() {
+		return Case{}, fmt.Errorf("want a %s object of the file's name without a namespace", v1beta1.GroupVersion)
 	}
 	for line := range strings.Lines(string(text)) {
 		cause, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), causePrefix)

@@ -23,6 +23,8 @@ import (
 type Schema struct {
 	// Kind is the kind of the objects.
 	Kind string
+	// Props is the schema in the form that the API server converts it to.
+	Props *apiextensions.JSONSchemaProps
 	// Structural is the schema in the form that the API server uses.
 	Structural *schema.Structural
 }
@@ -51,15 +53,15 @@ func VersionSchema(crd *apiextensionsv1.CustomResourceDefinition, version string
 	if at < 0 {
 		return nil, fmt.Errorf("no version %s", version)
 	}
-	json := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(crd.Spec.Versions[at].Schema.OpenAPIV3Schema, json, nil); err != nil {
+	props := &apiextensions.JSONSchemaProps{}
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(crd.Spec.Versions[at].Schema.OpenAPIV3Schema, props, nil); err != nil {
 		return nil, err
 	}
-	structural, err := schema.NewStructural(json)
+	structural, err := schema.NewStructural(props)
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{Kind: crd.Spec.Names.Kind, Structural: structural}, nil
+	return &Schema{Kind: crd.Spec.Names.Kind, Props: props, Structural: structural}, nil
 }
 
 // Walk calls visit for a schema and all schemas below it, sorted by name, with

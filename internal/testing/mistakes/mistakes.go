@@ -7,13 +7,13 @@ package mistakes
 import (
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // Case is a config with at most one mistake.
@@ -29,7 +29,7 @@ type Case struct {
 
 // Config returns the config.
 func (c Case) Config() *v1alpha1.EmbeddedAuthServerConfig {
-	config := &v1alpha1.EmbeddedAuthServerConfig{Issuer: "https://auth.example.com", UpstreamProviders: []v1alpha1.UpstreamProviderConfig{oidc("idp")}}
+	config := sample.AuthServer()
 	c.Change(config)
 	return config
 }
@@ -40,18 +40,13 @@ var Kinds = map[string]string{"MCPExternalAuthConfig": "spec.embeddedAuthServer"
 // Object returns an object of the kind with the config.
 func (c Case) Object(t testing.TB, kind, namespace, name string) *unstructured.Unstructured {
 	t.Helper()
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
-	var typed any = &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta, Spec: v1alpha1.MCPExternalAuthConfigSpec{
-		Type: v1alpha1.ExternalAuthTypeEmbeddedAuthServer, EmbeddedAuthServer: c.Config(),
-	}}
+	var typed any
 	if kind == "VirtualMCPServer" {
-		typed = &v1beta1.VirtualMCPServer{ObjectMeta: meta, Spec: v1alpha1.VirtualMCPServerSpec{
-			GroupRef: v1alpha1.OpaqueObject{Raw: []byte(`{"name":"group"}`)},
-			IncomingAuth: v1alpha1.IncomingAuthConfig{
-				Type: v1alpha1.IncomingAuthTypeOIDC, OIDCConfigRef: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "https://mcp.example.com"},
-			},
-			AuthServerConfig: c.Config(),
-		}}
+		typed = sample.Virtual(namespace, name, c.Config())
+	} else {
+		config := sample.Config(namespace, name)
+		config.Spec.EmbeddedAuthServer = c.Config()
+		typed = config
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
 	expect.NoError(t, err)
