@@ -11,10 +11,10 @@ columns=(
   "rules and ratcheting|.|./test/cel/..."
   "policies|.|./test/guard/..."
   "install|.|./test/release/packaging -run Guard"
-  "condition and check|compat|./manager/..."
+  "condition|compat|./manager/..."
 )
 
-echo "| Kubernetes | rules and ratcheting | policies | install | condition and check |"
+echo "| Kubernetes | rules and ratcheting | policies | install | condition |"
 echo "| --- | --- | --- | --- | --- |"
 failed=0
 for minor in ${KUBERNETES:-1.30 1.31 1.32 1.33 1.34 1.35 1.36 1.37}; do

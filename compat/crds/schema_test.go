@@ -2,7 +2,6 @@ package crds
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -160,7 +159,7 @@ func specOf(version object) object {
 func (c *schemaComparison) schema(path string, theirs, ours object) {
 	c.fields++
 	opaque := ours["x-kubernetes-preserve-unknown-fields"] == true
-	for _, keyword := range slices.Sorted(maps.Keys(union(theirs, ours))) {
+	for _, keyword := range keys(theirs, ours) {
 		switch keyword {
 		case "properties", "items", "additionalProperties", "description", "x-kubernetes-validations", "x-kubernetes-preserve-unknown-fields":
 			continue
@@ -168,7 +167,7 @@ func (c *schemaComparison) schema(path string, theirs, ours object) {
 		if opaque && opaqueKeywords.Has(keyword) && ours[keyword] == nil {
 			continue
 		}
-		if opaque && keyword == "required" && subset(ours[keyword], theirs[keyword]) {
+		if opaque && keyword == "required" && names(theirs[keyword]).IsSuperset(names(ours[keyword])) {
 			continue
 		}
 		c.equal(path, keyword, theirs[keyword], ours[keyword])
@@ -190,7 +189,7 @@ func (c *schemaComparison) schema(path string, theirs, ours object) {
 }
 
 func (c *schemaComparison) properties(path string, theirs, ours object) {
-	for _, name := range slices.Sorted(maps.Keys(union(theirs, ours))) {
+	for _, name := range keys(theirs, ours) {
 		field := path + "." + name
 		switch {
 		case theirs[name] == nil:
@@ -204,16 +203,8 @@ func (c *schemaComparison) properties(path string, theirs, ours object) {
 }
 
 func (c *schemaComparison) equal(path, keyword string, theirs, ours any) {
-	if keyword == "required" {
-		// The order of names means nothing.
-		if theirs, ok := theirs.([]any); ok {
-			sortNames(theirs)
-		}
-		if ours, ok := ours.([]any); ok {
-			sortNames(ours)
-		}
-	}
-	if !reflect.DeepEqual(theirs, ours) {
+	// The order of required names means nothing.
+	if same := keyword == "required" && names(theirs).Equal(names(ours)); !same && !reflect.DeepEqual(theirs, ours) {
 		c.differ(path, keyword, theirs, ours)
 	}
 }
@@ -229,14 +220,9 @@ func (c *schemaComparison) differ(path, keyword string, theirs, ours any) {
 	c.t.Errorf("%s: %s differs: ToolHive %v, scopegate %v", path, keyword, theirs, ours)
 }
 
-func subset(names, of any) bool {
-	list, _ := names.([]any)
-	all, _ := of.([]any)
-	return !slices.ContainsFunc(list, func(name any) bool { return !slices.Contains(all, name) })
-}
-
-func sortNames(list []any) {
-	slices.SortFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+func names(list any) sets.Set[any] {
+	names, _ := list.([]any)
+	return sets.New(names...)
 }
 
 func child(schema object, keyword string) object {
@@ -244,11 +230,4 @@ func child(schema object, keyword string) object {
 	return found
 }
 
-func union(a, b object) object {
-	all := maps.Clone(a)
-	if all == nil {
-		all = object{}
-	}
-	maps.Copy(all, b)
-	return all
-}
+func keys(a, b object) []string { return sets.List(sets.KeySet(a).Union(sets.KeySet(b))) }

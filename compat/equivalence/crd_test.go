@@ -2,25 +2,24 @@ package equivalence
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
-	"github.com/scopegate/scopegate/config"
+	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -36,41 +35,15 @@ type admission struct {
 
 func admissions(t testing.TB) map[string]*admission {
 	t.Helper()
-	crds, err := config.CRDs()
+	schemas, err := corpus.Schemas()
 	expect.NoError(t, err)
 	byKind := map[string]*admission{}
-	for _, crd := range crds {
-		byKind[crd.Spec.Names.Kind] = newAdmission(t, crd)
+	for _, s := range schemas {
+		openAPI, _, err := validation.NewSchemaValidator(s.Props)
+		expect.NoError(t, err)
+		byKind[s.Kind] = &admission{structural: s.Structural, openAPI: openAPI, rules: cel.NewValidator(s.Structural, true, celconfig.PerCallLimit)}
 	}
 	return byKind
-}
-
-func newAdmission(t testing.TB, crd *apiextensionsv1.CustomResourceDefinition) *admission {
-	t.Helper()
-	internal := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(schemaOf(t, crd), internal, nil); err != nil {
-		t.Fatalf("%s: %v", crd.Name, err)
-	}
-	structural, err := schema.NewStructural(internal)
-	if err != nil {
-		t.Fatalf("%s: %v", crd.Name, err)
-	}
-	openAPI, _, err := validation.NewSchemaValidator(internal)
-	if err != nil {
-		t.Fatalf("%s: %v", crd.Name, err)
-	}
-	return &admission{structural: structural, openAPI: openAPI, rules: cel.NewValidator(structural, true, celconfig.PerCallLimit)}
-}
-
-func schemaOf(t testing.TB, crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.JSONSchemaProps {
-	t.Helper()
-	for i := range crd.Spec.Versions {
-		if crd.Spec.Versions[i].Name == version {
-			return crd.Spec.Versions[i].Schema.OpenAPIV3Schema
-		}
-	}
-	t.Fatalf("%s has no version %s", crd.Name, version)
-	return nil
 }
 
 var pathToConfig = []string{"spec", "embeddedAuthServer", "authServerConfig"}
@@ -103,9 +76,6 @@ func (a *admission) onBaseline() *admission {
 }
 
 func (a *admission) evaluate(object map[string]any) field.ErrorList {
-	if a.rules == nil {
-		return nil
-	}
 	errs, _ := a.rules.Validate(context.Background(), nil, a.structural, object, nil, celconfig.RuntimeCELCostBudget)
 	return errs
 }
@@ -125,10 +95,6 @@ func (a *admission) validate(object map[string]any) field.ErrorList {
 func convert(t testing.TB, from, to any) {
 	t.Helper()
 	text, err := json.Marshal(from)
-	if err != nil {
-		t.Fatalf("encoding %T: %v", from, err)
-	}
-	if err := json.Unmarshal(text, to); err != nil {
-		t.Fatalf("decoding %T into %T: %v", from, to, err)
-	}
+	expect.NoError(t, err)
+	expect.NoError(t, json.Unmarshal(text, to))
 }

@@ -3,25 +3,19 @@ package equivalence
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stacklok/toolhive/pkg/authserver"
 	"github.com/stacklok/toolhive/pkg/authserver/runner"
+	"k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
@@ -35,14 +29,16 @@ type starter struct{ folder string }
 func newStarter(t *testing.T) starter {
 	t.Helper()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	folder, key := t.TempDir(), newKey(t)
-	files := map[string][]byte{"redis-tls/ca.crt": newCertificate(t, key), "redis-tls/sentinel-ca.crt": newCertificate(t, key)}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	folder := t.TempDir()
+	key, err := keyutil.MakeEllipticPrivateKeyPEM()
 	expect.NoError(t, err)
+	certificate, _, err := cert.GenerateSelfSignedCertKey("test", nil, nil)
+	expect.NoError(t, err)
+	files := map[string][]byte{"redis-tls/ca.crt": certificate, "redis-tls/sentinel-ca.crt": certificate}
 	for i := range 5 {
-		files[fmt.Sprintf("keys/key-%d.pem", i)] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+		files[fmt.Sprintf("keys/key-%d.pem", i)] = key
 		files[fmt.Sprintf("hmac/hmac-%d", i)] = bytes.Repeat([]byte{byte(i)}, 32)
-		files[fmt.Sprintf("upstream-ca/%d/ca.crt", i)] = newCertificate(t, key)
+		files[fmt.Sprintf("upstream-ca/%d/ca.crt", i)] = certificate
 	}
 	for name, content := range files {
 		file := filepath.Join(folder, name)
@@ -134,21 +130,4 @@ func withoutDiscovery(run *authserver.RunConfig) {
 			}
 		}
 	}
-}
-
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	expect.NoError(t, err)
-	return key
-}
-
-func newCertificate(t *testing.T, key *ecdsa.PrivateKey) []byte {
-	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	expect.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

@@ -1,7 +1,6 @@
 package equivalence
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,10 +15,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// startCases applies to each mistake. It is smaller than -cases, because each case
-// starts auth servers.
-var startCases = flag.Int("starts", 0, "how many configs to start for each mistake; 0 for a fiftieth of -cases, but at least 1,000")
-
 // leastShare is the minimum share of the cases with which the auth server must start,
 // and also of those with which it must refuse.
 const leastShare = 0.3
@@ -30,10 +25,8 @@ const leastShare = 0.3
 // server refuses to start, and so must the policy if the values are common. If they
 // are odd, the test only counts those that the policy leaves to the auth server.
 func TestStartUp(t *testing.T) {
-	count := *startCases
-	if count == 0 {
-		count = max(1000, *cases/50)
-	}
+	// Each case starts auth servers.
+	count := max(1000, cases()/50)
 	random, starter := newRandom(t), newStarter(t)
 	judges := judges{admissions(t), newStartUpPolicy(t)}
 	for _, name := range slices.Sorted(maps.Keys(startUps)) {
@@ -94,10 +87,15 @@ const noDuration = "type conversion error"
 func (s startUp) compare(answer answer, starts, common bool) string {
 	// The policy may admit what it can't read.
 	policyAdmits := answer.policyAdmits && !strings.Contains(answer.rule, noDuration)
-	if starts {
-		return answer.rejects()
-	}
 	switch {
+	case starts && answer.gate != "" && !neverWorks.MatchString(answer.gate):
+		return "the gate holds a config with which the auth server starts"
+	case starts && answer.rule != "":
+		return "a rule rejects a config with which the auth server starts"
+	case starts && !answer.policyAdmits:
+		return "the policy rejects a config with which the auth server starts"
+	case starts:
+		return ""
 	case answer.gate == "":
 		return "the gate admits a config with which the auth server refuses to start"
 	case common && policyAdmits:
@@ -106,19 +104,6 @@ func (s startUp) compare(answer answer, starts, common bool) string {
 		return "the rule admits a config with which the auth server refuses to start"
 	case policyAdmits && answer.rule != "":
 		return "the policy admits what a rule rejects"
-	}
-	return ""
-}
-
-// rejects returns which judge rejects a config with which the auth server starts.
-func (a answer) rejects() string {
-	switch {
-	case a.gate != "" && !neverWorks.MatchString(a.gate):
-		return "the gate holds a config with which the auth server starts"
-	case a.rule != "":
-		return "a rule rejects a config with which the auth server starts"
-	case !a.policyAdmits:
-		return "the policy rejects a config with which the auth server starts"
 	}
 	return ""
 }

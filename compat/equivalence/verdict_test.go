@@ -1,7 +1,6 @@
 package equivalence
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -20,13 +19,10 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// casesVariable gives -cases a default: `make prove SUITE=verdict` sets it.
-const casesVariable = "SCOPEGATE_EQUIVALENCE_CASES"
-
-var cases = flag.Int("cases", defaultCases(), "how many random cases to compare (default of the variable "+casesVariable+")")
-
-func defaultCases() int {
-	if n, err := strconv.Atoi(os.Getenv(casesVariable)); err == nil {
+// cases returns how many random cases to compare. `make prove SUITE=verdict` sets the
+// variable.
+func cases() int {
+	if n, err := strconv.Atoi(os.Getenv("SCOPEGATE_EQUIVALENCE_CASES")); err == nil {
 		return n
 	}
 	return 10_000
@@ -223,7 +219,7 @@ func listsOver(universe []string, n int) [][]string {
 func TestVerdictRandom(t *testing.T) {
 	run(t, "random", func(yield func(lists) bool) {
 		random := newRandom(t)
-		for range *cases {
+		for range cases() {
 			if !yield(random.lists()) {
 				return
 			}

@@ -7,14 +7,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
-	"github.com/scopegate/scopegate/compat/internal/pinned"
+	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -25,19 +30,17 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
 	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
-		if os.Getenv(controlplane.AssetsVariable) == "" {
-			return fmt.Errorf("%s is not set: `make test` sets it", controlplane.AssetsVariable)
-		}
-		crds, err := pinned.CRDs(ctx)
+		module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", release.Module).Output()
 		if err != nil {
-			return err
+			return fmt.Errorf("finding ToolHive's module: %w", err)
 		}
-		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: crds, Guard: true}); err != nil {
+		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}, Guard: true}); err != nil {
 			return err
 		}
 		atEnd(cluster.Stop)
-		// A quota applies once this controller has copied it to its status.
-		return cluster.StartControllers("resourcequota-controller", nil)
+		crds := filepath.Join(strings.TrimSpace(string(module)), "deploy/charts/operator-crds/files/crds")
+		_, err = envtest.InstallCRDs(cluster.Config, envtest.CRDInstallOptions{Paths: []string{crds}, ErrorIfPathMissing: true, MaxTime: time.Minute})
+		return err
 	})
 }
 

@@ -181,8 +181,6 @@ type rollout struct {
 	// pods that were deleted.
 	bad, begun []time.Time
 	lost       int
-	// history is what the conditions and the refusals were when there was a bad pod.
-	history string
 }
 
 // String says when everything happened, in the time since the edit.
@@ -191,23 +189,7 @@ func (r *rollout) String() string {
 	for _, at := range r.bad {
 		text += " " + at.Sub(r.edited).String()
 	}
-	return text + "\n" + r.history
-}
-
-// tell returns what the watch has shown since a time.
-func (c *consumer) tell(since time.Time) string {
-	var lines []string
-	for _, v := range c.verdicts {
-		if v.at.After(since) {
-			lines = append(lines, fmt.Sprintf("\t%s: %q of generation %d", v.at.Sub(since), v.Status, v.ObservedGeneration))
-		}
-	}
-	for _, r := range c.refusals {
-		if r.at.After(since) {
-			lines = append(lines, fmt.Sprintf("\t%s: refused", r.at.Sub(since)))
-		}
-	}
-	return strings.Join(lines, "\n")
+	return text
 }
 
 // play makes the bad rollouts of a kind and repairs them.
@@ -230,7 +212,7 @@ func (l *lane) play(t *testing.T, k kind) []*rollout {
 				case seen.begun(pod, r.edited):
 					r.begun = append(r.begun, pod.at)
 				default:
-					r.bad, r.history = append(r.bad, pod.at), seen.tell(r.edited)
+					r.bad = append(r.bad, pod.at)
 				}
 			}
 		})

@@ -15,12 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 
-	"golang.org/x/mod/sumdb/dirhash"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -42,8 +39,6 @@ type Release struct {
 	// Sum is the checksum of the module, in the form of go.sum. A go.sum has
 	// only the checksum of the one required version.
 	Sum string
-	// sameCRDs means that the CRDs are the same as those of the next release.
-	sameCRDs bool
 }
 
 // Compiled is the release that go.mod requires.
@@ -51,26 +46,23 @@ const Compiled = "v0.47.0"
 
 // All are the releases from v0.44.0 on that the module proxy has, oldest first.
 var All = []Release{
-	{"v0.44.0", "h1:Eq5jxUaU5BpogwOz6aCXKoNWpRmHM0xUjnMVNMXIFSI=", false},
-	{"v0.45.0", "h1:kqPMlOQYpZIPjp9lPLJyOEFqO+tlO5F/IrIPJ5VE5GY=", false},
-	{"v0.46.0", "h1:dFO0DGcSk/PQKytccYOqR92HzKeicwUUEKGf7XgDYEo=", false},
-	{Compiled, "h1:2GBpOHfuQg/1j0gK26iwvn8/qKSpfauHBhpnTHTsiO4=", false},
-	{"v0.48.0", "h1:ANFdgTsM/huh6iIn+NDfncxBRTnHC7RpZdozc5nh+EQ=", false},
-	{"v0.50.0", "h1:tkAK1/Gy7MnngZt8FxHxwQIodg12FANEnId0jYMJISI=", false},
-	{"v0.55.1", "h1:fe5GUN51iWRFFDQSVfk03re4SdqTDcJTN4w/Q9RbT+8=", true},
-	{"v0.55.2", "h1:aiVw1dtNRvA9Ng1KKFiFVIA0nyuuhlt3YQgPgcNHqik=", false},
-	{"v0.56.0", "h1:bQjXYPzomEVa0Se9C8uypnTm5BWJKmBK/HO1a13dnT0=", false},
-	{"v0.57.0", "h1:dRirrAGNPU1WXxODtjX6KeHLYwEsj/y2o9gYPpEWxjg=", true},
-	{"v0.58.0", "h1:eDzw/WQtTsCEVTBm/WNPgzQ5691tCH6mgPtlkkbbHkY=", false},
-	{"v0.59.0", "h1:TWb5QJgKDwwXJscFoXSMjgMtL4V70oE/dbymV/17kxg=", false},
-	{"v0.60.0", "h1:3Mkou7XIY9nUHBsN1IFZ0kwE1J2UL5ANTUTUwZK+Ams=", true},
-	{"v0.61.0", "h1:C/azlsVAwqw1klCzIzBM1+m9Via3VULxBG8drUlgdx0=", false},
-	{"v0.62.0", "h1:s8Y4Rc4W4ZTj2vmVjCtisZ8SS/qYhzlIlpkaZHo49TI=", true},
-	{"v0.63.0", "h1:DiZPVaTjVB7IOFR5mhME2M6kn/2VwacrPZqnsShmcmo=", false},
+	{"v0.44.0", "h1:Eq5jxUaU5BpogwOz6aCXKoNWpRmHM0xUjnMVNMXIFSI="},
+	{"v0.45.0", "h1:kqPMlOQYpZIPjp9lPLJyOEFqO+tlO5F/IrIPJ5VE5GY="},
+	{"v0.46.0", "h1:dFO0DGcSk/PQKytccYOqR92HzKeicwUUEKGf7XgDYEo="},
+	{Compiled, "h1:2GBpOHfuQg/1j0gK26iwvn8/qKSpfauHBhpnTHTsiO4="},
+	{"v0.48.0", "h1:ANFdgTsM/huh6iIn+NDfncxBRTnHC7RpZdozc5nh+EQ="},
+	{"v0.50.0", "h1:tkAK1/Gy7MnngZt8FxHxwQIodg12FANEnId0jYMJISI="},
+	{"v0.55.1", "h1:fe5GUN51iWRFFDQSVfk03re4SdqTDcJTN4w/Q9RbT+8="},
+	{"v0.55.2", "h1:aiVw1dtNRvA9Ng1KKFiFVIA0nyuuhlt3YQgPgcNHqik="},
+	{"v0.56.0", "h1:bQjXYPzomEVa0Se9C8uypnTm5BWJKmBK/HO1a13dnT0="},
+	{"v0.57.0", "h1:dRirrAGNPU1WXxODtjX6KeHLYwEsj/y2o9gYPpEWxjg="},
+	{"v0.58.0", "h1:eDzw/WQtTsCEVTBm/WNPgzQ5691tCH6mgPtlkkbbHkY="},
+	{"v0.59.0", "h1:TWb5QJgKDwwXJscFoXSMjgMtL4V70oE/dbymV/17kxg="},
+	{"v0.60.0", "h1:3Mkou7XIY9nUHBsN1IFZ0kwE1J2UL5ANTUTUwZK+Ams="},
+	{"v0.61.0", "h1:C/azlsVAwqw1klCzIzBM1+m9Via3VULxBG8drUlgdx0="},
+	{"v0.62.0", "h1:s8Y4Rc4W4ZTj2vmVjCtisZ8SS/qYhzlIlpkaZHo49TI="},
+	{"v0.63.0", "h1:DiZPVaTjVB7IOFR5mhME2M6kn/2VwacrPZqnsShmcmo="},
 }
-
-// Distinct are all but those whose CRDs are the same as those of the next release.
-var Distinct = slices.DeleteFunc(slices.Clone(All), func(r Release) bool { return r.sameCRDs })
 
 // Newest is the newest of them.
 var Newest = All[len(All)-1]
@@ -112,10 +104,7 @@ func (r Release) Folder(t testing.TB) string {
 	return r.download(t).Dir
 }
 
-type module struct{ Zip, Dir, Error string }
-
-// verified has the versions whose checksum this process has compared, which takes long.
-var verified sync.Map
+type module struct{ Zip, Dir, Sum, Error string }
 
 func (r Release) download(t testing.TB) module {
 	t.Helper()
@@ -126,17 +115,9 @@ func (r Release) download(t testing.TB) module {
 	case err != nil:
 		t.Skipf("%v (%s=required makes this a failure)", err, RequireVariable)
 	}
-	if _, done := verified.Load(r.Version); done {
-		return found
+	if found.Sum != r.Sum {
+		t.Fatalf("ToolHive %s has the checksum %s, compat/release pins %s", r.Version, found.Sum, r.Sum)
 	}
-	sum, err := dirhash.HashZip(found.Zip, dirhash.Hash1)
-	if err != nil {
-		t.Fatalf("reading ToolHive %s: %v", r.Version, err)
-	}
-	if sum != r.Sum {
-		t.Fatalf("ToolHive %s has the checksum %s, compat/release pins %s", r.Version, sum, r.Sum)
-	}
-	verified.Store(r.Version, true)
 	return found
 }
 
