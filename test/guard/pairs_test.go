@@ -1,18 +1,14 @@
 package guard_test
 
 import (
-	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -77,61 +73,6 @@ func withoutSpec(kind, namespace string) *unstructured.Unstructured {
 	object.SetNamespace(namespace)
 	object.SetName("without-spec")
 	return object
-}
-
-// TestModes makes the same bad requests in namespaces of every mode. It has the table of
-// docs/guard.md.
-func TestModes(t *testing.T) {
-	const warned, denied = "warn", "deny"
-	for mode, want := range map[string]struct{ oneObject, severalObjects, pod string }{
-		guard.ModeOff:     {},
-		guard.ModeWarn:    {warned, warned, ""},
-		guard.ModeEnforce: {denied, warned, denied},
-		guard.ModeStrict:  {denied, denied, denied},
-		"":                {warned, warned, ""},
-		"deny":            {warned, warned, ""},
-	} {
-		t.Run(mode, func(t *testing.T) {
-			config := sample.Config("", "shared", "openid")
-			server := sample.Server("", "web", sample.AuthServerRef("shared", "openid"))
-			ns := stored(t, guard.ModeOff, config, server)
-			expect.NoError(t, setup.Judge(t.Context(), cluster.Client, server, metav1.ConditionFalse))
-			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode)
-			if mode == "" {
-				patch = fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, guard.ModeLabel)
-			}
-			cluster.Patch(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, patch)
-			settle(t)
-			lifespan := sample.Config(ns, "refused")
-			lifespan.Spec.EmbeddedAuthServer.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s"}
-			two := edited(config, func(c *v1beta1.MCPExternalAuthConfig) {
-				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-			})
-			c := setup.Client(t, cluster)
-			for policy, tc := range map[string]struct {
-				want string
-				send func(context.Context) error
-			}{
-				guard.StartUpPolicy: {want.oneObject, func(ctx context.Context) error { return c.Create(ctx, lifespan, client.DryRunAll) }},
-				guard.VirtualMCPServersPolicy: {want.oneObject, func(ctx context.Context) error {
-					return c.Create(ctx, sample.Virtual(ns, "v", sample.AuthServer("admin"), "openid"), client.DryRunAll)
-				}},
-				guard.ConfigsForMCPServersPolicy: {want.severalObjects, func(ctx context.Context) error { return c.Update(ctx, two, client.DryRunAll) }},
-				guard.PodsOfMCPServersPolicy:     {want.pod, func(ctx context.Context) error { return c.Create(ctx, setup.Pod(server), client.DryRunAll) }},
-			} {
-				ctx, warnings := setup.WithWarnings(t.Context())
-				refusal := refusalOf(t, tc.send(ctx))
-				got := strings.TrimPrefix(refusal.Binding, policy+"-")
-				if len(warnings.Texts) == 1 && got == "" {
-					warning, _ := setup.AsWarning(warnings.Texts[0])
-					got = strings.TrimPrefix(warning.Binding, policy+"-")
-				}
-				if got != tc.want || len(warnings.Texts) > 1 {
-					t.Errorf("%s: %+v and warnings %q, want %q", policy, refusal, warnings.Texts, tc.want)
-				}
-			}
-		})
-	}
 }
 
 // TestPodsOfARefusedTemplate edits an MCPServer that was judged: the ReplicaSet of the

@@ -7,13 +7,7 @@ import (
 )
 
 // Cases returns all cases by name.
-func Cases() map[string]Case {
-	all := map[string]Case{}
-	for _, each := range []map[string]Case{issuers, endpoints, redirects, forcedRedirects, lifetimes, names} {
-		maps.Copy(all, each)
-	}
-	return all
-}
+func Cases() map[string]Case { return maps.Clone(cases) }
 
 const (
 	oidcRedirect   = "upstreamProviders[0].oidcConfig.redirectUri"
@@ -25,7 +19,7 @@ const (
 	forcedField    = "forceConfidentialRedirectUris"
 )
 
-var issuers = map[string]Case{
+var cases = map[string]Case{
 	"issuer, https":                                   {Change: issuer("https://auth.example.com")},
 	"issuer, insecureAllowHTTP":                       {Change: both(issuer("http://auth.default.svc:8080"), insecure)},
 	"issuer, localhost":                               {Change: issuer("http://localhost:8080")},
@@ -49,9 +43,7 @@ var issuers = map[string]Case{
 	"authorizationEndpointBaseUrl, http":              {Change: base("http://auth.default.svc:8080"), Field: baseField},
 	"authorizationEndpointBaseUrl, below localhost":   {Change: base("http://auth.localhost"), Field: baseField},
 	"authorizationEndpointBaseUrl, user":              {Change: base("https://team@login.example.com"), Field: baseField},
-}
 
-var endpoints = map[string]Case{
 	"endpoints, https": {Change: ofOAuth2(tokenEndpoint("https://idp.example.com/token"))},
 	"endpoints, loopback": {Change: ofOAuth2(func(c *v1alpha1.OAuth2UpstreamConfig) {
 		c.AuthorizationEndpoint, c.TokenEndpoint = "http://localhost:9000/authorize", "http://127.0.0.1:9000/token"
@@ -69,9 +61,7 @@ var endpoints = map[string]Case{
 	"userInfoOverride is not read": {Change: func(c *config) {
 		c.UpstreamProviders[0].OIDCConfig.UserInfoOverride = &v1alpha1.UserInfoConfig{EndpointURL: "http://idp.default.svc/userinfo"}
 	}},
-}
 
-var redirects = map[string]Case{
 	"redirectUri, empty fragment":          {Change: redirect("https://mcp.example.com/oauth/callback#")},
 	"redirectUri, scheme in capitals":      {Change: redirect("HTTPS://mcp.example.com/oauth/callback")},
 	"redirectUri, loopback address":        {Change: ofOAuth2(redirectOfOAuth2("http://127.0.0.2:8080/oauth/callback"))},
@@ -89,9 +79,7 @@ var redirects = map[string]Case{
 	"redirectUri, a scheme of its own":     {Change: redirect("com.example.app:/callback"), Field: oidcRedirect},
 	"redirectUri, a path":                  {Change: redirect("/oauth/callback"), Field: oidcRedirect},
 	"redirectUri, name that starts with 0": {Change: redirect("http://0:0.example.com/"), Field: oidcRedirect, Left: true},
-}
 
-var forcedRedirects = map[string]Case{
 	"forced, https":                {Change: forced("https://app.example.com/callback")},
 	"forced, name below localhost": {Change: forced("https://app.localhost/callback")},
 	"forced, no address":           {Change: forced("https://127.0.0.256/callback")},
@@ -101,9 +89,7 @@ var forcedRedirects = map[string]Case{
 	"forced, IPv6 loopback":        {Change: forced("https://[::1]:8443/callback"), Field: forcedField},
 	"forced, user":                 {Change: forced("https://user@127.0.0.1"), Field: forcedField},
 	"forced, long IPv6 loopback":   {Change: forced("https://[0:0::1]/callback"), Field: forcedField, Left: true},
-}
 
-var lifetimes = map[string]Case{
 	"lifespans, least":      {Change: lifespans("1m", "1h", "30s")},
 	"lifespans, most":       {Change: lifespans("24h", "720h", "10m")},
 	"lifespans, zero":       {Change: lifespans("0s", "0s", "0s")},
@@ -123,9 +109,7 @@ var lifetimes = map[string]Case{
 	"cache, zeros":          {Change: cache(true, "0h0.0m"), Field: "cimd.cacheFallbackTtl"},
 	"cache, less than 1ns":  {Change: cache(true, "0.5ns"), Field: "cimd.cacheFallbackTtl"},
 	"lifespan that is none": {Change: lifespans("99999999999h", "", ""), Field: "tokenLifespans.accessTokenLifespan", Left: true},
-}
 
-var names = map[string]Case{
 	"default alone":      {Change: providers(oidc("default"))},
 	"default-2":          {Change: providers(oidc("corporate"), oidc("default-2"))},
 	"default, the first": {Change: providers(oidc("default"), oidc("corporate")), Field: "upstreamProviders[0].name"},
