@@ -1,6 +1,6 @@
-// Package cel_test tests the CRDs on a real API server: every case of the
-// corpus, and lossless storage. It also mutates the rules, and checks their costs and
-// the descriptions of all fields, offline.
+// Package cel_test tests the CRDs with every case of the corpus on a real API server.
+// Offline it mutates the rules, and checks their costs, the descriptions of all fields,
+// and that no content is lost.
 package cel_test
 
 import (
