@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -84,7 +82,7 @@ func TestOperator(t *testing.T) {
 	t.Run("API server restarted", s.restarts)
 }
 
-// start starts a control plane with the policies in mode enforce.
+// start starts a control plane with the policies.
 func start(t *testing.T, options controlplane.Options) *suite {
 	t.Helper()
 	plane, err := controlplane.Start(t.Context(), options)
@@ -93,19 +91,6 @@ func start(t *testing.T, options controlplane.Options) *suite {
 	admin, err := client.NewWithWatch(plane.Config, client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
 	s := &suite{t: t, Cluster: &testenv.Cluster{ControlPlane: plane, Client: admin}, program: testenv.BuildManager(t)}
-	policies, err := guard.Policies(guard.ModeEnforce, nil)
-	expect.NoError(t, err)
-	for _, policy := range policies {
-		if policy.Name == guard.StartUpPolicy {
-			continue
-		}
-		for _, binding := range policy.Bindings {
-			stored := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: binding.Name}}
-			s.Get(t, stored)
-			stored.Spec = binding.Spec
-			expect.NoError(t, admin.Update(t.Context(), stored))
-		}
-	}
 	s.watch = startWatcher(t, s.Cluster)
 	return s
 }
@@ -126,16 +111,14 @@ func (s *suite) removeConsumers(t *testing.T) {
 func (s *suite) startManager() {
 	s.t.Helper()
 	as := s.ManagerConfig()
-	config := clientcmdapi.NewConfig()
-	config.Clusters["it"] = &clientcmdapi.Cluster{Server: as.Host, CertificateAuthorityData: as.CAData}
-	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{
-		ClientCertificateData: as.CertData, ClientKeyData: as.KeyData, Impersonate: as.Impersonate.UserName, ImpersonateGroups: as.Impersonate.Groups,
+	config, err := clientcmd.LoadFromFile(s.Kubeconfig)
+	expect.NoError(s.t, err)
+	for _, user := range config.AuthInfos {
+		user.Impersonate, user.ImpersonateGroups = as.Impersonate.UserName, as.Impersonate.Groups
 	}
-	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
-	config.CurrentContext = "it"
 	path := filepath.Join(s.t.TempDir(), "kubeconfig")
 	expect.NoError(s.t, clientcmd.WriteToFile(*config, path))
-	s.manager = testenv.StartProcess(s.t, s.program, "--kubeconfig", path, "--mode", guard.ModeEnforce, "--namespace", controlplane.Namespace,
+	s.manager = testenv.StartProcess(s.t, s.program, "--kubeconfig", path, "--mode", guard.ModeWarn, "--namespace", controlplane.Namespace,
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 }
 

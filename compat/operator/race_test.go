@@ -59,7 +59,7 @@ type lane struct {
 
 func (s *suite) newLane(t *testing.T) *lane {
 	t.Helper()
-	l := &lane{team: s.newTeam(t, ""), virtual: s.newTeam(t, "")}
+	l := &lane{team: s.newTeam(t, guard.ModeEnforce), virtual: s.newTeam(t, guard.ModeEnforce)}
 	outgoing := sample.OutgoingConfig(l.namespace, "outgoing")
 	l.authOfBoth, l.both = &v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}
 	for object, from := range map[client.Object]client.Object{l.authOfBoth: l.auth, l.both: l.weather} {
