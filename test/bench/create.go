@@ -67,37 +67,16 @@ func createBench(ctx context.Context, o options) {
 		}
 	}
 	result.print()
-	profileCreates(ctx, plane, admin)
 }
 
-// profileCreates profiles the API server while it creates VirtualMCPServers, by dry
-// runs, on scopegate's CRD and on ToolHive's.
-func profileCreates(ctx context.Context, plane *controlplane.ControlPlane, admin client.Client) {
-	dryRun := client.NewDryRunClient(admin)
-	like := sample.Virtual(namespace, "", sample.AuthServer("openid", "profile"), "openid", "profile", "email")
-	for group, name := range map[string]string{ours: "create-scopegate", toolHives: "create-toolhive"} {
-		count := profile(ctx, plane, name, func(int) error { return dryRun.Create(ctx, inGroup(like, group)) })
-		progress("%d creates are in bin/%s.pprof", count, name)
+// creates makes count objects in each group, in turn, and returns how long each create
+// took.
+func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) took {
+	objects := map[string]*unstructured.Unstructured{}
+	for _, group := range groups {
+		objects[group] = inGroup(like, group)
 	}
-}
-
-// creates makes count objects in each group, in turn, and returns how long
-// each create took, in milliseconds.
-func creates(ctx context.Context, c client.Client, like client.Object, count int, groups ...string) map[string][]float64 {
-	took := map[string][]float64{}
-	for i := range count + warmUps {
-		// The first group of a turn waits for the processor more often.
-		for turn := range groups {
-			group := groups[(i+turn)%len(groups)]
-			object := inGroup(like, group)
-			begin := time.Now()
-			check(c.Create(ctx, object))
-			if i >= warmUps {
-				took[group] = append(took[group], time.Since(begin).Seconds()*1000)
-			}
-		}
-	}
-	return took
+	return inTurn(groups, count, func(group string, _ int) error { return c.Create(ctx, objects[group].DeepCopy()) })
 }
 
 func inGroup(like client.Object, group string) *unstructured.Unstructured {
@@ -143,6 +122,26 @@ func ruleCount(crd *apiextensionsv1.CustomResourceDefinition) (count int) {
 		count += len(schema.XValidations)
 	})
 	return count
+}
+
+// took is how long requests took, by where they were sent, in milliseconds.
+type took map[string][]float64
+
+// inTurn times a request at each place, in turn, count times each.
+func inTurn(places []string, count int, request func(place string, i int) error) took {
+	spent := took{}
+	for i := range warmUps + count {
+		// The first place of a turn waits for the processor more often.
+		for turn := range places {
+			place := places[(i+turn)%len(places)]
+			begin := time.Now()
+			check(request(place, i))
+			if i >= warmUps {
+				spent[place] = append(spent[place], time.Since(begin).Seconds()*1000)
+			}
+		}
+	}
+	return spent
 }
 
 func percentile(values []float64, at float64) float64 {

@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/testing/controlplane"
 )
 
 // fanOuts are the numbers of consumers of one config, each with the number of
@@ -19,34 +20,25 @@ var fanOuts = []struct{ consumers, edits int }{{10, 3}, {100, 3}, {1000, 3}, {10
 // same objects and sends the same status patches.
 func fanOutBench(ctx context.Context, o options) {
 	result := newTable("P8: one edit of a config, by its consumers", "until the last condition", "the same patches by a plain client", "ratio", "target", "writes / objects whose status changes")
-	figures := newFigures("consumers", "the manager", "a plain client that watches the same objects")
 	for _, size := range fanOuts {
-		var ratios, ours, plain []float64
-		writes := 0
-		fleet := startFleet(ctx, 1, size.consumers)
-		fleet.editOften(ctx, size.edits*o.rounds, func(patches int, took, replayed time.Duration) {
-			progress("an edit: %d statuses, the manager %.2f s, the plain client %.2f s", patches, took.Seconds(), replayed.Seconds())
-			ours, plain = append(ours, took.Seconds()), append(plain, replayed.Seconds())
-			ratios = append(ratios, took.Seconds()/replayed.Seconds())
-			writes += patches
-		})
+		ours, plain, writes := timeEdits(ctx, size.consumers, size.edits*o.rounds)
 		target := ""
 		if size.consumers == 1000 {
 			target = "<= 1.10"
 		}
-		result.row(fmt.Sprint(size.consumers), fmt.Sprintf("%.3f s", median(ours)), fmt.Sprintf("%.3f s", median(plain)), spread(ratios), target,
-			fmt.Sprintf("%.2f", float64(writes)/float64(len(ratios)*fleet.objects())))
-		figures.add(float64(size.consumers), median(ours), median(plain))
+		result.row(fmt.Sprint(size.consumers), fmt.Sprintf("%.3f s", median(ours)), fmt.Sprintf("%.3f s", median(plain)), spread(ratios(ours, plain)), target,
+			fmt.Sprintf("%.2f", float64(writes)/float64(len(ours)*(1+size.consumers))))
 	}
 	result.print()
-	figures.write("fanout")
 }
 
-// editOften edits the config count times. For each edit, it reports how many
-// statuses changed and how long the manager and the plain client took. It stops the
-// control plane.
-func (f *fleet) editOften(ctx context.Context, count int, report func(patches int, took, replayed time.Duration)) {
-	defer stop(f.plane.Stop)
+// timeEdits edits a config count times, and returns how long the manager and the plain
+// client took for each edit, in seconds, and how many statuses changed.
+func timeEdits(ctx context.Context, consumers, count int) (ours, plain []float64, writes int) {
+	plane, admin := startPlane(ctx, controlplane.Options{})
+	defer stop(plane.Stop)
+	f := &fleet{plane: plane, admin: admin, configs: 1, consumers: consumers}
+	f.fill(ctx)
 	// As created, the baseline is not supported.
 	before, _ := f.edited(ctx, nil)
 	for i := range count {
@@ -59,9 +51,11 @@ func (f *fleet) editOften(ctx context.Context, count int, report func(patches in
 		unwatch := f.watch(ctx)
 		replayed := f.replay(ctx, after)
 		check(unwatch())
-		report(len(after), took, replayed)
+		progress("an edit: %d statuses, the manager %.2f s, the plain client %.2f s", len(after), took.Seconds(), replayed.Seconds())
+		ours, plain, writes = append(ours, took.Seconds()), append(plain, replayed.Seconds()), writes+len(after)
 		before = after
 	}
+	return ours, plain, writes
 }
 
 // edited runs a manager, and sets the baseline of the config unless it is nil.
@@ -71,19 +65,15 @@ func (f *fleet) edited(ctx context.Context, baseline []string) ([]statusPatch, t
 	manager := f.manage(ctx)
 	begin, want := manager.begin, f.objects()
 	if baseline != nil {
-		manager.settle(0)
+		manager.settle(ctx, 0)
 		begin = time.Now()
-		f.setBaseline(ctx, baseline)
+		config := &v1beta1.MCPExternalAuthConfig{}
+		check(f.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "config-0"}, config))
+		config.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline
+		check(f.admin.Update(ctx, config))
 	}
-	manager.settle(want)
+	manager.settle(ctx, want)
 	_, _, last := manager.wire.count()
-	check(manager.stop())
+	check(manager.Stop())
 	return manager.written(), last.Sub(begin)
-}
-
-func (f *fleet) setBaseline(ctx context.Context, baseline []string) {
-	config := &v1beta1.MCPExternalAuthConfig{}
-	check(f.admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "config-0"}, config))
-	config.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline
-	check(f.admin.Update(ctx, config))
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,21 +39,11 @@ const (
 	oneBadIn = 100
 )
 
+// fleet is a control plane with many objects.
 type fleet struct {
 	plane              *controlplane.ControlPlane
 	admin              client.Client
 	configs, consumers int
-}
-
-// startFleet starts a control plane and creates the objects. Its plane must be
-// stopped.
-func startFleet(ctx context.Context, configs, consumers int) *fleet {
-	plane, admin := startPlane(ctx, controlplane.Options{})
-	f := &fleet{plane: plane, admin: admin, configs: configs, consumers: consumers}
-	if err := attempt(func() { f.fill(ctx) }); err != nil {
-		check(errors.Join(err, plane.Stop()))
-	}
-	return f
 }
 
 // startPlane starts a control plane with a namespace in which the guard is off. It
@@ -81,44 +70,39 @@ func (f *fleet) objects() int { return f.configs + f.consumers }
 // and every write is of a status.
 func (f *fleet) fill(ctx context.Context) {
 	progress("creating %d configs and %d consumers", f.configs, f.consumers)
+	inParallel(ctx, f.configs, func(ctx context.Context, i int) error {
+		baseline := []string{"openid", "offline_access"}
+		if i%oneBadIn == 0 {
+			baseline = append(baseline, "admin")
+		}
+		return f.admin.Create(ctx, sample.Config(namespace, fmt.Sprintf("config-%d", i), baseline...))
+	})
+	inParallel(ctx, f.consumers, func(ctx context.Context, i int) error {
+		config := fmt.Sprintf("config-%d", i%f.configs)
+		return f.admin.Create(ctx, sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef(config)))
+	})
+}
+
+// inParallel does something count times, with as many requests at a time as a manager.
+func inParallel(ctx context.Context, count int, do func(ctx context.Context, i int) error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(clients)
-	for i := range f.configs {
-		group.Go(func() error {
-			baseline := []string{"openid", "offline_access"}
-			if i%oneBadIn == 0 {
-				baseline = append(baseline, "admin")
-			}
-			return f.admin.Create(ctx, sample.Config(namespace, fmt.Sprintf("config-%d", i), baseline...))
-		})
-	}
-	for i := range f.consumers {
-		group.Go(func() error {
-			config := fmt.Sprintf("config-%d", i%f.configs)
-			return f.admin.Create(ctx, sample.Server(namespace, fmt.Sprintf("server-%d", i), sample.AuthServerRef(config)))
-		})
+	for i := range count {
+		group.Go(func() error { return do(ctx, i) })
 	}
 	check(group.Wait())
 }
 
 // replay sends patches as a plain client does.
 func (f *fleet) replay(ctx context.Context, patches []statusPatch) time.Duration {
-	plain := f.plain()
+	cfg := f.plane.ManagerConfig()
+	cfg.QPS = -1
+	gvk := must(apiutil.GVKForObject(&v1beta1.MCPServer{}, operator.Scheme))
+	plain := must(apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), must(rest.HTTPClientFor(cfg))))
 	begin := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	var next atomic.Int64
-	for range clients {
-		group.Go(func() error {
-			for i := next.Add(1) - 1; int(i) < len(patches); i = next.Add(1) - 1 {
-				patch := patches[i]
-				if err := plain.Patch(types.MergePatchType).AbsPath(patch.path).Body(patch.body).Do(ctx).Error(); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	check(group.Wait())
+	inParallel(ctx, len(patches), func(ctx context.Context, i int) error {
+		return plain.Patch(types.MergePatchType).AbsPath(patches[i].path).Body(patches[i].body).Do(ctx).Error()
+	})
 	return time.Since(begin)
 }
 
@@ -154,14 +138,6 @@ func (f *fleet) watch(ctx context.Context) (stop func() error) {
 	return stop
 }
 
-func (f *fleet) plain() rest.Interface {
-	cfg := f.plane.ManagerConfig()
-	cfg.QPS = -1
-	client := must(rest.HTTPClientFor(cfg))
-	gvk := must(apiutil.GVKForObject(&v1beta1.MCPServer{}, operator.Scheme))
-	return must(apiutil.RESTClientForGVK(gvk, false, false, cfg, serializer.NewCodecFactory(operator.Scheme), client))
-}
-
 func (f *fleet) reset(ctx context.Context, patches []statusPatch) {
 	progress("resetting %d statuses", len(patches))
 	undo := make([]statusPatch, len(patches))
@@ -174,31 +150,27 @@ func (f *fleet) reset(ctx context.Context, patches []statusPatch) {
 const quiet = 3 * time.Second
 
 type managed struct {
-	wire   *wire
-	begin  time.Time
-	cancel context.CancelFunc
-	done   chan error
+	*testenv.Manager
+	wire  *wire
+	begin time.Time
 }
 
+// manage runs a manager, and waits until its caches are synced.
 func (f *fleet) manage(ctx context.Context) *managed {
-	cfg := f.plane.ManagerConfig()
-	wire := newWire(cfg)
-	mgr := must(operator.New(ctx, cfg, operator.Options{
-		Standalone:         true,
-		MetricsBindAddress: "0", HealthProbeBindAddress: "0", AuthServerImage: testenv.AuthServerImage, SharedProcess: true,
-	}))
-	running, cancel := context.WithCancel(ctx)
-	m := &managed{wire: wire, begin: time.Now(), cancel: cancel, done: make(chan error, 1)}
-	go func() { m.done <- mgr.Start(running) }()
-	if !mgr.GetCache().WaitForCacheSync(running) {
-		check(errors.Join(errors.New("the cache does not sync"), m.stop()))
+	m := &managed{wire: &wire{changed: make(chan struct{}, 1)}}
+	m.Manager = must((&testenv.Cluster{ControlPlane: f.plane}).RunStandalone(ctx, m.wire.around))
+	m.begin = time.Now()
+	select {
+	case <-m.Ready():
+	case err := <-m.Done():
+		check(fmt.Errorf("the manager ended: %w", err))
 	}
 	return m
 }
 
 // settle waits until the manager has written at least want statuses, and then
 // nothing for a while.
-func (m *managed) settle(want int) {
+func (m *managed) settle(ctx context.Context, want int) {
 	for {
 		select {
 		case <-m.wire.changed:
@@ -206,15 +178,12 @@ func (m *managed) settle(want int) {
 			if patches, _, _ := m.wire.count(); patches >= want {
 				return
 			}
-		case err := <-m.done:
+		case err := <-m.Done():
 			check(fmt.Errorf("the manager ended: %w", err))
+		case <-ctx.Done():
+			check(errors.Join(ctx.Err(), m.Stop()))
 		}
 	}
-}
-
-func (m *managed) stop() error {
-	m.cancel()
-	return <-m.done
 }
 
 // written returns the status patches of a stopped manager, so that others can
@@ -253,15 +222,14 @@ type wire struct {
 	changed chan struct{}
 }
 
-func newWire(cfg *rest.Config) *wire {
-	w := &wire{changed: make(chan struct{}, 1)}
+// around makes the client of a manager send its requests through the wire.
+func (w *wire) around(cfg *rest.Config) {
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.next = next
 		return w
 	})
-	return w
 }
 
 func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {

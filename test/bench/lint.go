@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
 )
 
 const (
@@ -68,7 +69,10 @@ func many(ctx context.Context, tools lintTools, folder string, runs int, row fun
 	ours := program{"lint", []string{tools.ours, "lint", "-o", "json", file}}
 	validate := program{"kubectl-validate", []string{tools.validate, "--local-crds", "config/crd", "-o", "json", file}}
 	conform := program{"kubeconform", []string{tools.conform, "-schema-location", location, "-output", "json", file}}
-	sameFindings(ctx, tools.meter, ours, validate, conform, names(text))
+	schema, rule := named(text, "schema-"), named(text, "rule-")
+	tools.meter.finds(ctx, ours, ourErrors, append(rule, schema...))
+	tools.meter.finds(ctx, validate, func(output []byte) []string { return validateErrors(output, named(text, "")) }, append(rule, schema...))
+	tools.meter.finds(ctx, conform, conformErrors, schema)
 	progress("%d documents, %d runs of each", documents, runs)
 	used := tools.meter.interleave(ctx, runs, ours, validate, conform)
 	what := fmt.Sprintf("P4: %d documents", documents)
@@ -78,46 +82,23 @@ func many(ctx context.Context, tools lintTools, folder string, runs int, row fun
 	row(what+", CPU time / kubeconform", figure(used[0], used[2], cpu), "")
 }
 
-// sameFindings fails unless each program finds fault with exactly the wrong
-// documents, and kubeconform with exactly those that break the schema.
-func sameFindings(ctx context.Context, meter meter, ours, validate, conform program, names []string) {
-	wrong := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return !strings.HasPrefix(name, "rule-") && !strings.HasPrefix(name, "schema-")
-	})
-	slices.Sort(wrong)
-	schemaOnly := slices.DeleteFunc(slices.Clone(wrong), func(name string) bool { return !strings.HasPrefix(name, "schema-") })
-	for _, tool := range []struct {
-		program program
-		found   func([]byte, []string) []string
-		want    []string
-	}{{ours, ourErrors, wrong}, {validate, validateErrors, wrong}, {conform, conformErrors, schemaOnly}} {
-		_, output := meter.start(ctx, tool.program)
-		found := tool.found(output, names)
-		slices.Sort(found)
-		if found = slices.Compact(found); !slices.Equal(found, tool.want) || len(found) == 0 {
-			check(fmt.Errorf("%s finds fault with %v, want %v", tool.program.name, found, tool.want))
-		}
+// finds fails unless a program finds fault with exactly these documents.
+func (m meter) finds(ctx context.Context, p program, found func([]byte) []string, want []string) {
+	_, output := m.start(ctx, p)
+	if got := sets.New(found(output)...); !got.Equal(sets.New(want...)) || len(got) == 0 {
+		check(fmt.Errorf("%s finds fault with %v, want %v", p.name, sets.List(got), want))
 	}
 }
 
 // across is P5.
 func across(ctx context.Context, tools lintTools, folder string, runs int, row func(...string)) {
 	file := filepath.Join(folder, "pairs.yaml")
-	check(os.WriteFile(file, pairs(pairCount), 0o600))
+	text := pairs(pairCount)
+	check(os.WriteFile(file, text, 0o600))
 	ours := program{"lint", []string{tools.ours, "lint", "-o", "json", file}}
 	conftest := program{"conftest", []string{tools.conftest, "test", "--combine", "-p", "test/bench/baseline.rego", "-o", "json", file}}
-	var found [2][]string
-	for i, tool := range []struct {
-		program program
-		found   func([]byte, []string) []string
-	}{{ours, ourConsumers}, {conftest, conftestErrors}} {
-		_, output := tools.meter.start(ctx, tool.program)
-		found[i] = tool.found(output, nil)
-		slices.Sort(found[i])
-	}
-	if !slices.Equal(found[0], found[1]) || len(found[0]) != pairCount/oneWrongIn {
-		check(fmt.Errorf("lint finds fault with %v, conftest with %v", found[0], found[1]))
-	}
+	tools.meter.finds(ctx, ours, ourErrors, named(text, "wrong-"))
+	tools.meter.finds(ctx, conftest, conftestErrors, named(text, "wrong-"))
 	progress("%d pairs, %d runs of each", pairCount, runs)
 	used := tools.meter.interleave(ctx, runs, ours, conftest)
 	row(fmt.Sprintf("P5: %d pairs, time / conftest --combine", pairCount), figure(used[0], used[1], wall), "<= 0.25")
@@ -144,29 +125,25 @@ func figure(ours, theirs []usage, of func(usage) float64) string {
 	return fmt.Sprintf("%.2f (%.0f / %.0f ms)", ratio(ours, theirs, of), medianOf(ours, of)*1000, medianOf(theirs, of)*1000)
 }
 
-// names returns the names of the documents, in order.
-func names(text []byte) []string {
-	var names []string
+// named returns the names of the documents that begin with a prefix, in order.
+func named(text []byte, prefix string) (names []string) {
 	for line := range strings.Lines(string(text)) {
 		// The metadata of the manifests begin with the name.
-		if name, ok := strings.CutPrefix(line, "  name: "); ok {
-			names = append(names, strings.TrimSpace(name))
+		if name, ok := strings.CutPrefix(line, "  name: "+prefix); ok {
+			names = append(names, prefix+strings.TrimSpace(name))
 		}
 	}
 	return names
 }
 
-type ourReport struct {
-	Findings []struct {
-		Rule, Severity, Message string
-		Object                  struct{ Name string }
+func ourErrors(output []byte) (found []string) {
+	var report struct {
+		Findings []struct {
+			Severity string
+			Object   struct{ Name string }
+		}
 	}
-}
-
-func ourErrors(output []byte, _ []string) []string {
-	var report ourReport
 	check(json.Unmarshal(output, &report))
-	var found []string
 	for _, finding := range report.Findings {
 		if finding.Severity == "error" {
 			found = append(found, finding.Object.Name)
@@ -175,24 +152,9 @@ func ourErrors(output []byte, _ []string) []string {
 	return found
 }
 
-// ourConsumers returns the consumers that messages quote.
-func ourConsumers(output []byte, _ []string) []string {
-	var report ourReport
-	check(json.Unmarshal(output, &report))
-	var found []string
-	for _, finding := range report.Findings {
-		if _, rest, ok := strings.Cut(finding.Message, `MCPServer "`); ok && finding.Rule == "baseline/not-supported" {
-			name, _, _ := strings.Cut(rest, `"`)
-			found = append(found, name)
-		}
-	}
-	return found
-}
-
-func validateErrors(output []byte, names []string) []string {
+func validateErrors(output []byte, names []string) (found []string) {
 	var files map[string][]struct{ Status string }
 	check(json.Unmarshal(output, &files))
-	var found []string
 	for _, documents := range files {
 		if len(documents) != len(names) {
 			check(fmt.Errorf("%d documents, want %d", len(documents), len(names)))
@@ -206,22 +168,20 @@ func validateErrors(output []byte, names []string) []string {
 	return found
 }
 
-func conformErrors(output []byte, _ []string) []string {
+func conformErrors(output []byte) (found []string) {
 	var report struct {
 		Resources []struct{ Name, Status string }
 	}
 	check(json.Unmarshal(output, &report))
-	var found []string
 	for _, resource := range report.Resources {
 		found = append(found, resource.Name)
 	}
 	return found
 }
 
-func conftestErrors(output []byte, _ []string) []string {
+func conftestErrors(output []byte) (found []string) {
 	var results []struct{ Failures []struct{ Msg string } }
 	check(json.Unmarshal(output, &results))
-	var found []string
 	for _, result := range results {
 		for _, failure := range result.Failures {
 			name, _, _ := strings.Cut(failure.Msg, ":")

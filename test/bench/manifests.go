@@ -42,19 +42,19 @@ func manifests(count int) []byte {
 	return m.text.Bytes()
 }
 
-// pairs returns count configs with one consumer each. The baseline of one in
-// oneWrongIn is not supported. The name of its consumer begins with wrong.
+// pairs returns count configs with one consumer each, of the same name. The baseline of
+// one in oneWrongIn is not supported. Its name begins with wrong.
 func pairs(count int) []byte {
 	m := &writer{}
 	m.add(sample.OIDCConfig(namespace, "oidc"), nil)
 	for i := range count {
-		config, consumer, baseline := fmt.Sprintf("config-%d", i), fmt.Sprintf("server-%d", i), []string{"openid", "offline_access"}
+		name, baseline := fmt.Sprintf("pair-%d", i), []string{"openid", "offline_access"}
 		if i%oneWrongIn == 0 {
-			consumer, baseline = fmt.Sprintf("wrong-%d", i), append(baseline, "admin")
+			name, baseline = fmt.Sprintf("wrong-%d", i), append(baseline, "admin")
 		}
-		m.add(sample.Config(namespace, config, baseline...), nil)
+		m.add(sample.Config(namespace, name, baseline...), nil)
 		// Half of them have scopes of their own.
-		m.add(sample.Server(namespace, consumer, sample.AuthServerRef(config, []string{"openid", "profile", "offline_access"}[:3*(i%2)]...)), nil)
+		m.add(sample.Server(namespace, name, sample.AuthServerRef(name, []string{"openid", "profile", "offline_access"}[:3*(i%2)]...)), nil)
 	}
 	return m.text.Bytes()
 }
@@ -86,33 +86,16 @@ func jsonSchemas(folder string) string {
 	for _, crd := range must(config.CRDs()) {
 		for _, version := range crd.Spec.Versions {
 			schema := version.Schema.OpenAPIV3Schema
-			// The CRD does not describe the metadata.
-			properties := schema.Properties
-			for name, property := range properties {
-				if name != "metadata" {
-					closeObjects(&property)
-					properties[name] = property
-				}
-			}
+			config.EachSchema(schema, closeObject)
 			check(os.WriteFile(filepath.Join(folder, crd.Spec.Names.Singular+"_"+version.Name+".json"), must(json.Marshal(schema)), 0o600))
 		}
 	}
 	return filepath.Join(folder, "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json")
 }
 
-// closeObjects makes a schema reject unknown fields.
-func closeObjects(schema *apiextensionsv1.JSONSchemaProps) {
+// closeObject makes a schema reject unknown fields.
+func closeObject(schema *apiextensionsv1.JSONSchemaProps) {
 	if len(schema.Properties) > 0 && schema.AdditionalProperties == nil && schema.XPreserveUnknownFields == nil {
 		schema.AdditionalProperties = &apiextensionsv1.JSONSchemaPropsOrBool{Allows: false}
-	}
-	for name, property := range schema.Properties {
-		closeObjects(&property)
-		schema.Properties[name] = property
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		closeObjects(schema.Items.Schema)
-	}
-	if schema.AdditionalProperties != nil && schema.AdditionalProperties.Schema != nil {
-		closeObjects(schema.AdditionalProperties.Schema)
 	}
 }

@@ -62,11 +62,16 @@ func (m meter) interleave(ctx context.Context, runs int, programs ...program) []
 
 // ratio returns the median of the ratios of two sides, run by run.
 func ratio(ours, theirs []usage, of func(usage) float64) float64 {
-	ratios := make([]float64, len(ours))
+	return median(ratios(valuesOf(ours, of), valuesOf(theirs, of)))
+}
+
+// ratios returns the ratio of two sides, run by run.
+func ratios(ours, theirs []float64) []float64 {
+	all := make([]float64, len(ours))
 	for i := range ours {
-		ratios[i] = of(ours[i]) / of(theirs[i])
+		all[i] = ours[i] / theirs[i]
 	}
-	return median(ratios)
+	return all
 }
 
 func median(values []float64) float64 {
@@ -74,12 +79,15 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-func medianOf(all []usage, of func(usage) float64) float64 {
+func medianOf(all []usage, of func(usage) float64) float64 { return median(valuesOf(all, of)) }
+
+// valuesOf returns one figure of each run.
+func valuesOf(all []usage, of func(usage) float64) []float64 {
 	values := make([]float64, len(all))
 	for i, used := range all {
 		values[i] = of(used)
 	}
-	return median(values)
+	return values
 }
 
 func wall(u usage) float64 { return u.Wall.Seconds() }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -92,12 +92,10 @@ func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder 
 }
 
 func scrape(ctx context.Context) map[string]float64 {
-	request := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://"+metricsAt+"/metrics", nil))
-	response, err := http.DefaultClient.Do(request)
+	_, text, err := testenv.Fetch(ctx, "http://"+metricsAt+"/metrics", "")
 	check(err)
-	defer response.Body.Close() //nolint:errcheck // It was read.
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families := must(parser.TextToMetricFamilies(response.Body))
+	families := must(parser.TextToMetricFamilies(strings.NewReader(text)))
 	values := map[string]float64{}
 	for name, family := range families {
 		metric := family.GetMetric()[0]

@@ -2,20 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
+	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
-	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/util/cert"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -71,7 +69,7 @@ func webhookBench(ctx context.Context, o options) {
 		withRulesOf(crd, withoutRules, noRule), withRulesOf(crd, withOneRule, onBaseline), withRulesOf(crd, withWebhook, noRule),
 	}}))
 	server := serveWebhook(ctx, admin)
-	defer stop(server.Close)
+	defer server.Close()
 	result := newTable("P2: what a check adds to the create of an MCPExternalAuthConfig", "measured", "target")
 	for _, load := range loads {
 		count := createsPerRound * o.rounds
@@ -124,21 +122,19 @@ func (c checkBaseline) Handle(_ context.Context, request admission.Request) admi
 
 // serveWebhook serves the webhook by TLS on the loopback, as controller-runtime
 // does, and registers it with the API server.
-func serveWebhook(ctx context.Context, admin client.Client) *http.Server {
+func serveWebhook(ctx context.Context, admin client.Client) *httptest.Server {
 	scheme := runtime.NewScheme()
 	scheme.AddKnownTypes(schema.GroupVersion{Group: withWebhook, Version: v1beta1.GroupVersion.Version}, &v1beta1.MCPExternalAuthConfig{})
 	handler := &admission.Webhook{Handler: checkBaseline{admission.NewDecoder(scheme)}}
-	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
-	check(err)
-	pair := must(tls.X509KeyPair(certificate, key))
-	listener := must(tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12}))
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(listener) }()
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	registered := &admissionregistrationv1.ValidatingWebhookConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: withWebhook},
 		Webhooks: []admissionregistrationv1.ValidatingWebhook{{
 			Name:                    withWebhook,
-			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://" + listener.Addr().String()), CABundle: certificate},
+			ClientConfig:            admissionregistrationv1.WebhookClientConfig{URL: ptr.To(server.URL), CABundle: certificate},
 			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
 			AdmissionReviewVersions: []string{"v1"},
 			Rules: []admissionregistrationv1.RuleWithOperations{{
