@@ -66,9 +66,7 @@ func newLint(defaults *scopes.List) *cobra.Command {
 	command.Flags().BoolVar(&flags.guard, "guard", false, "validate for a cluster with the guard and ToolHive's CRDs, which have no scopesSupported")
 	command.Flags().StringVarP(&flags.namespace, "namespace", "n", "default", "the namespace of objects without a namespace")
 	command.Flags().StringVarP(&flags.format, "output", "o", report.Text, "output format: text, json, sarif, junit or github")
-	if err := command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // The flag is two lines above.
-	}
+	must(command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoFileComp)))
 	return command
 }
 

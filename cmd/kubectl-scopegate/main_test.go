@@ -87,6 +87,11 @@ func TestExitStatus(t *testing.T) {
 		"no default scope":   {args: []string{"tree", "--default-scopes", " "}, code: exitUsage, stderr: "name at least one scope"},
 		"no cluster":         {args: []string{"tree"}, code: exitFailed, stderr: "set --kubeconfig, KUBECONFIG or"},
 		"no cluster either":  {args: []string{"guard", "check"}, code: exitFailed, stderr: "set --kubeconfig, KUBECONFIG or"},
+		"arguments":          {args: []string{"tree", "shared"}, code: exitUsage, stderr: "unknown command"},
+		"format of a tree":   {args: []string{"tree", "-o", "yaml"}, code: exitUsage, stderr: "-o must be wide or json"},
+		"format of a check":  {args: []string{"guard", "check", "-o", "yaml"}, code: exitUsage, stderr: "-o must be text or json"},
+		"no such context":    {args: []string{"tree", "--context", "elsewhere"}, code: exitFailed, stderr: `context "elsewhere" does not exist`},
+		"no answer":          {args: []string{"tree", "--server", "https://127.0.0.1:1"}, code: exitFailed, stderr: "connection refused"},
 		"quiet where silent": {args: []string{"lint", "-o", "github", "clean.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -179,6 +179,7 @@ func TestAcrossObjects(t *testing.T) {
 		"not referenced":       {configText, lint.Options{}, []string{"f:8:27 baseline/not-referenced"}},
 		"of another type":      {outgoingText + oidcText + serverText("  authServerRef: {name: outgoing}\n"+one), lint.Options{}, []string{"f:16:25 reference/wrong-type"}},
 		"outgoing":             {outgoingText + serverText("  externalAuthConfigRef: {name: outgoing}\n"), lint.Options{}, nil},
+		"outgoing, first":      {outgoingText + configText + oidcText + serverText("  authServerRef: {name: outgoing}\n  externalAuthConfigRef: {name: login}\n"+one), lint.Options{Guard: true}, []string{"f:26:25 reference/wrong-type"}},
 		"conflict":             {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: login}\n"+both), lint.Options{}, []string{"f:22:33 reference/conflict"}},
 		"conflict, and bad":    {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: login}\n"+one), lint.Options{}, []string{"f:8:36 baseline/not-supported", "f:22:33 reference/conflict"}},
 		"other is elsewhere":   {configText + oidcText + serverText(authRef+"  externalAuthConfigRef: {name: gone}\n"+one), lint.Options{}, []string{"f:8:36 baseline/not-supported", "f:22:33 reference/not-found"}},
@@ -223,17 +224,6 @@ func golden(t *testing.T, cases int, found map[string]lint.Report) {
 		}
 	}
 	expect.Golden(t, *update, path.Join("testdata", t.Name()+".txt"), text.String())
-}
-
-// TestStrict checks that Strict turns warnings into errors and changes nothing
-// else.
-func TestStrict(t *testing.T) {
-	if found := lintOne(t, configText, lint.Options{}); found.Count(lint.Error) != 0 || found.Count(lint.Warning) != 1 {
-		t.Errorf("got %+v", found.Findings)
-	}
-	if found := lintOne(t, configText, lint.Options{Strict: true}); found.Count(lint.Error) != 1 || found.Count(lint.Warning) != 0 {
-		t.Errorf("strict: got %+v", found.Findings)
-	}
 }
 
 func TestOld(t *testing.T) {

@@ -2,12 +2,14 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/condition"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/scopes"
 )
@@ -34,19 +36,11 @@ type member struct {
 // decode decodes the object into its Go type, as the controllers do. The schema
 // accepts some values that the type can't hold.
 func (m *member) decode(object map[string]any) error {
-	var into any
-	switch m.id.Kind {
-	case resolve.KindMCPExternalAuthConfig:
-		into = &v1beta1.MCPExternalAuthConfig{}
-	case resolve.KindMCPServer:
-		into = &v1beta1.MCPServer{}
-	case resolve.KindMCPRemoteProxy:
-		into = &v1beta1.MCPRemoteProxy{}
-	case resolve.KindVirtualMCPServer:
-		into = &v1beta1.VirtualMCPServer{}
-	default:
+	at := slices.IndexFunc(kinds.All, func(kind kinds.Kind) bool { return kind.Name == m.id.Kind })
+	if at < 0 {
 		return nil
 	}
+	into := kinds.All[at].Empty()
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, into); err != nil {
 		return err
 	}

@@ -31,9 +31,7 @@ func item(text string) string {
 
 func lintText(t *testing.T, text string) []string {
 	t.Helper()
-	found, err := lint.Lint(t.Context(), []lint.Source{{Name: "f", Text: []byte(text)}}, lint.Options{})
-	expect.NoError(t, err)
-	return places(found)
+	return places(lintOne(t, text, lint.Options{}))
 }
 
 func places(found lint.Report) []string {
