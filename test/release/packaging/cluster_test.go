@@ -5,6 +5,9 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -23,13 +26,7 @@ var shared struct {
 func takeCluster(t *testing.T) *testenv.Cluster {
 	t.Helper()
 	shared.Lock()
-	t.Cleanup(func() {
-		defer shared.Unlock()
-		if t.Failed() {
-			// The next test must not meet what is left.
-			expect.NoError(t, stopCluster())
-		}
-	})
+	t.Cleanup(shared.Unlock)
 	if shared.cluster != nil {
 		return shared.cluster
 	}
@@ -39,15 +36,8 @@ func takeCluster(t *testing.T) *testenv.Cluster {
 	expect.NoError(t, err)
 	// The quota of the canary's namespace applies once a controller has written its status.
 	expect.NoError(t, shared.cluster.StartControllers("namespace-controller,resourcequota-controller", nil))
-	kubectl(t, shared.cluster, "apply", "--server-side", "--field-manager=helm", "-f", crds)
-	expect.Eventually(t, "ToolHive's kinds are served", func(ctx context.Context) (bool, error) {
-		for _, list := range lists() {
-			if err := shared.cluster.Client.List(ctx, list); err != nil {
-				return false, nil // There is no event for it.
-			}
-		}
-		return true, nil
-	})
+	_, err = envtest.InstallCRDs(shared.cluster.Config, envtest.CRDInstallOptions{MaxTime: 2 * time.Minute, Paths: []string{crds}, ErrorIfPathMissing: true})
+	expect.NoError(t, err)
 	return shared.cluster
 }
 

@@ -16,37 +16,6 @@ import (
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
 
-// TestImages checks that every image is of the version that is released.
-func TestImages(t *testing.T) {
-	prefix, suffix := setup.Registry+"/scopegate-", ":"+setup.Version
-	for mode, want := range map[string][]string{
-		"guard":      {prefix + "manager" + suffix},
-		"standalone": {prefix + "authserver" + suffix, prefix + "manager" + suffix},
-	} {
-		t.Run(mode, func(t *testing.T) {
-			got := map[string]bool{}
-			for _, object := range decodeFile(t, dist, mode) {
-				if object.GetKind() == "Deployment" {
-					walk(object.Object, func(value string) {
-						if strings.Contains(value, "scopegate-manager:") || strings.Contains(value, "scopegate-authserver:") {
-							got[value] = true
-						}
-					})
-				}
-			}
-			for _, image := range want {
-				if !got[image] {
-					t.Errorf("no %s among %v", image, got)
-				}
-				delete(got, image)
-			}
-			if len(got) > 0 {
-				t.Errorf("other images: %v", got)
-			}
-		})
-	}
-}
-
 // TestChartSaysTheSame compares the objects of the chart with those of the manifests,
 // labels included. Helm adds two of its own.
 func TestChartSaysTheSame(t *testing.T) {
@@ -58,6 +27,7 @@ func TestChartSaysTheSame(t *testing.T) {
 		"a release":     {decodeFile(t, dist, "guard"), releasedChart(t), ""},
 		"a clone":       {kustomize(t, "config/examples/guard-start-up"), clone, local + "guard: {startUp: true}"},
 		"another mode":  {kustomize(t, "config/examples/guard-enforce"), clone, local + "guard: {mode: enforce}"},
+		"other scopes":  {kustomize(t, "config/examples/guard-default-scopes"), clone, local + "guard: {defaultScopes: [openid, profile, groups]}"},
 		"in namespaces": {kustomize(t, "config/examples/namespaced-guard"), clone, local + "watchNamespaces: [team-a, team-b]"},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -134,54 +104,31 @@ func TestChartLints(t *testing.T) {
 	}
 }
 
-// podTemplates are the paths of the pod templates, by kind.
-var podTemplates = map[string][]string{
-	"Pod": {}, "Deployment": {"spec", "template"}, "DaemonSet": {"spec", "template"}, "StatefulSet": {"spec", "template"},
-	"ReplicaSet": {"spec", "template"}, "Job": {"spec", "template"}, "CronJob": {"spec", "jobTemplate", "spec", "template"},
-}
-
-// TestPodSecurity checks that every installed pod meets the level restricted.
-// internal/rollout checks that for the pods of standalone mode.
+// TestPodSecurity checks that every installed pod meets the level restricted. The chart
+// installs the same one. internal/rollout checks the pods of standalone mode.
 func TestPodSecurity(t *testing.T) {
-	for title, objects := range map[string][]*unstructured.Unstructured{
-		"cleanup":    decodeFile(t, dist, "guard-cleanup"),
-		"guard":      decodeFile(t, dist, "guard"),
-		"standalone": decodeFile(t, dist, "standalone"),
-		"chart":      chart(t, "charts/scopegate", ""),
-	} {
-		t.Run(title, func(t *testing.T) {
-			pods := 0
-			for _, object := range objects {
-				path, makesPods := podTemplates[object.GetKind()]
-				if !makesPods {
-					continue
-				}
-				pods++
-				for _, why := range violations(t, object, path) {
-					t.Errorf("%s: %s", name(object), why)
-				}
-			}
-			if pods == 0 {
-				t.Error("there are no pods")
-			}
-		})
-	}
-}
-
-func violations(t *testing.T, object *unstructured.Unstructured, path []string) []string {
-	t.Helper()
-	content, _, err := unstructured.NestedMap(object.Object, path...)
-	expect.NoError(t, err)
-	template := &corev1.PodTemplateSpec{}
-	expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(content, template))
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	expect.NoError(t, err)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-	var found []string
-	for _, result := range evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec) {
-		if !result.Allowed {
-			found = append(found, result.ForbiddenReason+": "+result.ForbiddenDetail)
+	for _, file := range []string{"guard-cleanup", "guard", "standalone"} {
+		pods := 0
+		for _, object := range decodeFile(t, dist, file) {
+			content, makesPods, err := unstructured.NestedMap(object.Object, "spec", "template")
+			expect.NoError(t, err)
+			if !makesPods {
+				continue
+			}
+			pods++
+			template := &corev1.PodTemplateSpec{}
+			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(content, template))
+			for _, result := range evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec) {
+				if !result.Allowed {
+					t.Errorf("%s: %s: %s: %s", file, name(object), result.ForbiddenReason, result.ForbiddenDetail)
+				}
+			}
+		}
+		if pods == 0 {
+			t.Errorf("%s: there are no pods", file)
 		}
 	}
-	return found
 }

@@ -88,12 +88,18 @@ func TestUpgradeGuard(t *testing.T) {
 	cluster := takeCluster(t)
 	warns, rejects := newTeam(t, cluster, ""), newTeam(t, cluster, guard.ModeEnforce)
 
-	var manager lifetime
-	var before state
-	for i, step := range []struct {
+	type step struct {
 		what string
 		of   release
-	}{{"installed", previous}, {"upgraded", current}, {"downgraded", previous}, {"upgraded again", current}} {
+	}
+	steps := []step{{"installed", previous}, {"upgraded", current}, {"downgraded", previous}, {"upgraded again", current}}
+	if previous == current {
+		// Only the downgrade does something else than to install again.
+		steps = []step{steps[0], steps[2]}
+	}
+	var manager lifetime
+	var before state
+	for i, step := range steps {
 		if step.what == "downgraded" {
 			documented(t, cluster, current, "Downgrade")
 		}

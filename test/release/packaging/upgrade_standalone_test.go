@@ -48,18 +48,19 @@ func TestUpgradeStandalone(t *testing.T) {
 		t.Fatalf("too little was evaluated: %v", before)
 	}
 
-	for i, step := range []struct {
+	type step struct {
 		what  string
 		rules bool
 		// next replaces the manager.
 		next *release
 		edit bool
-	}{
-		{"the CRDs are upgraded", true, nil, true},
-		{"the manager is upgraded", true, &current, false},
-		{"rolled back", false, &previous, false},
-		{"upgraded again", true, &current, true},
-	} {
+	}
+	steps := []step{{"the CRDs are upgraded", true, nil, true}, {"the manager is upgraded", true, &current, false}, {"rolled back", false, &previous, false}}
+	if previous != current {
+		// Otherwise it is what the first two steps did.
+		steps = append(steps, step{"upgraded again", true, &current, true})
+	}
+	for i, step := range steps {
 		file := withoutRules
 		if step.rules {
 			file = filepath.Join(current.dist, "standalone.yaml")

@@ -16,12 +16,11 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/kinds"
-	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
@@ -149,22 +148,12 @@ func (l lifetime) settle(t *testing.T) {
 	}, l.Logs)
 }
 
-// lists are empty lists of the kinds that have the condition.
-func lists() map[string]client.ObjectList {
-	return map[string]client.ObjectList{
-		resolve.KindMCPExternalAuthConfig: &v1beta1.MCPExternalAuthConfigList{},
-		resolve.KindMCPServer:             &v1beta1.MCPServerList{},
-		resolve.KindMCPRemoteProxy:        &v1beta1.MCPRemoteProxyList{},
-		resolve.KindVirtualMCPServer:      &v1beta1.VirtualMCPServerList{},
-	}
-}
-
-// all returns the objects of these kinds in a namespace, or in every one, by kind.
+// all returns the objects with the condition in a namespace, or in every one, by kind.
 func all(t *testing.T, cluster *testenv.Cluster, namespace string) map[string][]kinds.Object {
 	t.Helper()
 	objects := map[string][]kinds.Object{}
-	for kind, list := range lists() {
-		objects[kind] = itemsOf[kinds.Object](t, cluster, list, namespace)
+	for _, kind := range kinds.All {
+		objects[kind.Name] = itemsOf[kinds.Object](t, cluster, kind.EmptyList(), namespace)
 	}
 	return objects
 }
@@ -242,13 +231,13 @@ func left(t *testing.T, cluster *testenv.Cluster) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := setup.DecodeList(stored)
-	if err != nil {
+	list := &unstructured.UnstructuredList{}
+	if err := list.UnmarshalJSON([]byte(stored)); err != nil {
 		return nil, err
 	}
-	for i := range items {
-		if content := text(t, items[i].Object); strings.Contains(content, "scopegate") || strings.Contains(content, "BaselineScopesValid") {
-			names = append(names, name(&items[i]))
+	for i := range list.Items {
+		if content := text(t, list.Items[i].Object); strings.Contains(content, "scopegate") || strings.Contains(content, "BaselineScopesValid") {
+			names = append(names, name(&list.Items[i]))
 		}
 	}
 	return names, nil

@@ -2,7 +2,6 @@ package packaging_test
 
 import (
 	"flag"
-	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -52,7 +51,7 @@ func TestValuesApply(t *testing.T) {
 	cluster := takeCluster(t)
 	inUse := append([]string{guard.CanaryNamespace}, names...)
 	for _, namespace := range inUse {
-		kubectl(t, cluster, "create", "namespace", namespace)
+		cluster.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	}
 	strict := client.WithFieldValidation(cluster.Client, metav1.FieldValidationStrict)
 	eachRelease(t, 16, func(t *testing.T, _ values, release rendered) {
@@ -124,7 +123,7 @@ func TestChartRefusesValues(t *testing.T) {
 func checkPolicies(t *testing.T, want values, objects []*unstructured.Unstructured) {
 	t.Helper()
 	got := decidedIn(t, objects)
-	expected := wanted(t, setting{want.Guard.Mode, want.Guard.DefaultScopes, want.Guard.StartUp})
+	expected := wanted(t, want.Guard.Mode, want.Guard.DefaultScopes, want.Guard.StartUp)
 	expect.Equal(t, "policies", expected.Policies, got.Policies)
 	expect.Equal(t, "bindings", expected.Bindings, got.Bindings)
 	evaluated := 0
@@ -153,43 +152,27 @@ func evaluate(t *testing.T, expression string) []string {
 	return result.Value().([]string)
 }
 
-// pod is what values change of the manager's pods.
-type pod struct {
-	Labels, Annotations, NodeSelector  map[string]string
-	Image, PullPolicy, Priority        string
-	PullSecrets                        []corev1.LocalObjectReference
-	Tolerations                        []corev1.Toleration
-	Affinity                           *corev1.Affinity
-	Resources                          corev1.ResourceRequirements
-	Replicas                           *int32
-	Ports                              []int32
-	DisruptionBudgets, NetworkPolicies int
-}
-
 // checkManager compares the options that the manager starts with, by its own code, and
-// its pods.
+// its Deployment.
 func checkManager(t *testing.T, want values, namespace string, objects []*unstructured.Unstructured) {
 	t.Helper()
-	var got pod
 	var container corev1.Container
+	var ports []int32
+	found := map[string]int{}
 	for _, object := range objects {
 		switch object.GetKind() {
 		case "Deployment":
-			deployment := as[appsv1.Deployment](t, object)
-			template := deployment.Spec.Template
-			container = template.Spec.Containers[0]
-			got.Labels, got.Annotations, got.NodeSelector = template.Labels, template.Annotations, template.Spec.NodeSelector
-			got.Image, got.PullPolicy, got.Priority = container.Image, string(container.ImagePullPolicy), template.Spec.PriorityClassName
-			got.PullSecrets, got.Tolerations, got.Affinity = template.Spec.ImagePullSecrets, template.Spec.Tolerations, template.Spec.Affinity
-			got.Resources, got.Replicas = container.Resources, deployment.Spec.Replicas
-		case "PodDisruptionBudget":
-			got.DisruptionBudgets++
+			got := as[appsv1.Deployment](t, object)
+			container = got.Spec.Template.Spec.Containers[0]
+			if expected := want.in(t, got.DeepCopy()); !equality.Semantic.DeepEqual(expected, got) {
+				t.Errorf("the Deployment: %s", cmp.Diff(expected, got))
+			}
 		case "NetworkPolicy":
-			got.NetworkPolicies++
 			for _, port := range as[networkingv1.NetworkPolicy](t, object).Spec.Egress[0].Ports {
-				got.Ports = append(got.Ports, port.Port.IntVal)
+				ports = append(ports, port.Port.IntVal)
 			}
 		}
+		found[object.GetKind()]++
 		if in := object.GetNamespace(); in != "" && in != namespace && in != guard.CanaryNamespace && in != metav1.NamespaceDefault && !slices.Contains(want.WatchNamespaces, in) {
 			t.Errorf("%s is in another namespace than %q", name(object), namespace)
 		}
@@ -199,8 +182,11 @@ func checkManager(t *testing.T, want values, namespace string, objects []*unstru
 			}
 		})
 	}
-	if expected := want.pod(t); !equality.Semantic.DeepEqual(expected, got) {
-		t.Errorf("the pods: %s", cmp.Diff(expected, got))
+	expect.Equal(t, "Deployments", 1, found["Deployment"])
+	expect.Equal(t, "a PodDisruptionBudget", want.PodDisruptionBudget.Enabled, found["PodDisruptionBudget"] == 1)
+	expect.Equal(t, "a NetworkPolicy", want.NetworkPolicy.Enabled, found["NetworkPolicy"] == 1)
+	if want.NetworkPolicy.Enabled {
+		expect.Equal(t, "ports", want.NetworkPolicy.APIServerPorts, ports)
 	}
 
 	var flags operator.Flags
@@ -245,40 +231,33 @@ func checkNotes(t *testing.T, want values, release rendered) {
 	expect.Equal(t, "scopes of the plugin", want.Guard.DefaultScopes, []string(list))
 }
 
-// pod is what these values mean for the pods.
-func (v values) pod(t *testing.T) pod {
+// in changes a Deployment to what these values mean.
+func (v values) in(t *testing.T, d *appsv1.Deployment) *appsv1.Deployment {
 	t.Helper()
-	want := pod{
-		Labels: maps.Clone(v.PodLabels), Annotations: maps.Clone(v.PodAnnotations), NodeSelector: v.NodeSelector,
-		Image: fmt.Sprintf("%s:%s", v.Image.Repository, v.Image.Tag), PullPolicy: v.Image.PullPolicy, Priority: v.PriorityClassName,
-		PullSecrets: v.ImagePullSecrets, Tolerations: v.Tolerations, Affinity: v.Affinity, Replicas: ptr.To(v.Replicas),
-	}
-	if want.Labels == nil {
-		want.Labels = map[string]string{}
-	}
-	if want.Annotations == nil {
-		want.Annotations = map[string]string{}
-	}
-	want.Labels["app.kubernetes.io/name"], want.Labels["app.kubernetes.io/component"] = "scopegate", "guard"
-	want.Annotations["kubectl.kubernetes.io/default-container"] = "manager"
+	template := &d.Spec.Template
+	spec, container := &template.Spec, &template.Spec.Containers[0]
+	template.Labels, template.Annotations = map[string]string{}, map[string]string{}
+	maps.Copy(template.Labels, v.PodLabels)
+	maps.Copy(template.Annotations, v.PodAnnotations)
+	template.Labels["app.kubernetes.io/name"], template.Labels["app.kubernetes.io/component"] = "scopegate", "guard"
+	template.Annotations["kubectl.kubernetes.io/default-container"] = "manager"
+	d.Spec.Replicas, spec.NodeSelector, spec.Tolerations, spec.Affinity = ptr.To(v.Replicas), v.NodeSelector, v.Tolerations, v.Affinity
+	spec.PriorityClassName, spec.ImagePullSecrets = v.PriorityClassName, v.ImagePullSecrets
+	container.ImagePullPolicy = corev1.PullPolicy(v.Image.PullPolicy)
+	container.Image = v.Image.Repository + ":" + v.Image.Tag
 	if v.Image.Tag == "" {
-		want.Image += "latest"
+		container.Image += "latest"
 	}
 	if v.Image.Digest != "" {
-		want.Image += "@" + v.Image.Digest
+		container.Image += "@" + v.Image.Digest
 	}
 	if v.Image.Registry != "" {
-		want.Image = v.Image.Registry + "/" + want.Image
+		container.Image = v.Image.Registry + "/" + container.Image
 	}
 	// The resources of values are merged with the default ones.
 	resources, err := yaml.Marshal(v.Resources)
 	expect.NoError(t, err)
-	expect.NoError(t, yaml.Unmarshal(resources, &want.Resources))
-	if v.PodDisruptionBudget.Enabled {
-		want.DisruptionBudgets = 1
-	}
-	if v.NetworkPolicy.Enabled {
-		want.NetworkPolicies, want.Ports = 1, v.NetworkPolicy.APIServerPorts
-	}
-	return want
+	container.Resources = corev1.ResourceRequirements{}
+	expect.NoError(t, yaml.Unmarshal(resources, &container.Resources))
+	return d
 }

@@ -88,15 +88,6 @@ func run(ctx context.Context, environment []string, name string, arguments ...st
 	return stdout.Bytes(), nil
 }
 
-// DecodeList returns the items of a list that kubectl prints as JSON.
-func DecodeList(text string) ([]unstructured.Unstructured, error) {
-	list := &unstructured.UnstructuredList{}
-	if err := list.UnmarshalJSON([]byte(text)); err != nil {
-		return nil, err
-	}
-	return list.Items, nil
-}
-
 // DecodeFile returns the objects of a manifest.
 func DecodeFile(path string) ([]*unstructured.Unstructured, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // A file that a test made.
