@@ -54,6 +54,8 @@ func TestExitStatus(t *testing.T) {
 		"version":            {args: []string{"version"}, stdout: "scopegate "},
 		"completion":         {args: []string{"completion", "bash"}, stdout: "bash completion"},
 		"completed formats":  {args: []string{"__complete", "lint", "-o", ""}, stdout: "github\njson\njunit\nsarif\ntext\n"},
+		"formats of a tree":  {args: []string{"__complete", "tree", "-o", ""}, stdout: "wide\njson\n"},
+		"completed command":  {args: []string{"__complete", "guard", "che"}, stdout: "check\t"},
 		"version by a flag":  {args: []string{"--version"}, stdout: "scopegate "},
 		"unknown command":    {args: []string{"deploy"}, code: exitUsage, stderr: "unknown command \"deploy\" for \"kubectl scopegate\"\n"},
 		"misspelt command":   {args: []string{"tre"}, code: exitUsage, stderr: `unknown command "tre" for "kubectl scopegate"; did you mean tree?`},

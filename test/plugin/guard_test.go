@@ -1,21 +1,17 @@
 package plugin_test
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
-	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
@@ -43,8 +39,8 @@ func TestGuard(t *testing.T) {
 	golden(t, "toolhive.txt", succeed(t, guarded, "tree", "-A"))
 	golden(t, "guard-before.txt", findings(t, "-A"))
 
-	label(t, "team-a", guard.ModeEnforce)
-	label(t, "team-b", "deny")
+	expect.NoError(t, setup.SetMode(t.Context(), guarded.Client, "team-a", guard.ModeEnforce))
+	expect.NoError(t, setup.SetMode(t.Context(), guarded.Client, "team-b", "deny"))
 	install(t, "../../config/guard")
 	guarded.StartGuard(t)
 	refuse(t, sample.Server("team-a", "bad", v1alpha1.AuthReferences{}))
@@ -70,49 +66,6 @@ func TestGuard(t *testing.T) {
 		install(t, "testdata/guard-"+mode)
 		expect.Contains(t, findings(t, "-n", d), "default mode: "+mode+"\n", "pairs in mode "+mode+": 1\n")
 	}
-	testLint(t, d)
-}
-
-// testLint checks that lint --guard reports a baseline if and only if the policies
-// reject the consumer in a namespace in mode strict.
-func testLint(t *testing.T, namespace string) {
-	t.Helper()
-	withoutOIDC := sample.AuthServerRef("shared")
-	withoutOIDC.OIDCConfigRef = nil
-	create := func(references v1alpha1.AuthReferences) func() error {
-		return func() error {
-			return guarded.Client.Create(t.Context(), sample.Server(namespace, "tried", references), client.DryRunAll)
-		}
-	}
-	expect.NoError(t, setup.AwaitRefusal(t.Context(), guard.ConsumersPolicy, create(sample.AuthServerRef("shared"))))
-	for name, references := range map[string]v1alpha1.AuthReferences{
-		"bad":                        sample.AuthServerRef("shared"),
-		"bad for other requests":     sample.ExternalAuthConfigRef("shared"),
-		"good":                       sample.AuthServerRef("shared", "admin"),
-		"no oidcConfigRef":           withoutOIDC,
-		"config is missing":          sample.AuthServerRef("gone"),
-		"and an outgoing config":     both("shared", "outgoing"),
-		"and a config that is good":  both("shared", "other"),
-		"and a config that is bad":   both("other", "shared"),
-		"and the same config":        both("shared", "shared"),
-		"and a config that is gone":  both("shared", "gone"),
-		"and an outgoing one, first": both("outgoing", "shared"),
-	} {
-		t.Run("lint, "+name, func(t *testing.T) {
-			_, rejected := setup.AsRefusal(create(references)())
-			text := manifest(t, sample.Config(namespace, "shared", "admin"), sample.Config(namespace, "other"), sample.OutgoingConfig(namespace, "outgoing"),
-				sample.OIDCConfig(namespace, "oidc"), sample.Server(namespace, "tried", references))
-			report, err := lint.Lint(t.Context(), []lint.Source{{Name: "input", Text: text}}, lint.Options{Guard: true})
-			expect.NoError(t, err)
-			reported := false
-			for _, finding := range report.Findings {
-				reported = reported || finding.Rule == "baseline/not-supported"
-			}
-			if reported != rejected {
-				t.Errorf("the policies reject: %t, lint reports: %t, %+v", rejected, reported, report.Findings)
-			}
-		})
-	}
 }
 
 // both returns two references, of which the second is externalAuthConfigRef.
@@ -120,22 +73,6 @@ func both(authServer, external string) v1alpha1.AuthReferences {
 	references := sample.AuthServerRef(authServer)
 	references.ExternalAuthConfigRef = sample.ExternalAuthConfigRef(external).ExternalAuthConfigRef
 	return references
-}
-
-func manifest(t *testing.T, objects ...client.Object) []byte {
-	t.Helper()
-	var all []byte
-	for _, object := range objects {
-		gvk, err := apiutil.GVKForObject(object, operator.Scheme)
-		expect.NoError(t, err)
-		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-		expect.NoError(t, err)
-		content["apiVersion"], content["kind"] = gvk.GroupVersion().String(), gvk.Kind
-		text, err := yaml.Marshal(content)
-		expect.NoError(t, err)
-		all = append(append(all, "---\n"...), text...)
-	}
-	return all
 }
 
 // findings returns the output of guard check, which must find errors.
@@ -151,14 +88,10 @@ func findings(t *testing.T, arguments ...string) string {
 // install installs the guard.
 func install(t *testing.T, folder string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), guarded.KubectlPath, "apply", "--server-side", "-k", folder) //nolint:gosec // The pinned binary.
-	command.Env = environment(guarded)
-	expect.Output(t, command)
-}
-
-func label(t *testing.T, namespace, mode string) {
-	t.Helper()
-	expect.NoError(t, setup.SetMode(t.Context(), guarded.Client, namespace, mode))
+	_, stderr, err := guarded.Kubectl(t.Context(), nil, "apply", "--server-side", "-k", folder)
+	if err != nil {
+		t.Fatalf("installing %s: %v\n%s", folder, err, stderr)
+	}
 }
 
 // refuse waits until the guard refuses a pod of a consumer, and reports that in its

@@ -13,13 +13,12 @@ import (
 	"testing"
 	"time"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/inventory/tree"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -64,9 +63,9 @@ func TestStandalone(t *testing.T) {
 	golden(t, "standalone.json", succeed(t, standalone, "tree", "-n", "team-a", "-o", "json"))
 	golden(t, "standalone-empty.txt", succeed(t, standalone, "tree", "-n", "default"))
 
-	guard := kubectl(t.Context(), standalone, "guard", "check", "-A")
-	if guard.code != 3 || !strings.Contains(guard.stderr, "standalone mode has no guard") {
-		t.Errorf("guard check: got %+v, want exit status 3", guard)
+	check := kubectl(t.Context(), standalone, "guard", "check", "-A")
+	if check.code != 3 || !strings.Contains(check.stderr, "standalone mode has no guard") {
+		t.Errorf("guard check: got %+v, want exit status 3", check)
 	}
 }
 
@@ -83,33 +82,27 @@ func awaitEvaluated(t *testing.T) {
 	}
 }
 
-// TestWatch follows an edit, and on ToolHive's CRDs what its operator makes.
+// TestWatch follows an edit, and what ToolHive's operator makes.
 func TestWatch(t *testing.T) {
-	for name, cluster := range map[string]*testenv.Cluster{"standalone": standalone, "guard": guarded} {
-		t.Run(name, func(t *testing.T) {
-			// The guard is off here, because the one that another test installs
-			// would reject the edit.
-			ns := "watched"
-			cluster.Create(t, namespace(ns, map[string]string{"scopegate.dev/guard": "off"}))
-			watch := watchTree(t, cluster, ns)
-			watch.await("no config")
-			config, server := sample.Config(ns, "shared", "openid"), sample.Server(ns, "web", sample.AuthServerRef("shared", "openid"))
-			cluster.Create(t, config)
-			watch.await("NotReferenced")
-			cluster.Create(t, server)
-			watch.await("Supported")
-			if cluster == guarded {
-				deploy(t, server, "web", 1)
-				watch.await("Supported RolledOut")
-			}
-			config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-			expect.NoError(t, cluster.Client.Update(t.Context(), config))
-			watch.await("NotSupported")
-			cluster.Delete(t, server)
-			watch.await("NotReferenced")
-			watch.stop()
-		})
-	}
+	// The guard is off here, because the one that another test installs would reject the
+	// edit.
+	ns := "watched"
+	guarded.Create(t, namespace(ns, map[string]string{guard.ModeLabel: guard.ModeOff}))
+	watch := watchTree(t, guarded, ns)
+	watch.await("no config")
+	config, server := sample.Config(ns, "shared", "openid"), sample.Server(ns, "web", sample.AuthServerRef("shared", "openid"))
+	guarded.Create(t, config)
+	watch.await("NotReferenced")
+	guarded.Create(t, server)
+	watch.await("Supported")
+	deploy(t, server, "web", 1)
+	watch.await("Supported RolledOut")
+	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
+	expect.NoError(t, guarded.Client.Update(t.Context(), config))
+	watch.await("NotSupported")
+	guarded.Delete(t, server)
+	watch.await("NotReferenced")
+	watch.stop()
 }
 
 // TestWatchWithoutServer watches while the API server goes away and comes back.
@@ -198,56 +191,43 @@ func (w *treeWatch) stop() {
 	}
 }
 
-// awaitRight waits until the API server applies a role binding of a user.
-func awaitRight(t *testing.T, namespace, user string) {
-	t.Helper()
-	expect.Eventually(t, user+" may list", func(ctx context.Context) (bool, error) {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "mcpservers",
-		}}}
-		err := guarded.Client.Create(ctx, review)
-		return review.Status.Allowed, err
-	})
-}
-
 // TestWithoutRights checks the output for a user who may read only ToolHive's
 // kinds.
 func TestWithoutRights(t *testing.T) {
 	// The guard is off here, because the one that another test installs would
 	// reject the server.
-	namespace := "team-off"
-	guarded.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: map[string]string{"scopegate.dev/guard": "off"}}},
-		sample.Config(namespace, "shared", "admin"), sample.Server(namespace, "web", sample.AuthServerRef("shared")),
-		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"}, Rules: []rbacv1.PolicyRule{{
-			Verbs: []string{"list"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
-		}}},
-		&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "viewer"},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "viewer"},
-			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "viewer"}}},
+	off := "team-off"
+	guarded.Create(t, namespace(off, map[string]string{guard.ModeLabel: guard.ModeOff}),
+		sample.Config(off, "shared", "admin"), sample.Server(off, "web", sample.AuthServerRef("shared")),
 	)
-	// A follower may also watch them.
-	guarded.Create(t, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "follower"}, Rules: []rbacv1.PolicyRule{{
-		Verbs: []string{"list", "watch"}, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
-	}}}, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "follower"},
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "follower"},
-		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "follower"}}})
-	awaitRight(t, namespace, "viewer")
-	awaitRight(t, namespace, "follower")
-	got := succeed(t, guarded, "tree", "-n", namespace, "--as", "viewer")
+	// A follower may also watch.
+	for user, verbs := range map[string][]string{"viewer": {"list"}, "follower": {"list", "watch"}} {
+		guarded.Create(t,
+			&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: off, Name: user}, Rules: []rbacv1.PolicyRule{{
+				Verbs: verbs, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
+			}}},
+			&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: off, Name: user},
+				RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
+				Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}})
+		expect.Eventually(t, "the role binding applies", func(ctx context.Context) (bool, error) {
+			return kubectl(ctx, guarded, "tree", "-n", off, "--as", user).code == 0, nil
+		})
+	}
+	got := succeed(t, guarded, "tree", "-n", off, "--as", "viewer")
 	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `deployments could not be read: deployments.apps is forbidden: User "viewer"`)
-	expect.Contains(t, findings(t, "-n", namespace, "--as", "viewer"), "(mode: unknown) [pair/not-supported]\n", "\nguard: unknown\n", "\npairs in mode unknown: 1\n",
+	expect.Contains(t, findings(t, "-n", off, "--as", "viewer"), "(mode: unknown) [pair/not-supported]\n", "\nguard: unknown\n", "\npairs in mode unknown: 1\n",
 		`bindings of policies could not be read: validatingadmissionpolicybindings.admissionregistration.k8s.io is forbidden: User "viewer"`)
-	if got := findings(t, "-n", namespace, "--as", "viewer", "-o", "json"); strings.Contains(got, `"policies"`) {
+	if got := findings(t, "-n", off, "--as", "viewer", "-o", "json"); strings.Contains(got, `"policies"`) {
 		t.Errorf("the bindings may not be listed, but the report lists policies:\n%s", got)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if got := kubectl(ctx, guarded, "tree", "-n", namespace, "--as", "viewer", "--watch"); got.code != 3 || !strings.Contains(got.stderr, `User "viewer" cannot watch resource`) || strings.Count(got.stderr, "\n") != 1 {
+	if got := kubectl(ctx, guarded, "tree", "-n", off, "--as", "viewer", "--watch"); got.code != 3 || !strings.Contains(got.stderr, `User "viewer" cannot watch resource`) || strings.Count(got.stderr, "\n") != 1 {
 		t.Errorf("without the right to watch: got %+v, want exit status 3 and the right", got)
 	}
-	watch := watchTree(t, guarded, namespace, "--as", "follower")
+	watch := watchTree(t, guarded, off, "--as", "follower")
 	watch.await("NotSupported")
-	guarded.Patch(t, sample.Config(namespace, "shared"), `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["openid"]}}}`)
+	guarded.Patch(t, sample.Config(off, "shared"), `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["openid"]}}}`)
 	watch.await("Supported")
 	watch.stop()
 	if got := kubectl(t.Context(), guarded, "tree", "-A", "--as", "viewer"); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
@@ -255,43 +235,12 @@ func TestWithoutRights(t *testing.T) {
 	}
 }
 
-// TestExitStatus covers wrong usage, and clusters that do not answer.
-func TestExitStatus(t *testing.T) {
-	for name, c := range map[string]struct {
-		arguments []string
-		code      int
-		stderr    string
-	}{
-		"unknown format of a tree":        {[]string{"tree", "-o", "yaml"}, 2, "-o must be wide or json"},
-		"unknown format of the inventory": {[]string{"guard", "check", "-o", "yaml"}, 2, "-o must be text or json"},
-		"arguments":                       {[]string{"tree", "shared"}, 2, "unknown command"},
-		"no such context":                 {[]string{"tree", "--context", "elsewhere"}, 3, `context "elsewhere" does not exist`},
-		"no answer":                       {[]string{"tree", "--server", "https://127.0.0.1:1"}, 3, "connection refused"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := kubectl(t.Context(), standalone, c.arguments...)
-			if got.code != c.code || !strings.Contains(got.stderr, c.stderr) || got.stdout != "" {
-				t.Errorf("got %+v, want exit status %d and %q", got, c.code, c.stderr)
-			}
-		})
-	}
-}
-
 // TestCompletion completes as kubectl does for a plugin: by the program that
 // docs/tree.md shows.
 func TestCompletion(t *testing.T) {
 	program := filepath.Join(filepath.Dir(plugin), "kubectl_complete-scopegate")
-	expect.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700)) //nolint:gosec // It must be executable.
-	for want, words := range map[string][]string{
-		"kube-system\n": {"tree", "-n", "kube-sys"},
-		"wide\njson\n":  {"tree", "-o", ""},
-		"check\t":       {"guard", "che"},
-	} {
-		command := exec.CommandContext(t.Context(), standalone.KubectlPath, append([]string{"__complete", "scopegate"}, words...)...) //nolint:gosec // The pinned binary.
-		command.Env = environment(standalone)
-		output, err := command.Output()
-		if err != nil || !strings.HasPrefix(string(output), want) {
-			t.Errorf("completion of %q: %v, %q, want %q first", words, err, output, want)
-		}
-	}
+	expect.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexec kubectl-scopegate __complete \"$@\"\n"), 0o700))         //nolint:gosec // It must be executable.
+	command := exec.CommandContext(t.Context(), standalone.KubectlPath, "__complete", "scopegate", "tree", "-n", "kube-sys") //nolint:gosec // The pinned binary.
+	command.Env = environment(standalone)
+	expect.Contains(t, expect.Output(t, command), "kube-system\n")
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/client-go/discovery"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -19,7 +18,8 @@ func TestVersion(t *testing.T) {
 	server, err := discovery.NewDiscoveryClientForConfigOrDie(guarded.Config).ServerVersion()
 	expect.NoError(t, err)
 	guarded.Create(t, namespace("toolhive-system", nil))
-	operator := deployment("v0.50.0")
+	// As its chart labels it.
+	operator := sample.Deployment("toolhive-system", "toolhive-operator", map[string]string{"app.kubernetes.io/name": "toolhive-operator", "app.kubernetes.io/version": "v0.50.0"})
 	guarded.Create(t, operator)
 	t.Cleanup(func() {
 		// The context of the test has ended.
@@ -59,11 +59,4 @@ func TestVersion(t *testing.T) {
 	if got := succeed(t, guarded, "version", "--client", "--server", "https://127.0.0.1:1"); strings.Count(got, "\n") != 1 {
 		t.Errorf("the client alone: got %q", got)
 	}
-}
-
-// deployment returns the Deployment of ToolHive's operator, as its chart labels
-// it.
-func deployment(version string) *appsv1.Deployment {
-	labels := map[string]string{"app.kubernetes.io/name": "toolhive-operator", "app.kubernetes.io/version": version}
-	return sample.Deployment("toolhive-system", "toolhive-operator", labels)
 }

@@ -34,13 +34,12 @@ func (m manifest) text() ([]byte, error) {
 }
 
 // body returns the text, with the identity of the stored object.
-func (m manifest) body() (body []byte, contentType string, err error) {
+func (m manifest) body() ([]byte, error) {
 	if m.stored != nil {
 		m.object = m.object.DeepCopy()
 		m.object.SetResourceVersion(m.stored.GetResourceVersion())
 	}
-	text, err := m.text()
-	return text, "application/yaml", err
+	return m.text()
 }
 
 // generator mutates objects at random, along their schemas.
@@ -63,10 +62,10 @@ func (g generator) pick(values ...any) any { return values[g.IntN(len(values))] 
 
 func (g generator) mutate(m *manifest) {
 	for range 1 + g.IntN(4) {
-		places := g.places(m.object)
-		if len(places) == 0 {
+		if _, ok := m.object.Object["spec"]; !ok {
 			return
 		}
+		places := collect(nil, field(m.object.Object, "spec", "spec", propertyOf(g.schemas[m.object.GetKind()], "spec")))
 		at := places[g.IntN(len(places))]
 		how := mutations[g.IntN(len(mutations))]
 		if change := how(g, at); change != "" {
@@ -81,13 +80,7 @@ func (g generator) mutate(m *manifest) {
 	}
 }
 
-func (g generator) places(object *unstructured.Unstructured) []place {
-	var places []place
-	collect(&places, "spec", object.Object, "spec", g.below(g.schemas[object.GetKind()], "spec"))
-	return places
-}
-
-func (g generator) below(s *schema.Structural, name string) *schema.Structural {
+func propertyOf(s *schema.Structural, name string) *schema.Structural {
 	if s == nil {
 		return nil
 	}
@@ -97,44 +90,33 @@ func (g generator) below(s *schema.Structural, name string) *schema.Structural {
 	return nil
 }
 
-func collect(places *[]place, path string, within map[string]any, name string, s *schema.Structural) {
-	value, ok := within[name]
-	if !ok {
-		return
-	}
-	*places = append(*places, place{
+// field is the place of an entry of a mapping.
+func field(within map[string]any, name, path string, s *schema.Structural) place {
+	return place{
 		path: path, schema: s,
 		get: func() any { return within[name] }, set: func(v any) { within[name] = v }, remove: func() { delete(within, name) },
 		rename: func(other string) { within[other] = within[name]; delete(within, name) },
-	})
-	collectBelow(places, path, value, s)
+	}
 }
 
-func collectBelow(places *[]place, path string, value any, s *schema.Structural) {
-	switch value := value.(type) {
+// collect adds a place, and all places below it.
+func collect(places []place, at place) []place {
+	places = append(places, at)
+	switch value := at.get().(type) {
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			var below *schema.Structural
-			if s != nil {
-				if property, ok := s.Properties[name]; ok {
-					below = &property
-				}
-			}
-			collect(places, path+"."+name, value, name, below)
+			places = collect(places, field(value, name, at.path+"."+name, propertyOf(at.schema, name)))
 		}
 	case []any:
-		for i, item := range value {
-			var below *schema.Structural
-			if s != nil {
-				below = s.Items
+		for i := range value {
+			below := place{path: fmt.Sprintf("%s[%d]", at.path, i), get: func() any { return value[i] }, set: func(v any) { value[i] = v }}
+			if at.schema != nil {
+				below.schema = at.schema.Items
 			}
-			at := fmt.Sprintf("%s[%d]", path, i)
-			*places = append(*places, place{
-				path: at, schema: below, get: func() any { return value[i] }, set: func(v any) { value[i] = v },
-			})
-			collectBelow(places, at, item, below)
+			places = collect(places, below)
 		}
 	}
+	return places
 }
 
 // mutations change a value. They return "" if they do not apply.

@@ -5,17 +5,14 @@ package parity_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
-	"sync"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
@@ -23,7 +20,11 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-var cluster *testenv.Cluster
+var (
+	cluster *testenv.Cluster
+	// clientset sends manifests as they are.
+	clientset *kubernetes.Clientset
+)
 
 // TestMain starts a control plane whose CRDs bound nothing yet, so that the
 // tests can store invalid objects.
@@ -54,59 +55,23 @@ func weakCRDs() ([]*apiextensionsv1.CustomResourceDefinition, error) {
 
 var bounds = []string{"x-kubernetes-validations", "enum", "pattern", "minLength", "maxLength", "minItems", "maxItems", "maxProperties", "minimum", "maximum"}
 
-type answer struct {
-	refused string
-	causes  []string
-}
-
-var resources = map[string]string{
-	"MCPExternalAuthConfig": "mcpexternalauthconfigs", "MCPOIDCConfig": "mcpoidcconfigs", "MCPRemoteProxy": "mcpremoteproxies",
-	"MCPServer": "mcpservers", "VirtualMCPServer": "virtualmcpservers",
-}
-
-var restClient = sync.OnceValues(func() (*rest.RESTClient, error) {
-	cfg := rest.CopyConfig(cluster.Config)
-	cfg.WarningHandlerWithContext = rest.NoWarnings{}
-	cfg.NegotiatedSerializer = serializer()
-	return rest.UnversionedRESTClientFor(cfg)
-})
-
-func send(ctx context.Context, namespace string, m manifest, fieldValidation string) (answer, error) {
-	c, err := restClient()
-	if err != nil {
-		return answer{}, err
-	}
-	path := []string{"/apis/toolhive.stacklok.dev", m.version, "namespaces", namespace, resources[m.object.GetKind()]}
-	request := c.Post()
+// send sends a manifest by dry run, and returns why the API server refuses it, or nil.
+func send(ctx context.Context, namespace string, m manifest, fieldValidation string) (*apierrors.StatusError, error) {
+	resource, _ := meta.UnsafeGuessKindToResource(m.object.GroupVersionKind())
+	path := []string{"/apis/toolhive.stacklok.dev", m.version, "namespaces", namespace, resource.Resource}
+	request := clientset.RESTClient().Post()
 	if m.stored != nil {
-		request, path = c.Put(), append(path, m.stored.GetName())
+		request, path = clientset.RESTClient().Put(), append(path, m.stored.GetName())
 	}
-	body, contentType, err := m.body()
+	body, err := m.body()
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
 	err = request.AbsPath(path...).Param("dryRun", "All").Param("fieldValidation", fieldValidation).
-		SetHeader("Content-Type", contentType).Body(body).Do(ctx).Error()
-	return answerOf(err)
-}
-
-func answerOf(err error) (answer, error) {
-	var status apierrors.APIStatus
-	switch {
-	case err == nil:
-		return answer{}, nil
-	case !errors.As(err, &status):
-		return answer{}, err
-	case apierrors.IsInvalid(err):
-		var causes []string
-		for _, cause := range status.Status().Details.Causes {
-			causes = append(causes, fmt.Sprintf("%s %s %s", cause.Type, cause.Field, cause.Message))
-		}
-		return answer{causes: sorted(causes)}, nil
-	case apierrors.IsBadRequest(err):
-		return answer{refused: status.Status().Message}, nil
-	default:
-		text, _ := json.Marshal(status.Status())
-		return answer{}, fmt.Errorf("neither accepted nor refused for its content: %s", strings.TrimSpace(string(text)))
+		SetHeader("Content-Type", "application/yaml").Body(body).Do(ctx).Error()
+	var refusal *apierrors.StatusError
+	if errors.As(err, &refusal) && (apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)) {
+		return refusal, nil
 	}
+	return nil, err
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/config"
@@ -46,6 +46,11 @@ func TestParity(t *testing.T) {
 	cases := corpus.Cases(t, "../../testdata")
 	g := generator{Rand: rand.New(rand.NewPCG(1, 2)), schemas: schemas(t)} //nolint:gosec // Reproducible on purpose.
 	namespace := cluster.Namespace(t)
+	cfg := rest.CopyConfig(cluster.Config)
+	cfg.WarningHandlerWithContext = rest.NoWarnings{}
+	var err error
+	clientset, err = kubernetes.NewForConfig(cfg)
+	expect.NoError(t, err)
 	stored := store(t, g, namespace, cases)
 	crds, err := config.Objects("crd")
 	expect.NoError(t, err)
@@ -169,29 +174,35 @@ type verdict struct {
 	Causes []string
 }
 
-var (
-	unknownField   = regexp.MustCompile(`unknown field "([^"]*)"`)
-	duplicateField = regexp.MustCompile(`already set in map`)
-)
+var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
 
 func fromServer(t *testing.T, namespace string, m manifest) (verdict, string, error) {
 	strict, err := send(t.Context(), namespace, m, "Strict")
 	if err != nil {
 		return verdict{}, "", err
 	}
-	var answer verdict
-	if strings.Contains(strict.refused, "strict decoding error") {
-		for _, match := range unknownField.FindAllStringSubmatch(strict.refused, -1) {
-			answer.Unknown = append(answer.Unknown, match[1])
-		}
-		answer.Unknown = sorted(answer.Unknown)
-		answer.Duplicates = len(duplicateField.FindAllString(strict.refused, -1))
-	}
 	lax, err := send(t.Context(), namespace, m, "Ignore")
 	if err != nil {
 		return verdict{}, "", err
 	}
-	answer.Malformed, answer.Causes = lax.refused != "", lax.causes
+	var answer verdict
+	if strict != nil && apierrors.IsBadRequest(strict) && strings.Contains(strict.ErrStatus.Message, "strict decoding error") {
+		for _, match := range unknownField.FindAllStringSubmatch(strict.ErrStatus.Message, -1) {
+			answer.Unknown = append(answer.Unknown, match[1])
+		}
+		answer.Unknown = sorted(answer.Unknown)
+		answer.Duplicates = strings.Count(strict.ErrStatus.Message, "already set in map")
+	}
+	switch {
+	case lax == nil:
+	case apierrors.IsBadRequest(lax):
+		answer.Malformed = true
+	default:
+		for _, cause := range lax.ErrStatus.Details.Causes {
+			answer.Causes = append(answer.Causes, fmt.Sprintf("%s %s %s", cause.Type, cause.Field, cause.Message))
+		}
+		answer.Causes = sorted(answer.Causes)
+	}
 	operation := "create"
 	if m.stored != nil {
 		operation = "update"
@@ -259,10 +270,3 @@ func sorted(texts []string) []string {
 	slices.Sort(texts)
 	return slices.Compact(texts)
 }
-
-func serializer() runtime.NegotiatedSerializer {
-	codec := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme(), scheme(), json.SerializerOptions{})
-	return runtime.NewSimpleNegotiatedSerializer(runtime.SerializerInfo{MediaType: "application/json", Serializer: codec, EncodesAsText: true})
-}
-
-func scheme() *runtime.Scheme { return cluster.Client.Scheme() }
