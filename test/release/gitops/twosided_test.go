@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -110,14 +107,11 @@ func runKubectl(t *testing.T, objects []*unstructured.Unstructured, flags ...str
 		expect.NoError(t, err)
 		fmt.Fprintf(&both, "---\n%s", text)
 	}
-	file := filepath.Join(t.TempDir(), "both.yaml")
-	expect.WriteFile(t, file, both.String())
-	arguments := append([]string{"apply", "--server-side", "--kubeconfig", cluster.Kubeconfig, "-f", file}, flags...)
-	said, err := exec.CommandContext(t.Context(), filepath.Join(os.Getenv(controlplane.AssetsVariable), "kubectl"), arguments...).CombinedOutput() //nolint:gosec // The pinned binary.
+	stdout, stderr, err := cluster.Kubectl(t.Context(), strings.NewReader(both.String()), append([]string{"apply", "--server-side", "-f", "-"}, flags...)...)
 	if err != nil {
-		err = errors.New(string(said))
+		err = errors.New(stderr)
 	}
-	return string(said), err
+	return stdout + stderr, err
 }
 
 // commits edit a config and its consumer at once. refusal is what the policy says

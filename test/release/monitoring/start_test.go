@@ -3,7 +3,6 @@ package monitoring_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -76,9 +75,10 @@ func startEverything(t *testing.T) *server {
 	certificate, key := cluster.AdminFiles(t)
 	apiServer := strings.Trim(strings.TrimPrefix(cluster.Config.Host, "https://"), "/")
 	prometheus := &server{testenv.FreeAddress(t)}
-	start(t, "prometheus", "--web.listen-address="+prometheus.address, "--storage.tsdb.path="+filepath.Join(work, "data"), "--config.file="+
-		writeConfig(t, fmt.Sprintf(prometheusConfig, rules, tokenFile, manager, certificate, key, apiServer, objects)))
-	prometheus.awaitTargets(t, 3)
+	configuration := filepath.Join(work, "prometheus.yaml")
+	expect.WriteFile(t, configuration, fmt.Sprintf(prometheusConfig, rules, tokenFile, manager, certificate, key, apiServer, objects))
+	start(t, "prometheus", "--web.listen-address="+prometheus.address, "--storage.tsdb.path="+filepath.Join(work, "data"), "--config.file="+configuration)
+	prometheus.awaitAnswers(t, "count(up == 1) == 3", true)
 	// The leader serves it after its first look at the policies.
 	prometheus.awaitAnswers(t, `scopegate_guard_check_timestamp_seconds{job="scopegate"}`, true)
 	keepRefusing(t, cluster)
@@ -219,35 +219,11 @@ func (s *server) query(ctx context.Context, expression string) (int, error) {
 // the number of series.
 func (s *server) awaitAnswers(t *testing.T, expression string, needed bool) int {
 	t.Helper()
-	count := 0
+	count, err := 0, error(nil)
 	expect.Eventually(t, expression+" has an answer", func(ctx context.Context) (bool, error) {
-		var err error
+		// Prometheus may not listen yet.
 		count, err = s.query(ctx, expression)
-		return err == nil && (count > 0 || !needed), err
-	})
+		return err == nil && (count > 0 || !needed), nil
+	}, func() string { return fmt.Sprint(err) })
 	return count
-}
-
-func (s *server) awaitTargets(t *testing.T, targets int) {
-	t.Helper()
-	var last error
-	expect.Eventually(t, "Prometheus scrapes all targets", func(ctx context.Context) (bool, error) {
-		var answer struct {
-			Data struct {
-				ActiveTargets []struct{ ScrapePool, Health, LastError string }
-			}
-		}
-		if last = s.get(ctx, "/api/v1/targets", &answer); last != nil {
-			return false, nil //nolint:nilerr // It does not listen yet.
-		}
-		up := 0
-		for _, target := range answer.Data.ActiveTargets {
-			if target.Health == "up" {
-				up++
-			} else if target.LastError != "" {
-				last = errors.New(target.ScrapePool + ": " + target.LastError)
-			}
-		}
-		return up == targets, nil
-	}, func() string { return fmt.Sprint(last) })
 }
