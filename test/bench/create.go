@@ -39,7 +39,7 @@ const (
 
 // createBench is P1. It compares the create of each kind on scopegate's CRDs with
 // the create on ToolHive's CRDs.
-func createBench(ctx context.Context, o options) {
+func createBench(ctx context.Context) {
 	plane, admin := startPlane(ctx, controlplane.Options{})
 	defer stop(plane.Stop)
 	crds := must(config.CRDs())
@@ -53,7 +53,7 @@ func createBench(ctx context.Context, o options) {
 		gvk := must(apiutil.GVKForObject(object, operator.Scheme))
 		own, other := ofKind(crds, gvk.Kind), regroup(ofKind(theirs, gvk.Kind), toolHives)
 		must(envtest.InstallCRDs(plane.Config, envtest.CRDInstallOptions{CRDs: []*apiextensionsv1.CustomResourceDefinition{other}}))
-		count := createsPerRound * o.rounds
+		count := createsPerRound * rounds
 		progress("%s: creating %d objects in each group", gvk.Kind, count)
 		took := creates(ctx, admin, object, count, ours, toolHives)
 		of := fmt.Sprintf("%s, %d rules / %d", gvk.Kind, ruleCount(own), ruleCount(other))

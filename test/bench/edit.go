@@ -18,13 +18,13 @@ const editsOfRound = 70
 
 // editBench is P9 and P11. It compares requests in a namespace where the guard
 // enforces with the same requests in one where it is off.
-func editBench(ctx context.Context, o options) {
+func editBench(ctx context.Context) {
 	plane, admin := startPlane(ctx, controlplane.Options{Guard: true, CRDs: toolHiveCRDs()})
 	defer stop(plane.Stop)
 	columns := []string{"off: median", "99 %", "enforce: median", "99 %", "enforce / off, medians", "target"}
 	edits := newTable(append([]string{"P9: an edit of a config, by the MCPServers of the namespace"}, columns...)...)
 	pods := newTable(append([]string{"P11: the creation of a pod, by the MCPServers of the namespace"}, columns...)...)
-	count := editsOfRound * o.rounds
+	count := editsOfRound * rounds
 	for _, at := range []struct {
 		consumers int
 		edit, pod string

@@ -18,10 +18,10 @@ var fanOuts = []struct{ consumers, edits int }{{10, 3}, {100, 3}, {1000, 3}, {10
 // fanOutBench is P8. One edit of a config changes the verdict on all of its
 // consumers. The manager is compared with a plain client that lists and watches the
 // same objects and sends the same status patches.
-func fanOutBench(ctx context.Context, o options) {
+func fanOutBench(ctx context.Context) {
 	result := newTable("P8: one edit of a config, by its consumers", "until the last condition", "the same patches by a plain client", "ratio", "target", "writes / objects whose status changes")
 	for _, size := range fanOuts {
-		ours, plain, writes := timeEdits(ctx, size.consumers, size.edits*o.rounds)
+		ours, plain, writes := timeEdits(ctx, size.consumers, size.edits*rounds)
 		target := ""
 		if size.consumers == 1000 {
 			target = "<= 1.10"

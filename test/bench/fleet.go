@@ -106,18 +106,8 @@ func (f *fleet) replay(ctx context.Context, patches []statusPatch) time.Duration
 	return time.Since(begin)
 }
 
-// watchAndReplay is replay by a client that lists the objects first and then
-// watches them, as every controller must. It does nothing with what it sees.
-func (f *fleet) watchAndReplay(ctx context.Context, patches []statusPatch) time.Duration {
-	begin := time.Now()
-	stop := f.watch(ctx)
-	f.replay(ctx, patches)
-	took := time.Since(begin)
-	check(stop())
-	return took
-}
-
-// watch lists the objects, and then watches them until stop is called.
+// watch lists the objects, and then watches them until stop is called, as every controller
+// must. It does nothing with what it sees.
 func (f *fleet) watch(ctx context.Context) (stop func() error) {
 	cfg := f.plane.ManagerConfig()
 	cfg.QPS = -1

@@ -28,12 +28,12 @@ type part func(ctx context.Context, tools lintTools, folder string, runs int, ro
 
 // lintBench returns a benchmark that compares kubectl scopegate lint with other
 // programs: P4, P5 or P6. It fails if their findings differ.
-func lintBench(compare part) func(context.Context, options) {
-	return func(ctx context.Context, o options) {
+func lintBench(compare part) func(context.Context) {
+	return func(ctx context.Context) {
 		folder := must(os.MkdirTemp("", "scopegate-bench-"))
 		defer os.RemoveAll(folder) //nolint:errcheck // A folder of temporary files.
 		result := newTable("lint", "measured", "target")
-		compare(ctx, buildTools(ctx, folder), folder, runsPerRound*o.rounds, result.row)
+		compare(ctx, buildTools(ctx, folder), folder, runsPerRound*rounds, result.row)
 		result.print()
 	}
 }

@@ -7,28 +7,25 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
 )
 
-type options struct {
-	configs, consumers, rounds int
-	rest                       time.Duration
-}
+// rounds is how often each side is measured; the processes of lint are measured five times
+// as often.
+const rounds = 3
 
 // benchmarks are in the order in which they run.
 var benchmarks = []struct {
 	name string
-	run  func(context.Context, options)
+	run  func(context.Context)
 }{
 	{"lint", lintBench(many)},
 	{"lint-pairs", lintBench(across)},
@@ -43,15 +40,9 @@ var benchmarks = []struct {
 }
 
 func main() {
-	var o options
-	flag.IntVar(&o.configs, "configs", 5000, "how many MCPExternalAuthConfigs a cold start has")
-	flag.IntVar(&o.consumers, "consumers", 10000, "how many MCPServers reference them")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each side of a cold start is measured; the processes of lint are measured five times as often")
-	flag.DurationVar(&o.rest, "rest", 10*time.Minute, "how long the manager at rest is measured")
-	flag.Parse()
 	ctrl.SetLogger(logr.Discard())
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, flag.Args(), o)
+	err := run(ctx, os.Args[1:])
 	release()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -59,7 +50,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, names []string, o options) error {
+func run(ctx context.Context, names []string) error {
 	var known []string
 	for _, benchmark := range benchmarks {
 		known = append(known, benchmark.name)
@@ -71,7 +62,7 @@ func run(ctx context.Context, names []string, o options) error {
 	}
 	for _, benchmark := range benchmarks {
 		if len(names) == 0 || slices.Contains(names, benchmark.name) {
-			if err := attempt(func() { benchmark.run(ctx, o) }); err != nil {
+			if err := attempt(func() { benchmark.run(ctx) }); err != nil {
 				return fmt.Errorf("%s: %w", benchmark.name, err)
 			}
 		}

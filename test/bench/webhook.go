@@ -60,7 +60,7 @@ func (l load) object() client.Object {
 // webhookBench is P2. It compares the time that the rules add to the create of an
 // object with the time that a webhook with the same check adds. The creates are dry
 // runs, which leave out etcd.
-func webhookBench(ctx context.Context, o options) {
+func webhookBench(ctx context.Context) {
 	plane, admin := startPlane(ctx, controlplane.Options{})
 	defer stop(plane.Stop)
 	crds := must(config.CRDs())
@@ -72,7 +72,7 @@ func webhookBench(ctx context.Context, o options) {
 	defer server.Close()
 	result := newTable("P2: what a check adds to the create of an MCPExternalAuthConfig", "measured", "target")
 	for _, load := range loads {
-		count := createsPerRound * o.rounds
+		count := createsPerRound * rounds
 		progress("%s: creating %d objects in each group, by dry runs", load.name, count)
 		took := creates(ctx, client.NewDryRunClient(admin), load.object(), count, ours, withoutRules, withOneRule, withWebhook)
 		added := func(group string) float64 { return percentile(took[group], 0.5) - percentile(took[withoutRules], 0.5) }
