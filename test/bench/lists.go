@@ -19,7 +19,7 @@ import (
 // listsBench measures the processor time of the API server for an edit of a config, by the
 // length of the list of scopes of its only consumer. ToolHive's CRDs do not bound that list,
 // and 50,000 scopes are about what an object can hold. The baseline has ten, their limit.
-func listsBench(ctx context.Context, _ options) {
+func listsBench(ctx context.Context) {
 	plane, c := startPlane(ctx, controlplane.Options{Guard: true, CRDs: toolHiveCRDs()})
 	defer stop(plane.Stop)
 	const edits = 10
