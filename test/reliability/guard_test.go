@@ -171,25 +171,7 @@ func wrongEntry(w *world) string {
 
 // entry returns the condition that an object must have, if any.
 func (w *world) entry(object client.Object) *metav1.Condition {
-	conditions := w.model.conditions(w.objects, object)
-	want := meta.FindStatusCondition(conditions, v1alpha1.ConditionBaselineScopesValid)
-	return want
-}
-
-// TestGuardRandomSchedules plays random edits and writes of ToolHive's operator
-// among random faults, in guard mode. In the end every entry must be right,
-// ToolHive must have lost no condition. No pod is created while its condition is
-// False.
-func TestGuardRandomSchedules(t *testing.T) {
-	n := schedulesOfMakeTest
-	if full() > 0 {
-		n = full()
-	}
-	begin := time.Now()
-	total := each(t, "R1, guard mode", *parallel, n, func(i int) (outcome, error) {
-		return play(t.Context(), randomSchedule(guarded, *firstSeed+int64(i)))
-	})
-	report(t, "R1, guard mode", begin, total, "seeds %d to %d: all entries right in the end", *firstSeed, *firstSeed+int64(n)-1)
+	return meta.FindStatusCondition(w.model.conditions(w.objects, object), v1alpha1.ConditionBaselineScopesValid)
 }
 
 // storyBesideToolHive is the user's story, and what ToolHive's operator writes

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,9 +29,7 @@ import (
 // edits right after it. A manager that is stopped releases the lease. Nobody can know
 // that one was killed until its lease ends.
 func TestLeaderEnds(t *testing.T) {
-	w, err := newWorld(t.Context(), standalone, "leader")
-	expect.NoError(t, err)
-	w.follow(true)
+	w := worldOf(t, standalone, "leader")
 	manager, edits := testenv.BuildManager(t), story()
 	leader := startProcess(t, manager, w, w.Config)
 	awaitRight(t, w)
@@ -83,9 +80,7 @@ func TestEtcdOutage(t *testing.T) {
 	plane, err := startStandalone(t.Context())
 	expect.NoError(t, err)
 	t.Cleanup(func() { expect.NoError(t, errors.Join(plane.CheckRollouts(), plane.Stop())) })
-	w, err := newWorld(t.Context(), plane, "etcd")
-	expect.NoError(t, err)
-	w.follow(true)
+	w := worldOf(t, plane, "etcd")
 	process := startProcess(t, testenv.BuildManager(t), w, w.Config)
 	awaitRight(t, w)
 
@@ -137,15 +132,11 @@ func halt(t *testing.T, pid int) {
 // etcds returns the processes of etcd that this process has started.
 func etcds(t *testing.T) []int {
 	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,ppid=,comm=").Output()
+	output, err := exec.CommandContext(t.Context(), "pgrep", "-P", strconv.Itoa(os.Getpid()), "-x", "etcd").Output()
 	expect.NoError(t, err)
 	var all []int
-	for line := range strings.Lines(string(output)) {
-		fields := strings.Fields(line)
-		if len(fields) < 3 || fields[1] != strconv.Itoa(os.Getpid()) || path.Base(fields[2]) != "etcd" {
-			continue
-		}
-		pid, err := strconv.Atoi(fields[0])
+	for _, field := range strings.Fields(string(output)) {
+		pid, err := strconv.Atoi(field)
 		expect.NoError(t, err)
 		all = append(all, pid)
 	}

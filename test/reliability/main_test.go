@@ -18,6 +18,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/operator"
@@ -32,15 +33,14 @@ const fullVariable = "SCOPEGATE_RELIABILITY_SCHEDULES"
 
 var (
 	firstSeed = flag.Int64("seed", 1, "seed of the first schedule")
-	played    = flag.Int("played", 0, "how many of the planned schedules to skip, because a run that was cut off has played them")
 	patience  = flag.Duration("patience", 3*time.Minute, "how long to wait for what takes milliseconds, or seconds where watches and requests back off")
-	parallel  = flag.Int("schedules-at-a-time", 12, "how many schedules are played at a time")
 )
 
-// plane is a control plane for a mode, and a mirror of its objects.
+// plane is a control plane for a mode.
 type plane struct {
 	*testenv.Cluster
-	seen *mirror
+	// seen is a cache of its objects, over a connection that nothing disturbs.
+	seen cache.Cache
 	// manager are the options of the managers that run on it.
 	manager   operator.Options
 	resources []string
@@ -86,9 +86,10 @@ func startPlane(ctx context.Context, p *plane, options controlplane.Options) (_ 
 	if p.Cluster, err = testenv.Start(ctx, options); err != nil {
 		return nil, err
 	}
-	if p.seen, err = newMirror(ctx, p.Config); err != nil {
+	if p.seen, err = cache.New(p.Config, cache.Options{Scheme: operator.Scheme}); err != nil {
 		return nil, errors.Join(err, p.Stop())
 	}
+	go func() { _ = p.seen.Start(ctx) }()
 	return p, nil
 }
 

@@ -152,7 +152,7 @@ func (m model) wrong(w *world) string {
 	for _, key := range consumerKeys {
 		name := childOf(w.namespace, key)
 		for kind, child := range map[string]client.Object{"Deployment": &appsv1.Deployment{}, "Service": &corev1.Service{}} {
-			err := w.seen.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: name}, child)
+			err := w.seen.Get(context.Background(), client.ObjectKey{Namespace: w.namespace, Name: name}, child, client.UnsafeDisableDeepCopy)
 			if client.IgnoreNotFound(err) != nil {
 				return err.Error()
 			}
@@ -166,7 +166,7 @@ func (m model) wrong(w *world) string {
 
 func (m model) wrongStatus(w *world, key string, object client.Object) string {
 	got := object.DeepCopyObject().(kinds.Object)
-	if err := w.seen.Get(context.Background(), client.ObjectKeyFromObject(object), got); err != nil {
+	if err := w.seen.Get(context.Background(), client.ObjectKeyFromObject(object), got, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Sprintf("%s: %v", key, err)
 	}
 	if got.GetUID() != object.GetUID() || got.GetGeneration() != object.GetGeneration() {

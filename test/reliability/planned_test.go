@@ -3,7 +3,7 @@ package reliability_test
 import (
 	"context"
 	"fmt"
-	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,11 +70,11 @@ func plan(p *plane, name string, edits []edit, each func(i int, s *step)) schedu
 	return s
 }
 
-func undisturbed(t *testing.T, p *plane, name string, edits []edit) outcome {
+func undisturbed(t *testing.T, p *plane, name string, edits []edit) *outcome {
 	t.Helper()
 	o, err := play(t.Context(), plan(p, name, edits, nil))
 	expect.NoError(t, err)
-	return o
+	return &o
 }
 
 // sparse returns every n-th of all, or all in a full run.
@@ -91,15 +91,6 @@ func sparse[T any](all []T, n int) []T {
 	return some
 }
 
-// report prints a row of the table of docs/dev/claims.md.
-func report(t *testing.T, target string, begin time.Time, played any, came string, values ...any) {
-	t.Helper()
-	if t.Failed() {
-		target = "FAILED: " + target
-	}
-	fmt.Fprintf(os.Stderr, "| %s | %v | %s | %s |\n", target, played, fmt.Sprintf(came, values...), time.Since(begin).Round(time.Second))
-}
-
 // TestCrashes ends the manager before and after each of its writes. The next one
 // must reach the same state, without many more writes.
 func TestCrashes(t *testing.T) { crashes(t, standalone, "R2", scenarios(), 41) }
@@ -108,20 +99,20 @@ func TestCrashes(t *testing.T) { crashes(t, standalone, "R2", scenarios(), 41) }
 func crashes(t *testing.T, p *plane, target string, scenarios [][]edit, every int) {
 	t.Helper()
 	begin := time.Now()
-	var total comparison
+	var total tally
 	for n, edits := range scenarios {
 		calm := undisturbed(t, p, fmt.Sprintf("crash-%d", n), edits)
 		var schedules []schedule
 		for write := range len(calm.writes) {
 			for _, sent := range []bool{false, true} {
 				s := plan(p, fmt.Sprintf("crash-%d-%d-%t", n, write+1, sent), edits, nil)
-				s.crash, s.sent = write+1, sent
+				s.calm, s.crash, s.sent = calm, write+1, sent
 				schedules = append(schedules, s)
 			}
 		}
-		total.play(t, target, calm, sparse(schedules, every))
+		total.play(t, target, atATime, sparse(schedules, every))
 	}
-	total.report(t, target, begin)
+	total.compare(t, target, begin)
 }
 
 // TestThePast restarts the manager against an API server that shows some of the
@@ -148,16 +139,15 @@ func TestThePast(t *testing.T) {
 						if full() == 0 && i%2 > 0 {
 							continue
 						}
-						steps = append(steps, step{restart: true, past: past, settle: awaitReconciles})
+						steps = append(steps, step{restart: true, past: past, settle: true})
 					}
 					s.steps = steps
 					schedules = append(schedules, s)
 				}
 			}
 		}
-		schedules = total.rest(sparse(schedules, 25))
 		// One at a time, because reconciles are counted for the whole process.
-		total.join(each(t, "R3", 1, len(schedules), func(i int) (outcome, error) { return play(t.Context(), schedules[i]) }))
+		total.play(t, "R3", 1, sparse(schedules, 25))
 	}
 	report(t, "R3", begin, &total, "0 unsafe actions")
 }
@@ -167,22 +157,24 @@ func TestThePast(t *testing.T) {
 // before it acts.
 func TestTheUserIsQuicker(t *testing.T) {
 	begin := time.Now()
-	kinds := []bool{true, false}
-	total := each(t, "R3", *parallel, len(kinds), func(i int) (outcome, error) {
-		s := schedule{plane: standalone, name: fmt.Sprintf("quicker-%d", i), concurrency: 4}
+	var schedules []schedule
+	for _, deployment := range []bool{true, false} {
+		s := schedule{plane: standalone, name: fmt.Sprintf("quicker-%t", deployment), concurrency: 4}
 		for round := range 2 {
 			for write := 1 + round%2; write <= 6; write += 2 {
 				port := int32(9000 + 100*round + 10*write)
 				s.steps = append(s.steps,
 					// Both children are created, then applied, then applied once more.
 					step{edits: []edit{setPort("web", port)}},
-					step{edits: []edit{setPort("web", port+1), replaceChild("web", kinds[i], true)}, user: write},
-					step{edits: []edit{replaceChild("web", kinds[i], false)}})
+					step{edits: []edit{setPort("web", port+1), replaceChild("web", deployment, true)}, user: write},
+					step{edits: []edit{replaceChild("web", deployment, false)}})
 			}
 		}
-		return play(t.Context(), s)
-	})
-	report(t, "R3", begin, total, "0 unsafe actions where the user is quicker than a write")
+		schedules = append(schedules, s)
+	}
+	var total tally
+	total.play(t, "R3", atATime, schedules)
+	report(t, "R3", begin, &total, "0 unsafe actions where the user is quicker than a write")
 }
 
 func single(all []string) [][]string {
@@ -197,14 +189,14 @@ func single(all []string) [][]string {
 // were too short, a schedule would be easier, but no test would fail.
 const quiet = 50 * time.Millisecond
 
-// awaitReconciles waits until everything that a restart shows is reconciled,
-// with all consequences.
-func awaitReconciles(ctx context.Context, objects int, restart func()) error {
+// awaitReconciles acts, and waits until as many objects are reconciled, with all
+// consequences.
+func awaitReconciles(ctx context.Context, objects int, act func()) error {
 	before, _, _, err := testenv.Reconciles()
 	if err != nil {
 		return err
 	}
-	restart()
+	act()
 	last, since := before, time.Now()
 	return wait.PollUntilContextTimeout(ctx, quiet/10, *patience, true, func(context.Context) (bool, error) {
 		ended, _, active, err := testenv.Reconciles()
@@ -225,7 +217,7 @@ const faultEvery = 7
 // then delivers it late, breaks the watches, or says that it is gone.
 func TestMissedEvents(t *testing.T) {
 	begin := time.Now()
-	var total comparison
+	var total tally
 	for n, edits := range scenarios() {
 		calm := undisturbed(t, standalone, fmt.Sprintf("missed-%d", n), edits)
 		var schedules []schedule
@@ -238,21 +230,21 @@ func TestMissedEvents(t *testing.T) {
 								s.held, s.ending = which, ending
 							}
 						})
-						s.listOnly = listOnly
+						s.listOnly, s.calm = listOnly, calm
 						schedules = append(schedules, s)
 					}
 				}
 			}
 		}
-		total.play(t, "R4", calm, sparse(schedules, 79))
+		total.play(t, "R4", atATime, sparse(schedules, 79))
 	}
-	total.report(t, "R4", begin)
+	total.compare(t, "R4", begin)
 }
 
 // TestFailingRequests makes a quarter, and then a half, of all requests fail.
 func TestFailingRequests(t *testing.T) {
 	begin := time.Now()
-	var total comparison
+	var total tally
 	for n, edits := range scenarios() {
 		calm := undisturbed(t, standalone, fmt.Sprintf("failing-%d", n), edits)
 		var schedules []schedule
@@ -261,10 +253,28 @@ func TestFailingRequests(t *testing.T) {
 				s := plan(standalone, fmt.Sprintf("failing-%d-%d-%.0f", n, i, 100*rate), edits, func(j int, s *step) {
 					s.rate, s.seed = rate, *firstSeed+int64(100*i+j)
 				})
+				s.calm = calm
 				schedules = append(schedules, s)
 			}
 		}
-		total.play(t, "R5", calm, sparse(schedules, 15))
+		total.play(t, "R5", atATime, sparse(schedules, 15))
 	}
-	total.report(t, "R5", begin)
+	total.compare(t, "R5", begin)
+}
+
+// TestWritesWhatChanges restarts a manager that has nothing left to do, which writes
+// nothing, and edits a config with two consumers, which writes each status once.
+func TestWritesWhatChanges(t *testing.T) {
+	w := worldOf(t, standalone, "writes")
+	k := keep(t.Context(), w, 4, start{})
+	awaitRight(t, w)
+	expect.NoError(t, awaitReconciles(t.Context(), len(configKeys)+len(consumerKeys), func() { k.restart(t.Context(), nil) }))
+	expect.Equal(t, "writes of a steady state", []string(nil), k.current().Writes())
+	expect.NoError(t, awaitReconciles(t.Context(), 3, func() {
+		expect.NoError(t, w.do(t.Context(), setBaseline("a", []string{"openid", "admin"}, nil), true))
+	}))
+	want := []string{"patch mcpexternalauthconfigs/status a", "patch mcpremoteproxies/status web", "patch mcpservers/status web"}
+	expect.Equal(t, "writes after an edit", want, slices.Sorted(slices.Values(k.current().Writes())))
+	awaitRight(t, w)
+	expect.NoError(t, k.end())
 }

@@ -15,11 +15,6 @@ import (
 	"github.com/scopegate/scopegate/test/reliability/faults"
 )
 
-// mostFailures limits the failed requests of a step. While half of all requests
-// fail, a result that takes several requests might never come. After this many
-// failures, a manager backs off for up to half a minute.
-const mostFailures = 16
-
 type step struct {
 	edits []edit
 	// restart restarts the manager. past shows it some resources as they were
@@ -36,9 +31,9 @@ type step struct {
 	user int
 	rate float64
 	seed int64
-	// settle, if not nil, waits until all objects that a restarted manager sees at
-	// first are reconciled.
-	settle func(ctx context.Context, objects int, restart func()) error
+	// settle waits until all objects that a restarted manager sees at first are
+	// reconciled.
+	settle bool
 }
 
 func (s step) String() string {
@@ -69,8 +64,9 @@ type schedule struct {
 	// crash ends the first life of the manager at this write.
 	crash int
 	sent  bool
-	// end, if not empty, is the snapshot that the schedule has to end as.
-	end string
+	// calm, if not nil, is what the same edits come to without faults. The schedule
+	// has to end in the same state, without many more writes.
+	calm *outcome
 }
 
 func (s schedule) String() string {
@@ -89,6 +85,14 @@ type outcome struct {
 	end    string
 }
 
+// mostWrites limits the ratio of a schedule's writes to those that it sends without
+// the faults.
+const mostWrites = 1.5
+
+func (o outcome) ratio(calm *outcome) float64 {
+	return float64(len(o.writes)) / float64(len(calm.writes))
+}
+
 // play plays a schedule. It returns an error if the manager does something
 // wrong, or omits something.
 func play(ctx context.Context, s schedule) (outcome, error) {
@@ -97,6 +101,9 @@ func play(ctx context.Context, s schedule) (outcome, error) {
 		if strings.Contains(violation, " "+s.name+"/") {
 			err = errors.Join(err, errors.New(violation))
 		}
+	}
+	if err == nil && s.calm != nil && o.ratio(s.calm) > mostWrites {
+		err = fmt.Errorf("%d writes, %d without the faults:\n%s", len(o.writes), len(s.calm.writes), strings.Join(o.writes, "\n"))
 	}
 	if err != nil {
 		err = fmt.Errorf("%w\n%v", err, s)
@@ -109,7 +116,6 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 	if err != nil {
 		return o, err
 	}
-	w.model.follow(w.objects, true)
 	k := keep(ctx, w, s.concurrency, start{listOnly: s.listOnly, crash: s.crash, sent: s.sent})
 	defer func() {
 		err = errors.Join(err, k.end())
@@ -127,14 +133,14 @@ func playIt(ctx context.Context, s schedule) (o outcome, err error) {
 	if err := p.nudge(ctx); err != nil {
 		return o, err
 	}
-	return o, w.seen.await(ctx, w.namespace, func() string {
+	return o, w.await(ctx, func() string {
 		if o.end, err = snapshot(ctx, w); err != nil {
 			return err.Error()
 		}
-		if s.end == "" {
+		if s.calm == nil {
 			return ""
 		}
-		return cmp.Diff(s.end, o.end)
+		return cmp.Diff(s.calm.end, o.end)
 	})
 }
 
@@ -174,7 +180,7 @@ func (p *player) await(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
-	return p.world.seen.await(ctx, p.world.namespace, p.world.wrong)
+	return p.world.await(ctx, p.world.wrong)
 }
 
 func (p *player) step(ctx context.Context, s step) error {
@@ -194,7 +200,7 @@ func (p *player) step(ctx context.Context, s step) error {
 		link.Hold(resource)
 	}
 	if s.rate > 0 {
-		link.Fail(s.rate, s.seed, mostFailures)
+		link.Fail(s.rate, s.seed)
 	}
 	if s.crash > 0 {
 		link.Crash(s.crash, s.sent)
@@ -209,10 +215,8 @@ func (p *player) step(ctx context.Context, s step) error {
 	if err := p.await(ctx); err != nil {
 		return err
 	}
-	link.Fail(0, 0, 0)
-	if s.crash > 0 {
-		link.NoCrash()
-	}
+	link.Fail(0, 0)
+	link.Crash(0, false)
 	if len(s.past) > 0 {
 		// Events of different kinds come in any order. A reconcile may still write
 		// an older baseline, which the next edit would then hold.
@@ -236,11 +240,11 @@ func (p *player) restart(ctx context.Context, s step) error {
 			}
 		}
 	}
-	if s.settle == nil {
+	if !s.settle {
 		p.supervisor.restart(ctx, versions)
 		return nil
 	}
-	return s.settle(ctx, objects, func() { p.supervisor.restart(ctx, versions) })
+	return awaitReconciles(ctx, objects, func() { p.supervisor.restart(ctx, versions) })
 }
 
 // nudge edits every object once more, and waits for the result. A manager that
@@ -281,7 +285,7 @@ func (p *player) edit(ctx context.Context, link *faults.Link, s step) error {
 	}
 	// The write may never come. Then the other edits follow when everything is
 	// done.
-	err := p.world.seen.await(ctx, p.world.namespace, func() string {
+	err := p.world.await(ctx, func() string {
 		select {
 		case <-done:
 			return ""

@@ -1,6 +1,7 @@
 package reliability_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand"
 	"testing"
@@ -63,19 +64,31 @@ func some(random *rand.Rand, resources []string) []string {
 	return few
 }
 
+func playRandom(t *testing.T, p *plane, target, came string) {
+	t.Helper()
+	begin, before := time.Now(), p.Rollouts.Seen()
+	var schedules []schedule
+	for i := range cmp.Or(full(), schedulesOfMakeTest) {
+		schedules = append(schedules, randomSchedule(p, *firstSeed+int64(i)))
+	}
+	var total tally
+	total.play(t, target, atATime, schedules)
+	report(t, target, begin, &total, "from seed %d on: %s; %d revisions, %d invalid",
+		*firstSeed, came, p.Rollouts.Seen()-before, len(p.Rollouts.Violations()))
+}
+
 // TestRandomSchedules plays random edits among random faults. No revision of a
 // Deployment may ever have a run config that its auth server refuses. The
 // manager must not delete or overwrite anything that it should keep. In the end
 // everything must be as the model says.
 func TestRandomSchedules(t *testing.T) {
-	n := schedulesOfMakeTest
-	if full() > 0 {
-		n = full()
-	}
-	begin, before := time.Now(), standalone.Rollouts.Seen()
-	total := each(t, "R1", *parallel, n, func(i int) (outcome, error) {
-		return play(t.Context(), randomSchedule(standalone, *firstSeed+int64(i)))
-	})
-	report(t, "R1", begin, total, "seeds %d to %d: %d revisions, %d invalid",
-		*firstSeed, *firstSeed+int64(n)-1, standalone.Rollouts.Seen()-before, len(standalone.Rollouts.Violations()))
+	playRandom(t, standalone, "R1", "all as the model says in the end")
+}
+
+// TestGuardRandomSchedules plays random edits and writes of ToolHive's operator
+// among random faults, in guard mode. In the end every entry must be right,
+// ToolHive must have lost no condition. No pod is created while its condition is
+// False.
+func TestGuardRandomSchedules(t *testing.T) {
+	playRandom(t, guarded, "R1, guard mode", "all entries right in the end")
 }

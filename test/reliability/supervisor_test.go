@@ -7,18 +7,17 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/reliability/faults"
@@ -40,8 +39,6 @@ type supervisor struct {
 	// next is how the next life starts.
 	next  start
 	wrong []string
-	// changed is closed and replaced when a life begins.
-	changed chan struct{}
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -58,7 +55,7 @@ type start struct {
 
 func keep(ctx context.Context, w *world, concurrency int, first start) *supervisor {
 	ctx, stop := context.WithCancel(ctx)
-	k := &supervisor{world: w, concurrency: concurrency, next: first, changed: make(chan struct{}), stop: stop, stopped: make(chan struct{})}
+	k := &supervisor{world: w, concurrency: concurrency, next: first, stop: stop, stopped: make(chan struct{})}
 	go func() {
 		defer close(k.stopped)
 		for ctx.Err() == nil {
@@ -93,8 +90,6 @@ func (k *supervisor) live(ctx context.Context) {
 	k.mu.Lock()
 	k.link, k.manager, k.arrived = link, manager, arrived
 	k.lives++
-	close(k.changed)
-	k.changed = make(chan struct{})
 	k.mu.Unlock()
 	select {
 	case <-ctx.Done():
@@ -131,21 +126,13 @@ func (k *supervisor) evaluate(link *faults.Link, info *request.RequestInfo) {
 		if childOf(k.world.namespace, key) != info.Name {
 			continue
 		}
-		object := seeds(k.world.namespace)[key]
-		text := link.LastRead(resourceOf[key], object.GetName())
+		text := link.LastRead(resourceOf[key], seeds(k.world.namespace)[key].GetName())
 		if text == nil {
 			k.blame("%s %s was deleted without asking whether %s still needs it", info.Resource, info.Name, key)
 			return
 		}
-		switch key {
-		case "proxy":
-			object = &v1beta1.MCPRemoteProxy{}
-		case "virtual":
-			object = &v1beta1.VirtualMCPServer{}
-		default:
-			object = &v1beta1.MCPServer{}
-		}
-		if err := yaml.Unmarshal(text, object); err != nil {
+		object, _, err := serializer.NewCodecFactory(operator.Scheme).UniversalDeserializer().Decode(text, nil, nil)
+		if err != nil {
 			k.blame("reading %s: %v", key, err)
 		}
 		if consumer, _ := resolve.ConsumerOf(object); consumer.References() {
@@ -157,42 +144,30 @@ func (k *supervisor) evaluate(link *faults.Link, info *request.RequestInfo) {
 // touch annotates an object, which no verdict reads.
 func (k *supervisor) touch(ctx context.Context, info *request.RequestInfo) {
 	object := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: info.Namespace, Name: info.Name}}
-	object.SetGroupVersionKind(kindOf[info.Resource])
+	kind, err := k.world.Client.RESTMapper().KindFor(schema.GroupVersionResource{Group: info.APIGroup, Version: info.APIVersion, Resource: info.Resource})
+	if err != nil {
+		k.blame("touching %s: %v", info.Resource, err)
+		return
+	}
+	object.SetGroupVersionKind(kind)
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":%q}}}`, uuid.NewUUID())
-	err := k.world.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
+	err = k.world.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, patch))
 	if client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
 		k.blame("touching %s %s: %v", info.Resource, info.Name, err)
 	}
 }
 
-// kindOf has the kinds of the resources that the manager writes.
-var kindOf = map[string]schema.GroupVersionKind{
-	"mcpexternalauthconfigs": v1beta1.GroupVersion.WithKind("MCPExternalAuthConfig"),
-	"mcpservers":             v1beta1.GroupVersion.WithKind("MCPServer"),
-	"mcpremoteproxies":       v1beta1.GroupVersion.WithKind("MCPRemoteProxy"),
-	"virtualmcpservers":      v1beta1.GroupVersion.WithKind("VirtualMCPServer"),
-	"deployments":            appsv1.SchemeGroupVersion.WithKind("Deployment"),
-	"services":               corev1.SchemeGroupVersion.WithKind("Service"),
-}
-
+// current returns the link of the life that goes on, and waits for it.
 func (k *supervisor) current() *faults.Link {
 	for {
 		k.mu.Lock()
-		link, changed := k.link, k.changed
+		link := k.link
 		k.mu.Unlock()
-		dead := false
-		if link != nil {
-			select {
-			case <-link.Dead():
-				dead = true
-			default:
-			}
-		}
-		if link != nil && !dead {
+		if link != nil && !link.IsDead() {
 			return link
 		}
 		select {
-		case <-changed:
+		case <-time.After(time.Millisecond):
 		case <-k.stopped:
 			return faults.NewLink()
 		}

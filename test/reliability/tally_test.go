@@ -1,127 +1,79 @@
 package reliability_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// progressEvery is the interval at which a run of many schedules reports its
-// progress.
-const progressEvery = time.Minute
+// atATime is how many schedules are played at a time.
+const atATime = 12
 
-// tally sums up outcomes.
+// tally sums up what schedules came to.
 type tally struct {
 	mu                               sync.Mutex
 	schedules, writes, lives, failed int
-	// next is the schedule to begin next. begun are those that are being
-	// played.
-	next  int
-	begun map[int]bool
-	// failures are the schedules that went wrong.
-	failures int
-	// skipped are the schedules that an earlier run has played.
-	skipped int
+	// calm is how many writes those with faults send without them. worst is the
+	// largest ratio of the writes of one to those that it sends without them.
+	calm  int
+	worst float64
 }
 
-// rest returns the schedules without those that are still to be skipped.
-func (t *tally) rest(schedules []schedule) []schedule {
-	n := min(len(schedules), *played-t.skipped)
-	t.skipped += n
-	return schedules[n:]
-}
-
-// each plays n schedules, as many at a time as there are workers, and returns their
-// sum. It stops after a few failures. It prints its progress, for a run that is cut
-// off.
-func each(t *testing.T, target string, workers, n int, play func(i int) (outcome, error)) *tally {
-	t.Helper()
-	total := &tally{begun: map[int]bool{}}
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			select {
-			case <-time.After(progressEvery):
-				fmt.Fprintf(os.Stderr, "%s: the first %d of %d are done; in all %v\n", target, total.complete(), n, total)
-			case <-done:
-				return
-			}
+// play plays schedules, and stops after the first that goes wrong. It prints its
+// progress, for a run that is cut off.
+func (t *tally) play(test *testing.T, target string, workers int, schedules []schedule) {
+	test.Helper()
+	group, ctx := errgroup.WithContext(test.Context())
+	group.SetLimit(workers)
+	for i, s := range schedules {
+		if ctx.Err() != nil {
+			break
 		}
-	}()
-	var working sync.WaitGroup
-	for range workers {
-		working.Go(func() {
-			for {
-				i, ok := total.begin(n)
-				if !ok {
-					return
-				}
-				o, err := play(i)
-				if err != nil {
-					t.Error(err)
-				}
-				total.end(i, o, err)
-			}
-		})
+		if i > 0 && i%100 == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d have begun\n", target, i, len(schedules))
+		}
+		group.Go(func() error { return t.add(ctx, s) })
 	}
-	working.Wait()
-	return total
+	if err := group.Wait(); err != nil {
+		test.Error(err)
+	}
 }
 
-// begin returns the next of n schedules, and whether there is one to play.
-func (t *tally) begin(n int) (int, bool) {
-	const failuresToStop = 3
+func (t *tally) add(ctx context.Context, s schedule) error {
+	o, err := play(ctx, s)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i := t.next
-	if i >= n || t.failures >= failuresToStop {
-		return 0, false
+	t.schedules++
+	t.writes += len(o.writes)
+	t.lives += o.lives
+	t.failed += o.failed
+	if s.calm != nil {
+		t.calm += len(s.calm.writes)
+		t.worst = max(t.worst, o.ratio(s.calm))
 	}
-	t.next++
-	t.begun[i] = true
-	return i, true
-}
-
-func (t *tally) end(i int, o outcome, err error) {
-	t.mu.Lock()
-	delete(t.begun, i)
-	if err != nil {
-		t.failures++
-	}
-	t.mu.Unlock()
-	t.add(o)
-}
-
-// complete returns how many schedules are done, up to the first that is not.
-func (t *tally) complete() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	first := t.next
-	for i := range t.begun {
-		first = min(first, i)
-	}
-	return first
-}
-
-func (t *tally) add(o outcome) {
-	t.join(&tally{schedules: 1, writes: len(o.writes), lives: o.lives, failed: o.failed})
-}
-
-// join adds what another tally, which is complete, has summed up.
-func (t *tally) join(other *tally) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.schedules += other.schedules
-	t.writes += other.writes
-	t.lives += other.lives
-	t.failed += other.failed
+	return err
 }
 
 func (t *tally) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	return fmt.Sprintf("%d schedules, %d writes, %d restarts, %d failed requests", t.schedules, t.writes, t.lives-t.schedules, t.failed)
+}
+
+// compare reports schedules with faults that must end as without them.
+func (t *tally) compare(test *testing.T, target string, begin time.Time) {
+	test.Helper()
+	report(test, target, begin, t, "all end as undisturbed; %.3f of the writes without faults, at most %.2f", float64(t.writes)/float64(t.calm), t.worst)
+}
+
+// report prints a row of the table of docs/dev/claims.md.
+func report(t *testing.T, target string, begin time.Time, played any, came string, values ...any) {
+	t.Helper()
+	if t.Failed() {
+		target = "FAILED: " + target
+	}
+	fmt.Fprintf(os.Stderr, "| %s | %v | %s | %s |\n", target, played, fmt.Sprintf(came, values...), time.Since(begin).Round(time.Second))
 }

@@ -6,11 +6,13 @@ import (
 	"math/rand"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -76,7 +78,21 @@ func newWorld(ctx context.Context, p *plane, namespace string) (*world, error) {
 			return nil, err
 		}
 	}
+	w.model.follow(w.objects, true)
 	return w, nil
+}
+
+// await waits until nothing is wrong, or until ctx or the patience ends.
+func (w *world) await(ctx context.Context, wrong func() string) error {
+	text := ""
+	err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, *patience, true, func(context.Context) (bool, error) {
+		text = wrong()
+		return text == "", nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return nil
 }
 
 func (w *world) create(ctx context.Context, key string) error {

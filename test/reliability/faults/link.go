@@ -7,6 +7,7 @@ package faults
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"maps"
 	"math/rand"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -41,7 +43,9 @@ type Link struct {
 	ListOnly bool
 
 	next http.RoundTripper
-	dead chan struct{}
+	// alive is done when the manager has died.
+	alive context.Context
+	kill  context.CancelFunc
 
 	mu     sync.Mutex
 	writes []string
@@ -69,10 +73,9 @@ type moment struct {
 
 // NewLink returns a link.
 func NewLink() *Link {
-	return &Link{
-		dead: make(chan struct{}), reads: map[string][]byte{},
-		held: map[string]bool{}, changed: make(chan struct{}), streams: map[*stream]bool{},
-	}
+	l := &Link{reads: map[string][]byte{}, held: map[string]bool{}, changed: make(chan struct{}), streams: map[*stream]bool{}}
+	l.alive, l.kill = context.WithCancel(context.Background())
+	return l
 }
 
 // Wrap makes a manager use the link. It makes requests use JSON, so that the link
@@ -99,21 +102,21 @@ func (l *Link) Travel(past map[string]string) <-chan struct{} {
 }
 
 // Dead is closed when the manager has crashed.
-func (l *Link) Dead() <-chan struct{} { return l.dead }
+func (l *Link) Dead() <-chan struct{} { return l.alive.Done() }
+
+// IsDead reports whether the manager has crashed.
+func (l *Link) IsDead() bool { return l.alive.Err() != nil }
+
+// Kill makes the manager die now, as by a signal that can't be caught: none of its
+// requests reach the API server any more.
+func (l *Link) Kill() { l.kill() }
 
 // Crash makes the manager die at the n-th write from now, counted from 1: before
-// the write is sent, or after the API server has processed it.
+// the write is sent, or after the API server has processed it. 0 cancels it.
 func (l *Link) Crash(n int, sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.crash = moment{at: l.asked + n, sent: sent}
-}
-
-// NoCrash cancels a pending Crash.
-func (l *Link) NoCrash() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.crash = moment{}
 }
 
 // User calls do right before the n-th write from now is sent, as a user who edits
@@ -133,12 +136,17 @@ func (l *Link) NoUser() bool {
 	return waiting
 }
 
-// Fail makes requests fail at the given rate, up to most times; a negative most
-// means no limit. A rate of 0 ends the failures.
-func (l *Link) Fail(rate float64, seed int64, most int) {
+// mostFailures limits the failed requests of a step. While half of all requests
+// fail, a result that takes several requests might never come. After this many
+// failures, a manager backs off for up to half a minute.
+const mostFailures = 16
+
+// Fail makes requests fail at the given rate, up to mostFailures times. A rate of 0
+// ends the failures.
+func (l *Link) Fail(rate float64, seed int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rate, l.left = rate, most
+	l.rate, l.left = rate, mostFailures
 	l.random = rand.New(rand.NewSource(seed)) //nolint:gosec // Reproducible, not secret.
 }
 
@@ -166,10 +174,8 @@ func (l *Link) LastRead(resource, name string) []byte {
 
 // RoundTrip implements http.RoundTripper.
 func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
-	select {
-	case <-l.dead:
+	if l.IsDead() {
 		return nil, closeBody(r, errDead)
-	default:
 	}
 	info, err := infos.NewRequestInfo(r)
 	if err != nil {
@@ -179,18 +185,17 @@ func (l *Link) RoundTrip(r *http.Request) (*http.Response, error) {
 		// Discovery and the schemas, which the process reads at its start.
 		return l.next.RoundTrip(r)
 	}
-	switch info.Verb {
-	case "create", "update", "patch", "delete":
-		if info.Resource == "events" {
-			return l.send(info, r)
-		}
+	switch {
+	case isWrite(info):
 		return l.write(info, r)
-	case "watch":
+	case info.Verb == "watch":
 		return l.watch(info, r)
-	case "list":
+	case info.Verb == "list":
 		return l.list(info, r)
-	default:
+	case info.Verb == "get":
 		return l.read(info, r)
+	default:
+		return l.send(info, r)
 	}
 }
 
@@ -210,13 +215,13 @@ func (l *Link) write(info *request.RequestInfo, r *http.Request) (*http.Response
 		l.BeforeWrite(info)
 	}
 	if dies && !sent {
-		l.die()
+		l.kill()
 		return nil, closeBody(r, errDead)
 	}
 	response, err := l.send(info, r)
 	if err == nil && dies {
 		_ = response.Body.Close()
-		l.die()
+		l.kill()
 		return nil, errDead
 	}
 	return response, err
@@ -231,7 +236,7 @@ func (l *Link) send(info *request.RequestInfo, r *http.Request) (*http.Response,
 		l.Touch(info)
 		failure = nil
 	case failure.status != nil:
-		return failure.answer(r), closeBody(r, nil)
+		return statusResponse(r, failure.status), closeBody(r, nil)
 	case !failure.sent:
 		return nil, closeBody(r, failure.err)
 	}
@@ -271,25 +276,6 @@ func (l *Link) read(info *request.RequestInfo, r *http.Request) (*http.Response,
 	return response, nil
 }
 
-// Kill makes the manager die now.
-func (l *Link) Kill() { l.die() }
-
-// die stops the manager like a signal that can't be caught: none of its requests
-// reach the API server any more.
-func (l *Link) die() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case <-l.dead:
-		return
-	default:
-	}
-	close(l.dead)
-	for stream := range l.streams {
-		stream.endAs(Cut)
-	}
-}
-
 func closeBody(r *http.Request, err error) error {
 	if r.Body != nil {
 		_ = r.Body.Close()
@@ -308,13 +294,6 @@ type failure struct {
 	touched bool
 }
 
-// timeoutError is the error of a client whose request times out.
-type timeoutError struct{}
-
-func (timeoutError) Error() string   { return "timed out on purpose" }
-func (timeoutError) Timeout() bool   { return true }
-func (timeoutError) Temporary() bool { return true }
-
 // failure decides whether and how a request fails.
 func (l *Link) failure(info *request.RequestInfo) *failure {
 	l.mu.Lock()
@@ -329,8 +308,8 @@ func (l *Link) failure(info *request.RequestInfo) *failure {
 		func() *failure { return refused(apierrors.NewInternalError(errors.New("on purpose"))) },
 		func() *failure { return refused(apierrors.NewServiceUnavailable("unavailable on purpose")) },
 		func() *failure { return refused(apierrors.NewTimeoutError("timed out on purpose", 0)) },
-		func() *failure { return &failure{err: timeoutError{}} },
-		func() *failure { return &failure{err: timeoutError{}, sent: true} },
+		func() *failure { return &failure{err: os.ErrDeadlineExceeded} },
+		func() *failure { return &failure{err: os.ErrDeadlineExceeded, sent: true} },
 		func() *failure { return &failure{err: syscall.ECONNRESET} },
 		func() *failure { return &failure{err: io.ErrUnexpectedEOF, sent: true} },
 	}
@@ -347,8 +326,6 @@ func refused(err *apierrors.StatusError) *failure {
 	status.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
 	return &failure{status: &status}
 }
-
-func (f *failure) answer(r *http.Request) *http.Response { return statusResponse(r, f.status) }
 
 func statusResponse(r *http.Request, status *metav1.Status) *http.Response {
 	body, err := json.Marshal(status)

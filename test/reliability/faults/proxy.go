@@ -6,112 +6,89 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 	"syscall"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // Proxy forwards the connections of a process to the API server. It can simulate
 // the restart of an API server, which breaks connections and refuses new ones,
 // and a slow network.
 type Proxy struct {
-	target string
 	// Delay is the added latency of responses. Set it before the first
 	// connection.
 	Delay time.Duration
 
-	mu       sync.Mutex
-	listener net.Listener
-	open     map[net.Conn]bool
+	target, address string
+	away            func()
 }
 
 // NewProxy listens on a loopback address and forwards to target, a host:port.
 func NewProxy(ctx context.Context, target string) (*Proxy, error) {
-	p := &Proxy{target: target, open: map[net.Conn]bool{}}
-	return p, p.listen(ctx, "127.0.0.1:0")
+	p := &Proxy{target: target, address: "127.0.0.1:0"}
+	return p, p.Back(ctx)
 }
 
 // Address returns the address of the proxy, which does not change while it is
 // away.
-func (p *Proxy) Address() string { return p.listener.Addr().String() }
+func (p *Proxy) Address() string { return p.address }
 
 // Away closes all connections and refuses new ones.
-func (p *Proxy) Away() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_ = p.listener.Close()
-	for connection := range p.open {
-		_ = connection.Close()
-	}
-	clear(p.open)
-}
+func (p *Proxy) Away() { p.away() }
 
 // Back ends Away. It waits while another process uses the port.
 func (p *Proxy) Back(ctx context.Context) error {
-	for {
-		err := p.listen(ctx, p.Address())
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return err
+	var listener net.Listener
+	err := wait.PollUntilContextCancel(ctx, 10*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		var err error
+		listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return false, nil
 		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-}
-
-func (p *Proxy) listen(ctx context.Context, address string) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		return true, err
+	})
 	if err != nil {
 		return fmt.Errorf("listening for the API server: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.listener = listener
+	p.address = listener.Addr().String()
+	ctx, cancel := context.WithCancel(ctx)
+	p.away = func() {
+		_ = listener.Close()
+		cancel()
+	}
 	go func() {
 		for {
 			connection, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go p.pass(ctx, listener, connection)
+			go p.pass(ctx, connection)
 		}
 	}()
 	return nil
 }
 
-func (p *Proxy) pass(ctx context.Context, by net.Listener, client net.Conn) {
+func (p *Proxy) pass(ctx context.Context, client net.Conn) {
 	defer func() { _ = client.Close() }()
 	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	p.mu.Lock()
-	away := p.listener != by
-	p.open[client], p.open[server] = true, true
-	p.mu.Unlock()
-	if away {
-		return
-	}
+	defer context.AfterFunc(ctx, func() {
+		_ = client.Close()
+		_ = server.Close()
+	})()
 	go func() {
 		_, _ = io.Copy(server, client)
 		_ = server.Close()
 	}()
 	p.answer(client, server)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.open, client)
-	delete(p.open, server)
 }
 
 // answer forwards the API server's responses, each piece after the delay.
 func (p *Proxy) answer(client io.Writer, server io.Reader) {
-	if p.Delay == 0 {
-		_, _ = io.Copy(client, server)
-		return
-	}
 	type piece struct {
 		due  time.Time
 		data []byte
