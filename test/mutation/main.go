@@ -41,9 +41,8 @@ var suites = []suite{
 	{"internal/lint/", ".", "./test/plugin/..."},
 	{"internal/inventory/", ".", "./internal/inventory/..."},
 	{"internal/inventory/", ".", "./test/plugin/..."},
-	{"internal/metrics/", ".", "./test/manager/writes"},
-	{"", ".", "./test/manager/controller"}, {"", ".", "./test/manager/writes"}, {"", ".", "./test/reliability"}, {"", ".", "./test/guard/..."}, {"", "compat", "./manager"},
-	{"", ".", "./cmd/kubectl-scopegate"}, {"", ".", "./test/plugin/..."}, {"", ".", "./test/manager"}, {"", ".", "./test/manager/observe"},
+	{"", ".", "./test/manager/controller"}, {"", ".", "./test/reliability"}, {"", ".", "./test/guard/..."}, {"", "compat", "./manager"},
+	{"", ".", "./cmd/kubectl-scopegate"}, {"", ".", "./test/plugin/..."}, {"", ".", "./test/manager"},
 	{"", "compat", "./source"}, {"", "compat", "./crds"}, {"", ".", "./internal/..."},
 }
 

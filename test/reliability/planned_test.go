@@ -192,14 +192,14 @@ const quiet = 50 * time.Millisecond
 // awaitReconciles acts, and waits until as many objects are reconciled, with all
 // consequences.
 func awaitReconciles(ctx context.Context, objects int, act func()) error {
-	before, _, _, err := testenv.Reconciles()
+	before, _, err := testenv.Reconciles()
 	if err != nil {
 		return err
 	}
 	act()
 	last, since := before, time.Now()
 	return wait.PollUntilContextTimeout(ctx, quiet/10, *patience, true, func(context.Context) (bool, error) {
-		ended, _, active, err := testenv.Reconciles()
+		ended, active, err := testenv.Reconciles()
 		if ended != last {
 			last, since = ended, time.Now()
 		}

@@ -169,24 +169,22 @@ func Fetch(ctx context.Context, url, token string) (status int, body string, err
 	return response.StatusCode, string(text), err
 }
 
-// Reconciles returns the number of finished reconciles in this process, and the
-// numbers of objects that are queued and that are being reconciled.
-func Reconciles() (ended, queued, active float64, err error) {
+// Reconciles returns the number of finished reconciles in this process, and of objects
+// that are being reconciled.
+func Reconciles() (ended, active float64, err error) {
 	families, err := metrics.Registry.Gather()
 	if err != nil {
-		return 0, 0, 0, fmt.Errorf("reading the metrics of this process: %w", err)
+		return 0, 0, fmt.Errorf("reading the metrics of this process: %w", err)
 	}
 	for _, family := range families {
 		for _, metric := range family.Metric {
 			switch family.GetName() {
 			case "controller_runtime_reconcile_total":
 				ended += metric.GetCounter().GetValue()
-			case "workqueue_depth":
-				queued += metric.GetGauge().GetValue()
 			case "controller_runtime_active_workers":
 				active += metric.GetGauge().GetValue()
 			}
 		}
 	}
-	return ended, queued, active, nil
+	return ended, active, nil
 }

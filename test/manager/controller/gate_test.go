@@ -1,7 +1,9 @@
 package controller_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,36 +23,6 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-func baselineOf(t testing.TB, template corev1.PodTemplateSpec) []string {
-	t.Helper()
-	var config struct {
-		Baseline []string `json:"baseline_client_scopes"`
-	}
-	if err := json.Unmarshal([]byte(template.Annotations[rollout.RunConfigAnnotation]), &config); err != nil {
-		t.Fatalf("reading a run config: %v", err)
-	}
-	return config.Baseline
-}
-
-// awaitBaselines waits until the ReplicaSets of a consumer, old and new, carry
-// the baselines in want, in any order.
-func awaitBaselines(t testing.TB, object client.Object, want ...string) {
-	t.Helper()
-	var got []string
-	testenv.Await(t, cluster.Client, deploymentOf(object), "is observed", func(d *appsv1.Deployment) bool {
-		return d.Status.ObservedGeneration == d.Generation
-	})
-	list := &appsv1.ReplicaSetList{}
-	selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
-	expect.NoError(t, cluster.Client.List(t.Context(), list, client.InNamespace(object.GetNamespace()), selector))
-	for _, set := range list.Items {
-		got = append(got, strings.Join(baselineOf(t, set.Spec.Template), " "))
-	}
-	slices.Sort(got)
-	slices.Sort(want)
-	expect.Equal(t, "the baselines of the ReplicaSets", want, got)
-}
 
 // fingerprint returns the Deployment and the Service of a consumer with their
 // resourceVersions, and the ReplicaSets with their generations, after
@@ -68,27 +39,30 @@ func fingerprint(t testing.TB, object client.Object) []string {
 		"deployment "+deployment.ResourceVersion, "service "+service.ResourceVersion)
 }
 
-// consumers returns a function for each kind, which takes a baseline and
-// returns a consumer, its configs, and an edit that sets the baseline.
-func consumers(namespace string) map[string]func(baseline ...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) {
-	byReference := func(object kinds.Object) func(...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) {
-		return func(baseline ...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) {
-			config := sample.Config(namespace, "shared", baseline...)
-			return object, []client.Object{config}, func(t testing.TB, baseline ...string) {
-				testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
-			}
+// awaitBaselines waits until the ReplicaSets of a consumer, old and new, carry the
+// baselines in want.
+func awaitBaselines(t testing.TB, object client.Object, want ...string) {
+	t.Helper()
+	var got []string
+	expect.Eventually(t, fmt.Sprintf("the baselines of the ReplicaSets are %q", want), func(ctx context.Context) (bool, error) {
+		list := &appsv1.ReplicaSetList{}
+		selector := client.MatchingLabels{"app.kubernetes.io/instance": childKey(object).Name}
+		if err := cluster.Client.List(ctx, list, client.InNamespace(object.GetNamespace()), selector); err != nil {
+			return false, err
 		}
-	}
-	return map[string]func(...string) (kinds.Object, []client.Object, func(testing.TB, ...string)){
-		"MCPServer":      byReference(sample.Server(namespace, "web", sample.AuthServerRef("shared"))),
-		"MCPRemoteProxy": byReference(sample.Proxy(namespace, "web", sample.ExternalAuthConfigRef("shared"))),
-		"VirtualMCPServer": func(baseline ...string) (kinds.Object, []client.Object, func(testing.TB, ...string)) { //nolint:unparam // The others have one.
-			virtual := sample.Virtual(namespace, "web", sample.AuthServer(baseline...))
-			return virtual, nil, func(t testing.TB, baseline ...string) {
-				testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
+		got = nil
+		for _, set := range list.Items {
+			var config struct {
+				Baseline []string `json:"baseline_client_scopes"`
 			}
-		},
-	}
+			if err := json.Unmarshal([]byte(set.Spec.Template.Annotations[rollout.RunConfigAnnotation]), &config); err != nil {
+				return false, err
+			}
+			got = append(got, strings.Join(config.Baseline, " "))
+		}
+		slices.Sort(got)
+		return slices.Equal(want, got), nil
+	}, func() string { return strings.Join(got, "; ") })
 }
 
 // TestInvalidNeverRolls tests the gate on each kind. For a new consumer with an
@@ -97,34 +71,41 @@ func consumers(namespace string) map[string]func(baseline ...string) (kinds.Obje
 // new ReplicaSet, and the old one keeps its own run config.
 func TestInvalidNeverRolls(t *testing.T) {
 	t.Parallel()
-	for kind := range consumers("") {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			namespace := cluster.Namespace(t)
-			consumer, others, setBaseline := consumers(namespace)[kind]("admin")
-			cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
-			cluster.Create(t, others...)
-			cluster.Create(t, consumer)
-			awaitVerdict(t, consumer, notSupported)
-			noChildren(t, consumer)
+	namespace := cluster.Namespace(t)
+	config := sample.Config(namespace, "shared", "admin")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	proxy := sample.Proxy(namespace, "web", sample.ExternalAuthConfigRef("shared"))
+	virtual := sample.Virtual(namespace, "web", sample.AuthServer("admin"))
+	consumers := []kinds.Object{server, proxy, virtual}
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, server, proxy, virtual)
+	setBaseline := func(want verdict, baseline ...string) {
+		t.Helper()
+		testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = baseline })
+		testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = baseline })
+		for _, consumer := range consumers {
+			awaitVerdict(t, consumer, want)
+		}
+	}
+	for _, consumer := range consumers {
+		awaitVerdict(t, consumer, notSupported)
+		noChildren(t, consumer)
+	}
 
-			setBaseline(t, "openid")
-			awaitVerdict(t, consumer, rolling)
-			before := fingerprint(t, consumer)
-			awaitBaselines(t, consumer, "openid")
+	setBaseline(rolling, "openid")
+	before := map[kinds.Object][]string{}
+	for _, consumer := range consumers {
+		before[consumer] = fingerprint(t, consumer)
+		awaitBaselines(t, consumer, "openid")
+	}
 
-			setBaseline(t, "openid", "admin")
-			awaitVerdict(t, consumer, notSupported)
-			expect.Equal(t, "the invalid baseline changed what runs", before, fingerprint(t, consumer))
+	setBaseline(notSupported, "openid", "admin")
+	for _, consumer := range consumers {
+		expect.Equal(t, "the invalid baseline changed what runs", before[consumer], fingerprint(t, consumer))
+	}
 
-			setBaseline(t, "openid", "email")
-			awaitVerdict(t, consumer, rolling)
-			testenv.Await(t, cluster.Client, deploymentOf(consumer), "has the repaired run config", func(d *appsv1.Deployment) bool {
-				return slices.Equal(baselineOf(t, d.Spec.Template), []string{"openid", "email"})
-			})
-			fingerprint(t, consumer)
-			awaitBaselines(t, consumer, "openid", "openid email")
-		})
+	setBaseline(rolling, "openid", "email")
+	for _, consumer := range consumers {
+		awaitBaselines(t, consumer, "openid", "openid email")
 	}
 }
 
@@ -178,17 +159,6 @@ func TestChildrenAreDeletedWithTheReference(t *testing.T) {
 	}
 }
 
-// TestDeletionCollectsTheChildren leaves the children to garbage collection.
-func TestDeletionCollectsTheChildren(t *testing.T) {
-	t.Parallel()
-	server := rollingServer(t)
-	deployment, service := deploymentOf(server), serviceOf(server)
-	fingerprint(t, server)
-	cluster.Delete(t, server)
-	testenv.AwaitGone(t, cluster.Client, deployment)
-	testenv.AwaitGone(t, cluster.Client, service)
-}
-
 // TestForeignObjectsAreLeftAlone puts somebody else's object where a child would
 // be: it is not touched, nothing else is made, and its deletion wakes the
 // consumer.
@@ -236,26 +206,6 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestAwkwardNames rolls out consumers whose names no Service could have.
-func TestAwkwardNames(t *testing.T) {
-	t.Parallel()
-	namespace := cluster.Namespace(t)
-	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "shared"))
-	seen := map[string]bool{}
-	for _, name := range []string{"web.v1.example", "0day", "web-v1.example", strings.Repeat("a", 253), strings.Repeat("a.", 126) + "b"} {
-		server, proxy := sample.Server(namespace, name, sample.AuthServerRef("shared")), sample.Proxy(namespace, name, sample.AuthServerRef("shared"))
-		virtual := sample.Virtual(namespace, name, sample.AuthServer())
-		cluster.Create(t, server, proxy, virtual)
-		for _, consumer := range []kinds.Object{server, proxy, virtual} {
-			awaitVerdict(t, consumer, rolling)
-			seen[fingerprint(t, consumer)[0]] = true
-		}
-	}
-	if len(seen) != 15 {
-		t.Errorf("15 consumers have %d ReplicaSets", len(seen))
-	}
-}
-
 // TestRolledOutIsReady plays the kubelet's part in the status of a Deployment.
 func TestRolledOutIsReady(t *testing.T) {
 	t.Parallel()
@@ -271,29 +221,6 @@ func TestRolledOutIsReady(t *testing.T) {
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
 	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)))
 	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
-}
-
-// TestRBACForbidsWhatIsNotNeeded checks that the manager has no right to change
-// what users write, or to read a Secret.
-func TestRBACForbidsWhatIsNotNeeded(t *testing.T) {
-	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := sample.Server(namespace, "web", v1alpha1.AuthReferences{})
-	cluster.Create(t, server)
-	manager, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: cluster.Client.Scheme()})
-	expect.NoError(t, err)
-	for what, act := range map[string]func() error{
-		"read Secrets":          func() error { return manager.List(t.Context(), &corev1.SecretList{}) },
-		"read ConfigMaps":       func() error { return manager.List(t.Context(), &corev1.ConfigMapList{}) },
-		"read Pods":             func() error { return manager.List(t.Context(), &corev1.PodList{}) },
-		"update a spec":         func() error { return manager.Update(t.Context(), server) },
-		"delete a consumer":     func() error { return manager.Delete(t.Context(), server) },
-		"update a whole status": func() error { return manager.Status().Update(t.Context(), server) },
-	} {
-		if err := act(); !apierrors.IsForbidden(err) {
-			t.Errorf("the manager may %s: %v", what, err)
-		}
-	}
 }
 
 // TestADeletedConsumerRollsNothing edits the config of a deleted consumer that a

@@ -60,7 +60,6 @@ const (
 	isSupported    = "True BaselineScopesSupported"
 	isNotSupported = "False BaselineScopeNotSupported"
 	isNotResolved  = "Unknown ScopesNotResolved"
-	isNotReferred  = "Unknown NotReferenced"
 )
 
 // rolling is the verdict on a consumer whose auth server rolls. There is no

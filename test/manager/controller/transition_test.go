@@ -1,145 +1,23 @@
 package controller_test
 
 import (
-	"fmt"
+	"net/http"
+	"path"
+	"sync"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/operator"
+	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 var notSupported = held(isNotSupported, "BaselineScopeNotSupported")
-
-// TestAnyOrderOfCreation creates the three objects of a pair in all orders.
-func TestAnyOrderOfCreation(t *testing.T) {
-	t.Parallel()
-	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-		t.Run(fmt.Sprint(order), func(t *testing.T) {
-			t.Parallel()
-			namespace := cluster.Namespace(t)
-			config := sample.Config(namespace, "shared", "openid")
-			server := sample.Server(namespace, "server", sample.AuthServerRef("shared"))
-			objects := []client.Object{config, server, sample.OIDCConfig(namespace, "oidc")}
-			for _, i := range order {
-				cluster.Create(t, objects[i])
-			}
-			awaitVerdict(t, server, rolling)
-			awaitVerdict(t, config, verdict{Valid: isSupported})
-		})
-	}
-}
-
-// TestEveryDirection changes a verdict by edits of each object that it depends
-// on.
-func TestEveryDirection(t *testing.T) {
-	t.Parallel()
-	namespace := cluster.Namespace(t)
-	oidc := sample.OIDCConfig(namespace, "oidc")
-	shared, other := sample.Config(namespace, "shared", "openid"), sample.Config(namespace, "other", "admin")
-	server := sample.Server(namespace, "server", sample.AuthServerRef("shared"))
-	cluster.Create(t, oidc, shared, other, server)
-	both := func(consumer, onShared, onOther string) {
-		t.Helper()
-		want := map[string]verdict{
-			"rolling": rolling, "not supported": notSupported, "none": {},
-			"no config": waiting(isNotResolved, "ConfigNotFound"), "no oidc": waiting(isSupported, "OIDCConfigNotFound"),
-			"conflict": held(isNotResolved, "AuthServerConflict"), "invalid ref": held(isNotResolved, "InvalidAuthServerRef"),
-		}[consumer]
-		awaitVerdict(t, server, want)
-		if onShared != "" {
-			awaitVerdict(t, shared, verdict{Valid: onShared})
-		}
-		if onOther != "" {
-			awaitVerdict(t, other, verdict{Valid: onOther})
-		}
-	}
-	both("rolling", isSupported, isNotReferred)
-
-	t.Log("the config")
-	testenv.Edit(t, cluster, shared, func(c *v1beta1.MCPExternalAuthConfig) {
-		c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"openid", "admin"}
-	})
-	both("not supported", isNotSupported, isNotReferred)
-	t.Log("the consumer's scopes")
-	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Scopes = []string{"openid", "admin"} })
-	both("rolling", isSupported, isNotReferred)
-	t.Log("the MCPOIDCConfig goes and comes")
-	cluster.Delete(t, oidc)
-	both("no oidc", isSupported, isNotReferred)
-	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"))
-	both("rolling", isSupported, isNotReferred)
-	t.Log("the reference moves")
-	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef.Name = "other"; s.Spec.OIDCConfigRef.Scopes = nil })
-	both("not supported", isNotReferred, isNotSupported)
-	t.Log("a second reference conflicts")
-	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) {
-		s.Spec.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "shared"}
-	})
-	both("conflict", isNotResolved, isNotResolved)
-	t.Log("the first reference goes")
-	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) {
-		s.Spec.AuthServerRef = nil
-		s.Spec.OIDCConfigRef.Scopes = []string{"openid", "admin"}
-	})
-	both("rolling", isSupported, isNotReferred)
-	t.Log("the other config of a conflict changes its type, which settles it")
-	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) {
-		s.Spec.AuthServerRef = &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: "other"}
-	})
-	both("conflict", isNotResolved, isNotResolved)
-	testenv.Edit(t, cluster, shared, func(c *v1beta1.MCPExternalAuthConfig) {
-		c.Spec = v1alpha1.MCPExternalAuthConfigSpec{Type: "unauthenticated"}
-	})
-	awaitVerdict(t, shared, verdict{})
-	both("rolling", "", isSupported)
-	t.Log("the config goes, and comes back under the same name")
-	cluster.Delete(t, other)
-	both("no config", "", "")
-	other = sample.Config(namespace, "other", "nobody")
-	cluster.Create(t, other)
-	both("not supported", "", isNotSupported)
-	t.Log("the consumer goes, and comes back under the same name")
-	cluster.Delete(t, server)
-	testenv.AwaitGone(t, cluster.Client, server)
-	awaitVerdict(t, other, verdict{Valid: isNotReferred})
-	server = sample.Server(namespace, "server", sample.AuthServerRef("other", "nobody"))
-	cluster.Create(t, server)
-	both("rolling", "", isSupported)
-	t.Log("the last reference goes")
-	testenv.Edit(t, cluster, server, func(s *v1beta1.MCPServer) { s.Spec.AuthServerRef = nil })
-	both("none", "", isNotReferred)
-}
-
-func TestEveryDirectionInline(t *testing.T) {
-	t.Parallel()
-	namespace := cluster.Namespace(t)
-	oidc := sample.OIDCConfig(namespace, "oidc")
-	virtual := sample.Virtual(namespace, "virtual", sample.AuthServer("openid"))
-	cluster.Create(t, oidc, virtual)
-	awaitVerdict(t, virtual, rolling)
-
-	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.BaselineClientScopes = []string{"admin"} })
-	awaitVerdict(t, virtual, notSupported)
-	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig.ScopesSupported = []string{"admin"} })
-	awaitVerdict(t, virtual, rolling)
-	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) {
-		v.Spec.AuthServerConfig.ScopesSupported = nil
-		v.Spec.IncomingAuth.OIDCConfigRef.Scopes = []string{"admin", "x"}
-	})
-	awaitVerdict(t, virtual, rolling)
-	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeAnonymous })
-	awaitVerdict(t, virtual, held(isNotResolved, "OIDCConfigRequired"))
-	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.IncomingAuth.Type = v1alpha1.IncomingAuthTypeOIDC })
-	awaitVerdict(t, virtual, rolling)
-	cluster.Delete(t, oidc)
-	awaitVerdict(t, virtual, waiting(isSupported, "OIDCConfigNotFound"))
-	testenv.Edit(t, cluster, virtual, func(v *v1beta1.VirtualMCPServer) { v.Spec.AuthServerConfig = nil })
-	awaitVerdict(t, virtual, verdict{})
-}
 
 // TestMixedConsumersOfOneConfig checks that a shared config reports one team's
 // bad consumers, while the others roll out.
@@ -189,4 +67,52 @@ func TestSameNamesInTwoNamespaces(t *testing.T) {
 	cluster.Delete(t, configs[one])
 	awaitVerdict(t, servers[one], waiting(isNotResolved, "ConfigNotFound"))
 	awaitVerdict(t, servers[two], notSupported)
+}
+
+// TestAWrongStatusHeals writes a wrong status, as a reconcile with a stale lookup may
+// do. The event of that write makes the manager repair it.
+func TestAWrongStatusHeals(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	config := sample.Config(namespace, "shared", "openid")
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, sample.OIDCConfig(namespace, "oidc"), config, server)
+	for object, want := range map[kinds.Object]verdict{config: {Valid: isSupported}, server: rolling} {
+		right := awaitVerdict(t, object, want)
+		wrong := right.DeepCopyObject().(kinds.Object)
+		wrong.GetStatus().ObservedGeneration = 0
+		wrong.GetStatus().Conditions[0].Reason = "Stale"
+		expect.NoError(t, cluster.Client.Status().Patch(t.Context(), wrong, client.MergeFrom(right)))
+		awaitVerdict(t, object, want)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// TestEveryKindIsWatchedFromTheStart starts the cache of a manager without its
+// controllers, as in a manager that is not the leader. The cache must have
+// everything that the controllers will read.
+func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	missing := sets.New("mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services")
+	cfg := cluster.ManagerConfig()
+	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			mu.Lock()
+			missing.Delete(path.Base(request.URL.Path))
+			mu.Unlock()
+			return next.RoundTrip(request)
+		})
+	})
+	mgr, err := operator.New(t.Context(), cfg, operator.Options{Standalone: true, MetricsBindAddress: "0", SharedProcess: true})
+	expect.NoError(t, err)
+	go func() { _ = mgr.GetCache().Start(t.Context()) }()
+	mgr.GetCache().WaitForCacheSync(t.Context())
+	mu.Lock()
+	defer mu.Unlock()
+	expect.Equal(t, "what is not watched", []string{}, sets.List(missing))
 }
