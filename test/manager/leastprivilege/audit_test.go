@@ -1,7 +1,6 @@
 package leastprivilege_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 
 	"github.com/scopegate/scopegate/internal/guard"
@@ -25,21 +26,20 @@ func requests(t *testing.T, path, user string) []auditv1.Event {
 	file, err := os.Open(path) //nolint:gosec // The test's own file.
 	expect.NoError(t, err)
 	defer func() { _ = file.Close() }()
-	seen := map[string]bool{}
+	seen := sets.New[types.UID]()
 	var events []auditv1.Event
-	for lines := bufio.NewReader(file); ; {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
+	for decoder := json.NewDecoder(file); ; {
+		event := auditv1.Event{}
+		err := decoder.Decode(&event)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			break // What is left is still being written.
 		}
 		expect.NoError(t, err)
-		event := auditv1.Event{}
-		expect.NoError(t, json.Unmarshal(line, &event))
 		// A watch is logged when it starts and when it ends.
-		if event.User.Username != user || seen[string(event.AuditID)] {
+		if event.User.Username != user || seen.Has(event.AuditID) {
 			continue
 		}
-		seen[string(event.AuditID)] = true
+		seen.Insert(event.AuditID)
 		events = append(events, event)
 	}
 	if len(events) == 0 {
@@ -83,8 +83,17 @@ func (i *installed) grants(t *testing.T) map[grant]bool {
 			t.Errorf("%s %s binds %s, which has no rules", object.GetKind(), object.GetName(), role)
 		}
 		for _, rule := range rules[role] {
-			for _, g := range expand(role, rule) {
-				all[g] = false
+			if len(rule.ResourceNames) == 0 {
+				rule.ResourceNames = []string{""}
+			}
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					for _, name := range rule.ResourceNames {
+						for _, verb := range rule.Verbs {
+							all[grant{role, group, resource, name, verb}] = false
+						}
+					}
+				}
 			}
 		}
 	}
@@ -93,24 +102,6 @@ func (i *installed) grants(t *testing.T) map[grant]bool {
 
 func roleKey(kind, namespace, name string) string {
 	return strings.TrimSuffix(kind+" "+namespace+"/"+name, " ")
-}
-
-func expand(role string, rule rbacv1.PolicyRule) []grant {
-	var all []grant
-	names := rule.ResourceNames
-	if len(names) == 0 {
-		names = []string{""}
-	}
-	for _, group := range rule.APIGroups {
-		for _, resource := range rule.Resources {
-			for _, name := range names {
-				for _, verb := range rule.Verbs {
-					all = append(all, grant{role, group, resource, name, verb})
-				}
-			}
-		}
-	}
-	return all
 }
 
 // covers reports whether a right allows a request.

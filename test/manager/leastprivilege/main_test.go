@@ -13,7 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +31,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/crds"
 	"github.com/scopegate/scopegate/internal/guard/canary"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
@@ -123,10 +124,9 @@ func (i *installed) awaitCRDs(t *testing.T) {
 	var last error
 	expect.Eventually(t, "the CRDs are served", func(ctx context.Context) (bool, error) {
 		_, last = crds.Own(schemas)
-		for _, list := range []client.ObjectList{
-			&v1beta1.MCPExternalAuthConfigList{}, &v1beta1.MCPOIDCConfigList{}, &v1beta1.MCPServerList{}, &v1beta1.MCPRemoteProxyList{}, &v1beta1.VirtualMCPServerList{},
-		} {
-			last = errors.Join(last, i.Client.List(ctx, list))
+		last = errors.Join(last, i.Client.List(ctx, &v1beta1.MCPOIDCConfigList{}))
+		for _, kind := range kinds.All {
+			last = errors.Join(last, i.Client.List(ctx, kind.EmptyList()))
 		}
 		return last == nil, nil
 	}, func() string { return last.Error() })
@@ -147,22 +147,19 @@ type process struct {
 	metrics string
 }
 
-// variable matches a variable of the environment in a container's arguments.
-var variable = regexp.MustCompile(`\$\(([A-Z_]+)\)`)
-
 // manager starts the manager with the flags of its Deployment, and those that a
 // process outside of a cluster needs. more is added to its environment.
 func (i *installed) manager(t *testing.T, more ...string) *process {
 	t.Helper()
 	container := i.deployment.Spec.Template.Spec.Containers[0]
-	environment := map[string]string{}
+	var variables []string
 	for _, env := range container.Env {
-		environment[env.Name] = env.Value
+		variables = append(variables, "$("+env.Name+")", env.Value)
 	}
 	metrics := testenv.FreeAddress(t)
 	var arguments []string
 	for _, argument := range container.Args {
-		arguments = append(arguments, variable.ReplaceAllStringFunc(argument, func(name string) string { return environment[name[2:len(name)-1]] }))
+		arguments = append(arguments, strings.NewReplacer(variables...).Replace(argument))
 	}
 	arguments = append(arguments, "--kubeconfig="+i.kubeconfig, "--leader-election-namespace="+controlplane.Namespace,
 		"--metrics-bind-address="+metrics, "--health-probe-bind-address=0")
@@ -181,11 +178,6 @@ func (i *installed) command(arguments ...string) *exec.Cmd {
 // does not support watch-lists.
 const listing = "KUBE_FEATURE_WatchListClient=false"
 
-func (p *process) stop(t *testing.T) {
-	t.Helper()
-	expect.NoError(t, p.Stop())
-}
-
 func (p *process) scrape(t *testing.T, token string) int {
 	t.Helper()
 	status, _, err := testenv.Fetch(t.Context(), "https://"+p.metrics+"/metrics", token)
@@ -194,31 +186,37 @@ func (p *process) scrape(t *testing.T, token string) int {
 }
 
 // createAll makes one of each kind, whose baseline is not supported.
-func createAll(t *testing.T, i *installed, namespace string) {
+func createAll(t *testing.T, i *installed, namespace string) []kinds.Object {
 	t.Helper()
-	i.Create(t, sample.OIDCConfig(namespace, "oidc"), sample.Config(namespace, "shared", "admin"))
-	i.Create(t, sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid", "profile")),
-		sample.Proxy(namespace, "remote", sample.AuthServerRef("shared", "openid", "profile")))
-	i.Create(t, sample.Virtual(namespace, "virtual", sample.AuthServer("admin")))
+	i.Create(t, sample.OIDCConfig(namespace, "oidc"))
+	all := []kinds.Object{
+		sample.Config(namespace, "shared", "admin"),
+		sample.Server(namespace, "web", sample.AuthServerRef("shared", "openid", "profile")),
+		sample.Proxy(namespace, "remote", sample.AuthServerRef("shared", "openid", "profile")),
+		sample.Virtual(namespace, "virtual", sample.AuthServer("admin")),
+	}
+	for _, object := range all {
+		i.Create(t, object)
+	}
+	return all
 }
 
-// awaitEvaluated waits until all kinds have their condition, and an event reports it.
-func awaitEvaluated(t *testing.T, i *installed, namespace string) {
+// evaluateAll does so, and waits until all have their condition, and an event reports it.
+func evaluateAll(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
-	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPExternalAuthConfig{ObjectMeta: meta("shared")}, "False")
-	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: meta("web")}, "False")
-	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPRemoteProxy{ObjectMeta: meta("remote")}, "False")
-	testenv.AwaitValid(t, i.Cluster, &v1beta1.VirtualMCPServer{ObjectMeta: meta("virtual")}, "False")
-	awaitEvent(t, i, namespace, "BaselineScopeNotSupported")
+	for _, object := range createAll(t, i, namespace) {
+		testenv.AwaitValid(t, i.Cluster, object, "False")
+	}
+	awaitEvent(t, i, namespace, "BaselineScopeNotSupported", false)
 }
 
 // reconsider makes a server whose baseline is not supported, and waits until it is
 // evaluated. So the restarted manager works.
 func reconsider(t *testing.T, i *installed, namespace string) {
 	t.Helper()
-	i.Create(t, sample.Config(namespace, "another", "admin"), sample.Server(namespace, "another", sample.AuthServerRef("another", "openid")))
-	testenv.AwaitValid(t, i.Cluster, &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "another"}}, "False")
+	server := sample.Server(namespace, "another", sample.AuthServerRef("another", "openid"))
+	i.Create(t, sample.Config(namespace, "another", "admin"), server)
+	testenv.AwaitValid(t, i.Cluster, server, "False")
 }
 
 // isNotEvaluated checks that a namespace that is not watched has no condition.
@@ -231,24 +229,15 @@ func isNotEvaluated(t *testing.T, i *installed, namespace string) {
 	}
 }
 
-func awaitEvent(t *testing.T, i *installed, namespace, reason string) {
-	t.Helper()
-	awaitEvents(t, i, namespace, reason, func(*eventsv1.Event) bool { return true })
-}
-
-func awaitEvents(t *testing.T, i *installed, namespace, reason string, ok func(*eventsv1.Event) bool) {
+// awaitEvent waits for an event, or for one that is repeated.
+func awaitEvent(t *testing.T, i *installed, namespace, reason string, repeated bool) {
 	t.Helper()
 	expect.Eventually(t, "there is an event "+reason+" in "+namespace, func(ctx context.Context) (bool, error) {
 		list := &eventsv1.EventList{}
-		if err := i.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return false, err
-		}
-		for _, event := range list.Items {
-			if event.Reason == reason && ok(&event) {
-				return true, nil
-			}
-		}
-		return false, nil
+		err := i.Client.List(ctx, list, client.InNamespace(namespace))
+		return slices.ContainsFunc(list.Items, func(event eventsv1.Event) bool {
+			return event.Reason == reason && (event.Series != nil || !repeated)
+		}), err
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,8 +57,7 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	disable(t, i, ineffective)
 	manager := i.manager(t)
 	for _, namespace := range append([]string{"team-a", "team-b"}, more...) {
-		createAll(t, i, namespace)
-		awaitEvaluated(t, i, namespace)
+		evaluateAll(t, i, namespace)
 	}
 	if len(more) == 0 {
 		createAll(t, i, "team-c")
@@ -67,19 +65,19 @@ func exerciseGuard(t *testing.T, i *installed, more ...string) {
 	scrapeMetrics(t, i, manager)
 	awaitFinding(t, i, manager, ineffective, canary.Changed)
 	awaitFinding(t, i, manager, effective, "")
-	awaitEvent(t, i, "default", "GuardIneffective")
+	awaitEvent(t, i, "default", "GuardIneffective", false)
 	// Another cause repeats the event, for which the manager needs another right.
 	i.Delete(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: ineffective}})
-	awaitEvents(t, i, "default", "GuardIneffective", func(event *eventsv1.Event) bool { return event.Series != nil })
+	awaitEvent(t, i, "default", "GuardIneffective", true)
 	for _, manifest := range i.manifests {
 		i.apply(t, manifest)
 	}
 	awaitFinding(t, i, manager, ineffective, "")
-	manager.stop(t)
+	expect.NoError(t, manager.Stop())
 
 	again := i.manager(t, listing)
 	reconsider(t, i, "team-a")
-	again.stop(t)
+	expect.NoError(t, again.Stop())
 
 	// ToolHive's operator puts this finalizer on every config, and may be gone.
 	i.Patch(t, &v1beta1.MCPExternalAuthConfig{ObjectMeta: metav1.ObjectMeta{Namespace: guard.CanaryNamespace, Name: canary.Name}},
@@ -149,15 +147,14 @@ func exerciseStandalone(t *testing.T, i *installed) {
 	t.Helper()
 	manager := i.manager(t)
 	for _, namespace := range []string{"team-a", "team-b"} {
-		createAll(t, i, namespace)
-		awaitEvaluated(t, i, namespace)
+		evaluateAll(t, i, namespace)
 		rollOut(t, i, namespace)
 	}
 	scrapeMetrics(t, i, manager)
-	manager.stop(t)
+	expect.NoError(t, manager.Stop())
 	again := i.manager(t, listing)
 	reconsider(t, i, "team-b")
-	again.stop(t)
+	expect.NoError(t, again.Stop())
 	i.check(t)
 }
 
