@@ -53,7 +53,7 @@ func MainWithManager(m *testing.M, cluster **Cluster, options controlplane.Optio
 		if err := startRecorded(ctx, cluster, options, atEnd); err != nil {
 			return err
 		}
-		manager, err := (*cluster).RunStandalone(ctx, nil)
+		manager, err := (*cluster).RunWith(ctx, nil, standalone)
 		if err == nil {
 			atEnd(manager.Stop)
 		}
@@ -152,28 +152,16 @@ func (m *Manager) Ready() <-chan struct{} { return m.elected }
 // Done returns a channel that receives the manager's error and is then closed.
 func (m *Manager) Done() <-chan error { return m.done }
 
-// RunStandalone starts a manager with scopegate's own RBAC. It runs until Stop.
-// wrap, if not nil, can wrap its configuration to observe requests.
-func (c *Cluster) RunStandalone(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
-	return c.RunWith(ctx, wrap, operator.Options{Standalone: true, AuthServerImage: AuthServerImage})
-}
+// standalone are the options of a manager in standalone mode.
+var standalone = operator.Options{Standalone: true, AuthServerImage: AuthServerImage}
 
-// RunWith is RunStandalone with options.
+// RunWith starts a manager with scopegate's own RBAC. It runs until Stop. wrap, if not
+// nil, can wrap its configuration to observe requests.
 func (c *Cluster) RunWith(ctx context.Context, wrap func(*rest.Config), options operator.Options) (*Manager, error) {
 	cfg := c.ManagerConfig()
 	if wrap != nil {
 		wrap(cfg)
 	}
-	return start(ctx, cfg, options)
-}
-
-// RunGuard is RunStandalone in guard mode. The control plane must have been started
-// with Options.Guard.
-func (c *Cluster) RunGuard(ctx context.Context, wrap func(*rest.Config)) (*Manager, error) {
-	return c.RunWith(ctx, wrap, operator.Options{OwnNamespace: controlplane.Namespace})
-}
-
-func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Manager, error) {
 	options.MetricsBindAddress, options.HealthProbeBindAddress, options.SharedProcess = "0", "0", true
 	mgr, err := operator.New(ctx, cfg, options)
 	if err != nil {
@@ -188,17 +176,19 @@ func start(ctx context.Context, cfg *rest.Config, options operator.Options) (*Ma
 	return manager, nil
 }
 
-// StartStandalone is RunStandalone, and stops the manager at the end of the test.
+// StartStandalone starts a manager in standalone mode, which stops at the end of the
+// test.
 func (c *Cluster) StartStandalone(t testing.TB, wrap func(*rest.Config)) *Manager {
 	t.Helper()
-	manager, err := c.RunStandalone(t.Context(), wrap)
+	manager, err := c.RunWith(t.Context(), wrap, standalone)
 	return stopAtEnd(t, manager, err)
 }
 
-// StartGuard is RunGuard, and stops the manager at the end of the test.
+// StartGuard does the same in guard mode. The control plane must have been started with
+// Options.Guard.
 func (c *Cluster) StartGuard(t testing.TB) *Manager {
 	t.Helper()
-	manager, err := c.RunGuard(t.Context(), nil)
+	manager, err := c.RunWith(t.Context(), nil, operator.Options{OwnNamespace: controlplane.Namespace})
 	return stopAtEnd(t, manager, err)
 }
 
