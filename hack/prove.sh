@@ -26,7 +26,7 @@ operator | race)
   SCOPEGATE_TOOLHIVE_OPERATOR=${TOOLHIVE:-$(go list -m -f '{{.Version}}' github.com/stacklok/toolhive)} test ./operator
   ;;
 reliability)
-  SCOPEGATE_RELIABILITY_SCHEDULES=${CASES:-5000} test ./test/reliability
+  test ./test/reliability -full="${CASES:-5000}"
   ;;
 upgrade)
   ref=${ARGS:?set it to the commit or the tag to upgrade from}

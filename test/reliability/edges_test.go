@@ -18,13 +18,11 @@ import (
 // lease, and works as usual.
 func TestSlowAPIServer(t *testing.T) {
 	delay := 100 * time.Millisecond
-	if full() > 0 {
+	if *full > 0 {
 		delay = 2 * time.Second
 	}
 	w := worldOf(t, standalone, "slow")
-	proxy := newProxy(t)
-	proxy.Delay = delay
-	process := startThrough(t, proxy, w)
+	_, process := startThrough(t, w, delay)
 	for _, e := range append([]edit{nudge("web")}, story()[:3]...) {
 		begin := time.Now()
 		expect.NoError(t, w.do(t.Context(), e, false))
@@ -43,7 +41,7 @@ func TestSlowAPIServer(t *testing.T) {
 // TestCRDsAreReplaced deletes the CRDs, and with them every object, under a running
 // manager, and applies them again.
 func TestCRDsAreReplaced(t *testing.T) {
-	if full() == 0 {
+	if *full == 0 {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
 	plane := testenv.StartForTest(t, controlplane.Options{GarbageCollector: true})

@@ -34,7 +34,7 @@ func TestLeaderEnds(t *testing.T) {
 	leader := startProcess(t, manager, w, w.Config)
 	awaitRight(t, w)
 	for _, killed := range []bool{false, true} {
-		if killed && full() == 0 {
+		if killed && *full == 0 {
 			break
 		}
 		next := startProcess(t, manager, w, w.Config)
@@ -73,7 +73,7 @@ func leaseHolder(t *testing.T, w *world) string {
 // answers nothing but timeouts.
 func TestEtcdOutage(t *testing.T) {
 	length := 5 * time.Second
-	if full() > 0 {
+	if *full > 0 {
 		length = time.Minute
 	}
 	before := etcds(t)

@@ -7,10 +7,7 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"math/rand"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -27,11 +24,9 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-// fullVariable makes the suites play as many schedules as `make prove SUITE=reliability`
-// does.
-const fullVariable = "SCOPEGATE_RELIABILITY_SCHEDULES"
-
 var (
+	// full is what `make prove SUITE=reliability` sets.
+	full      = flag.Int("full", 0, "play all planned schedules, and this number of random ones; 0 plays the few of make test")
 	firstSeed = flag.Int64("seed", 1, "seed of the first schedule")
 	patience  = flag.Duration("patience", 3*time.Minute, "how long to wait for what takes milliseconds, or seconds where watches and requests back off")
 )
@@ -75,7 +70,7 @@ func TestMain(m *testing.M) {
 		if err := guarded.Client.Delete(ctx, own); err != nil {
 			return err
 		}
-		if !testing.Verbose() || full() > 0 {
+		if !testing.Verbose() || *full > 0 {
 			ctrl.SetLogger(logr.Discard())
 		}
 		return nil
@@ -98,19 +93,4 @@ func startStandalone(ctx context.Context) (*plane, error) {
 		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
 		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
 	}, controlplane.Options{GarbageCollector: true})
-}
-
-// full returns the requested number of random schedules, 0 for the few of `make
-// test`.
-func full() int {
-	text := os.Getenv(fullVariable)
-	if text == "" {
-		return 0
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		fmt.Fprintf(os.Stderr, "FAIL: %s=%s: set it to how many random schedules to play\n", fullVariable, text)
-		os.Exit(2)
-	}
-	return n
 }

@@ -2,7 +2,7 @@ package reliability_test
 
 import (
 	"fmt"
-	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,12 +19,11 @@ import (
 // process must keep running, and must then catch up.
 func TestOutage(t *testing.T) {
 	lengths := []time.Duration{time.Second}
-	if full() > 0 {
+	if *full > 0 {
 		lengths = []time.Duration{5 * time.Second, 15 * time.Second, 60 * time.Second}
 	}
 	w := worldOf(t, standalone, "outage")
-	proxy := newProxy(t)
-	process := startThrough(t, proxy, w)
+	proxy, process := startThrough(t, w, 0)
 	awaitRight(t, w)
 	edits := story()
 	for _, length := range lengths {
@@ -45,27 +44,17 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// newProxy returns a proxy between a manager and the API server of standalone
-// mode.
-func newProxy(t *testing.T) *faults.Proxy {
+// startThrough is like startProcess, but the manager reaches the API server
+// through a proxy, which delays each answer.
+func startThrough(t *testing.T, w *world, delay time.Duration) (*faults.Proxy, *testenv.Process) {
 	t.Helper()
-	host := standalone.Config.Host
-	if target, err := url.Parse(host); err == nil && target.Host != "" {
-		host = target.Host
-	}
-	proxy, err := faults.NewProxy(t.Context(), host)
+	proxy, err := faults.NewProxy(t.Context(), strings.TrimPrefix(w.Config.Host, "https://"))
 	expect.NoError(t, err)
 	t.Cleanup(proxy.Away)
-	return proxy
-}
-
-// startThrough is like startProcess, but the manager reaches the API server
-// through a proxy.
-func startThrough(t *testing.T, proxy *faults.Proxy, w *world) *testenv.Process {
-	t.Helper()
+	proxy.Delay = delay
 	through := rest.CopyConfig(w.Config)
 	through.Host = "https://" + proxy.Address()
-	return startProcess(t, testenv.BuildManager(t), w, through)
+	return proxy, startProcess(t, testenv.BuildManager(t), w, through)
 }
 
 // startProcess starts a manager in standalone mode, as a process with a lease, that

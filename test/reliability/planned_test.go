@@ -44,7 +44,7 @@ func story() []edit {
 // scenarios are the story, and in a full run some random ones.
 func scenarios() [][]edit {
 	all := [][]edit{story()}
-	if full() > 0 {
+	if *full > 0 {
 		for seed := range int64(4) {
 			var edits []edit
 			random := newRandom(*firstSeed + seed)
@@ -79,7 +79,7 @@ func undisturbed(t *testing.T, p *plane, name string, edits []edit) *outcome {
 
 // sparse returns every n-th of all, or all in a full run.
 func sparse[T any](all []T, n int) []T {
-	if full() > 0 {
+	if *full > 0 {
 		return all
 	}
 	var some []T
@@ -136,7 +136,7 @@ func TestThePast(t *testing.T) {
 					var steps []step
 					for i, one := range s.steps {
 						steps = append(steps, one)
-						if full() == 0 && i%2 > 0 {
+						if *full == 0 && i%2 > 0 {
 							continue
 						}
 						steps = append(steps, step{restart: true, past: past, settle: true})

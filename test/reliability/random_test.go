@@ -68,7 +68,7 @@ func playRandom(t *testing.T, p *plane, target, came string) {
 	t.Helper()
 	begin, before := time.Now(), p.Rollouts.Seen()
 	var schedules []schedule
-	for i := range cmp.Or(full(), schedulesOfMakeTest) {
+	for i := range cmp.Or(*full, schedulesOfMakeTest) {
 		schedules = append(schedules, randomSchedule(p, *firstSeed+int64(i)))
 	}
 	var total tally
