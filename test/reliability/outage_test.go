@@ -2,7 +2,6 @@ package reliability_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +47,9 @@ func TestOutage(t *testing.T) {
 // through a proxy, which delays each answer.
 func startThrough(t *testing.T, w *world, delay time.Duration) (*faults.Proxy, *testenv.Process) {
 	t.Helper()
-	proxy, err := faults.NewProxy(t.Context(), strings.TrimPrefix(w.Config.Host, "https://"))
+	target, _, err := rest.DefaultServerUrlFor(w.Config)
+	expect.NoError(t, err)
+	proxy, err := faults.NewProxy(t.Context(), target.Host)
 	expect.NoError(t, err)
 	t.Cleanup(proxy.Away)
 	proxy.Delay = delay
