@@ -216,7 +216,9 @@ func (p *player) step(ctx context.Context, s step) error {
 		return err
 	}
 	link.Fail(0, 0)
-	link.Crash(0, false)
+	if s.crash > 0 {
+		link.Crash(0, false)
+	}
 	if len(s.past) > 0 {
 		// Events of different kinds come in any order. A reconcile may still write
 		// an older baseline, which the next edit would then hold.
