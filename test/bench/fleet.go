@@ -148,7 +148,7 @@ type managed struct {
 // manage runs a manager, and waits until its caches are synced.
 func (f *fleet) manage(ctx context.Context) *managed {
 	m := &managed{wire: &wire{changed: make(chan struct{}, 1)}}
-	m.Manager = must((&testenv.Cluster{ControlPlane: f.plane}).RunStandalone(ctx, m.wire.around))
+	m.Manager = must((&testenv.Cluster{ControlPlane: f.plane}).RunWith(ctx, m.wire.around, operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}))
 	m.begin = time.Now()
 	select {
 	case <-m.Ready():

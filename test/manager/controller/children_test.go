@@ -39,7 +39,10 @@ func TestChangedChildIsRestored(t *testing.T) {
 		spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
 		pod := &spec.Template.Spec
 		pod.NodeSelector = map[string]string{"disk": "ssd"}
+		pod.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}}
 		pod.Tolerations = []corev1.Toleration{{Key: "theirs", Operator: corev1.TolerationOpExists}}
+		pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
+		pod.SchedulerName, pod.PriorityClassName = "theirs", "theirs"
 		pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "theirs"}}
 		pod.Containers[0].ImagePullPolicy = corev1.PullAlways
 	}
