@@ -132,7 +132,7 @@ func halt(t *testing.T, pid int) {
 // etcds returns the processes of etcd that this process has started.
 func etcds(t *testing.T) []int {
 	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "pgrep", "-P", strconv.Itoa(os.Getpid()), "-x", "etcd").Output()
+	output, err := exec.CommandContext(t.Context(), "pgrep", "-P", strconv.Itoa(os.Getpid()), "-x", "etcd").Output() //nolint:gosec // Its own process.
 	expect.NoError(t, err)
 	var all []int
 	for _, field := range strings.Fields(string(output)) {
