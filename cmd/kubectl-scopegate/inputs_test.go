@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
@@ -134,6 +137,8 @@ func inputs() map[string]expected {
 		"a variable as a scope":        {files{"f.yaml": with(good, "Scopes: [openid]", "Scopes: ['${SCOPE}']")}, nil, []string{"f.yaml:8:28 baseline/not-supported error"}, hintVariable, exitFindings},
 		"a file of SOPS":               {files{"f.yaml": with(serverText, "example.com/web:1", "ENC[AES256_GCM,data:a]", "---\n", "") + "sops: {mac: a}\n"}, nil, []string{"f.yaml:6:25 reference/not-found warning", "f.yaml:7:25 reference/oidc-config-not-found warning", "f.yaml:8:1 schema/unknown-field error"}, hintSecret, exitFindings},
 		"a patch":                      {files{"patch.yaml": ofGroup + "kind: MCPServer\nmetadata: {name: web}\nspec:\n  proxyPort: 80\n"}, nil, []string{"patch.yaml:1:1 schema/not-checked warning", "patch.yaml:4:1 schema/required error"}, hintPatch, exitFindings},
+		"a patch beside its object":    {files{"base.yaml": serverText, "prod.yaml": ofGroup + "kind: MCPServer\nmetadata: {name: web}\nspec:\n  proxyPort: 80\n"}, nil, []string{"base.yaml:6:25 reference/not-found warning", "base.yaml:7:25 reference/oidc-config-not-found warning", "prod.yaml:1:1 schema/not-checked warning", "prod.yaml:3:18 object/duplicate warning", "prod.yaml:4:1 schema/required error"}, hintPatch, exitFindings},
+		"a field below a list":         {files{"f.yaml": with(good, "clientId", "clientID")}, nil, []string{"f.yaml:9:50 rule/oauth2-client-id-or-dcr error", "f.yaml:9:100 schema/unknown-field error"}, "did you mean", exitFindings},
 		"a patch of JSON":              {files{"f.yaml": "- op: replace\n  path: /spec/image\n  value: a\n"}, nil, []string{"f.yaml:1:1 parse/not-an-object error"}, hintPatch, exitFindings},
 
 		"Latin-1":             {files{"f.yaml": good + strings.Repeat("# line\n", 9) + "a: b\nc: M\xfcller\n"}, nil, []string{"f.yaml:34:5 parse/syntax error"}, "invalid leading UTF-8 octet", exitFindings},
@@ -188,9 +193,26 @@ func TestInputs(t *testing.T) {
 				said += found.Message + "; " + found.Note + "\n"
 			}
 			expect.Equal(t, "findings", c.findings, got)
+			expect.Equal(t, "in SARIF", got, inSARIF(t, c))
 			if !strings.Contains(said, c.says) {
 				t.Errorf("want %q in:\n%s", c.says, said)
 			}
 		})
 	}
+}
+
+// inSARIF returns the findings of a report in SARIF.
+func inSARIF(t *testing.T, c expected) (found []string) {
+	t.Helper()
+	var out, stderr bytes.Buffer
+	run(t.Context(), append([]string{"lint", "-R", "-f", ".", "-o", "sarif"}, c.args...), strings.NewReader(""), &out, &stderr)
+	report, err := sarif.FromBytes(out.Bytes())
+	expect.NoError(t, err)
+	for _, result := range report.Runs[0].Results {
+		place := result.Locations[0].PhysicalLocation
+		file, err := url.PathUnescape(*place.ArtifactLocation.URI)
+		expect.NoError(t, err)
+		found = append(found, fmt.Sprintf("%s:%d:%d %s %s", file, *place.Region.StartLine, *place.Region.StartColumn, *result.RuleID, result.Level))
+	}
+	return found
 }

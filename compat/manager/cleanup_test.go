@@ -9,6 +9,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,7 +32,13 @@ func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 	c, err := client.NewWithWatch(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
 	// Small pages, so that there are several.
+	missing := true
 	paged := interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+		// At first this kind is not installed.
+		if _, is := list.(*v1beta1.MCPRemoteProxyList); is && missing {
+			missing = false
+			return &meta.NoKindMatchError{}
+		}
 		return c.List(ctx, list, append(options, client.Limit(2))...)
 	}})
 	return &cleanup.Cleanup{Client: paged, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
@@ -59,12 +66,16 @@ func TestCleanup(t *testing.T) {
 	expect.NoError(t, manager.Stop())
 	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
+	// This manager was killed, and nobody took the lease over.
+	killed := lease(time.Minute)
+	cluster.Create(t, killed)
 	var output strings.Builder
 	done := make(chan error, 1)
 	go func() { done <- newCleanup(t, &output).Run(t.Context()) }()
 	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
 	writeAll(t, virtual, stale...)
 	expect.NoError(t, <-done)
+	cluster.Delete(t, killed)
 	testenv.AwaitGone(t, cluster.Client, stored)
 	for _, object := range []kinds.Object{config, server, proxy, virtual} {
 		cluster.Get(t, object)
@@ -107,16 +118,21 @@ func TestRemoveWaitsForToolHive(t *testing.T) {
 
 // TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.
 func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
-	lease := &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: operator.GuardLease},
-		Spec: coordinationv1.LeaseSpec{
-			HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &metav1.MicroTime{Time: time.Now()},
-		},
-	}
-	cluster.Create(t, lease)
+	held := lease(0)
+	cluster.Create(t, held)
 	err := newCleanup(t, &strings.Builder{}).Run(t.Context())
 	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
 		t.Errorf("got %v, want that pod-1 runs", err)
 	}
-	cluster.Delete(t, lease)
+	cluster.Delete(t, held)
+}
+
+// lease returns the lease of a manager that renewed it some time ago.
+func lease(ago time.Duration) *coordinationv1.Lease {
+	return &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: operator.GuardLease},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &metav1.MicroTime{Time: time.Now().Add(-ago)},
+		},
+	}
 }

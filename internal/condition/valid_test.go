@@ -56,6 +56,13 @@ func TestRequestedUpstream(t *testing.T) {
 	}
 }
 
+// TestClipTo cuts texts between characters of one, two and three bytes.
+func TestClipTo(t *testing.T) {
+	for text, want := range map[string]string{"abcdef": "ab…", "ééé": "é…", "→→": "…", "abcde": "abcde"} {
+		expect.Equal(t, text, want, condition.ClipTo(text, 5))
+	}
+}
+
 func TestForConsumer(t *testing.T) {
 	shared := sample.Config(namespace, "shared", "openid", "offline-access")
 	valid := sample.Config(namespace, "valid", "openid")

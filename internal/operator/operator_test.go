@@ -24,6 +24,20 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
+// TestManagerOptions checks that each setting reaches controller-runtime.
+func TestManagerOptions(t *testing.T) {
+	got := managerOptions(Options{
+		MetricsBindAddress: "metrics", HealthProbeBindAddress: "probes", PprofBindAddress: "profiles",
+		LeaderElect: true, LeaderElectionNamespace: "ns", Concurrency: 7, Namespaces: []string{"team"},
+	})
+	expect.Equal(t, "addresses", []string{"metrics", "probes", "profiles"}, []string{got.Metrics.BindAddress, got.HealthProbeBindAddress, got.PprofBindAddress})
+	expect.Equal(t, "leader election", []any{true, "ns"}, []any{got.LeaderElection, got.LeaderElectionNamespace})
+	expect.Equal(t, "concurrency", 7, got.Controller.MaxConcurrentReconciles)
+	if _, cached := got.Cache.DefaultNamespaces["team"]; !cached || len(got.Cache.DefaultNamespaces) != 1 {
+		t.Errorf("the cache has the namespaces %v", got.Cache.DefaultNamespaces)
+	}
+}
+
 // TestCacheKeepsPresence checks that the same fields hold a rollout before and
 // after their content is stripped.
 func TestCacheKeepsPresence(t *testing.T) {

@@ -1,6 +1,10 @@
 package startup_test
 
 import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,10 +16,18 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
-// TestMistakes checks the field of each mistake, and that the gate holds the
-// rollout and says why.
+var update = flag.Bool("update", false, "rewrite the golden file")
+
+// TestMistakes checks the field and the message of each mistake, and that the gate holds
+// the rollout and says why.
 func TestMistakes(t *testing.T) {
-	for name, c := range mistakes.Cases() {
+	var messages strings.Builder
+	cases := mistakes.Cases()
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		c := cases[name]
+		for _, mistake := range startup.Mistakes(c.Config()) {
+			fmt.Fprintf(&messages, "%s: %s\n", name, mistake)
+		}
 		t.Run(name, func(t *testing.T) {
 			found, fields := startup.Mistakes(c.Config()), []string(nil)
 			for _, mistake := range found {
@@ -36,6 +48,7 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
+	expect.Golden(t, *update, "testdata/mistakes.txt", messages.String())
 }
 
 // TestMistakesOfRedis does the same for the storage.

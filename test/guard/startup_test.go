@@ -76,6 +76,9 @@ func TestStartUpMessages(t *testing.T) {
 		"lifespan": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
 			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AuthCodeLifespan: "1h"}
 		}, `MCPExternalAuthConfig "login": tokenLifespans.authCodeLifespan is 1h: set it from 30s to 10m, or its auth server refuses to start`},
+		"two lifespans": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
+			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s", AuthCodeLifespan: "1h"}
+		}, `MCPExternalAuthConfig "login": tokenLifespans.accessTokenLifespan is 1s: set it from 1m to 24h (and 1 more), or its auth server refuses to start`},
 		"redirect": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
 			c.UpstreamProviders[0].OIDCConfig.RedirectURI = "/callback"
 		}, `MCPExternalAuthConfig "login": redirectUri of upstream provider idp is /callback: write an absolute http or https URI without a fragment, or its auth server refuses to start`},
@@ -87,4 +90,9 @@ func TestStartUpMessages(t *testing.T) {
 			expect.Equal(t, "", want, refusalOf(t, dryCreate(t, config)))
 		})
 	}
+	// It runs no auth server.
+	anonymous := sample.Virtual(ns, "anonymous", sample.AuthServer())
+	anonymous.Spec.IncomingAuth = v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeAnonymous}
+	anonymous.Spec.AuthServerConfig.Issuer = "http://auth.example.com"
+	expect.NoError(t, dryCreate(t, anonymous))
 }

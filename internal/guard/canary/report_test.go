@@ -1,15 +1,22 @@
 package canary
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/prometheus/common/expfmt"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -63,6 +70,21 @@ func TestReport(t *testing.T) {
 		got := strings.NewReplacer("scopegate_guard_ineffective{", "", `,policy="`+policy+`"}`, "").Replace(strings.Join(lines, "\n"))
 		expect.Equal(t, step.what+": metric", step.metric, got)
 	}
+}
+
+// TestFailedCheckIsLogged starts a check that nobody answers.
+func TestFailedCheckIsLogged(t *testing.T) {
+	policies, err := guard.Policies(guard.ModeWarn, nil)
+	expect.NoError(t, err)
+	scheme := runtime.NewScheme()
+	expect.NoError(t, admissionv1.AddToScheme(scheme))
+	checker, err := New(&rest.Config{Host: "127.0.0.1:1"}, scheme, policies, events.NewFakeRecorder(100))
+	expect.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	logged := ""
+	logger := funcr.New(func(_, text string) { logged += text; stop() }, funcr.Options{})
+	expect.NoError(t, checker.Start(log.IntoContext(ctx, logger)))
+	expect.Contains(t, logged, "checking whether the policies are effective", "connection refused")
 }
 
 // TestReportedInTime checks that a change right after a check is reported within 70

@@ -117,6 +117,18 @@ func TestGitOps(t *testing.T) {
 	}
 }
 
+// TestGitOpsTools warns of each of the tools.
+func TestGitOpsTools(t *testing.T) {
+	for _, manager := range []string{"argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller"} {
+		config := sample.Config(ns, "shared")
+		config.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager}}
+		report := findings.Run(&inventory.Snapshot{Mode: inventory.Guard, Configs: []*v1beta1.MCPExternalAuthConfig{config}}, inventory.Installation{
+			Guard: &inventory.Installed{Policies: guard.PolicyNames, Mode: guard.ModeStrict}, Namespaces: map[string]labels.Set{ns: {}},
+		})
+		expect.Contains(t, report.Text(), "guard/strict-gitops", manager)
+	}
+}
+
 func TestEmpty(t *testing.T) {
 	for namespace, want := range map[string]string{
 		"":     "no namespace has a consumer with an auth server\n",

@@ -129,6 +129,16 @@ func TestExplanation(t *testing.T) {
 	}
 }
 
+// TestExplanationOfAFailure checks that it also has why the pods of a good consumer are not
+// created.
+func TestExplanationOfAFailure(t *testing.T) {
+	s := snapshot(inventory.Guard, true)
+	s.Consumers[0].Deployment = &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
+		{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota"},
+	}}}
+	expect.Contains(t, tree.Build(s).Text(true, 0), "rollout: exceeded quota\n")
+}
+
 // TestText covers what the real clusters of test/plugin do not have: stale
 // conditions, notes, and text that would break a table.
 func TestText(t *testing.T) {

@@ -34,6 +34,10 @@ func TestChangedChildIsRestored(t *testing.T) {
 	fingerprint(t, server)
 	deployment, service := deploymentOf(server), serviceOf(server)
 	cluster.Get(t, deployment)
+	// Else clusters with the plugin OwnerReferencesPermissionEnforcement would need another right.
+	if owner := metav1.GetControllerOf(deployment); ptr.Deref(owner.BlockOwnerDeletion, false) {
+		t.Error("the child blocks the deletion of its owner")
+	}
 	leftToOthers := func(spec *appsv1.DeploymentSpec) {
 		spec.Replicas = ptr.To[int32](0)
 		spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"

@@ -1,12 +1,18 @@
 package packaging_test
 
 import (
+	"flag"
+	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/pod-security-admission/api"
@@ -15,6 +21,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden file")
 
 // TestChartSaysTheSame compares the objects of the chart with those of the manifests,
 // labels included. Helm adds two of its own.
@@ -100,6 +108,48 @@ func TestChartLints(t *testing.T) {
 			expect.NoError(t, err)
 		} else {
 			expect.Error(t, err, want)
+		}
+	}
+}
+
+// TestRights compares every right that is installed with a list, which a reviewer reads.
+func TestRights(t *testing.T) {
+	rights := map[string]bool{}
+	for _, objects := range [][]*unstructured.Unstructured{
+		decodeFile(t, dist, "guard"), decodeFile(t, dist, "guard-cleanup"), decodeFile(t, dist, "standalone"),
+		kustomize(t, "config/examples/namespaced-guard"), kustomize(t, "config/examples/namespaced"),
+	} {
+		for _, object := range objects {
+			if kind := object.GetKind(); kind != "Role" && kind != "ClusterRole" {
+				continue
+			}
+			role := as[rbacv1.ClusterRole](t, object)
+			for label := range role.Labels {
+				if strings.HasPrefix(label, "rbac.authorization.k8s.io/") {
+					rights[name(object)+": "+label] = true
+				}
+			}
+			for _, rule := range role.Rules {
+				what := append(slices.Clone(rule.NonResourceURLs), rule.ResourceNames...)
+				rights[fmt.Sprintf("%s: %s %s %s %s", name(object), strings.Join(rule.Verbs, ","), strings.Join(rule.APIGroups, ","), strings.Join(rule.Resources, ","), strings.Join(what, ","))] = true
+			}
+		}
+	}
+	expect.Golden(t, *update, "testdata/rights.txt", strings.Join(slices.Sorted(maps.Keys(rights)), "\n")+"\n")
+}
+
+// TestMemoryLimit checks that the garbage collector gets the limit of the container.
+func TestMemoryLimit(t *testing.T) {
+	for _, file := range []string{"guard", "standalone"} {
+		for _, object := range decodeFile(t, dist, file) {
+			if object.GetKind() != "Deployment" {
+				continue
+			}
+			container := as[appsv1.Deployment](t, object).Spec.Template.Spec.Containers[0]
+			i := slices.IndexFunc(container.Env, func(variable corev1.EnvVar) bool { return variable.Name == "MEMORY_LIMIT" })
+			if i < 0 || container.Env[i].ValueFrom.ResourceFieldRef.Resource != "limits.memory" || container.Resources.Limits.Memory().IsZero() {
+				t.Errorf("%s: MEMORY_LIMIT is not the limit of the container", name(object))
+			}
 		}
 	}
 }

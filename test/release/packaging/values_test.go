@@ -104,6 +104,7 @@ func TestChartRefusesValues(t *testing.T) {
 		"null for the guard":           {"guard: null", "missing property 'guard'"},
 		"null for replicas":            {"replicas: null", "missing property 'replicas'"},
 		"no such namespace":            {"watchNamespaces: [Team_A]", "'/watchNamespaces/0'"},
+		"no port of the API server":    {"networkPolicy: {apiServerPorts: []}", "'/networkPolicy/apiServerPorts': minItems"},
 		"slash after registry":         {"image: {registry: registry.example.com/}", "'/image/registry'"},
 		"text for a number":            {"replicas: two", "'/replicas': got string, want integer"},
 		"not a flag":                   {"args: [debug]", "'/args/0'"},

@@ -1,0 +1,47 @@
+package controller
+
+import (
+	"context"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+)
+
+// empty is a cache without objects.
+type empty struct{ client.Reader }
+
+func (empty) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+// forgetting notes which objects are forgotten.
+type forgetting struct{ keys []client.ObjectKey }
+
+func (*forgetting) Write(context.Context, kinds.Object, []metav1.Condition) (bool, error) {
+	return false, nil
+}
+
+func (f *forgetting) Forget(key client.ObjectKey) { f.keys = append(f.keys, key) }
+
+// TestGoneIsForgotten reconciles an object that no longer exists.
+func TestGoneIsForgotten(t *testing.T) {
+	key := client.ObjectKey{Namespace: "ns", Name: "gone"}
+	for name, reconciler := range map[string]func(lookup, writer) reconcile.Reconciler{
+		"config": func(l lookup, w writer) reconcile.Reconciler { return &configReconciler{lookup: l, writer: w} },
+		"consumer": func(l lookup, w writer) reconcile.Reconciler {
+			return &guardConsumerReconciler{lookup: l, writer: w, kind: kinds.Consumers[0]}
+		},
+	} {
+		conditions := &forgetting{}
+		_, err := reconciler(lookup{Reader: empty{}}, writer{conditions: conditions}).Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
+		expect.NoError(t, err)
+		expect.Equal(t, name, []client.ObjectKey{key}, conditions.keys)
+	}
+}
