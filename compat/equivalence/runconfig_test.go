@@ -37,7 +37,7 @@ type tally map[string]int
 // although ToolHive's auth server starts with them. They have a URL of an
 // upstream provider or a client that can't work. ToolHive notices that only at
 // the first login.
-var neverWorks = regexp.MustCompile(`forceConfidentialRedirectUris has "https:///|upstreamProviders\[.*(it must be a URL with a host, without a user and without a fragment|is not a URL)`)
+var neverWorks = regexp.MustCompile(`forceConfidentialRedirectUris has "https://([^/"]*@)?/|upstreamProviders\[.*(it must be a URL with a host, without a user and without a fragment|is not a URL)`)
 
 // TestRunConfig checks that the gate passes only configs with which ToolHive's
 // auth server starts, and that it renders the same run configs as ToolHive's
