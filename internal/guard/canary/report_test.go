@@ -80,7 +80,8 @@ func TestFailedCheckIsLogged(t *testing.T) {
 	expect.NoError(t, admissionv1.AddToScheme(scheme))
 	checker, err := New(&rest.Config{Host: "127.0.0.1:1"}, scheme, policies, events.NewFakeRecorder(100))
 	expect.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
 	logged := ""
 	logger := funcr.New(func(_, text string) { logged += text; stop() }, funcr.Options{})
 	expect.NoError(t, checker.Start(log.IntoContext(ctx, logger)))
