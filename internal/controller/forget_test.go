@@ -30,18 +30,14 @@ func (*forgetting) Write(context.Context, kinds.Object, []metav1.Condition) (boo
 
 func (f *forgetting) Forget(key client.ObjectKey) { f.keys = append(f.keys, key) }
 
-// TestGoneIsForgotten reconciles an object that no longer exists.
+// TestGoneIsForgotten reconciles objects that no longer exist.
 func TestGoneIsForgotten(t *testing.T) {
 	key := client.ObjectKey{Namespace: "ns", Name: "gone"}
-	for name, reconciler := range map[string]func(lookup, writer) reconcile.Reconciler{
-		"config": func(l lookup, w writer) reconcile.Reconciler { return &configReconciler{lookup: l, writer: w} },
-		"consumer": func(l lookup, w writer) reconcile.Reconciler {
-			return &guardConsumerReconciler{lookup: l, writer: w, kind: kinds.Consumers[0]}
-		},
-	} {
-		conditions := &forgetting{}
-		_, err := reconciler(lookup{Reader: empty{}}, writer{conditions: conditions}).Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
+	conditions := &forgetting{}
+	l, w := lookup{Reader: empty{}}, writer{conditions: conditions}
+	for _, reconciler := range []reconcile.Reconciler{&configReconciler{l, w}, &guardConsumerReconciler{l, w, kinds.Consumers[0]}} {
+		_, err := reconciler.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
 		expect.NoError(t, err)
-		expect.Equal(t, name, []client.ObjectKey{key}, conditions.keys)
 	}
+	expect.Equal(t, "forgotten", []client.ObjectKey{key, key}, conditions.keys)
 }

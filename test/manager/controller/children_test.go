@@ -35,9 +35,7 @@ func TestChangedChildIsRestored(t *testing.T) {
 	deployment, service := deploymentOf(server), serviceOf(server)
 	cluster.Get(t, deployment)
 	// Else clusters with the plugin OwnerReferencesPermissionEnforcement would need another right.
-	if owner := metav1.GetControllerOf(deployment); ptr.Deref(owner.BlockOwnerDeletion, false) {
-		t.Error("the child blocks the deletion of its owner")
-	}
+	expect.Equal(t, "the child blocks the deletion of its owner", false, ptr.Deref(metav1.GetControllerOf(deployment).BlockOwnerDeletion, false))
 	leftToOthers := func(spec *appsv1.DeploymentSpec) {
 		spec.Replicas = ptr.To[int32](0)
 		spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
