@@ -71,7 +71,8 @@ const (
 	oidcResolver      = "cmd/thv-operator/pkg/oidc/resolver.go"
 )
 
-// renderCall matches the call that renders a run config. renderOfReference is how the run config of an MCPServer or MCPRemoteProxy is made.
+// renderCall matches the call that renders a run config. renderOfReference is that call
+// for an MCPServer or an MCPRemoteProxy.
 const (
 	renderCall        = `BuildAuthServerRunConfig \([^()]*(\([^()]*\)[^()]*)*\)`
 	renderOfReference = `BuildAuthServerRunConfig(namespace, mcpServerName, authServerConfig,

@@ -87,8 +87,8 @@ func TestRandomSchedules(t *testing.T) {
 
 // TestGuardRandomSchedules plays random edits and writes of ToolHive's operator
 // among random faults, in guard mode. In the end every entry must be right,
-// ToolHive must have lost no condition. No pod is created while its condition is
-// False.
+// ToolHive must have lost no condition, and no pod may have been created while the
+// condition of its consumer was False.
 func TestGuardRandomSchedules(t *testing.T) {
 	playRandom(t, guarded, "R1, guard mode", "all entries right in the end")
 }
