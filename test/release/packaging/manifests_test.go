@@ -2,7 +2,6 @@ package packaging_test
 
 import (
 	"flag"
-	"fmt"
 	"maps"
 	"os/exec"
 	"path/filepath"
@@ -12,11 +11,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/test/release/packaging/setup"
@@ -112,30 +111,27 @@ func TestChartLints(t *testing.T) {
 	}
 }
 
-// TestRights compares every right that is installed with a list, which a reviewer reads.
-func TestRights(t *testing.T) {
-	rights := map[string]bool{}
+// TestInstalled compares every object that is installed, without the CRDs and the policies
+// that are written by hand, with a file, which a reviewer reads: a role with its rights.
+func TestInstalled(t *testing.T) {
+	installed := map[string]string{}
 	for _, objects := range [][]*unstructured.Unstructured{
+		kustomize(t, "config/examples/namespaced-guard"), kustomize(t, "config/examples/namespaced"), kustomize(t, "config/monitoring"),
 		decodeFile(t, dist, "guard"), decodeFile(t, dist, "guard-cleanup"), decodeFile(t, dist, "standalone"),
-		kustomize(t, "config/examples/namespaced-guard"), kustomize(t, "config/examples/namespaced"),
 	} {
 		for _, object := range objects {
-			if kind := object.GetKind(); kind != "Role" && kind != "ClusterRole" {
-				continue
-			}
-			role := as[rbacv1.ClusterRole](t, object)
-			for label := range role.Labels {
-				if strings.HasPrefix(label, "rbac.authorization.k8s.io/") {
-					rights[name(object)+": "+label] = true
-				}
-			}
-			for _, rule := range role.Rules {
-				what := append(slices.Clone(rule.NonResourceURLs), rule.ResourceNames...)
-				rights[fmt.Sprintf("%s: %s %s %s %s", name(object), strings.Join(rule.Verbs, ","), strings.Join(rule.APIGroups, ","), strings.Join(rule.Resources, ","), strings.Join(what, ","))] = true
+			if kind := object.GetKind(); kind != "CustomResourceDefinition" && !strings.HasPrefix(kind, "ValidatingAdmissionPolicy") {
+				text, err := yaml.Marshal(object.Object)
+				expect.NoError(t, err)
+				installed[name(object)] = string(text)
 			}
 		}
 	}
-	expect.Golden(t, *update, "testdata/rights.txt", strings.Join(slices.Sorted(maps.Keys(rights)), "\n")+"\n")
+	var list strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(installed)) {
+		list.WriteString("---\n" + installed[name])
+	}
+	expect.Golden(t, *update, "testdata/installed.yaml", list.String())
 }
 
 // TestMemoryLimit checks that the garbage collector gets the limit of the container.
