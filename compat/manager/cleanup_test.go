@@ -64,6 +64,8 @@ func TestCleanup(t *testing.T) {
 	testenv.AwaitValid(t, cluster, proxy, notSupported)
 	evaluated := testenv.AwaitValid(t, cluster, virtual, notSupported)
 	expect.NoError(t, manager.Stop())
+	foreign := sample.Config(namespace, "unused-0", "openid")
+	writeAll(t, foreign, condition("BaselineScopesValid", "AllGood"))
 	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
 	// This manager was killed, and nobody took the lease over.
@@ -81,6 +83,8 @@ func TestCleanup(t *testing.T) {
 		cluster.Get(t, object)
 		expect.Equal(t, "the condition of "+object.GetName(), metav1.Condition{}, testenv.Valid(object))
 	}
+	cluster.Get(t, foreign)
+	expect.Equal(t, "somebody else's condition", "AllGood", testenv.Valid(foreign).Reason)
 	if got := testenv.Condition(virtual.Status.Conditions, "Ready"); got.Reason != "Running" {
 		t.Errorf("ToolHive's condition is now %+v", got)
 	}
