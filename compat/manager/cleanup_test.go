@@ -84,9 +84,7 @@ func TestCleanup(t *testing.T) {
 		cluster.Get(t, object)
 		expect.Equal(t, "the condition of "+object.GetName(), metav1.Condition{}, testenv.Valid(object))
 	}
-	if got := testenv.Condition(virtual.Status.Conditions, "Ready"); got.Reason != "Running" {
-		t.Errorf("ToolHive's condition is now %+v", got)
-	}
+	expect.Equal(t, "reason of ToolHive's condition", "Running", testenv.Condition(virtual.Status.Conditions, "Ready").Reason)
 	// It removed the condition of the VirtualMCPServer twice.
 	expect.Equal(t, "output", `removed the condition BaselineScopesValid from 8 objects
 4 of them were False: without the condition, the pods that the guard refused are created, and their auth servers do not start

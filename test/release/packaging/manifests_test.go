@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -129,22 +128,6 @@ func TestInstalled(t *testing.T) {
 		list.WriteString("---\n" + installed[name])
 	}
 	expect.Golden(t, *update, "testdata/installed.yaml", list.String())
-}
-
-// TestMemoryLimit checks that the garbage collector gets the limit of the container.
-func TestMemoryLimit(t *testing.T) {
-	for _, file := range []string{"guard", "standalone"} {
-		for _, object := range decodeFile(t, dist, file) {
-			if object.GetKind() != "Deployment" {
-				continue
-			}
-			container := as[appsv1.Deployment](t, object).Spec.Template.Spec.Containers[0]
-			i := slices.IndexFunc(container.Env, func(variable corev1.EnvVar) bool { return variable.Name == "MEMORY_LIMIT" })
-			if i < 0 || container.Env[i].ValueFrom.ResourceFieldRef.Resource != "limits.memory" || container.Resources.Limits.Memory().IsZero() {
-				t.Errorf("%s: MEMORY_LIMIT is not the limit of the container", name(object))
-			}
-		}
-	}
 }
 
 // TestPodSecurity checks that every installed pod meets the level restricted. The chart
