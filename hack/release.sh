@@ -49,16 +49,7 @@ if [[ -n "$REGISTRY" ]]; then export DIGESTS=$out/images.txt; fi
 hack/dist.sh
 
 say "chart"
-# The version of a chart is a semantic version, without the v.
-chart=${version#v}
-[[ "$chart" =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || chart="0.0.0-$chart"
-cp -rL charts/scopegate "$work/scopegate"
-find "$work/scopegate" \( -iname 'kustomization*' -o -path '*/tried*' \) -delete
-sed -i "s/^version: .*/version: $chart/; s/^appVersion: .*/appVersion: \"$version\"/" "$work/scopegate/Chart.yaml"
-if [[ -n "$REGISTRY" ]]; then
-  digest=$(sed -n 's/^manager.tar //p' "$out/images.txt")
-  sed -i "s#^  registry: \"\"#  registry: \"$REGISTRY\"#; s#^  digest: \"\"#  digest: \"$digest\"#" "$work/scopegate/values.yaml"
-fi
+chart=$(hack/chart.sh "$work/scopegate")
 go tool -modfile=hack/release/go.mod helm lint --strict "$work/scopegate" >"$work/lint" || { cat "$work/lint" >&2; exit 1; }
 # helm package would write the current time into the archive.
 archive "$out/scopegate-$chart.tgz" "$work" scopegate
@@ -66,7 +57,7 @@ archive "$out/scopegate-$chart.tgz" "$work" scopegate
 checksums() { (cd "$out" && find . -type f ! -name checksums.txt -printf '%P\n' | sort | xargs sha256sum) >"$work/checksums"; }
 say "krew manifest"
 checksums
-go run ./hack/krew -version "$version" -checksums "$work/checksums" -url "${URL:-https://github.com/scopegate/scopegate/releases/download/$version}" >"$out/scopegate.yaml"
+go run ./hack/krew -version "$version" -checksums "$work/checksums" -url "${URL:-}" >"$out/scopegate.yaml"
 checksums
 mv "$work/checksums" "$out/checksums.txt"
 say "$(wc -l <"$out/checksums.txt") files in $out"

@@ -12,7 +12,7 @@
 // Rules ratchet: what was stored before a rule stays until it changes. The API
 // server does this itself, but it never takes an object with opaque content for
 // unchanged. A rule on such an object therefore ends with
-// "|| oldSelf == optional.of(self)". Otherwise an object that was stored before
+// "|| optional.of(self) == oldSelf". Otherwise an object that was stored before
 // the rule could not even lose a finalizer. One rule, on the scopes of a
 // VirtualMCPServer, is on the whole spec, so it compares what it reads.
 //

@@ -1,13 +1,14 @@
 // Command krew writes the manifest by which krew installs the plugin, for a
 // release: its version, where its archives are, and their checksums.
 //
-//	go run ./hack/krew -version v1.2.3 -checksums dist/checksums.txt -url https://example.com/v1.2.3 > scopegate.yaml
+//	go run ./hack/krew -version v1.2.3 -checksums dist/checksums.txt > scopegate.yaml
 //
 // The checksums are as sha256sum writes them. Of the files in them, those named
 // kubectl-scopegate_OS_ARCH.tar.gz become platforms.
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,7 +47,7 @@ spec:
 func main() {
 	version := flag.String("version", "", "version of the release, such as v1.2.3")
 	checksums := flag.String("checksums", "", "file with the checksums of the archives")
-	url := flag.String("url", "", "address of the folder that has the archives")
+	url := flag.String("url", "", "address of the folder that has the archives, if it is not that of the release on GitHub")
 	flag.Parse()
 	if err := run(*version, *checksums, *url); err != nil {
 		fmt.Fprintln(os.Stderr, "krew:", err)
@@ -58,8 +59,8 @@ func main() {
 var archive = regexp.MustCompile(`(?m)^([0-9a-f]{64}) [ *](?:.*/)?(kubectl-scopegate_([a-z0-9]+)_([a-z0-9]+)\.tar\.gz)$`)
 
 func run(version, checksums, url string) error {
-	if version == "" || checksums == "" || url == "" {
-		return errors.New("-version, -checksums and -url must be set")
+	if version == "" || checksums == "" {
+		return errors.New("-version and -checksums must be set")
 	}
 	text, err := os.ReadFile(checksums) //nolint:gosec // The user names it.
 	if err != nil {
@@ -69,5 +70,6 @@ func run(version, checksums, url string) error {
 	if len(archives) == 0 {
 		return fmt.Errorf("%s: there is no archive kubectl-scopegate_OS_ARCH.tar.gz in it", checksums)
 	}
+	url = cmp.Or(url, "https://github.com/scopegate/scopegate/releases/download/"+version)
 	return manifest.Execute(os.Stdout, map[string]any{"Version": version, "URL": strings.TrimSuffix(url, "/"), "Archives": archives})
 }

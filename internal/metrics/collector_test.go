@@ -36,6 +36,7 @@ func TestCollector(t *testing.T) {
 	none := v1alpha1.AuthReferences{}
 	objects := []kinds.Object{
 		object(sample.Config("a", "bad"), "False", "BaselineScopeNotSupported", ""),
+		object(sample.Config("a", "unused"), "Unknown", "NotReferenced", ""),
 		object(sample.Config("a", "theirs"), "False", "One", ""),
 		object(sample.Config("a", "theirs-too"), "False", "Two", ""),
 		object(sample.Server("a", "bad", none), "False", "BaselineScopeNotSupported", "BaselineScopeNotSupported"),
@@ -59,6 +60,7 @@ func TestCollector(t *testing.T) {
 # TYPE scopegate_baseline_scopes_valid gauge
 scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",object_namespace="a",reason="BaselineScopeNotSupported",status="False"} 1
 scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",object_namespace="a",reason="Other",status="False"} 2
+scopegate_baseline_scopes_valid{kind="MCPExternalAuthConfig",object_namespace="",reason="NotReferenced",status="Unknown"} 1
 scopegate_baseline_scopes_valid{kind="MCPServer",object_namespace="a",reason="BaselineScopeNotSupported",status="False"} 1
 scopegate_baseline_scopes_valid{kind="MCPServer",object_namespace="b",reason="BaselineScopeNotSupported",status="False"} 1
 scopegate_baseline_scopes_valid{kind="MCPServer",object_namespace="",reason="BaselineScopesSupported",status="True"} 2

@@ -69,7 +69,10 @@ func stored(t *testing.T, mode string, objects ...client.Object) string {
 
 func TestTypes(t *testing.T) { setup.CheckTypes(t, cluster) }
 
-var seed = flag.Uint64("seed", 1, "of the random namespaces")
+var (
+	seed   = flag.Uint64("seed", 1, "of the random namespaces")
+	update = flag.Bool("update", false, "rewrite the golden file")
+)
 
 func TestEquivalence(t *testing.T) {
 	cases := 100

@@ -61,35 +61,24 @@ func TestStartUpRatchets(t *testing.T) {
 	}
 }
 
-// TestStartUpMessages compares the whole text of rejections.
+// TestStartUpMessages compares the whole text of each rejection.
 func TestStartUpMessages(t *testing.T) {
 	ns := namespace(t, guard.ModeEnforce)
-	for name, tc := range map[string]struct {
-		change func(*v1alpha1.EmbeddedAuthServerConfig)
-		want   string
-	}{
-		"issuer": {func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://auth.example.com" },
-			`MCPExternalAuthConfig "login": issuer is http://auth.example.com: use https, or its auth server refuses to start`},
-		"two": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.Issuer = "http://user@auth.example.com"
-		}, `MCPExternalAuthConfig "login": issuer is http://user@auth.example.com: use https (and 1 more), or its auth server refuses to start`},
-		"lifespan": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AuthCodeLifespan: "1h"}
-		}, `MCPExternalAuthConfig "login": tokenLifespans.authCodeLifespan is 1h: set it from 30s to 10m, or its auth server refuses to start`},
-		"two lifespans": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s", AuthCodeLifespan: "1h"}
-		}, `MCPExternalAuthConfig "login": tokenLifespans.accessTokenLifespan is 1s: set it from 1m to 24h (and 1 more), or its auth server refuses to start`},
-		"redirect": {func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.UpstreamProviders[0].OIDCConfig.RedirectURI = "/callback"
-		}, `MCPExternalAuthConfig "login": redirectUri of upstream provider idp is /callback: write an absolute http or https URI without a fragment, or its auth server refuses to start`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			config := sample.Config(ns, "login")
-			tc.change(config.Spec.EmbeddedAuthServer)
-			want := setup.Refusal{Policy: guard.StartUpPolicy, Binding: guard.StartUpPolicy + "-deny", Message: tc.want}
-			expect.Equal(t, "", want, refusalOf(t, dryCreate(t, config)))
-		})
+	cases := mistakes.Cases()
+	maps.DeleteFunc(cases, func(_ string, c mistakes.Case) bool { return c.Field == "" || c.Left })
+	cases["two"] = mistakes.Case{Change: func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://user@auth.example.com" }}
+	cases["two lifespans"] = mistakes.Case{Change: func(c *v1alpha1.EmbeddedAuthServerConfig) {
+		c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "1s", AuthCodeLifespan: "1h"}
+	}}
+	var messages strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		for _, kind := range slices.Sorted(maps.Keys(mistakes.Kinds)) {
+			refusal := refusalOf(t, dryCreate(t, cases[name].Object(t, kind, ns, "login")))
+			expect.Equal(t, name, setup.Refusal{Policy: guard.StartUpPolicy, Binding: guard.StartUpPolicy + "-deny", Message: refusal.Message}, refusal)
+			fmt.Fprintf(&messages, "%s: %s\n", name, refusal.Message)
+		}
 	}
+	expect.Golden(t, *update, "testdata/start-up.txt", messages.String())
 	// It runs no auth server.
 	anonymous := sample.Virtual(ns, "anonymous", sample.AuthServer())
 	anonymous.Spec.IncomingAuth = v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeAnonymous}

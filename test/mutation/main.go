@@ -32,6 +32,8 @@ var suites = []suite{
 	{"config/guard/rbac/", ".", "./test/manager/leastprivilege"},
 	{"charts/", ".", "./test/release/packaging"},
 	{"config/manager/", ".", "./test/release/packaging"},
+	{"config/crd/", ".", "./test/release/packaging"},
+	{"hack/", ".", "./test/release/packaging"},
 	{"internal/guard/canary/", ".", "./test/guard/sabotage"},
 	{"internal/guard/", "compat", "./manager"},
 	{"internal/controller/guard.go", "compat", "./manager"},

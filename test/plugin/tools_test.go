@@ -24,8 +24,7 @@ func TestKrew(t *testing.T) {
 		checksums += sum + "  dist/kubectl-scopegate_" + platform + ".tar.gz\n"
 	}
 	expect.WriteFile(t, sums, checksums)
-	text := expect.Output(t, exec.CommandContext(t.Context(), "go", "run", "../../hack/krew", "-version", "v0.1.0", "-checksums", sums, //nolint:gosec // Our own program.
-		"-url", "https://github.com/scopegate/scopegate/releases/download/v0.1.0/"))
+	text := expect.Output(t, exec.CommandContext(t.Context(), "go", "run", "../../hack/krew", "-version", "v0.1.0", "-checksums", sums)) //nolint:gosec // Our own program.
 	golden(t, "krew.yaml", strings.ReplaceAll(text, sum, "CHECKSUM"))
 	expect.WriteFile(t, manifest, text)
 	// The archives are not published.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -72,7 +73,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestFailedCheckIsLogged starts a check that nobody answers.
+// TestFailedCheckIsLogged starts a check that nobody answers, as the leader alone does.
 func TestFailedCheckIsLogged(t *testing.T) {
 	policies, err := guard.Policies(guard.ModeWarn, nil)
 	expect.NoError(t, err)
@@ -80,6 +81,9 @@ func TestFailedCheckIsLogged(t *testing.T) {
 	expect.NoError(t, admissionv1.AddToScheme(scheme))
 	checker, err := New(&rest.Config{Host: "127.0.0.1:1"}, scheme, policies, events.NewFakeRecorder(100))
 	expect.NoError(t, err)
+	if everywhere, is := any(checker).(manager.LeaderElectionRunnable); is && !everywhere.NeedLeaderElection() {
+		t.Error("a manager that does not lead starts it too")
+	}
 	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
 	logged := ""

@@ -3,6 +3,7 @@ package sabotage_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/guard/canary"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/versions"
 )
 
 // additions returns what leaves every stated value of a policy or a binding in place,
@@ -62,8 +64,12 @@ func TestPolicies(t *testing.T) {
 			await(t, checker, "all is effective", silent)
 			for _, object := range objects {
 				stored := read(t, object)
+				name := stored.GetKind() + " " + stored.GetName()
 				try(t, checker, stored, append(mutations(stored, "spec"), additions(stored)...), func(found map[string]canary.Finding) bool {
-					return found[policy.Name].Cause != ""
+					return slices.Contains([]canary.Finding{
+						{Cause: canary.Changed, Message: name + " was changed: replace it by that of the guard's manifest, with the mode and the default scopes of this manager"},
+						{Cause: canary.Missing, Message: name + " is not installed: apply the guard's manifest again"},
+					}, found[policy.Name])
 				})
 			}
 		})
@@ -149,16 +155,18 @@ func TestOtherRelease(t *testing.T) {
 		expect.NoError(t, cluster.Client.Delete(t.Context(), object))
 	}
 	await(t, checker, "only the release is reported", func(found map[string]canary.Finding) bool {
-		for policy, finding := range found {
-			want := canary.Cause("")
-			if slices.Contains([]string{changed, unbound, gone}, policy) {
-				want = canary.OtherRelease
-			}
-			if finding.Cause != want {
-				return false
-			}
+		want := map[string]canary.Finding{guard.CanaryNamespace: {}}
+		for policy := range all {
+			want[policy] = canary.Finding{}
 		}
-		return true
+		for policy, message := range map[string]string{
+			changed: "ValidatingAdmissionPolicy " + changed + " is of release v9.9.9, the manager is of " + versions.Own() + ": apply the manifest of one release",
+			unbound: "ValidatingAdmissionPolicyBinding " + binding.GetName() + " is not installed: apply the guard's manifest again; something else of it is of release v9.9.9",
+			gone:    "ValidatingAdmissionPolicy " + gone + " is not installed: apply the guard's manifest again; something else of it is of release v9.9.9",
+		} {
+			want[policy] = canary.Finding{Cause: canary.OtherRelease, Message: message}
+		}
+		return maps.Equal(found, want)
 	})
 	for _, object := range before {
 		if err := overwrite(t.Context(), object.DeepCopy()); apierrors.IsNotFound(err) {
@@ -177,14 +185,13 @@ func TestDoesNotFit(t *testing.T) {
 	checker := newChecker(t, nil, policy)
 	await(t, checker, "all is effective", silent)
 	stored := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: policy.Name}}
-	for _, warnings := range [][]admissionv1.ExpressionWarning{{{FieldRef: "spec.variables[0].expression", Warning: "undefined field"}}, nil} {
+	wants := []canary.Finding{{Cause: canary.DoesNotFit, Message: "its expression spec.x does not fit the CRDs of this cluster: undefined field"}, {}}
+	for i, warnings := range [][]admissionv1.ExpressionWarning{{{FieldRef: "spec.x", Warning: "undefined field"}}, nil} {
 		cluster.Get(t, stored)
 		stored.Status.TypeChecking = &admissionv1.TypeChecking{ExpressionWarnings: warnings}
 		expect.NoError(t, cluster.Client.Status().Update(t.Context(), stored))
 		found, err := checker.Check(t.Context())
 		expect.NoError(t, err)
-		if told := found[policy.Name].Cause == canary.DoesNotFit; told != (len(warnings) > 0) {
-			t.Errorf("%d warnings: found %q", len(warnings), found[policy.Name])
-		}
+		expect.Equal(t, "found", wants[i], found[policy.Name])
 	}
 }

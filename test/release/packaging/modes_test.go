@@ -172,11 +172,6 @@ func TestDistFiles(t *testing.T) {
 		}
 	}
 	expect.Equal(t, "images", 4, images)
-	digests := filepath.Join(folder, "digests")
-	manager, authServer := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
-	expect.WriteFile(t, digests, "manager.tar "+manager+"\nauthserver.tar "+authServer+"\n")
-	expect.NoError(t, setup.Dist(t.Context(), folder, "VERSION=1e3", "REGISTRY=localhost:5000", "DIGESTS="+digests))
-	expect.Contains(t, expect.ReadFile(t, filepath.Join(folder, "standalone.yaml")), "localhost:5000/scopegate-manager:1e3@"+manager, "localhost:5000/scopegate-authserver:1e3@"+authServer)
 	for variable, want := range map[string]string{
 		"MODE=deny": "choose warn, enforce or strict", "VERSION=v1.2.3+build": "use at most 63 letters",
 		"REGISTRY=registry.example.com/": "name a registry", `REGISTRY=a"b`: "name a registry", "REGISTRY=a #b": "name a registry",

@@ -62,6 +62,12 @@ func Dist(ctx context.Context, folder string, variables ...string) error {
 	return err
 }
 
+// Chart writes the chart of `make release` into a folder that does not exist yet.
+func Chart(ctx context.Context, folder string, variables ...string) error {
+	_, err := run(ctx, append([]string{"VERSION=" + Version, "REGISTRY=" + Registry}, variables...), "hack/chart.sh", folder)
+	return err
+}
+
 // Release writes what `make release` does into a folder, and pushes it if REGISTRY is one
 // of the variables.
 func Release(ctx context.Context, folder string, variables ...string) error {
