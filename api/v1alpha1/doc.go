@@ -11,10 +11,11 @@
 //
 // Rules ratchet: what was stored before a rule stays until it changes. The API
 // server does this itself, but it never takes an object with opaque content for
-// unchanged. A rule on such an object therefore ends with
-// "|| optional.of(self) == oldSelf". Otherwise an object that was stored before
-// the rule could not even lose a finalizer. One rule, on the scopes of a
-// VirtualMCPServer, is on the whole spec, so it compares what it reads.
+// unchanged, and before 1.37 oldSelf == optional.of(self) is false there too. So
+// a rule on such an object ends with a comparison of what it reads, or compares
+// the mistake before and after: [oldSelf, optional.of(self)].map(o, mistake) !=
+// [false, true]. Otherwise an object that was stored before the rule
+// could not even lose a finalizer.
 //
 // +kubebuilder:object:generate=true
 // +groupName=toolhive.stacklok.dev

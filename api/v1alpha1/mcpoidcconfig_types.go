@@ -3,8 +3,8 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Only the field with the name of the type is set.
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount) || optional.of(self) == oldSelf`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,fieldPath=`.kubernetesServiceAccount`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline) || optional.of(self) == oldSelf`,message=`inline must be set if and only if type is inline`,fieldPath=`.inline`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'kubernetesServiceAccount') == has(self.kubernetesServiceAccount) || (oldSelf.?type.orValue('') == self.type && oldSelf.?kubernetesServiceAccount.hasValue() == has(self.kubernetesServiceAccount))`,message=`kubernetesServiceAccount must be set if and only if type is kubernetesServiceAccount`,fieldPath=`.kubernetesServiceAccount`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'inline') == has(self.inline) || (oldSelf.?type.orValue('') == self.type && oldSelf.?inline.hasValue() == has(self.inline))`,message=`inline must be set if and only if type is inline`,fieldPath=`.inline`,optionalOldSelf=true
 
 // MCPOIDCConfigSpec is the desired state of an MCPOIDCConfig.
 type MCPOIDCConfigSpec struct {

@@ -14,8 +14,8 @@ const (
 )
 
 // Only the config of the provider's type is set.
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'oidc') == has(self.oidcConfig) || optional.of(self) == oldSelf`,message=`oidcConfig must be set if and only if type is oidc`,fieldPath=`.oidcConfig`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`(self.type == 'oauth2') == has(self.oauth2Config) || optional.of(self) == oldSelf`,message=`oauth2Config must be set if and only if type is oauth2`,fieldPath=`.oauth2Config`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'oidc') == has(self.oidcConfig) || (oldSelf.?type.orValue('') == self.type && oldSelf.?oidcConfig.hasValue() == has(self.oidcConfig))`,message=`oidcConfig must be set if and only if type is oidc`,fieldPath=`.oidcConfig`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.type == 'oauth2') == has(self.oauth2Config) || (oldSelf.?type.orValue('') == self.type && oldSelf.?oauth2Config.hasValue() == has(self.oauth2Config))`,message=`oauth2Config must be set if and only if type is oauth2`,fieldPath=`.oauth2Config`,optionalOldSelf=true
 
 // UpstreamProviderConfig is an identity provider at which users log in.
 type UpstreamProviderConfig struct {
@@ -44,9 +44,9 @@ type UpstreamProviderConfig struct {
 // ToolHive's pkg/authserver/config.go, OAuth2UpstreamRunConfig.Validate: either a
 // client ID, or dynamic client registration, which brings a client ID and its
 // secret. A CA bundle names a ConfigMap. An empty client ID counts as none.
-// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || optional.of(self) == oldSelf`,message=`exactly one of clientId and dcrConfig must be set`,fieldPath=`.clientId`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || optional.of(self) == oldSelf`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || optional.of(self) == oldSelf`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == oldSelf.?dcrConfig.hasValue())`,message=`exactly one of clientId and dcrConfig must be set`,fieldPath=`.clientId`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
 
 // OIDCUpstreamConfig configures an OpenID Connect provider.
 type OIDCUpstreamConfig struct {
@@ -125,9 +125,9 @@ type OIDCUpstreamConfig struct {
 }
 
 // The same rules as for OpenID Connect.
-// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || optional.of(self) == oldSelf`,message=`exactly one of clientId and dcrConfig must be set`,fieldPath=`.clientId`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || optional.of(self) == oldSelf`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
-// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || optional.of(self) == oldSelf`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`(self.?clientId.orValue("") != "") != has(self.dcrConfig) || (oldSelf.hasValue() && (oldSelf.?clientId.orValue("") != "") == oldSelf.?dcrConfig.hasValue())`,message=`exactly one of clientId and dcrConfig must be set`,fieldPath=`.clientId`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!(has(self.dcrConfig) && has(self.clientSecretRef)) || (oldSelf.?dcrConfig.hasValue() && oldSelf.?clientSecretRef.hasValue())`,message=`clientSecretRef must not be set together with dcrConfig, which gets the secret by registration`,reason=FieldValueForbidden,fieldPath=`.clientSecretRef`,optionalOldSelf=true
+// +kubebuilder:validation:XValidation:rule=`!has(self.caBundleRef) || self.caBundleRef.?configMapRef.?name.orValue("") != "" || (oldSelf.?caBundleRef.hasValue() && oldSelf.?caBundleRef.?configMapRef.?name.orValue("") == "")`,message=`caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle`,reason=FieldValueRequired,fieldPath=`.caBundleRef.configMapRef`,optionalOldSelf=true
 
 // OAuth2UpstreamConfig configures an OAuth 2.0 provider without OpenID Connect.
 type OAuth2UpstreamConfig struct {

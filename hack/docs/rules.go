@@ -20,8 +20,8 @@ The CEL rules of scopegate's CRDs, in both versions. The API server evaluates th
 
 Each rule has an id. It is the name of the folder with the rule's examples, ` + "`test/testdata/<kind>/<id>`" + `. The folder has objects that the rule accepts, and objects that it rejects, with the causes. All rules compile on Kubernetes %s and later.
 
-Rules ratchet: they admit an edit that does not change ` + "`self`" + `, the object that has the rule. So the labels, finalizers and status of an object that was stored before a rule stay editable, and so does the
-rest of its spec. The API server ratchets by itself, but never takes an object with schemaless content for unchanged. Rules on such objects end with ` + "`optional.of(self) == oldSelf`" + `.
+Rules ratchet: they admit an edit that does not change what they read. So the labels, finalizers and status of an object that was stored before a rule stay editable, and so does the
+rest of its spec. The API server ratchets by itself, but never takes an object with schemaless content for unchanged. So a rule on such an object compares with the stored one, in ` + "`oldSelf`" + `, what it reads or the mistake itself.
 
 The cost is the API server's estimate for the worst case. The share is of the 10,000,000 that an expression may cost. For a rule within a list, the estimate assumes that the list has its maximum number of entries.
 

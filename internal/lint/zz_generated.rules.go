@@ -7,7 +7,7 @@ var staticRules = map[string]string{
 	"access-token-lifespan":                   "accessTokenLifespan must be from 1m to 24h",
 	"auth-code-lifespan":                      "authCodeLifespan must be from 30s to 10m",
 	"baseline-in-advertised-scopes":           "every scope of authServerConfig.baselineClientScopes must be in incomingAuth.oidcConfigRef.scopes: add it there, or remove it from the baseline",
-	"baseline-in-scopes-supported":            "every scope of baselineClientScopes must be in scopesSupported: add it there, or remove it from baselineClientScopes",
+	"baseline-in-scopes-supported":            "every scope of baselineClientScopes must be in scopesSupported",
 	"ca-bundle-config-map":                    "caBundleRef.configMapRef.name must be set: it names the ConfigMap that holds the CA bundle",
 	"cimd-cache-lifetime":                     "cacheFallbackTtl must be above zero where enabled is true: remove it for the default, or set enabled to false",
 	"https-issuer-with-secrets":               "issuer must be an https URL where allowConfidentialClientRegistration or delegateClients are used; for a loopback issuer, insecureAllowConfidentialOverLoopbackHTTP allows http",

@@ -1,7 +1,6 @@
 // Package ratchet_test checks that an object that was stored before a rule stays
-// editable, but for the part that has the rule. Of the rule on the scopes of a
-// VirtualMCPServer this part is what the rule reads. It has a control plane of its
-// own, because it removes the rules from the CRDs for a while.
+// editable, but for what the rule reads. It has a control plane of its own, because it
+// removes the rules from the CRDs for a while.
 package ratchet_test
 
 import (
@@ -130,7 +129,7 @@ var edits = map[string]map[string][]step{
 		},
 	},
 	notSupported: {
-		"issuer":                     {{set: map[string]any{authServer + ".issuer": "https://other.example.com"}, rejected: toolsNotSupported}},
+		"issuer":                     {{set: map[string]any{authServer + ".issuer": "https://other.example.com"}}},
 		"supported scopes removed":   {{remove: []string{supported}}, {restore: []string{supported}, rejected: toolsNotSupported}},
 		"supported scopes emptied":   {{set: map[string]any{supported: []any{}}}, {restore: []string{supported}, rejected: toolsNotSupported}},
 		"other supported scopes":     {{set: map[string]any{supported: []any{"openid", "email"}}, rejected: toolsNotSupported}},
