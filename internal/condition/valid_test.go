@@ -1,6 +1,7 @@
 package condition_test
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ import (
 )
 
 const namespace = "ns"
+
+var update = flag.Bool("update", false, "write the golden files anew")
 
 type want struct {
 	Status  metav1.ConditionStatus
@@ -120,46 +123,40 @@ func TestForConsumer(t *testing.T) {
 	}
 }
 
+// TestForConfig compares the whole condition of a config, for every combination of a baseline,
+// scopesSupported and four consumers: one that has the scopes, two that lack one, and one that
+// references a second auth server. Their order does not matter.
 func TestForConfig(t *testing.T) {
-	config := sample.Config(namespace, "shared", "openid", "admin")
-	server := func(name string, scopes ...string) resolve.Pair {
-		return sample.Pair(sample.Server(namespace, name, sample.AuthServerRef("shared", scopes...)), config)
+	var lines strings.Builder
+	say := func(what string, got *metav1.Condition) { fmt.Fprintf(&lines, "\n%s\n%+v\n", what, wantOf(got)) }
+	torn := sample.AuthServerRef("shared")
+	torn.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "second"}
+	consumers := []*v1beta1.MCPServer{
+		sample.Server(namespace, "good", sample.AuthServerRef("shared", "openid", "admin")), sample.Server(namespace, "lacks", sample.AuthServerRef("shared", "openid")),
+		sample.Server(namespace, "lacks-too", sample.AuthServerRef("shared", "admin")), sample.Server(namespace, "torn", torn),
 	}
-	unresolved := func(name string) resolve.Pair {
-		object := sample.Server(namespace, name, sample.AuthServerRef("shared"))
-		object.Spec.OIDCConfigRef = nil
-		return sample.Pair(object, config)
+	for _, baseline := range [][]string{nil, {"openid", "admin"}} {
+		for _, supported := range [][]string{nil, {"admin", "openid"}, {"openid", "Admin"}} {
+			config := sample.Config(namespace, "shared", baseline...)
+			requesting(config.Spec.EmbeddedAuthServer, "admin").ScopesSupported = supported
+			for chosen := range 1 << len(consumers) {
+				what := fmt.Sprintf("baseline %q, scopesSupported %q:", baseline, supported)
+				var pairs []resolve.Pair
+				for i, consumer := range consumers {
+					if chosen&(1<<i) != 0 {
+						what += " " + consumer.Name
+						pairs = append(pairs, sample.Pair(consumer, config, sample.Config(namespace, "second")))
+					}
+				}
+				got := condition.ForConfig(config, pairs)
+				slices.Reverse(pairs)
+				expect.Equal(t, what+", in another order", got, condition.ForConfig(config, pairs))
+				say(what, got)
+			}
+		}
 	}
-	outright := func(supported ...string) *v1beta1.MCPExternalAuthConfig {
-		config := config.DeepCopy()
-		config.Spec.EmbeddedAuthServer.ScopesSupported = supported
-		return config
-	}
-	requested := outright("openid")
-	requesting(requested.Spec.EmbeddedAuthServer, "admin")
-	notSupported := `scope "admin" is not supported by the auth server of MCPServer "%s", whose effective scopes are "openid" (from its spec.oidcConfigRef.scopes): add it there, or remove it from baselineClientScopes`
-
-	for name, tc := range map[string]struct {
-		config *v1beta1.MCPExternalAuthConfig
-		pairs  []resolve.Pair
-		want   want
-	}{
-		"another type":                   {sample.OutgoingConfig(namespace, "out"), nil, want{}},
-		"empty baseline":                 {sample.Config(namespace, "shared"), []resolve.Pair{unresolved("a")}, want{"True", "BaselineScopesSupported", "baselineClientScopes is empty: every auth server supports it"}},
-		"not referenced":                 {config, nil, want{"Unknown", "NotReferenced", "no MCPServer or MCPRemoteProxy of this namespace runs an auth server from this config, so its effective scopes are not known: reference it from one, or set scopesSupported"}},
-		"not referenced, but settled":    {outright("admin", "openid"), nil, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is in scopesSupported"}},
-		"refutes itself":                 {outright("openid", "Admin"), nil, want{"False", "BaselineScopeNotSupported", `scope "admin" is not in scopesSupported ("openid", "Admin"): add it there, or remove it from baselineClientScopes; did you mean "Admin"?`}},
-		"refutes itself, in a provider":  {requested, nil, want{"False", "BaselineScopeNotSupported", `scope "admin" is not in scopesSupported ("openid"): add it there, or remove it from baselineClientScopes; "admin" is requested from upstream provider "idp", which does not count`}},
-		"all support it":                 {config, []resolve.Pair{server("a", "openid", "admin"), server("b", "admin", "openid")}, want{"True", "BaselineScopesSupported", "every scope of baselineClientScopes is supported by the auth server of every consumer"}},
-		"one of two does not":            {config, []resolve.Pair{server("a", "openid", "admin"), server("b", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported, "b")}},
-		"in order, whatever the order":   {config, []resolve.Pair{server("b", "openid"), server("a", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported+"; "+notSupported, "a", "b")}},
-		"not supported hides unresolved": {config, []resolve.Pair{unresolved("a"), server("b", "openid")}, want{"False", "BaselineScopeNotSupported", fmt.Sprintf(notSupported, "b")}},
-		"unresolved hides supported":     {config, []resolve.Pair{server("b", "openid", "admin"), unresolved("a")}, want{"Unknown", "ScopesNotResolved", `MCPServer "a" runs an auth server but has no spec.oidcConfigRef: name an MCPOIDCConfig there`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "condition", tc.want, wantOf(condition.ForConfig(tc.config, tc.pairs)))
-		})
-	}
+	say("another type", condition.ForConfig(sample.OutgoingConfig(namespace, "out"), nil))
+	expect.Golden(t, *update, "testdata/configs.txt", lines.String())
 }
 
 // TestMessagesAreBounded checks that messages have at most 10 consumers and 2

@@ -130,28 +130,3 @@ func TestLongMessage(t *testing.T) {
 		t.Errorf("the note has %d bytes: %s", len(note), note)
 	}
 }
-
-// TestOneReasonIsReportedOnce writes that a rollout is held and why, in both
-// orders. The log has both, and the only event says that the rollout is held.
-func TestOneReasonIsReportedOnce(t *testing.T) {
-	const reason = "BaselineScopeNotSupported"
-	why := metav1.Condition{Type: "BaselineScopesValid", Status: "False", Reason: reason, Message: "admin"}
-	held := metav1.Condition{Type: "Ready", Status: "False", Reason: reason, Message: "rollout held: admin"}
-	stalled := metav1.Condition{Type: "Stalled", Status: "True", Reason: reason, Message: "rollout held: admin"}
-	for name, conditions := range map[string][]metav1.Condition{"why first": {why, held, stalled}, "held first": {held, stalled, why}} {
-		t.Run(name, func(t *testing.T) {
-			object := sample.Server(cluster.Namespace(t), "web", sample.AuthServerRef("shared"))
-			cluster.Create(t, object)
-			recorder := events.NewFakeRecorder(10)
-			logged := 0
-			logger := funcr.New(func(string, string) { logged++ }, funcr.Options{})
-			expect.NoError(t, controller.StandaloneWrite(cluster.Client, recorder)(log.IntoContext(t.Context(), logger), object, conditions))
-			if logged != 2 || len(recorder.Events) != 1 {
-				t.Fatalf("%d lines of the log, %d events; want 2, 1", logged, len(recorder.Events))
-			}
-			if event := <-recorder.Events; !strings.Contains(event, "rollout held") {
-				t.Errorf("the event is %q", event)
-			}
-		})
-	}
-}

@@ -2,23 +2,28 @@ package operator
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -38,62 +43,88 @@ func TestManagerOptions(t *testing.T) {
 	}
 }
 
-// TestCacheKeepsPresence checks that the same fields hold a rollout before and
-// after their content is stripped.
-func TestCacheKeepsPresence(t *testing.T) {
-	opaque := func() *v1alpha1.OpaqueObject { return &v1alpha1.OpaqueObject{Raw: []byte(`{"long":"content"}`)} }
-	server := &v1beta1.VirtualMCPServer{ObjectMeta: metav1.ObjectMeta{Name: "office", Namespace: "ns"}}
-	server.Spec = v1alpha1.VirtualMCPServerSpec{
-		IncomingAuth: v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeOIDC, OIDCConfigRef: &v1alpha1.MCPOIDCConfigReference{
-			Name: "oidc", Audience: "https://mcp.example.com", ResourceURL: "https://mcp.example.com",
-		}},
-		AuthServerConfig: &v1alpha1.EmbeddedAuthServerConfig{
-			Issuer:             "https://auth.example.com",
-			SPIFFETrustDomains: []v1alpha1.OpaqueObject{*opaque()}, InboundGrants: opaque(), DelegateClients: []v1alpha1.OpaqueObject{*opaque()},
-			TrustedIssuers: []v1alpha1.OpaqueObject{*opaque()}, RegistrationRateLimit: opaque(), TLSListener: opaque(),
-			UpstreamProviders: []v1alpha1.UpstreamProviderConfig{
-				{Name: "a", Type: v1alpha1.UpstreamProviderTypeOIDC, OIDCConfig: &v1alpha1.OIDCUpstreamConfig{IssuerURL: "https://a.example.com", Scopes: []string{"admin"}, DCRConfig: opaque()}},
-				{Name: "b", Type: v1alpha1.UpstreamProviderTypeOAuth2, OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{DCRConfig: opaque()}},
-			},
-		},
-		AuthServerUpstreamFilter: opaque(),
-	}
-	check := func(server *v1beta1.VirtualMCPServer) string {
-		consumer, _ := resolve.ConsumerOf(server)
-		pair, err := resolve.Resolve(consumer, nil)
-		expect.NoError(t, err)
-		_, hold := rollout.Check(pair, true)
-		if hold == nil {
-			t.Fatal("not held")
+const opaqueContent = `{"long":"content"}`
+
+// fill sets every field of a value.
+func fill(value reflect.Value) {
+	switch value.Kind() {
+	case reflect.Pointer:
+		value.Set(reflect.New(value.Type().Elem()))
+		fill(value.Elem())
+	case reflect.Struct:
+		for i := range value.NumField() {
+			if value.Type().Field(i).IsExported() {
+				fill(value.Field(i))
+			}
 		}
-		return hold.Message
-	}
-	want := check(server)
-	stripped := server.DeepCopy()
-	stripVirtual(stripped)
-	if got := check(stripped); got != want {
-		t.Errorf("after stripping: %s\nbefore: %s", got, want)
-	}
-	config := stripped.Spec.AuthServerConfig
-	// A message says that these scopes do not count.
-	if name, _ := resolve.RequestedUpstream(config, []string{"admin"}); name != "a" {
-		t.Errorf("the cache lacks the scopes of the provider: found %q", name)
-	}
-	for name, object := range map[string]*v1alpha1.OpaqueObject{
-		"spiffeTrustDomains": &config.SPIFFETrustDomains[0], "inboundGrants": config.InboundGrants, "delegateClients": &config.DelegateClients[0],
-		"trustedIssuers": &config.TrustedIssuers[0], "registrationRateLimit": config.RegistrationRateLimit, "tlsListener": config.TLSListener,
-		"oidcConfig.dcrConfig":     config.UpstreamProviders[0].OIDCConfig.DCRConfig,
-		"oauth2Config.dcrConfig":   config.UpstreamProviders[1].OAuth2Config.DCRConfig,
-		"authServerUpstreamFilter": stripped.Spec.AuthServerUpstreamFilter,
-	} {
-		if string(object.Raw) != string(opaqueMarker) {
-			t.Errorf("%s keeps its content in the cache: %s", name, object.Raw)
+	case reflect.Slice:
+		switch {
+		case value.Type() == reflect.TypeFor[json.RawMessage]():
+			value.SetBytes([]byte(opaqueContent))
+		case value.Type().Elem().Kind() != reflect.Uint8:
+			value.Set(reflect.MakeSlice(value.Type(), 1, 1))
+			fill(value.Index(0))
 		}
+	case reflect.Map:
+		key, element := reflect.New(value.Type().Key()).Elem(), reflect.New(value.Type().Elem()).Elem()
+		fill(key)
+		fill(element)
+		value.Set(reflect.MakeMap(value.Type()))
+		value.SetMapIndex(key, element)
+	case reflect.String:
+		value.SetString("oidc")
+	case reflect.Bool:
+		value.SetBool(true)
+	case reflect.Int32, reflect.Int64:
+		value.SetInt(1)
 	}
-	// The filter alone, because its check comes after that of the config.
-	stripped.Spec.AuthServerConfig = &v1alpha1.EmbeddedAuthServerConfig{Issuer: "https://auth.example.com"}
-	if got := check(stripped); got != `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it` {
-		t.Errorf("the filter alone: %s", got)
+}
+
+// read returns what decisions read of an object from the cache.
+func read(t *testing.T, object client.Object) string {
+	t.Helper()
+	meta := reflect.ValueOf(object).Elem().FieldByName("ObjectMeta").Interface().(metav1.ObjectMeta)
+	meta.Labels, meta.Annotations, meta.ManagedFields = nil, nil, nil
+	consumer, _ := resolve.ConsumerOf(object)
+	kept := []any{meta, consumer}
+	switch object := object.(type) {
+	case *v1beta1.MCPOIDCConfig: // Whether it exists.
+	case *appsv1.Deployment:
+		kept = append(kept, object.Labels, object.Spec, object.Status)
+	case *corev1.Service:
+		kept = append(kept, object.Labels, object.Spec, object.Status)
+	case *v1beta1.MCPExternalAuthConfig:
+		kept = append(kept, object.Status, object.Spec.Type, object.Spec.EmbeddedAuthServer)
+	default:
+		kept = append(kept, object.(kinds.Object).GetStatus())
+	}
+	text, err := yaml.Marshal(kept)
+	expect.NoError(t, err)
+	return string(text)
+}
+
+// TestCacheKeepsWhatIsRead sets every field of an object of every kind, and none. Of an opaque
+// field it is read whether it is set.
+func TestCacheKeepsWhatIsRead(t *testing.T) {
+	opaque, err := yaml.JSONToYAML([]byte(opaqueContent))
+	expect.NoError(t, err)
+	marker, err := yaml.JSONToYAML(opaqueMarker)
+	expect.NoError(t, err)
+	byObject := standaloneCache().ByObject
+	expect.Equal(t, "kinds", 7, len(byObject))
+	for empty, options := range byObject {
+		full := empty.DeepCopyObject().(client.Object)
+		fill(reflect.ValueOf(full).Elem())
+		full.SetLabels(map[string]string{rollout.LabelManagedBy: rollout.ManagedBy})
+		for _, object := range []client.Object{empty, full} {
+			want := strings.ReplaceAll(read(t, object), string(opaque), string(marker))
+			stripped, err := options.Transform(object.DeepCopyObject())
+			expect.NoError(t, err)
+			expect.Equal(t, fmt.Sprintf("what is read of %T", object), want, read(t, stripped.(client.Object)))
+			if text, err := yaml.Marshal(stripped); err != nil || strings.Contains(string(text), string(opaque)) {
+				t.Errorf("%T keeps the content of an opaque field (%v):\n%s", object, err, text)
+			}
+		}
 	}
 }
 

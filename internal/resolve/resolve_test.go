@@ -2,20 +2,21 @@ package resolve_test
 
 import (
 	"errors"
+	"flag"
+	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
-	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 const namespace = "ns"
+
+var update = flag.Bool("update", false, "write the golden files anew")
 
 func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.ConfigLookup {
 	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
@@ -28,107 +29,80 @@ func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.ConfigLookup {
 	}
 }
 
-type shape struct {
-	State   resolve.State
-	Config  string
-	Missing []string
-	Source  scopes.Source
-	Cause   string
+var (
+	states  = []string{"no auth server", "Supported", "NotSupported", "Unresolved"}
+	sources = []string{"scopesSupported", "oidcConfigRef", "defaults"}
+)
+
+// resolved returns a line with everything that is known of a consumer.
+func resolved(t *testing.T, object any, known ...*v1beta1.MCPExternalAuthConfig) string {
+	t.Helper()
+	consumer, _ := resolve.ConsumerOf(object)
+	pair, err := resolve.Resolve(consumer, configs(known...))
+	expect.NoError(t, err)
+	verdict, scopes := pair.Verdict, ""
+	if verdict.Effective != nil {
+		scopes = fmt.Sprintf(", effective %q from %s", verdict.Effective, sources[verdict.Source])
+	}
+	if verdict.Missing != nil || verdict.Requested != nil {
+		scopes += fmt.Sprintf(", missing %q, provider %q requests %q", verdict.Missing, verdict.Upstream, verdict.Requested)
+	}
+	line := fmt.Sprintf("%s references %t %q, and %q by %s: %s, config %q %t%s %s %s", consumer, consumer.References(), consumer.ConfigNames(),
+		consumer.OIDCConfigName(), consumer.OIDCField(), states[verdict.State], pair.ConfigName, pair.Config != nil, scopes, verdict.Cause, verdict.Why)
+	return strings.TrimSpace(line) + "\n"
 }
 
-func shapeOf(pair resolve.Pair) shape {
-	return shape{pair.Verdict.State, pair.ConfigName, pair.Verdict.Missing, pair.Verdict.Source, pair.Verdict.Cause}
-}
-
-// TestByReference covers every kind of verdict for the kinds that find their
-// config by reference.
-func TestByReference(t *testing.T) {
-	shared := sample.Config(namespace, "shared", "openid", "admin")
-	other := sample.Config(namespace, "other", "openid")
-	empty := sample.Config(namespace, "empty")
-	outright := sample.Config(namespace, "outright", "admin")
-	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
-	outgoing := sample.OutgoingConfig(namespace, "outgoing")
+// TestReferences resolves every combination of two references, to a config that does not
+// exist, one of another type, one without its content, and two good ones.
+func TestReferences(t *testing.T) {
 	unset := sample.Config(namespace, "unset")
 	unset.Spec.EmbeddedAuthServer = nil
-	all := configs(shared, other, empty, outright, outgoing, unset)
-
-	both := func(auth, external string) v1alpha1.AuthReferences {
-		refs := sample.AuthServerRef(auth)
-		refs.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: external}
-		return refs
+	known := []*v1beta1.MCPExternalAuthConfig{
+		sample.Config(namespace, "a", "openid"), sample.Config(namespace, "b", "admin"), sample.OutgoingConfig(namespace, "outgoing"), unset,
 	}
-	withoutOIDC := func(refs v1alpha1.AuthReferences) v1alpha1.AuthReferences {
-		refs.OIDCConfigRef = nil
-		return refs
-	}
-
-	for name, tc := range map[string]struct {
-		refs v1alpha1.AuthReferences
-		want shape
-	}{
-		"no reference":                      {v1alpha1.AuthReferences{}, shape{}},
-		"reference for outgoing calls":      {sample.ExternalAuthConfigRef("outgoing"), shape{}},
-		"config does not exist":             {sample.AuthServerRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
-		"external config does not exist":    {sample.ExternalAuthConfigRef("gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
-		"the second does not exist":         {both("other", "gone"), shape{State: resolve.Unresolved, Config: "gone", Cause: "ConfigNotFound"}},
-		"authServerRef of another type":     {sample.AuthServerRef("outgoing"), shape{State: resolve.Unresolved, Config: "outgoing", Cause: "InvalidAuthServerRef"}},
-		"authServerRef to no config":        {sample.AuthServerRef("unset"), shape{State: resolve.Unresolved, Config: "unset", Cause: "InvalidAuthServerRef"}},
-		"both embedded":                     {both("other", "shared"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
-		"both the same":                     {both("other", "other"), shape{State: resolve.Unresolved, Config: "other", Cause: "AuthServerConflict"}},
-		"authServerRef wins over outgoing":  {both("other", "outgoing"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromDefaults}},
-		"by externalAuthConfigRef":          {sample.ExternalAuthConfigRef("other", "openid"), shape{State: resolve.Supported, Config: "other", Source: scopes.FromOIDCConfigRef}},
-		"defaults lack a scope":             {sample.AuthServerRef("shared"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"admin"}, Source: scopes.FromDefaults}},
-		"own scopes lack both":              {sample.AuthServerRef("shared", "x"), shape{State: resolve.NotSupported, Config: "shared", Missing: []string{"openid", "admin"}, Source: scopes.FromOIDCConfigRef}},
-		"own scopes suffice":                {sample.AuthServerRef("shared", "admin", "openid"), shape{State: resolve.Supported, Config: "shared", Source: scopes.FromOIDCConfigRef}},
-		"scopesSupported overrules":         {sample.AuthServerRef("outright", "x"), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
-		"no oidcConfigRef":                  {withoutOIDC(sample.AuthServerRef("shared")), shape{State: resolve.Unresolved, Config: "shared", Cause: "OIDCConfigRequired"}},
-		"no oidcConfigRef, scopesSupported": {withoutOIDC(sample.AuthServerRef("outright")), shape{State: resolve.Supported, Config: "outright", Source: scopes.FromScopesSupported}},
-		"no oidcConfigRef, empty baseline":  {withoutOIDC(sample.AuthServerRef("empty")), shape{State: resolve.Supported, Config: "empty", Source: scopes.FromDefaults}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server, _ := resolve.ConsumerOf(sample.Server(namespace, "web", tc.refs))
-			proxy, _ := resolve.ConsumerOf(sample.Proxy(namespace, "web", tc.refs))
-			for _, consumer := range []resolve.Consumer{server, proxy} {
-				pair, err := resolve.Resolve(consumer, all)
-				expect.NoError(t, err)
-				if diff := cmp.Diff(tc.want, shapeOf(pair)); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", consumer, diff)
-				}
+	var lines strings.Builder
+	names := []string{"", "gone", "outgoing", "unset", "a", "b"}
+	for _, auth := range names {
+		for _, external := range names {
+			refs := v1alpha1.AuthReferences{OIDCConfigRef: sample.OIDCConfigRef()}
+			if auth != "" {
+				refs.AuthServerRef = &v1alpha1.AuthServerRef{Kind: "MCPExternalAuthConfig", Name: auth}
 			}
-		})
+			if external != "" {
+				refs.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: external}
+			}
+			fmt.Fprintf(&lines, "\nauthServerRef %q, externalAuthConfigRef %q\n", auth, external)
+			for _, object := range []any{sample.Server(namespace, "web", refs), sample.Proxy(namespace, "web", refs)} {
+				lines.WriteString(resolved(t, object, known...))
+			}
+		}
 	}
+	expect.Golden(t, *update, "testdata/references.txt", lines.String())
 }
 
-func TestInline(t *testing.T) {
-	outright := sample.AuthServer("admin")
-	outright.ScopesSupported = []string{"admin"}
-	for name, tc := range map[string]struct {
-		config *v1alpha1.EmbeddedAuthServerConfig
-		auth   v1alpha1.IncomingAuthConfig
-		want   shape
-	}{
-		"no config": {nil, v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: sample.OIDCConfigRef()}, shape{}},
-		"supported": {sample.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: sample.OIDCConfigRef("openid")},
-			shape{State: resolve.Supported, Source: scopes.FromOIDCConfigRef}},
-		"not supported": {sample.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "oidc", OIDCConfigRef: sample.OIDCConfigRef()},
-			shape{State: resolve.NotSupported, Missing: []string{"admin"}, Source: scopes.FromDefaults}},
-		"anonymous": {sample.AuthServer("openid"), v1alpha1.IncomingAuthConfig{Type: "anonymous"},
-			shape{State: resolve.Unresolved, Cause: "OIDCConfigRequired"}},
-		"anonymous has no use for its oidcConfigRef": {sample.AuthServer("admin"), v1alpha1.IncomingAuthConfig{Type: "anonymous", OIDCConfigRef: sample.OIDCConfigRef("admin")},
-			shape{State: resolve.Unresolved, Cause: "OIDCConfigRequired"}},
-		"anonymous with scopesSupported": {outright, v1alpha1.IncomingAuthConfig{Type: "anonymous"},
-			shape{State: resolve.Supported, Source: scopes.FromScopesSupported}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			virtual := sample.Virtual(namespace, "v", tc.config)
-			virtual.Spec.IncomingAuth = tc.auth
-			consumer, _ := resolve.ConsumerOf(virtual)
-			pair, err := resolve.Resolve(consumer, configs())
-			expect.NoError(t, err)
-			expect.Equal(t, "", tc.want, shapeOf(pair))
-		})
+// TestScopes resolves every combination of a baseline, scopesSupported and the scopes of the
+// reference to an MCPOIDCConfig, which may be absent. The provider requests a scope.
+func TestScopes(t *testing.T) {
+	var lines strings.Builder
+	for _, baseline := range [][]string{nil, {"openid"}, {"openid", "admin"}} {
+		for _, supported := range [][]string{nil, {"openid"}, {"admin", "openid"}} {
+			shared := sample.Config(namespace, "shared", baseline...)
+			config := shared.Spec.EmbeddedAuthServer
+			config.ScopesSupported, config.UpstreamProviders[0].OIDCConfig.Scopes = supported, []string{"admin"}
+			for _, listed := range [][]string{{"no reference"}, nil, {"x"}, {"admin", "openid"}} {
+				server := sample.Server(namespace, "web", sample.AuthServerRef("shared", listed...))
+				virtual := sample.Virtual(namespace, "v", config, listed...)
+				if len(listed) == 1 && listed[0] == "no reference" {
+					// An anonymous VirtualMCPServer has no use for it.
+					server.Spec.OIDCConfigRef, virtual.Spec.IncomingAuth.Type = nil, "anonymous"
+				}
+				fmt.Fprintf(&lines, "\nbaseline %q, scopesSupported %q, scopes %q\n", baseline, supported, listed)
+				lines.WriteString(resolved(t, server, shared) + resolved(t, virtual))
+			}
+		}
 	}
+	lines.WriteString("\nno config\n" + resolved(t, sample.Virtual(namespace, "v", nil)))
+	expect.Golden(t, *update, "testdata/scopes.txt", lines.String())
 }
 
 func TestErrorsOfTheLookupAreReturned(t *testing.T) {
@@ -143,7 +117,8 @@ func TestErrorsOfTheLookupAreReturned(t *testing.T) {
 func TestResourceURL(t *testing.T) {
 	bare := v1alpha1.AuthReferences{OIDCConfigRef: &v1alpha1.MCPOIDCConfigReference{Name: "oidc", Audience: "x"}}
 	ported := sample.Server(namespace, "web", bare)
-	ported.Spec.ProxyPort = 9000
+	portedProxy := sample.Proxy(namespace, "p", bare)
+	ported.Spec.ProxyPort, portedProxy.Spec.ProxyPort = 9000, 9000
 	virtual := sample.Virtual(namespace, "v", nil)
 	virtual.Spec.IncomingAuth.OIDCConfigRef.ResourceURL = ""
 	for name, tc := range map[string]struct {
@@ -154,6 +129,7 @@ func TestResourceURL(t *testing.T) {
 		"default":         {sample.Server(namespace, "web", bare), "http://web.ns.svc.cluster.local:8080"},
 		"default, ported": {ported, "http://web.ns.svc.cluster.local:9000"},
 		"proxy":           {sample.Proxy(namespace, "p", bare), "http://p.ns.svc.cluster.local:8080"},
+		"proxy, ported":   {portedProxy, "http://p.ns.svc.cluster.local:9000"},
 		"virtual":         {virtual, "http://v.ns.svc.cluster.local:4483"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,42 +193,6 @@ func TestRequestedUpstream(t *testing.T) {
 			provider, requested := resolve.RequestedUpstream(config, tc.missing)
 			expect.Equal(t, "provider", tc.provider, provider)
 			expect.Equal(t, "scopes", tc.requested, requested)
-		})
-	}
-}
-
-// TestReferences covers what is asked of a consumer before its verdict.
-func TestReferences(t *testing.T) {
-	anonymous := sample.Virtual(namespace, "v", sample.AuthServer())
-	anonymous.Spec.IncomingAuth = v1alpha1.IncomingAuthConfig{Type: "anonymous"}
-	twice := sample.AuthServerRef("a")
-	twice.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "a"}
-	both := sample.AuthServerRef("a")
-	both.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "b"}
-	for name, tc := range map[string]struct {
-		object     any
-		references bool
-		configs    []string
-		oidc       string
-		field      string
-	}{
-		"none":       {sample.Server(namespace, "s", v1alpha1.AuthReferences{}), false, nil, "", "spec.oidcConfigRef"},
-		"one":        {sample.Server(namespace, "s", sample.AuthServerRef("a")), true, []string{"a"}, "oidc", "spec.oidcConfigRef"},
-		"the other":  {sample.Proxy(namespace, "p", sample.ExternalAuthConfigRef("a")), true, []string{"a"}, "oidc", "spec.oidcConfigRef"},
-		"two":        {sample.Proxy(namespace, "p", both), true, []string{"a", "b"}, "oidc", "spec.oidcConfigRef"},
-		"one twice":  {sample.Proxy(namespace, "p", twice), true, []string{"a"}, "oidc", "spec.oidcConfigRef"},
-		"inline":     {anonymous, true, nil, "", "spec.incomingAuth.oidcConfigRef"},
-		"not inline": {sample.Virtual(namespace, "v", nil), false, nil, "oidc", "spec.incomingAuth.oidcConfigRef"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			consumer, _ := resolve.ConsumerOf(tc.object)
-			expect.Equal(t, "references", tc.references, consumer.References())
-			expect.Equal(t, "configs", tc.configs, consumer.ConfigNames())
-			expect.Equal(t, "MCPOIDCConfig", tc.oidc, consumer.OIDCConfigName())
-			expect.Equal(t, "field", tc.field, consumer.OIDCField())
-			if message := resolve.OIDCConfigRequired(consumer); !strings.Contains(message, tc.field+" ") && !strings.Contains(message, tc.field+":") {
-				t.Errorf("%q does not name %s", message, tc.field)
-			}
 		})
 	}
 }

@@ -3,13 +3,18 @@ package rollout
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -149,4 +154,44 @@ func TestNothingToRestore(t *testing.T) {
 			t.Errorf("%T (-live +restored):\n%s", live, cmp.Diff(live, after))
 		}
 	}
+}
+
+// eachChange calls try for changes of each leaf of value, which set replaces: it is removed,
+// and has other values. Values of another type can't be decoded, and try ignores them.
+func eachChange(value any, path string, set func(any), try func(path string)) {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, below := range value {
+			eachChange(below, path+"/"+key, func(changed any) { value[key] = changed }, try)
+		}
+	case []any:
+		for i, below := range value {
+			eachChange(below, fmt.Sprintf("%s/%d", path, i), func(changed any) { value[i] = changed }, try)
+		}
+	default:
+		for _, changed := range []any{nil, fmt.Sprint(value) + "x", "1", int64(1), true, false} {
+			set(changed)
+			try(path)
+		}
+		set(value)
+	}
+}
+
+// TestAllElseIsRestored changes one field of a child at a time. Only what the API server does
+// not let anybody change may stay so.
+func TestAllElseIsRestored(t *testing.T) {
+	checked := checked(t, everything())
+	stay := map[string]bool{}
+	for _, desired := range []client.Object{checked.deployment("x"), checked.service()} {
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
+		expect.NoError(t, err)
+		eachChange(content, "", nil, func(path string) {
+			live := reflect.New(reflect.TypeOf(desired).Elem()).Interface().(client.Object)
+			if runtime.DefaultUnstructuredConverter.FromUnstructured(content, live) == nil && !equality.Semantic.DeepEqual(restored(live, desired), desired) {
+				stay[path] = true
+			}
+		})
+	}
+	const selector = "/spec/selector/matchLabels/app.kubernetes.io/"
+	expect.Equal(t, "fields that stay changed", []string{"/metadata/name", "/metadata/namespace", selector + "instance", selector + "name"}, slices.Sorted(maps.Keys(stay)))
 }

@@ -4,12 +4,16 @@ package manager_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -20,7 +24,8 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// TestManagerRefuses starts the manager as it must not be started. At the end it takes
+// TestManagerRefuses starts the manager as it must not be started, and without the right to
+// read anything, in which case it must not be ready: an update would replace good ones. At the end it takes
 // away a field that only scopegate's own CRDs have, as on a cluster where ToolHive's
 // operator is in charge. No test needs the field after it.
 func TestManagerRefuses(t *testing.T) {
@@ -48,6 +53,18 @@ func TestManagerRefuses(t *testing.T) {
 		"an empty image":                     {[]string{"--standalone", "--auth-server-image", ""}, "--auth-server-image"},
 	} {
 		t.Run(name, func(t *testing.T) { refuses(t, tc.want, tc.arguments...) })
+	}
+
+	namespace, probes := cluster.Namespace(t), testenv.FreeAddress(t)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nobody"}}
+	cluster.Create(t, account)
+	testenv.StartProcess(t, manager, "--standalone", "--kubeconfig", cluster.KubeconfigOf(t, namespace, account.Name), "--metrics-bind-address", "0", "--health-probe-bind-address", probes)
+	awaitAnswer(t, "http://"+probes+"/healthz", "ok")
+	// It answers only when the caches are filled, so there is nothing to wait for.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if status, answer, err := testenv.Fetch(ctx, "http://"+probes+"/readyz", ""); err == nil && status == http.StatusOK {
+		t.Errorf("the manager can read nothing, and is ready: %s", answer)
 	}
 
 	crd := &apiextensionsv1.CustomResourceDefinition{}

@@ -58,13 +58,19 @@ func TestGuard(t *testing.T) {
 	if got := succeed(t, guarded, "tree", "-A"); strings.Contains(got, guard.CanaryNamespace) {
 		t.Errorf("tree -A shows the namespace %s:\n%s", guard.CanaryNamespace, got)
 	}
-	if got := kubectl(t.Context(), guarded, "guard", "check", "-n", "default", "--strict"); got.code != 0 {
-		t.Errorf("a namespace without findings: got %+v, want exit status 0", got)
+	guarded.Create(t, namespace("warned", nil), sample.Server("warned", "lost", sample.AuthServerRef("gone")),
+		namespace("noted", map[string]string{guard.ModeLabel: guard.ModeOff}), sample.Config("noted", "shared"), sample.Server("noted", "off", sample.AuthServerRef("shared")))
+	for name, codes := range map[string][]int{"default": {0, 0}, "noted": {0, 0}, "warned": {0, 1}, d: {1, 1}} {
+		for i, flag := range []string{"--strict=false", "--strict"} {
+			if got := kubectl(t.Context(), guarded, "guard", "check", "-n", name, flag); got.code != codes[i] {
+				t.Errorf("namespace %s, %s: got %+v, want exit status %d", name, flag, got, codes[i])
+			}
+		}
 	}
 
 	for _, mode := range []string{guard.ModeEnforce, guard.ModeStrict} {
 		install(t, "testdata/guard-"+mode)
-		expect.Contains(t, findings(t, "-n", d), "default mode: "+mode+"\n", "pairs in mode "+mode+": 1\n")
+		golden(t, "guard-"+mode+".txt", findings(t, "-n", d))
 	}
 }
 

@@ -7,11 +7,24 @@ import (
 )
 
 // Cases returns all cases by name.
-func Cases() map[string]Case { return maps.Clone(cases) }
+func Cases() map[string]Case {
+	all := maps.Clone(cases)
+	for _, name := range reserved {
+		params := map[string]string{"access_type": "offline", name: "x"}
+		all["params, "+name] = Case{Change: func(c *config) { c.UpstreamProviders[0].OIDCConfig.AdditionalAuthorizationParams = params }, Field: oidcParams, Left: true}
+		all["params, OAuth 2.0, "+name] = Case{Change: ofOAuth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.AdditionalAuthorizationParams = params }), Field: oauth2Params, Left: true}
+	}
+	return all
+}
+
+// reserved are the parameters that an auth server sets itself.
+var reserved = []string{"client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state"}
 
 const (
 	oidcRedirect   = "upstreamProviders[0].oidcConfig.redirectUri"
 	oauth2Redirect = "upstreamProviders[0].oauth2Config.redirectUri"
+	oidcParams     = "upstreamProviders[0].oidcConfig.additionalAuthorizationParams"
+	oauth2Params   = "upstreamProviders[0].oauth2Config.additionalAuthorizationParams"
 	firstEndpoint  = "upstreamProviders[0].oauth2Config.authorizationEndpoint"
 	firstToken     = "upstreamProviders[0].oauth2Config.tokenEndpoint"
 	firstUserInfo  = "upstreamProviders[0].oauth2Config.userInfo.endpointUrl"
@@ -44,6 +57,9 @@ var cases = map[string]Case{
 	"authorizationEndpointBaseUrl, below localhost":   {Change: base("http://auth.localhost"), Field: baseField},
 	"authorizationEndpointBaseUrl, user":              {Change: base("https://team@login.example.com"), Field: baseField},
 
+	"params, others": {Change: func(c *config) {
+		c.UpstreamProviders[0].OIDCConfig.AdditionalAuthorizationParams = map[string]string{"Nonce": "x", "prompt": "login"}
+	}},
 	"endpoints, https": {Change: ofOAuth2(tokenEndpoint("https://idp.example.com/token"))},
 	"endpoints, loopback": {Change: ofOAuth2(func(c *v1alpha1.OAuth2UpstreamConfig) {
 		c.AuthorizationEndpoint, c.TokenEndpoint = "http://localhost:9000/authorize", "http://127.0.0.1:9000/token"

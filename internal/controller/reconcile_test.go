@@ -1,0 +1,99 @@
+package controller
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr/funcr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/fixtures"
+	"github.com/scopegate/scopegate/internal/testing/sample"
+)
+
+// empty is a cache without objects.
+type empty struct{ client.Reader }
+
+func (empty) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
+
+// forgetting notes which objects are forgotten. Each of its writes succeeds.
+type forgetting struct{ keys []client.ObjectKey }
+
+func (*forgetting) Write(context.Context, kinds.Object, []metav1.Condition) (bool, error) {
+	return true, nil
+}
+
+func (f *forgetting) Forget(key client.ObjectKey) { f.keys = append(f.keys, key) }
+
+// TestGoneIsForgotten reconciles objects that no longer exist.
+func TestGoneIsForgotten(t *testing.T) {
+	key := client.ObjectKey{Namespace: "ns", Name: "gone"}
+	conditions := &forgetting{}
+	l, w := lookup{Reader: empty{}}, writer{conditions: conditions}
+	for _, reconciler := range []reconcile.Reconciler{&configReconciler{l, w}, &guardConsumerReconciler{l, w, kinds.Consumers[0]}} {
+		_, err := reconciler.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
+		expect.NoError(t, err)
+	}
+	expect.Equal(t, "forgotten", []client.ObjectKey{key, key}, conditions.keys)
+}
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// said returns the lines of the log and the events when conditions replace older ones, sorted.
+func said(t *testing.T, older, newer []metav1.Condition) (lines []string) {
+	t.Helper()
+	server := sample.Server("ns", "web", v1alpha1.AuthReferences{})
+	server.Status.Conditions = older
+	recorder := events.NewFakeRecorder(10)
+	logger := funcr.New(func(_, line string) { lines = append(lines, "log "+line) }, funcr.Options{})
+	expect.NoError(t, writer{conditions: &forgetting{}, recorder: recorder}.write(log.IntoContext(t.Context(), logger), server, newer))
+	for len(recorder.Events) > 0 {
+		lines = append(lines, "event "+<-recorder.Events)
+	}
+	return slices.Sorted(slices.Values(lines))
+}
+
+// TestTransitions compares what is logged and recorded of every situation of standalone mode:
+// of a new object, of one that was rolled out or not supported, and nothing of a situation that lasts. Where
+// Ready repeats the reason of the verdict, both are logged, and one has an event.
+func TestTransitions(t *testing.T) {
+	conditions := map[string][]metav1.Condition{}
+	for _, row := range fixtures.All() {
+		if name, found := strings.CutPrefix(row.Name, "standalone/"); found {
+			status := v1alpha1.Status{}
+			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(row.Object.Object["status"].(map[string]any), &status))
+			conditions[name] = status.Conditions
+		}
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(conditions)) {
+		reversed := slices.Clone(conditions[name])
+		slices.Reverse(reversed)
+		for _, before := range []string{"new", "MCPServer/rolled out", "MCPServer/not supported", name} {
+			lines := said(t, conditions[before], conditions[name])
+			expect.Equal(t, name+" in another order", lines, said(t, conditions[before], reversed))
+			// What is said does not depend on the kind of consumer.
+			if !strings.HasPrefix(name, "MCPRemoteProxy") && !strings.HasPrefix(name, "VirtualMCPServer") {
+				fmt.Fprintf(&text, "\n%s -> %s\n%s", before, name, strings.Join(append(lines, ""), "\n"))
+			}
+		}
+	}
+	expect.Golden(t, *update, "testdata/transitions.txt", text.String())
+}
