@@ -65,7 +65,6 @@ func TestExitStatus(t *testing.T) {
 		"no input named":     {args: []string{"lint"}, code: exitUsage, stderr: "name files or folders with -f"},
 		"input twice":        {args: []string{"lint", "-", "-f", "-"}, code: exitUsage, stderr: "read only once"},
 		"input as old":       {args: []string{"lint", "-f", "-", "--old", "-"}, code: exitUsage, stderr: "read only once"},
-		"old twice":          {args: []string{"lint", "clean.yaml", "--old", "-", "--old", "-"}, code: exitUsage, stderr: "read only once"},
 		"clean":              {args: []string{"lint", "-f", "clean.yaml"}, stdout: "0 errors, 0 warnings in 1 object of 1 file\n"},
 		"without -f":         {args: []string{"lint", "clean.yaml"}, stdout: "0 errors, 0 warnings in 1 object of 1 file\n"},
 		"findings":           {args: []string{"lint", "-f", "wrong.yaml"}, code: exitFindings, stdout: "wrong.yaml:7:3: error: MCPServer default/a: unknown field"},

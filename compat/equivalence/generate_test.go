@@ -152,8 +152,8 @@ func (r random) upstream(index int) object {
 		client["redirectUri"] = r.url()
 	}
 	maybe(r, client, 2, "scopes", []any{"openid", "profile"}[:r.IntN(3)])
-	reserved := pick(r, "client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state")
-	maybe(r, client, 4, "additionalAuthorizationParams", object{pick(r, "access_type", "prompt", "Nonce", reserved, reserved): "x"})
+	maybe(r, client, 4, "additionalAuthorizationParams", object{pick(r, "access_type", "Nonce",
+		pick(r, "client_id", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "response_type", "scope", "state")): "x"})
 	maybe(r, client, 4, "allowPrivateIPs", true)
 	maybe(r, client, 4, "caBundleRef", object{"configMapRef": object{"name": "ca", "key": "ca.crt"}})
 	maybe(r, client, 40, "dcrConfig", object{"discoveryUrl": "https://login.example.com/.well-known/openid-configuration"})

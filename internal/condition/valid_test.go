@@ -23,40 +23,18 @@ const namespace = "ns"
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-type want struct {
-	Status  metav1.ConditionStatus
-	Reason  string
-	Message string
-}
-
-func wantOf(condition *metav1.Condition) want {
+// textOf returns the whole verdict of a condition.
+func textOf(condition *metav1.Condition) string {
 	if condition == nil {
-		return want{}
+		return "no condition"
 	}
-	return want{condition.Status, condition.Reason, condition.Message}
+	return fmt.Sprintf("%s %s: %s", condition.Status, condition.Reason, condition.Message)
 }
 
 // requesting lets the provider of a sample request scopes.
 func requesting(config *v1alpha1.EmbeddedAuthServerConfig, scopes ...string) *v1alpha1.EmbeddedAuthServerConfig {
 	config.UpstreamProviders[0].OIDCConfig.Scopes = scopes
 	return config
-}
-
-func TestRequestedUpstream(t *testing.T) {
-	outright := sample.AuthServer("groups", "admin")
-	outright.ScopesSupported = []string{"openid"}
-	for name, tc := range map[string]struct {
-		pair resolve.Pair
-		want string
-	}{
-		"in no provider": {sample.Pair(sample.Virtual(namespace, "v", sample.AuthServer("admin"), "openid")), ""},
-		"in one":         {sample.Pair(sample.Virtual(namespace, "v", requesting(sample.AuthServer("groups"), "groups"), "openid")), `"groups" is requested from upstream provider "idp", which does not count: add it to spec.incomingAuth.oidcConfigRef.scopes`},
-		"both in one":    {sample.Pair(sample.Virtual(namespace, "v", requesting(outright, "admin", "groups"), "openid")), `"groups", "admin" are requested from upstream provider "idp", which does not count: add them to scopesSupported`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "text", tc.want, condition.UpstreamNote(tc.pair))
-		})
-	}
 }
 
 // TestClipTo cuts texts between characters of one, two and three bytes.
@@ -66,61 +44,36 @@ func TestClipTo(t *testing.T) {
 	}
 }
 
+// TestForConsumer compares the whole condition of a consumer, and the note on its provider, for
+// every combination of a baseline, scopesSupported and the scopes of its reference.
 func TestForConsumer(t *testing.T) {
-	shared := sample.Config(namespace, "shared", "openid", "offline-access")
-	valid := sample.Config(namespace, "valid", "openid")
-	empty := sample.Config(namespace, "empty")
-	outright := sample.Config(namespace, "outright", "admin")
-	outright.Spec.EmbeddedAuthServer.ScopesSupported = []string{"admin"}
-	inline := sample.AuthServer("admin")
-	inline.ScopesSupported = []string{"admin"}
-
-	for name, tc := range map[string]struct {
-		pair resolve.Pair
-		want want
-	}{
-		"no auth server": {sample.Pair(sample.Server(namespace, "web", v1alpha1.AuthReferences{})), want{}},
-		"empty baseline": {
-			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("empty")), empty),
-			want{"True", "BaselineScopesSupported", `baselineClientScopes is empty: every auth server supports it`},
-		},
-		"supported by own scopes": {
-			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("valid", "openid")), valid),
-			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "valid" is among the effective scopes (from its spec.oidcConfigRef.scopes)`},
-		},
-		"supported by scopesSupported": {
-			sample.Pair(sample.Proxy(namespace, "p", sample.AuthServerRef("outright")), outright),
-			want{"True", "BaselineScopesSupported", `every scope of spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "outright" is among the effective scopes (from spec.embeddedAuthServer.scopesSupported of MCPExternalAuthConfig "outright")`},
-		},
-		"supported by its own scopesSupported": {
-			sample.Pair(sample.Virtual(namespace, "v", inline)),
-			want{"True", "BaselineScopesSupported", `every scope of spec.authServerConfig.baselineClientScopes is among the effective scopes (from spec.authServerConfig.scopesSupported)`},
-		},
-		"near miss of the defaults": {
-			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), shared),
-			want{"False", "BaselineScopeNotSupported", `scope "offline-access" is not supported by the auth server of MCPServer "web", whose effective scopes are "openid", "profile", "email", "offline_access" (the auth server's defaults, as its spec.oidcConfigRef.scopes is empty): list every scope that it needs in spec.oidcConfigRef.scopes, or remove it from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "offline_access"?`},
-		},
-		"two of own scopes": {
-			sample.Pair(sample.Proxy(namespace, "p", sample.AuthServerRef("shared", "OpenID")), shared),
-			want{"False", "BaselineScopeNotSupported", `scopes "openid", "offline-access" are not supported by the auth server of MCPRemoteProxy "p", whose effective scopes are "OpenID" (from its spec.oidcConfigRef.scopes): add them there, or remove them from spec.embeddedAuthServer.baselineClientScopes of MCPExternalAuthConfig "shared"; did you mean "OpenID" instead of "openid"?`},
-		},
-		"virtual": {
-			sample.Pair(sample.Virtual(namespace, "v", sample.AuthServer("admin"), "openid")),
-			want{"False", "BaselineScopeNotSupported", `scope "admin" is not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add it there, or remove it from spec.authServerConfig.baselineClientScopes`},
-		},
-		"requested from a provider": {
-			sample.Pair(sample.Virtual(namespace, "v", requesting(sample.AuthServer("groups", "admin"), "groups"), "openid")),
-			want{"False", "BaselineScopeNotSupported", `scopes "groups", "admin" are not supported by the auth server of VirtualMCPServer "v", whose effective scopes are "openid" (from its spec.incomingAuth.oidcConfigRef.scopes): add them there, or remove them from spec.authServerConfig.baselineClientScopes; "groups" is requested from upstream provider "idp", which does not count`},
-		},
-		"unresolved": {
-			sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("gone"))),
-			want{"Unknown", "ScopesNotResolved", `spec.authServerRef of MCPServer "web" names MCPExternalAuthConfig "gone", which does not exist in namespace "ns": create it, or name another`},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			expect.Equal(t, "condition", tc.want, wantOf(condition.ForConsumer(tc.pair)))
-		})
+	var lines strings.Builder
+	say := func(what string, pair resolve.Pair) {
+		fmt.Fprintf(&lines, "\n%s, %s\n%s\n", what, pair.Consumer, textOf(condition.ForConsumer(pair)))
+		if note := condition.UpstreamNote(pair); note != "" {
+			fmt.Fprintln(&lines, note)
+		}
 	}
+	for _, baseline := range [][]string{nil, {"openid"}, {"openid", "offline-access"}, {"groups", "root"}, {"groups", "admin"}} {
+		for _, supported := range [][]string{nil, {"openid"}} {
+			shared := sample.Config(namespace, "shared", baseline...)
+			config := requesting(shared.Spec.EmbeddedAuthServer, "admin", "groups")
+			config.ScopesSupported = supported
+			for _, listed := range [][]string{{"no reference"}, nil, {"OpenID"}, {"openid", "admin"}} {
+				server := sample.Server(namespace, "web", sample.AuthServerRef("shared", listed...))
+				virtual := sample.Virtual(namespace, "v", config, listed...)
+				if slices.Contains(listed, "no reference") {
+					server.Spec.OIDCConfigRef, virtual.Spec.IncomingAuth.Type = nil, "anonymous"
+				}
+				what := fmt.Sprintf("baseline %q, scopesSupported %q, scopes %q", baseline, supported, listed)
+				say(what, sample.Pair(server, shared))
+				say(what, sample.Pair(virtual))
+			}
+		}
+	}
+	say("no auth server", sample.Pair(sample.Server(namespace, "web", v1alpha1.AuthReferences{})))
+	say("not found", sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("gone"))))
+	expect.Golden(t, *update, "testdata/consumers.txt", lines.String())
 }
 
 // TestForConfig compares the whole condition of a config, for every combination of a baseline,
@@ -128,7 +81,7 @@ func TestForConsumer(t *testing.T) {
 // references a second auth server. Their order does not matter.
 func TestForConfig(t *testing.T) {
 	var lines strings.Builder
-	say := func(what string, got *metav1.Condition) { fmt.Fprintf(&lines, "\n%s\n%+v\n", what, wantOf(got)) }
+	say := func(what string, got *metav1.Condition) { fmt.Fprintf(&lines, "\n%s\n%s\n", what, textOf(got)) }
 	torn := sample.AuthServerRef("shared")
 	torn.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "second"}
 	consumers := []*v1beta1.MCPServer{

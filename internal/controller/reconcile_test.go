@@ -97,3 +97,12 @@ func TestTransitions(t *testing.T) {
 	}
 	expect.Golden(t, *update, "testdata/transitions.txt", text.String())
 }
+
+// TestLongMessage checks the limit of the API server on an event, 1,024 bytes.
+func TestLongMessage(t *testing.T) {
+	long := metav1.Condition{Type: "BaselineScopesValid", Status: "False", Reason: "Long", Message: strings.Repeat("admin ", 500)}
+	note := strings.TrimPrefix(said(t, nil, []metav1.Condition{long})[0], "event Warning Long ")
+	if len(note) > 1024 || !strings.HasPrefix(note, "admin ") {
+		t.Errorf("the note has %d bytes: %s", len(note), note)
+	}
+}

@@ -1,8 +1,8 @@
 package controller_test
 
 import (
-	"context"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,35 +31,30 @@ func (a *assembling) Add(runnable manager.Runnable) error {
 	return nil
 }
 
-// TestRetriesGoOn asks every controller of both modes how long it waits after many
+// TestRetriesGoOn asks every controller, of standalone mode and of the guard, how long it waits after many
 // failures. No other test fails so often that it reaches the longest wait.
 func TestRetriesGoOn(t *testing.T) {
-	for mode, setup := range map[string]func(context.Context, ctrl.Manager) error{
-		"standalone": func(ctx context.Context, mgr ctrl.Manager) error {
-			return controller.SetupStandalone(ctx, mgr, nil, "")
-		},
-		"guard": func(ctx context.Context, mgr ctrl.Manager) error {
-			return controller.SetupGuard(ctx, mgr, nil, nil, func(string) *writer.Writer { return nil })
+	for _, setup := range []func(ctrl.Manager) error{
+		func(mgr ctrl.Manager) error { return controller.SetupStandalone(t.Context(), mgr, nil, "") },
+		func(mgr ctrl.Manager) error {
+			return controller.SetupGuard(t.Context(), mgr, nil, nil, func(string) *writer.Writer { return nil })
 		},
 	} {
-		t.Run(mode, func(t *testing.T) {
-			mgr, err := ctrl.NewManager(cluster.Config, ctrl.Options{
-				Scheme: operator.Scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: ptr.To(true)},
-			})
-			expect.NoError(t, err)
-			assembled := &assembling{Manager: mgr}
-			expect.NoError(t, setup(t.Context(), assembled))
-			var waits []time.Duration
-			for _, added := range assembled.added {
-				// controller-runtime has no other way to ask for it.
-				limiter := reflect.ValueOf(added).Elem().FieldByName("RateLimiter").Interface().(workqueue.TypedRateLimiter[reconcile.Request])
-				for range 100 {
-					limiter.When(reconcile.Request{})
-				}
-				waits = append(waits, limiter.When(reconcile.Request{}))
-			}
-			const longest = 30 * time.Second
-			expect.Equal(t, "the waits of the four controllers", []time.Duration{longest, longest, longest, longest}, waits)
+		mgr, err := ctrl.NewManager(cluster.Config, ctrl.Options{
+			Scheme: operator.Scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 		})
+		expect.NoError(t, err)
+		assembled := &assembling{Manager: mgr}
+		expect.NoError(t, setup(assembled))
+		var waits []time.Duration
+		for _, added := range assembled.added {
+			// controller-runtime has no other way to ask for it.
+			limiter := reflect.ValueOf(added).Elem().FieldByName("RateLimiter").Interface().(workqueue.TypedRateLimiter[reconcile.Request])
+			for range 100 {
+				limiter.When(reconcile.Request{})
+			}
+			waits = append(waits, limiter.When(reconcile.Request{}))
+		}
+		expect.Equal(t, "the waits of the four controllers", slices.Repeat([]time.Duration{30 * time.Second}, 4), waits)
 	}
 }

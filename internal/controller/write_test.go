@@ -115,18 +115,3 @@ func TestOneTransitionIsReportedOnce(t *testing.T) {
 		}
 	}
 }
-
-// TestLongMessage checks that an event has at most the 1,024 bytes that the API server
-// accepts.
-func TestLongMessage(t *testing.T) {
-	object := sample.Server(cluster.Namespace(t), "web", sample.AuthServerRef("shared"))
-	cluster.Create(t, object)
-	recorder := events.NewFakeRecorder(10)
-	const reason = "BaselineScopeNotSupported"
-	long := metav1.Condition{Type: "BaselineScopesValid", Status: "False", Reason: reason, Message: strings.Repeat("admin ", 500)}
-	expect.NoError(t, controller.GuardWrite(cluster.Client, recorder)(t.Context(), object, []metav1.Condition{long}))
-	note := strings.TrimPrefix(<-recorder.Events, "Warning "+reason+" ")
-	if len(note) > 1024 || !strings.HasPrefix(note, "admin ") {
-		t.Errorf("the note has %d bytes: %s", len(note), note)
-	}
-}

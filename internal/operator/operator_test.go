@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +26,7 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
 // TestManagerOptions checks that each setting reaches controller-runtime.
@@ -40,43 +40,6 @@ func TestManagerOptions(t *testing.T) {
 	expect.Equal(t, "concurrency", 7, got.Controller.MaxConcurrentReconciles)
 	if _, cached := got.Cache.DefaultNamespaces["team"]; !cached || len(got.Cache.DefaultNamespaces) != 1 {
 		t.Errorf("the cache has the namespaces %v", got.Cache.DefaultNamespaces)
-	}
-}
-
-const opaqueContent = `{"long":"content"}`
-
-// fill sets every field of a value.
-func fill(value reflect.Value) {
-	switch value.Kind() {
-	case reflect.Pointer:
-		value.Set(reflect.New(value.Type().Elem()))
-		fill(value.Elem())
-	case reflect.Struct:
-		for i := range value.NumField() {
-			if value.Type().Field(i).IsExported() {
-				fill(value.Field(i))
-			}
-		}
-	case reflect.Slice:
-		switch {
-		case value.Type() == reflect.TypeFor[json.RawMessage]():
-			value.SetBytes([]byte(opaqueContent))
-		case value.Type().Elem().Kind() != reflect.Uint8:
-			value.Set(reflect.MakeSlice(value.Type(), 1, 1))
-			fill(value.Index(0))
-		}
-	case reflect.Map:
-		key, element := reflect.New(value.Type().Key()).Elem(), reflect.New(value.Type().Elem()).Elem()
-		fill(key)
-		fill(element)
-		value.Set(reflect.MakeMap(value.Type()))
-		value.SetMapIndex(key, element)
-	case reflect.String:
-		value.SetString("oidc")
-	case reflect.Bool:
-		value.SetBool(true)
-	case reflect.Int32, reflect.Int64:
-		value.SetInt(1)
 	}
 }
 
@@ -106,7 +69,7 @@ func read(t *testing.T, object client.Object) string {
 // TestCacheKeepsWhatIsRead sets every field of an object of every kind, and none. Of an opaque
 // field it is read whether it is set.
 func TestCacheKeepsWhatIsRead(t *testing.T) {
-	opaque, err := yaml.JSONToYAML([]byte(opaqueContent))
+	opaque, err := yaml.JSONToYAML([]byte(sample.OpaqueContent))
 	expect.NoError(t, err)
 	marker, err := yaml.JSONToYAML(opaqueMarker)
 	expect.NoError(t, err)
@@ -114,7 +77,7 @@ func TestCacheKeepsWhatIsRead(t *testing.T) {
 	expect.Equal(t, "kinds", 7, len(byObject))
 	for empty, options := range byObject {
 		full := empty.DeepCopyObject().(client.Object)
-		fill(reflect.ValueOf(full).Elem())
+		sample.Fill(reflect.ValueOf(full).Elem())
 		full.SetLabels(map[string]string{rollout.LabelManagedBy: rollout.ManagedBy})
 		for _, object := range []client.Object{empty, full} {
 			want := strings.ReplaceAll(read(t, object), string(opaque), string(marker))

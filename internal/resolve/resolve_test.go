@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,29 +19,13 @@ const namespace = "ns"
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func configs(objects ...*v1beta1.MCPExternalAuthConfig) resolve.ConfigLookup {
-	return func(name string) (*v1beta1.MCPExternalAuthConfig, error) {
-		for _, object := range objects {
-			if object.Name == name {
-				return object, nil
-			}
-		}
-		return nil, nil
-	}
-}
-
-var (
-	states  = []string{"no auth server", "Supported", "NotSupported", "Unresolved"}
-	sources = []string{"scopesSupported", "oidcConfigRef", "defaults"}
-)
+var states = []string{"no auth server", "Supported", "NotSupported", "Unresolved"}
+var sources = []string{"scopesSupported", "oidcConfigRef", "defaults"}
 
 // resolved returns a line with everything that is known of a consumer.
-func resolved(t *testing.T, object any, known ...*v1beta1.MCPExternalAuthConfig) string {
-	t.Helper()
-	consumer, _ := resolve.ConsumerOf(object)
-	pair, err := resolve.Resolve(consumer, configs(known...))
-	expect.NoError(t, err)
-	verdict, scopes := pair.Verdict, ""
+func resolved(object any, known ...*v1beta1.MCPExternalAuthConfig) string {
+	pair := sample.Pair(object, known...)
+	consumer, verdict, scopes := pair.Consumer, pair.Verdict, ""
 	if verdict.Effective != nil {
 		scopes = fmt.Sprintf(", effective %q from %s", verdict.Effective, sources[verdict.Source])
 	}
@@ -73,7 +58,7 @@ func TestReferences(t *testing.T) {
 			}
 			fmt.Fprintf(&lines, "\nauthServerRef %q, externalAuthConfigRef %q\n", auth, external)
 			for _, object := range []any{sample.Server(namespace, "web", refs), sample.Proxy(namespace, "web", refs)} {
-				lines.WriteString(resolved(t, object, known...))
+				lines.WriteString(resolved(object, known...))
 			}
 		}
 	}
@@ -81,27 +66,27 @@ func TestReferences(t *testing.T) {
 }
 
 // TestScopes resolves every combination of a baseline, scopesSupported and the scopes of the
-// reference to an MCPOIDCConfig, which may be absent. The provider requests a scope.
+// reference to an MCPOIDCConfig, which may be absent. An empty list is as an absent one. The provider requests a scope.
 func TestScopes(t *testing.T) {
 	var lines strings.Builder
-	for _, baseline := range [][]string{nil, {"openid"}, {"openid", "admin"}} {
-		for _, supported := range [][]string{nil, {"openid"}, {"admin", "openid"}} {
+	for _, baseline := range [][]string{{}, {"openid"}, {"openid", "admin"}} {
+		for _, supported := range [][]string{{}, {"openid"}, {"admin", "openid"}} {
 			shared := sample.Config(namespace, "shared", baseline...)
 			config := shared.Spec.EmbeddedAuthServer
 			config.ScopesSupported, config.UpstreamProviders[0].OIDCConfig.Scopes = supported, []string{"admin"}
-			for _, listed := range [][]string{{"no reference"}, nil, {"x"}, {"admin", "openid"}} {
+			for _, listed := range [][]string{{"no reference"}, {}, {"x"}, {"admin", "openid"}} {
 				server := sample.Server(namespace, "web", sample.AuthServerRef("shared", listed...))
 				virtual := sample.Virtual(namespace, "v", config, listed...)
-				if len(listed) == 1 && listed[0] == "no reference" {
+				if slices.Contains(listed, "no reference") {
 					// An anonymous VirtualMCPServer has no use for it.
 					server.Spec.OIDCConfigRef, virtual.Spec.IncomingAuth.Type = nil, "anonymous"
 				}
 				fmt.Fprintf(&lines, "\nbaseline %q, scopesSupported %q, scopes %q\n", baseline, supported, listed)
-				lines.WriteString(resolved(t, server, shared) + resolved(t, virtual))
+				lines.WriteString(resolved(server, shared) + resolved(virtual))
 			}
 		}
 	}
-	lines.WriteString("\nno config\n" + resolved(t, sample.Virtual(namespace, "v", nil)))
+	lines.WriteString("\nno config\n" + resolved(sample.Virtual(namespace, "v", nil)))
 	expect.Golden(t, *update, "testdata/scopes.txt", lines.String())
 }
 
@@ -121,23 +106,16 @@ func TestResourceURL(t *testing.T) {
 	ported.Spec.ProxyPort, portedProxy.Spec.ProxyPort = 9000, 9000
 	virtual := sample.Virtual(namespace, "v", nil)
 	virtual.Spec.IncomingAuth.OIDCConfigRef.ResourceURL = ""
-	for name, tc := range map[string]struct {
-		object any
-		want   string
-	}{
-		"given":           {sample.Server(namespace, "web", sample.AuthServerRef("shared")), "https://mcp.example.com"},
-		"default":         {sample.Server(namespace, "web", bare), "http://web.ns.svc.cluster.local:8080"},
-		"default, ported": {ported, "http://web.ns.svc.cluster.local:9000"},
-		"proxy":           {sample.Proxy(namespace, "p", bare), "http://p.ns.svc.cluster.local:8080"},
-		"proxy, ported":   {portedProxy, "http://p.ns.svc.cluster.local:9000"},
-		"virtual":         {virtual, "http://v.ns.svc.cluster.local:4483"},
+	for want, object := range map[string]any{
+		"https://mcp.example.com":              sample.Server(namespace, "web", sample.AuthServerRef("shared")),
+		"http://web.ns.svc.cluster.local:8080": sample.Server(namespace, "web", bare),
+		"http://web.ns.svc.cluster.local:9000": ported,
+		"http://p.ns.svc.cluster.local:8080":   sample.Proxy(namespace, "p", bare),
+		"http://p.ns.svc.cluster.local:9000":   portedProxy,
+		"http://v.ns.svc.cluster.local:4483":   virtual,
 	} {
-		t.Run(name, func(t *testing.T) {
-			consumer, ok := resolve.ConsumerOf(tc.object)
-			if got := consumer.ResourceURL(); !ok || got != tc.want {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
+		consumer, _ := resolve.ConsumerOf(object)
+		expect.Equal(t, "the URL of "+consumer.String(), want, consumer.ResourceURL())
 	}
 }
 
@@ -153,21 +131,12 @@ func TestOtherKindsAreNoConsumers(t *testing.T) {
 // only if no scopes are configured.
 func TestDefaultsOfAnotherRelease(t *testing.T) {
 	config := sample.AuthServer("openid", "groups")
-	for name, tc := range map[string]struct {
-		listed []string
-		want   resolve.State
-	}{
-		"no scopes are listed": {nil, resolve.Supported},
-		"scopes are listed":    {[]string{"openid"}, resolve.NotSupported},
-	} {
-		t.Run(name, func(t *testing.T) {
-			consumer, _ := resolve.ConsumerOf(sample.Virtual("ns", "v", config, tc.listed...))
-			consumer.Defaults = []string{"openid", "groups"}
-			pair, err := resolve.Resolve(consumer, nil)
-			if err != nil || pair.Verdict.State != tc.want {
-				t.Errorf("got %+v, %v; want state %v", pair.Verdict, err, tc.want)
-			}
-		})
+	for want, listed := range map[resolve.State][]string{resolve.Supported: nil, resolve.NotSupported: {"openid"}} {
+		consumer, _ := resolve.ConsumerOf(sample.Virtual("ns", "v", config, listed...))
+		consumer.Defaults = []string{"openid", "groups"}
+		pair, err := resolve.Resolve(consumer, nil)
+		expect.NoError(t, err)
+		expect.Equal(t, fmt.Sprintf("the verdict with the scopes %q", listed), want, pair.Verdict.State)
 	}
 }
 
@@ -189,10 +158,8 @@ func TestRequestedUpstream(t *testing.T) {
 		"case counts":     {[]string{"Groups"}, nil, ""},
 		"one in each":     {[]string{"repo", "groups"}, []string{"groups"}, "idp"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			provider, requested := resolve.RequestedUpstream(config, tc.missing)
-			expect.Equal(t, "provider", tc.provider, provider)
-			expect.Equal(t, "scopes", tc.requested, requested)
-		})
+		provider, requested := resolve.RequestedUpstream(config, tc.missing)
+		expect.Equal(t, name+": provider", tc.provider, provider)
+		expect.Equal(t, name+": scopes", tc.requested, requested)
 	}
 }

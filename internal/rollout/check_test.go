@@ -1,6 +1,8 @@
 package rollout_test
 
 import (
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -17,7 +19,8 @@ import (
 
 const namespace = "ns"
 
-// TestHolds covers every reason to hold a rollout.
+// TestHolds covers the reasons to hold a rollout and their order. Package fixtures has a row
+// for each reason, and internal/startup and TestEachField cover the values of a config.
 func TestHolds(t *testing.T) {
 	config := func(change func(*v1alpha1.EmbeddedAuthServerConfig)) *v1beta1.MCPExternalAuthConfig {
 		config := sample.Config(namespace, "shared", "openid")
@@ -32,12 +35,6 @@ func TestHolds(t *testing.T) {
 			change(server)
 		}
 		return server
-	}
-	opaque := v1alpha1.OpaqueObject{Raw: []byte(`{"a":1}`)}
-	secondUpstream := func(c *v1alpha1.EmbeddedAuthServerConfig) {
-		second := *c.UpstreamProviders[0].DeepCopy()
-		second.Name = "second"
-		c.UpstreamProviders = append(c.UpstreamProviders, second)
 	}
 
 	for name, tc := range map[string]struct {
@@ -61,29 +58,9 @@ func TestHolds(t *testing.T) {
 		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, `scope "admin" is not supported by the auth server of MCPServer "web"`},
 		"audience":                             {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
 		"what only a user can fix comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
-		"two upstreams":                        {server(nil), config(secondUpstream), false, "TooManyUpstreams", false, "2 upstreamProviders"},
-		"inboundGrants":                        {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.InboundGrants = &opaque }), false, "UnsupportedField", false, "inboundGrants"},
-		"delegateClients and trustedIssuers": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.DelegateClients, c.TrustedIssuers = []v1alpha1.OpaqueObject{opaque}, []v1alpha1.OpaqueObject{opaque}
-		}), false, "UnsupportedField", false, "delegateClients, trustedIssuers"},
-		"spiffeTrustDomains": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.SPIFFETrustDomains = []v1alpha1.OpaqueObject{opaque} }), false, "UnsupportedField", false, "spiffeTrustDomains"},
-		"dcrConfig": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.UpstreamProviders[0] = v1alpha1.UpstreamProviderConfig{Name: "idp", Type: "oauth2", OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{DCRConfig: &opaque}}
-		}), false, "UnsupportedField", false, "upstreamProviders[idp].oauth2Config.dcrConfig"},
-		"http issuer": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Issuer = "http://auth.example.com" }), false, "InvalidConfig", false, "issuer"},
-		"no upstream": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.UpstreamProviders = nil }), false, "InvalidConfig", false, "upstreamProviders"},
-		"lifespan": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.TokenLifespans = &v1alpha1.TokenLifespanConfig{AccessTokenLifespan: "48h"}
-		}), false, "InvalidConfig", false, "tokenLifespans.accessTokenLifespan"},
-		"redis without it": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) {
-			c.Storage = &v1alpha1.AuthServerStorageConfig{Type: "redis"}
-		}), false, "InvalidConfig", false, "storage.redis"},
 		"redirect to http": {server(func(s *v1beta1.MCPServer) {
 			s.Spec.OIDCConfigRef.ResourceURL, s.Spec.OIDCConfigRef.Audience = "http://mcp.example.com", "http://mcp.example.com"
 		}), config(nil), false, "InvalidConfig", false, "redirectUri"},
-		"too large": {server(func(s *v1beta1.MCPServer) {
-			s.Spec.OIDCConfigRef.Scopes = sample.Many(strings.Repeat("x", 250), 1000)
-		}), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = nil }), false, "RunConfigTooLarge", false, "shorten its lists of scopes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, hold := rollout.Check(sample.Pair(tc.object, tc.config), !tc.oidcMissing)
@@ -114,16 +91,6 @@ func TestDefaultsAreNotSet(t *testing.T) {
 	}
 	bare, _ := rollout.Check(sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), sample.Config(namespace, "shared", "openid")), true)
 	expect.Equal(t, "defaults change the run config", bare.RunConfig(), checked.RunConfig())
-}
-
-func TestSeveralUpstreamsAreForVirtualMCPServers(t *testing.T) {
-	config := sample.AuthServer("openid")
-	second := *config.UpstreamProviders[0].DeepCopy()
-	second.Name = "second"
-	config.UpstreamProviders = append(config.UpstreamProviders, second)
-	if _, hold := rollout.Check(sample.Pair(sample.Virtual(namespace, "v", config)), true); hold != nil {
-		t.Errorf("held for %s: %s", hold.Reason, hold.Message)
-	}
 }
 
 // TestEveryMessageFitsIntoACondition checks the limit on the message of Ready.
@@ -159,69 +126,51 @@ func TestChildName(t *testing.T) {
 	}
 }
 
-// TestUnsupportedFields sets each field that is not rendered, and expects a hold
-// that names it.
-func TestUnsupportedFields(t *testing.T) {
-	opaque := &v1alpha1.OpaqueObject{Raw: []byte(`{"a":1}`)}
-	params := map[string]string{"resource": "https://api.example.com"}
-	clients := int32(0)
-	type config = v1alpha1.EmbeddedAuthServerConfig
-	oidc := func(change func(*v1alpha1.OIDCUpstreamConfig)) func(*config) {
-		return func(c *config) { change(c.UpstreamProviders[0].OIDCConfig) }
-	}
-	oauth2 := func(change func(*v1alpha1.OAuth2UpstreamConfig)) func(*config) {
-		return func(c *config) {
-			provider := &c.UpstreamProviders[0]
-			provider.Type, provider.OIDCConfig, provider.OAuth2Config = v1alpha1.UpstreamProviderTypeOAuth2, nil, &v1alpha1.OAuth2UpstreamConfig{
-				AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token", ClientID: "scopegate",
+// eachField fills each empty field of a struct, at any depth, and calls try while it is set.
+func eachField(value reflect.Value, path string, try func(path string)) {
+	for i := range value.NumField() {
+		field, at := value.Field(i), path+"."+value.Type().Field(i).Name
+		switch {
+		case field.IsZero():
+			sample.Fill(field)
+			try(at)
+			field.SetZero()
+		case field.Kind() == reflect.Struct:
+			eachField(field, at, try)
+		case field.Kind() == reflect.Pointer:
+			eachField(field.Elem(), at, try)
+		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct:
+			for j := range field.Len() {
+				eachField(field.Index(j), fmt.Sprintf("%s[%d]", at, j), try)
 			}
-			change(provider.OAuth2Config)
 		}
-	}
-	name := sample.AuthServer().UpstreamProviders[0].Name
-	for field, set := range map[string]func(*config){
-		"spiffeTrustDomains":    func(c *config) { c.SPIFFETrustDomains = []v1alpha1.OpaqueObject{*opaque} },
-		"inboundGrants":         func(c *config) { c.InboundGrants = opaque },
-		"delegateClients":       func(c *config) { c.DelegateClients = []v1alpha1.OpaqueObject{*opaque} },
-		"trustedIssuers":        func(c *config) { c.TrustedIssuers = []v1alpha1.OpaqueObject{*opaque} },
-		"registrationRateLimit": func(c *config) { c.RegistrationRateLimit = opaque },
-		"tlsListener":           func(c *config) { c.TLSListener = opaque },
-		"storage.maxDCRClients": func(c *config) { c.Storage = &v1alpha1.AuthServerStorageConfig{MaxDCRClients: &clients} },
-		"upstreamProviders[" + name + "].oidcConfig.dcrConfig":               oidc(func(c *v1alpha1.OIDCUpstreamConfig) { c.DCRConfig = &v1alpha1.OpaqueObject{} }),
-		"upstreamProviders[" + name + "].oidcConfig.additionalTokenParams":   oidc(func(c *v1alpha1.OIDCUpstreamConfig) { c.AdditionalTokenParams = params }),
-		"upstreamProviders[" + name + "].oidcConfig.omitScopeOnRefresh":      oidc(func(c *v1alpha1.OIDCUpstreamConfig) { c.OmitScopeOnRefresh = true }),
-		"upstreamProviders[" + name + "].oauth2Config.dcrConfig":             oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.DCRConfig = opaque }),
-		"upstreamProviders[" + name + "].oauth2Config.additionalTokenParams": oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.AdditionalTokenParams = params }),
-		"upstreamProviders[" + name + "].oauth2Config.omitScopeOnRefresh":    oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) { c.OmitScopeOnRefresh = true }),
-		"upstreamProviders[" + name + "].oauth2Config.tokenEndpointAuthMethod": oauth2(func(c *v1alpha1.OAuth2UpstreamConfig) {
-			c.TokenEndpointAuthMethod = "client_secret_basic"
-		}),
-	} {
-		t.Run(field, func(t *testing.T) {
-			shared := sample.Config(namespace, "shared", "openid")
-			set(shared.Spec.EmbeddedAuthServer)
-			_, hold := rollout.Check(sample.Pair(sample.Server(namespace, "web", sample.AuthServerRef("shared")), shared), true)
-			want := `spec.embeddedAuthServer of MCPExternalAuthConfig "shared" sets ` + field +
-				`, which scopegate does not render: remove it, or let ToolHive's operator run MCPServer "web"`
-			if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
-				t.Errorf("got %+v, want %s", hold, want)
-			}
-		})
 	}
 }
 
-// TestUpstreamFilterIsUnsupported does the same for the only such field outside
-// of the config.
-func TestUpstreamFilterIsUnsupported(t *testing.T) {
-	server := sample.Virtual(namespace, "office", sample.AuthServer("openid"))
+// TestEachField sets each field of a VirtualMCPServer and of its config alone, and compares
+// whether the rollout is held then, and why. A field that is new must be rendered, or hold it.
+func TestEachField(t *testing.T) {
+	config := sample.AuthServer("openid")
+	config.Storage = &v1alpha1.AuthServerStorageConfig{Type: v1alpha1.AuthServerStorageTypeMemory}
+	config.UpstreamProviders = append(config.UpstreamProviders, v1alpha1.UpstreamProviderConfig{
+		Name: "other", Type: v1alpha1.UpstreamProviderTypeOAuth2, OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{
+			AuthorizationEndpoint: "https://idp.example.com/authorize", TokenEndpoint: "https://idp.example.com/token", ClientID: "scopegate",
+		},
+	})
+	server := sample.Virtual(namespace, "office", config, "openid")
+	var lines strings.Builder
+	try := func(what string) {
+		if _, hold := rollout.Check(sample.Pair(server), true); hold != nil {
+			fmt.Fprintf(&lines, "%s: %s (stalled: %t): %s\n", what, hold.Reason, hold.Stalled, hold.Message)
+			return
+		}
+		fmt.Fprintf(&lines, "%s: rolled out\n", what)
+	}
+	try("spec")
+	eachField(reflect.ValueOf(&server.Spec).Elem(), "spec", try)
 	server.Spec.AuthServerUpstreamFilter = &v1alpha1.OpaqueObject{}
-	if _, hold := rollout.Check(sample.Pair(server), true); hold != nil {
-		t.Errorf("an empty filter holds: %+v", hold)
-	}
-	server.Spec.AuthServerUpstreamFilter.Raw = []byte(`{"rules":[{"groups":["a"],"upstreamProviders":["b"]}]}`)
-	_, hold := rollout.Check(sample.Pair(server), true)
-	want := `VirtualMCPServer "office" sets spec.authServerUpstreamFilter, which scopegate does not render: remove it, or let ToolHive's operator run it`
-	if hold == nil || hold.Reason != v1alpha1.ReasonUnsupportedField || !hold.Stalled || hold.Message != want {
-		t.Errorf("got %+v, want %s", hold, want)
-	}
+	try("an empty filter, as ToolHive's CRDs set it")
+	config.DelegateClients, config.UpstreamProviders[0].OIDCConfig.DCRConfig = []v1alpha1.OpaqueObject{{Raw: []byte(`{"a":1}`)}}, &v1alpha1.OpaqueObject{}
+	try("two fields")
+	expect.Golden(t, *rollout.Update, "testdata/fields.txt", lines.String())
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -26,7 +27,8 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+// Update is -update. The tests outside of this package use it too.
+var Update = flag.Bool("update", false, "write the golden files")
 
 // everything returns a config that sets every rendered field.
 func everything() *v1alpha1.EmbeddedAuthServerConfig {
@@ -105,7 +107,7 @@ func TestNoRenderDrift(t *testing.T) {
 			} {
 				text, err := yaml.Marshal(object)
 				expect.NoError(t, err)
-				expect.Golden(t, *update, filepath.Join("testdata", name+"-"+kind+".yaml"), string(text))
+				expect.Golden(t, *Update, filepath.Join("testdata", name+"-"+kind+".yaml"), string(text))
 			}
 		})
 	}
@@ -140,8 +142,15 @@ func TestRestricted(t *testing.T) {
 func TestNothingToRestore(t *testing.T) {
 	checked := checked(t, everything())
 	deployment := checked.deployment("x")
-	deployment.Spec.Template.Spec.SchedulerName = corev1.DefaultSchedulerName
-	deployment.Spec.Template.Spec.Containers[0].ImagePullPolicy = corev1.PullAlways
+	deployment.Spec.Replicas = ptr.To[int32](0)
+	pod := &deployment.Spec.Template.Spec
+	pod.NodeSelector = map[string]string{"disk": "ssd"}
+	pod.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}}
+	pod.Tolerations = []corev1.Toleration{{Key: "theirs", Operator: corev1.TolerationOpExists}}
+	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
+	pod.SchedulerName, pod.PriorityClassName = "theirs", "theirs"
+	pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "theirs"}}
+	pod.Containers[0].ImagePullPolicy = corev1.PullAlways
 	deployment.Annotations = map[string]string{"deployment.kubernetes.io/revision": "1"}
 	deployment.Labels["team"] = "a"
 	deployment.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "2026-01-01T00:00:00Z"

@@ -5,32 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/scopegate/scopegate/internal/scopes"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
-
-func TestEffective(t *testing.T) {
-	defaults := []string{"openid", "profile", "email", "offline_access"}
-	for name, tc := range map[string]struct {
-		supported, oidc []string
-		want            []string
-		source          scopes.Source
-	}{
-		"scopesSupported wins":       {[]string{"a"}, []string{"b"}, []string{"a"}, scopes.FromScopesSupported},
-		"oidcConfigRef comes second": {nil, []string{"b"}, []string{"b"}, scopes.FromOIDCConfigRef},
-		"empty is absent":            {[]string{}, []string{}, defaults, scopes.FromDefaults},
-		"absent":                     {nil, nil, defaults, scopes.FromDefaults},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, source := scopes.Effective(tc.supported, tc.oidc, defaults)
-			if diff := cmp.Diff(tc.want, got); diff != "" || source != tc.source {
-				t.Errorf("got %v from %v, want %v from %v", got, source, tc.want, tc.source)
-			}
-		})
-	}
-}
 
 func TestMissing(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -78,14 +78,17 @@ func TestMistakesOfRedis(t *testing.T) {
 	}
 }
 
-// TestMistakesLeaveOtherTokenSources checks that a config without upstream
-// providers is no mistake if ToolHive gets tokens in another way.
-func TestMistakesLeaveOtherTokenSources(t *testing.T) {
-	config := sample.AuthServer()
+// TestMistakesLeaveWhatToolHiveMayDo checks that a config without upstream providers is no
+// mistake if ToolHive gets tokens in another way, nor one without a client that registers.
+func TestMistakesLeaveWhatToolHiveMayDo(t *testing.T) {
+	opaque := v1alpha1.OpaqueObject{Raw: []byte(`{"issuerUrl":"https://a.example.com"}`)}
+	config, client := sample.AuthServer(), sample.AuthServer()
 	config.UpstreamProviders = nil
-	expect.Equal(t, "without another source", 1, len(startup.Mistakes(config)))
-	config.TrustedIssuers = []v1alpha1.OpaqueObject{{Raw: []byte(`{"issuerUrl":"https://a.example.com"}`)}}
-	expect.Equal(t, "with trusted issuers", 0, len(startup.Mistakes(config)))
+	provider := client.UpstreamProviders[0].OIDCConfig
+	provider.ClientID = ""
+	expect.Equal(t, "mistakes", []int{1, 1}, []int{len(startup.Mistakes(config)), len(startup.Mistakes(client))})
+	config.TrustedIssuers, provider.DCRConfig = []v1alpha1.OpaqueObject{opaque}, &opaque
+	expect.Equal(t, "mistakes with another source, or a registration", []int{0, 0}, []int{len(startup.Mistakes(config)), len(startup.Mistakes(client))})
 }
 
 // TestMistakesOfConsumer covers the resource URL, and the redirect URI of providers that
@@ -133,15 +136,4 @@ func TestMistakesOfConsumer(t *testing.T) {
 			expect.Equal(t, "fields", tc.want, fields)
 		})
 	}
-}
-
-// TestMistakesLeaveAClientThatRegisters checks that a provider needs no client ID if the
-// auth server registers there.
-func TestMistakesLeaveAClientThatRegisters(t *testing.T) {
-	config := sample.AuthServer()
-	provider := config.UpstreamProviders[0].OIDCConfig
-	provider.ClientID = ""
-	expect.Equal(t, "without a client", 1, len(startup.Mistakes(config)))
-	provider.DCRConfig = &v1alpha1.OpaqueObject{Raw: []byte(`{}`)}
-	expect.Equal(t, "registers", 0, len(startup.Mistakes(config)))
 }

@@ -41,7 +41,7 @@ func TestWarnings(t *testing.T) {
 
 // TestDocumented compares the ranges with the documentation and with the matrix.
 func TestDocumented(t *testing.T) {
-	page := read(t, "docs/compatibility.md")
+	page := expect.ReadFile(t, "../../docs/compatibility.md")
 	sentence := fmt.Sprintf("The tested range is Kubernetes %s to %s, and ToolHive %s to %s.",
 		versions.Kubernetes.First, versions.Kubernetes.Last, versions.ToolHive.First, versions.ToolHive.Last)
 	if !strings.Contains(page, sentence) {
@@ -50,7 +50,7 @@ func TestDocumented(t *testing.T) {
 	_, table, _ := strings.Cut(page, "\n| release | its Go files |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	releases := regexp.MustCompile(`v0\.\d+\.\d+`).FindAllString(table, -1)
-	minors := strings.Fields(regexp.MustCompile(`\{KUBERNETES:-(.*?)\}`).FindStringSubmatch(read(t, "hack/matrix.sh"))[1])
+	minors := strings.Fields(regexp.MustCompile(`\{KUBERNETES:-(.*?)\}`).FindStringSubmatch(expect.ReadFile(t, "../../hack/matrix.sh"))[1])
 	if len(releases) == 0 {
 		t.Fatal("docs/compatibility.md has no table of ToolHive's releases")
 	}
@@ -60,10 +60,4 @@ func TestDocumented(t *testing.T) {
 		{Of: "ToolHive", First: releases[0], Last: releases[len(releases)-1]},
 	}
 	expect.Equal(t, "the ranges", want, got)
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text := expect.ReadFile(t, "../../"+name)
-	return text
 }

@@ -22,13 +22,14 @@ import (
 // and with it. The Deployments are as ToolHive's operator makes them.
 func TestGuard(t *testing.T) {
 	guarded.Create(t, objects()...)
-	c, d := "team-c", "team-d"
+	c, d, both := "team-c", "team-d", sample.AuthServerRef("shared")
+	both.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: "outgoing"}
 	guarded.Create(t, namespace(c, map[string]string{guard.ModeLabel: guard.ModeOff}),
 		sample.Config(c, "shared", "admin"),
 		sample.Server(c, "off", sample.AuthServerRef("shared")),
 		namespace(d, nil),
 		sample.Config(d, "shared", "admin"), sample.Config(d, "other"), sample.OutgoingConfig(d, "outgoing"), sample.OIDCConfig(d, "oidc"),
-		sample.Server(d, "both", both("shared", "outgoing")),
+		sample.Server(d, "both", both),
 	)
 	deploy(t, sample.Server("team-a", "good", v1alpha1.AuthReferences{}), "good", 1)
 	deploy(t, sample.Server("team-a", "good", v1alpha1.AuthReferences{}), "another", 0)
@@ -72,13 +73,6 @@ func TestGuard(t *testing.T) {
 		install(t, "testdata/guard-"+mode)
 		golden(t, "guard-"+mode+".txt", findings(t, "-n", d))
 	}
-}
-
-// both returns two references, of which the second is externalAuthConfigRef.
-func both(authServer, external string) v1alpha1.AuthReferences {
-	references := sample.AuthServerRef(authServer)
-	references.ExternalAuthConfigRef = sample.ExternalAuthConfigRef(external).ExternalAuthConfigRef
-	return references
 }
 
 // findings returns the output of guard check, which must find errors.

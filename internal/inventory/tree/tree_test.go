@@ -117,26 +117,20 @@ func TestRolloutByDeployment(t *testing.T) {
 // rollout that does not proceed, without repetition.
 func TestExplanation(t *testing.T) {
 	verdict := tree.Build(snapshot(inventory.Guard, false)).Configs[0].Consumers[0].Verdict.Message
-	for message, want := range map[string]string{
-		"pods are forbidden: " + verdict: "   pods are forbidden: " + verdict + "\n",
-		"exceeded quota":                 "   " + verdict + "; rollout: exceeded quota\n",
+	for want, c := range map[string]struct {
+		supported bool
+		message   string
+	}{
+		"   pods are forbidden: " + verdict + "\n":                        {false, "pods are forbidden: " + verdict},
+		"   " + verdict + "; rollout: exceeded quota\n":                   {false, "exceeded quota"},
+		"(from its spec.oidcConfigRef.scopes); rollout: exceeded quota\n": {true, "exceeded quota"},
 	} {
-		s := snapshot(inventory.Guard, false)
+		s := snapshot(inventory.Guard, c.supported)
 		s.Consumers[0].Deployment = &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
-			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message},
+			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: c.message},
 		}}}
 		expect.Contains(t, tree.Build(s).Text(true, 0), want)
 	}
-}
-
-// TestExplanationOfAFailure checks that it also has why the pods of a good consumer are not
-// created.
-func TestExplanationOfAFailure(t *testing.T) {
-	s := snapshot(inventory.Guard, true)
-	s.Consumers[0].Deployment = &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{
-		{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota"},
-	}}}
-	expect.Contains(t, tree.Build(s).Text(true, 0), "rollout: exceeded quota\n")
 }
 
 // TestText covers what the real clusters of test/plugin do not have: stale

@@ -26,8 +26,8 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-// TestChangedChildIsRestored undoes what somebody else changes of a child or adds to it.
-// It keeps what scopegate leaves to others.
+// TestChangedChildIsRestored undoes what somebody else adds to a child, and keeps what
+// scopegate leaves to others. internal/rollout changes each field.
 func TestChangedChildIsRestored(t *testing.T) {
 	t.Parallel()
 	server := rollingServer(t)
@@ -36,27 +36,15 @@ func TestChangedChildIsRestored(t *testing.T) {
 	cluster.Get(t, deployment)
 	// Else clusters with the plugin OwnerReferencesPermissionEnforcement would need another right.
 	expect.Equal(t, "the child blocks the deletion of its owner", false, ptr.Deref(metav1.GetControllerOf(deployment).BlockOwnerDeletion, false))
-	leftToOthers := func(spec *appsv1.DeploymentSpec) {
-		spec.Replicas = ptr.To[int32](0)
-		spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "now"
-		pod := &spec.Template.Spec
-		pod.NodeSelector = map[string]string{"disk": "ssd"}
-		pod.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}}
-		pod.Tolerations = []corev1.Toleration{{Key: "theirs", Operator: corev1.TolerationOpExists}}
-		pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}}
-		pod.SchedulerName, pod.PriorityClassName = "theirs", "theirs"
-		pod.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "theirs"}}
-		pod.Containers[0].ImagePullPolicy = corev1.PullAlways
-	}
 	want := deployment.Spec.DeepCopy()
-	leftToOthers(want)
+	want.Replicas = ptr.To[int32](0)
+	want.Template.Spec.NodeSelector = map[string]string{"disk": "ssd"}
 	testenv.Edit(t, cluster, deployment, func(d *appsv1.Deployment) {
-		leftToOthers(&d.Spec)
+		d.Spec.Replicas = want.Replicas
 		pod := &d.Spec.Template.Spec
+		pod.NodeSelector = want.Template.Spec.NodeSelector
 		ours := pod.Containers[0]
-		ours.Image = "somebody:else"
 		ours.Command = []string{"sh"}
-		ours.Args = append(ours.Args, "--more")
 		ours.Env = []corev1.EnvVar{{Name: "HTTPS_PROXY", Value: "x"}}
 		ours.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sh"}}}}
 		foreign := func(name string) corev1.Container { return corev1.Container{Name: name, Image: "somebody:else"} }
