@@ -100,9 +100,12 @@ func (p *Pair) follow(configs ConfigLookup) error {
 			return nil
 		case !RunsAuthServer(config):
 			p.ConfigName = auth
+			fix := "name one of type embeddedAuthServer"
+			if config.Spec.Type == v1alpha1.ExternalAuthTypeEmbeddedAuthServer {
+				fix = "set its spec.embeddedAuthServer, which is missing"
+			}
 			p.unresolved(v1alpha1.ReasonInvalidAuthServerRef, fmt.Sprintf(
-				"spec.authServerRef of %s names MCPExternalAuthConfig %q, which is of type %s: name one of type embeddedAuthServer",
-				p.Consumer, auth, config.Spec.Type))
+				"spec.authServerRef of %s names MCPExternalAuthConfig %q, which is of type %s: %s", p.Consumer, auth, config.Spec.Type, fix))
 			return nil
 		}
 		p.ConfigName, p.Config = auth, config.Spec.EmbeddedAuthServer
