@@ -71,8 +71,8 @@ func said(t *testing.T, older, newer []metav1.Condition) (lines []string) {
 }
 
 // TestTransitions compares what is logged and recorded of every situation of standalone mode:
-// of a new object, of one that was rolled out or not supported, and nothing of a situation that lasts. Where
-// Ready repeats the reason of the verdict, both are logged, and one has an event.
+// of a new object, of one that was rolled out or not supported, and of one that stays as it
+// is. Where Ready repeats the reason of the verdict, both are logged, and one has an event.
 func TestTransitions(t *testing.T) {
 	conditions := map[string][]metav1.Condition{}
 	for _, row := range fixtures.All() {

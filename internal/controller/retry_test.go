@@ -31,8 +31,8 @@ func (a *assembling) Add(runnable manager.Runnable) error {
 	return nil
 }
 
-// TestRetriesGoOn asks every controller, of standalone mode and of the guard, how long it waits after many
-// failures. No other test fails so often that it reaches the longest wait.
+// TestRetriesGoOn asks every controller of both modes how long it waits after many failures.
+// No other test fails so often that it reaches the longest wait.
 func TestRetriesGoOn(t *testing.T) {
 	for _, setup := range []func(ctrl.Manager) error{
 		func(mgr ctrl.Manager) error { return controller.SetupStandalone(t.Context(), mgr, nil, "") },
