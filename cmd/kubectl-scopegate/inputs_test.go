@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +64,15 @@ spec:
 // with replaces parts of a text, given as pairs.
 func with(text string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
 
+// listOf returns a List of objects.
+func listOf(objects ...string) string {
+	list := "apiVersion: v1\nkind: List\nitems:\n"
+	for _, object := range objects {
+		list += "- " + strings.ReplaceAll(strings.TrimSuffix(object, "\n---\n"), "\n", "\n  ") + "\n"
+	}
+	return list
+}
+
 // files is an input: texts by file names.
 type files map[string]string
 
@@ -96,6 +107,7 @@ func inputs() map[string]expected {
 
 		"scope of the provider":          {files{"f.yaml": bad}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, `"groups" is requested from upstream provider "corp", which does not count`, exitFindings},
 		"scope of the provider, inline":  {files{"f.yaml": with(virtualText, "generateName: web-", "name: web") + tokensText}, nil, []string{"f.yaml:9:36 rule/baseline-in-advertised-scopes error"}, `"groups" is requested from upstream provider "corp", which does not count: add it to spec.incomingAuth.oidcConfigRef.scopes`, exitFindings},
+		"scope of one provider of two":   {files{"f.yaml": listOf(virtualText, with(virtualText, "scopes: [groups]", "scopes: [email]"), tokensText)}, nil, []string{"f.yaml:12:38 rule/baseline-in-advertised-scopes error", "f.yaml:22:38 rule/baseline-in-advertised-scopes error"}, "", exitFindings},
 		"scope of the provider, and own": {files{"f.yaml": with(bad, "scopes: [openid]", "scopes: [openid, groups]")}, nil, nil, "", exitClean},
 
 		"two clusters, the bad one first":  {files{"a/f.yaml": bad, "b/f.yaml": good}, nil, []string{"a/f.yaml:8:36 baseline/not-supported error", "b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, "run lint once for each cluster", exitFindings},
@@ -162,7 +174,12 @@ func inputs() map[string]expected {
 
 // TestInputs runs lint on every input, in JSON and in SARIF.
 func TestInputs(t *testing.T) {
-	for name, c := range inputs() {
+	golden, err := filepath.Abs("testdata/inputs.txt")
+	expect.NoError(t, err)
+	all := inputs()
+	var texts strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		c := all[name]
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			for file, text := range c.input {
@@ -194,11 +211,13 @@ func TestInputs(t *testing.T) {
 			}
 			expect.Equal(t, "findings", c.findings, got)
 			expect.Equal(t, "in SARIF", got, inSARIF(t, c))
+			fmt.Fprintf(&texts, "%s:\n%s\n", name, said)
 			if !strings.Contains(said, c.says) {
 				t.Errorf("want %q in:\n%s", c.says, said)
 			}
 		})
 	}
+	expect.Golden(t, *update, golden, texts.String())
 }
 
 // inSARIF returns the findings of a report in SARIF.

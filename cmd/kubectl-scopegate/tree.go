@@ -107,16 +107,15 @@ func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, snapsh
 		case err != nil || apierrors.IsForbidden(lost):
 			return cmp.Or(err, lost)
 		}
-		shown := ""
-		for lost != nil {
-			if lost.Error() != shown {
-				shown = lost.Error()
-				v.say("the watch is interrupted: " + shown)
-			}
-			if !wait(ctx, retry) {
-				return nil
-			}
+		v.say("the watch is interrupted: " + lost.Error())
+		for lost != nil && !apierrors.IsForbidden(lost) && wait(ctx, retry) {
 			snapshot, lost = readTree(ctx, reader, namespace)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case lost != nil:
+			return lost
 		}
 		v.say("the watch goes on")
 		if err := v.show(snapshot); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
@@ -105,7 +106,8 @@ func cleanUp(ctx context.Context, cfg *rest.Config, options operator.Options) er
 		return fmt.Errorf("reaching the cluster: %w", err)
 	}
 	return (&cleanup.Cleanup{
-		Client: c, Namespaces: options.Namespaces, OwnNamespace: options.OwnNamespace, Lease: operator.GuardLease, Output: os.Stdout,
+		Client: c, Namespaces: options.Namespaces, OwnNamespace: options.OwnNamespace, Lease: operator.GuardLease,
+		Timeout: 2 * time.Minute, Output: os.Stdout,
 	}).Run(ctx)
 }
 

@@ -41,7 +41,7 @@ func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 		}
 		return c.List(ctx, list, append(options, client.Limit(2))...)
 	}})
-	return &cleanup.Cleanup{Client: paged, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Output: output}
+	return &cleanup.Cleanup{Client: paged, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Timeout: time.Minute, Output: output}
 }
 
 // TestCleanup removes the condition from all four kinds, although ToolHive's
@@ -94,6 +94,19 @@ func TestCleanup(t *testing.T) {
 4 of them were False: without the condition, the pods that the guard refused are created, and their auth servers do not start
 none came back within 10s: the guard's manifest can be deleted now
 `, output.String())
+}
+
+// TestCleanupGivesUp lets a manager run whose lease the cleanup does not know.
+func TestCleanupGivesUp(t *testing.T) {
+	cluster.StartGuard(t)
+	var output strings.Builder
+	c := newCleanup(t, &output)
+	c.Namespaces, c.Timeout = []string{cluster.Namespace(t)}, 3*time.Second
+	cluster.Create(t, sample.Config(c.Namespaces[0], "unused", "openid"))
+	expect.Error(t, c.Run(t.Context()), "conditions keep coming back after 3s: does another manager write BaselineScopesValid?")
+	if strings.Contains(output.String(), "can be deleted now") {
+		t.Errorf("it says that it is done:\n%s", &output)
+	}
 }
 
 // storeFinalized stores the config of the check, with the finalizer that ToolHive's

@@ -26,9 +26,9 @@ import (
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
-// patience limits each wait. After a start of the API server, all clients take some
-// seconds to come back.
-const patience = 3 * time.Minute
+// patience limits each wait. After a start of the API server, clients whose requests failed
+// again and again take minutes to come back on a busy machine.
+const patience = 10 * time.Minute
 
 // verdict is a condition BaselineScopesValid, and when the watch showed it.
 type verdict struct {

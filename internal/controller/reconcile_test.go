@@ -14,13 +14,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/internal/condition"
 	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/fixtures"
 	"github.com/scopegate/scopegate/internal/testing/sample"
@@ -52,6 +57,33 @@ func TestGoneIsForgotten(t *testing.T) {
 		expect.NoError(t, err)
 	}
 	expect.Equal(t, "forgotten", []client.ObjectKey{key, key}, conditions.keys)
+}
+
+// full is a cache that has every object.
+type full struct{ client.Reader }
+
+func (full) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error { return nil }
+
+// TestConflictIsNoFailure lets another write be quicker than a rollout. Ready stays as it is.
+func TestConflictIsNoFailure(t *testing.T) {
+	server, config := sample.Server("ns", "web", sample.AuthServerRef("shared", "openid")), sample.Config("ns", "shared", "openid")
+	server.Status.Conditions = condition.RolloutProgress(true, "1 of 1")
+	scheme := runtime.NewScheme()
+	expect.NoError(t, v1beta1.AddToScheme(scheme))
+	unused, err := client.NewWithWatch(&rest.Config{}, client.Options{Scheme: scheme})
+	expect.NoError(t, err)
+	busy := interceptor.NewClient(unused, interceptor.Funcs{
+		Get: func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+			return empty{}.Get(ctx, key, object)
+		},
+		Create: func(_ context.Context, _ client.WithWatch, object client.Object, _ ...client.CreateOption) error {
+			return apierrors.NewAlreadyExists(schema.GroupResource{}, object.GetName())
+		},
+	})
+	r := &standaloneConsumerReconciler{lookup: lookup{Reader: full{}}, applier: &rollout.Applier{Client: busy, Live: busy}}
+	conditions, err := r.rollOut(t.Context(), server, sample.Pair(server, config))
+	expect.Equal(t, "a conflict", true, apierrors.IsConflict(err))
+	expect.Equal(t, "conditions", server.Status.Conditions, conditions)
 }
 
 var update = flag.Bool("update", false, "write the golden file anew")

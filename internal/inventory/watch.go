@@ -6,7 +6,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 
 	"github.com/scopegate/scopegate/internal/kinds"
@@ -50,10 +49,7 @@ func follow(ctx context.Context, client metadata.ResourceInterface, changed chan
 		if err != nil {
 			return err
 		}
-		for event := range stream.ResultChan() {
-			if event.Type == watch.Error {
-				break
-			}
+		for range stream.ResultChan() {
 			select {
 			case changed <- struct{}{}:
 			default:

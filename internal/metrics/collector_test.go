@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/metrics"
 	"github.com/scopegate/scopegate/internal/status"
@@ -22,7 +24,7 @@ import (
 )
 
 // TestCollector counts objects with the conditions of both modes, of which some have
-// reasons that scopegate does not use. It also checks the names and help texts by the
+// reasons that scopegate does not use, where one kind can't be listed. It also checks the names and help texts by the
 // conventions of Prometheus.
 func TestCollector(t *testing.T) {
 	object := func(object kinds.Object, valid metav1.ConditionStatus, validReason, readyReason string) kinds.Object {
@@ -47,6 +49,9 @@ func TestCollector(t *testing.T) {
 		sample.Virtual("b", "new", nil),
 	}
 	reader := interceptor.NewClient(nil, interceptor.Funcs{List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, _ ...client.ListOption) error {
+		if _, fails := list.(*v1beta1.MCPRemoteProxyList); fails {
+			return errors.New("no such kind")
+		}
 		var items []runtime.Object
 		for _, object := range objects {
 			if fmt.Sprintf("%TList", object) == fmt.Sprintf("%T", list) {
@@ -69,14 +74,12 @@ scopegate_baseline_scopes_valid{kind="VirtualMCPServer",object_namespace="",reas
 	for mode, want := range map[string]string{"standalone": `
 # HELP scopegate_rollouts_held Objects whose rollout is held. Running pods stay unchanged. Only in standalone mode.
 # TYPE scopegate_rollouts_held gauge
-scopegate_rollouts_held{kind="MCPRemoteProxy"} 0
 scopegate_rollouts_held{kind="MCPServer"} 2
 scopegate_rollouts_held{kind="VirtualMCPServer"} 0
 `, "guard": `
 # HELP scopegate_guard_stood_down Objects that the guard does not write, because another writer decides on their condition BaselineScopesValid. Only in guard mode.
 # TYPE scopegate_guard_stood_down gauge
 scopegate_guard_stood_down{kind="MCPExternalAuthConfig"} 2
-scopegate_guard_stood_down{kind="MCPRemoteProxy"} 0
 scopegate_guard_stood_down{kind="MCPServer"} 0
 scopegate_guard_stood_down{kind="VirtualMCPServer"} 0
 `} {

@@ -33,7 +33,9 @@ var Update = flag.Bool("update", false, "write the golden files")
 // everything returns a config that sets every rendered field.
 func everything() *v1alpha1.EmbeddedAuthServerConfig {
 	secret := func(name string) *v1alpha1.SecretKeyRef { return &v1alpha1.SecretKeyRef{Name: name, Key: "k"} }
-	bundle := &v1alpha1.CABundleSource{ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "ca", Key: "bundle.pem"}}
+	bundle := func(key string) *v1alpha1.CABundleSource {
+		return &v1alpha1.CABundleSource{ConfigMapRef: &v1alpha1.ConfigMapKeyRef{Name: "ca", Key: key}}
+	}
 	userInfo := &v1alpha1.UserInfoConfig{
 		EndpointURL: "https://idp.example.com/me", HTTPMethod: "POST", AdditionalHeaders: map[string]string{"X-A": "b"},
 		FieldMapping: &v1alpha1.UserInfoFieldMapping{SubjectFields: []string{"id"}, NameFields: []string{"n"}, EmailFields: []string{"e"}},
@@ -48,18 +50,18 @@ func everything() *v1alpha1.EmbeddedAuthServerConfig {
 			{Name: "corp-idp", Type: "oidc", OIDCConfig: &v1alpha1.OIDCUpstreamConfig{
 				IssuerURL: "https://idp.example.com", ClientID: "c", ClientSecretRef: secret("corp"), RedirectURI: "https://auth.example.com/cb",
 				Scopes: []string{"openid"}, UserInfoOverride: userInfo, AdditionalAuthorizationParams: map[string]string{"access_type": "offline"},
-				SubjectClaim: "oid", CABundleRef: bundle, AllowPrivateIPs: true,
+				SubjectClaim: "oid", CABundleRef: bundle("bundle.pem"), AllowPrivateIPs: true,
 			}},
 			{Name: "git", Type: "oauth2", OAuth2Config: &v1alpha1.OAuth2UpstreamConfig{
 				AuthorizationEndpoint: "https://git.example.com/a", TokenEndpoint: "https://git.example.com/t", ClientID: "g",
-				ClientSecretRef: secret("git"), Scopes: []string{"read"}, UserInfo: userInfo, CABundleRef: bundle, AllowPrivateIPs: true, InsecureAllowHTTP: true,
+				ClientSecretRef: secret("git"), Scopes: []string{"read"}, UserInfo: userInfo, CABundleRef: bundle(""), AllowPrivateIPs: true, InsecureAllowHTTP: true,
 				TokenResponseMapping:          &v1alpha1.TokenResponseMapping{AccessTokenPath: "a.t", ScopePath: "a.s", RefreshTokenPath: "a.r", ExpiresInPath: "a.e"},
 				IdentityFromToken:             &v1alpha1.IdentityFromTokenConfig{SubjectPath: "u.id", NamePath: "u.n", EmailPath: "u.e"},
 				AdditionalAuthorizationParams: map[string]string{"prompt": "login"},
 			}},
 		},
 		Storage: &v1alpha1.AuthServerStorageConfig{Type: "redis", Redis: &v1alpha1.RedisStorageConfig{
-			SentinelConfig: &v1alpha1.RedisSentinelConfig{MasterName: "m", SentinelService: &v1alpha1.SentinelServiceRef{Name: "s"}, DB: 2},
+			SentinelConfig: &v1alpha1.RedisSentinelConfig{MasterName: "m", SentinelService: &v1alpha1.SentinelServiceRef{Name: "s", Namespace: "redis"}, DB: 2},
 			ACLUserConfig:  &v1alpha1.RedisACLUserConfig{UsernameSecretRef: secret("redis-user"), PasswordSecretRef: secret("redis-password")},
 			DialTimeout:    "5s", ReadTimeout: "3s", WriteTimeout: "3s",
 			TLS: &v1alpha1.RedisTLSConfig{CACertSecretRef: secret("redis-ca")}, SentinelTLS: &v1alpha1.RedisTLSConfig{CACertSecretRef: secret("sentinel-ca")},

@@ -59,7 +59,9 @@ func TestMistakesOfRedis(t *testing.T) {
 		"storage.redis.sentinelConfig":                  func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig.SentinelAddrs = nil },
 		"storage.redis.addr":                            func(r *v1alpha1.RedisStorageConfig) { r.SentinelConfig = nil },
 		"storage.redis.aclUserConfig.passwordSecretRef": func(r *v1alpha1.RedisStorageConfig) { r.ACLUserConfig.PasswordSecretRef = nil },
+		"storage.redis.dialTimeout":                     func(r *v1alpha1.RedisStorageConfig) { r.DialTimeout = "99999999999999h" },
 		"storage.redis.readTimeout":                     func(r *v1alpha1.RedisStorageConfig) { r.ReadTimeout = "99999999999999h" },
+		"storage.redis.writeTimeout":                    func(r *v1alpha1.RedisStorageConfig) { r.WriteTimeout = "99999999999999h" },
 	} {
 		t.Run(field, func(t *testing.T) {
 			redis := &v1alpha1.RedisStorageConfig{

@@ -26,6 +26,8 @@ func TestKrew(t *testing.T) {
 	expect.WriteFile(t, sums, checksums)
 	text := expect.Output(t, exec.CommandContext(t.Context(), "go", "run", "../../hack/krew", "-version", "v0.1.0", "-checksums", sums)) //nolint:gosec // Our own program.
 	golden(t, "krew.yaml", strings.ReplaceAll(text, sum, "CHECKSUM"))
+	elsewhere := expect.Output(t, exec.CommandContext(t.Context(), "go", "run", "../../hack/krew", "-version", "v0.1.0", "-checksums", sums, "-url", "https://mirror.example.com/")) //nolint:gosec // Our own program.
+	expect.Contains(t, elsewhere, "uri: https://mirror.example.com/kubectl-scopegate_linux_amd64.tar.gz\n")
 	expect.WriteFile(t, manifest, text)
 	// The archives are not published.
 	expect.Output(t, krew(t, "validate-krew-manifest", "-skip-install", "-manifest", manifest))

@@ -213,6 +213,16 @@ func TestWithoutRights(t *testing.T) {
 			return kubectl(ctx, guarded, "tree", "-n", off, "--as", user).code == 0, nil
 		})
 	}
+	// A follower may also list bindings, and still no namespaces, which have the modes.
+	guarded.Create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "bindings"}, Rules: []rbacv1.PolicyRule{{
+		Verbs: []string{"list"}, APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"validatingadmissionpolicybindings"},
+	}}}, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "bindings"},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "bindings"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "follower"}}})
+	expect.Eventually(t, "the bindings are read", func(ctx context.Context) (bool, error) {
+		return strings.Contains(findings(t, "-n", off, "--as", "follower", "-o", "json"), `"policies"`), nil
+	})
+	expect.Contains(t, findings(t, "-n", off, "--as", "follower"), "(mode: unknown) [pair/not-supported]\n", "labels of namespaces could not be read")
 	got := succeed(t, guarded, "tree", "-n", off, "--as", "viewer")
 	expect.Contains(t, got, "NotSupported: admin", "Unknown (NotReadable)", `deployments could not be read: deployments.apps is forbidden: User "viewer"`)
 	expect.Contains(t, findings(t, "-n", off, "--as", "viewer"), "(mode: unknown) [pair/not-supported]\n", "\nguard: unknown\n", "\npairs in mode unknown: 1\n",

@@ -24,13 +24,9 @@ import (
 	"github.com/scopegate/scopegate/internal/resolve"
 )
 
-const (
-	// quiet is how long no condition may appear before the cleanup is done:
-	// ToolHive's operator may still write back a list that it read before.
-	quiet = 10 * time.Second
-	// timeout limits the removal of conditions.
-	timeout = 2 * time.Minute
-)
+// quiet is how long no condition may appear before the cleanup is done:
+// ToolHive's operator may still write back a list that it read before.
+const quiet = 10 * time.Second
 
 // Cleanup removes what the guard's manager wrote.
 type Cleanup struct {
@@ -40,6 +36,8 @@ type Cleanup struct {
 	// OwnNamespace is the namespace of the guard, and Lease the name of its lease
 	// there.
 	OwnNamespace, Lease string
+	// Timeout limits the removal of conditions.
+	Timeout time.Duration
 	// Output receives a report of what is removed.
 	Output io.Writer
 }
@@ -95,7 +93,7 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 // False on a consumer.
 func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, err error) {
 	lastSeen := time.Now()
-	err = wait.PollUntilContextTimeout(ctx, time.Second, timeout, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, time.Second, c.Timeout, true, func(ctx context.Context) (bool, error) {
 		err := c.each(ctx, func(kind string, object kinds.Object) error {
 			found := meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type)
 			if found == nil || writer.Foreign(found) {
@@ -117,7 +115,7 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, 
 		return err == nil && time.Since(lastSeen) >= quiet, err
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		err = fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", timeout, writer.Type)
+		err = fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", c.Timeout, writer.Type)
 	}
 	return refusals, removed, err
 }

@@ -36,6 +36,8 @@ func TestDashboard(t *testing.T) {
 		Panels []panel `json:"panels"`
 	}
 	readLoosely(t, filepath.Join(folder, "grafana/scopegate.json"), &dashboard)
+	// The values of what shows one.
+	values := map[string]string{"Invalid": "2", "Held": "0", "Policies that are not effective": "0", "Leaders": "1"}
 	queries := 0
 	for _, panel := range dashboard.Panels {
 		if panel.Type == "row" {
@@ -47,6 +49,9 @@ func TestDashboard(t *testing.T) {
 		for _, target := range panel.Targets {
 			queries++
 			t.Run(panel.Title, func(t *testing.T) {
+				if panel.Type == "stat" {
+					prometheus.awaitAnswers(t, target.Expr+" == "+values[panel.Title], true)
+				}
 				answers := prometheus.awaitAnswers(t, target.Expr, !strings.HasPrefix(panel.Description, emptyUnless))
 				if strings.HasPrefix(panel.Description, emptyUnless) && answers != 0 {
 					t.Errorf("%d series, where all is well: %s", answers, target.Expr)
@@ -72,8 +77,8 @@ func checkObjects(t *testing.T, prometheus *server) {
 		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="MCPRemoteProxy", name="later", status="Unknown", reason="ScopesNotResolved"}`,
 		`scopegate_object_baseline_scopes_valid_timestamp_seconds{customresource_kind="VirtualMCPServer", name="own", status="True"}`,
 		// The test plays ToolHive's operator.
-		`scopegate_object_ready_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True"} > 1700000000`,
-		`scopegate_object_stalled_timestamp_seconds{customresource_kind="MCPServer", name="good", status="False"}`,
+		`scopegate_object_ready_timestamp_seconds{customresource_kind="MCPServer", name="good", status="True", reason="Ready"} > 1700000000`,
+		`scopegate_object_stalled_timestamp_seconds{customresource_kind="MCPServer", name="good", status="False", reason="Ready"}`,
 	} {
 		prometheus.awaitAnswers(t, want, true)
 	}

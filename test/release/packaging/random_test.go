@@ -37,6 +37,8 @@ type values struct {
 	PodAnnotations      map[string]string             `json:"podAnnotations"`
 	PodLabels           map[string]string             `json:"podLabels"`
 	PriorityClassName   string                        `json:"priorityClassName"`
+	// Global is what a chart gets that is a dependency of another. It means nothing here.
+	Global              map[string]string `json:"global,omitempty"`
 	PodDisruptionBudget struct {
 		Enabled bool `json:"enabled"`
 	} `json:"podDisruptionBudget"`
@@ -157,5 +159,6 @@ func (c chance) values() (v values) {
 	v.PriorityClassName = pick(c, append(names, "123", ""))
 	v.PodDisruptionBudget.Enabled, v.NetworkPolicy.Enabled = c.flip(), c.flip()
 	v.NetworkPolicy.APIServerPorts = pick(c, [][]int32{{443, 6443}, {1}, {65535, 443}})
+	v.Global = c.strings([]string{"registry"}, texts)
 	return v
 }
