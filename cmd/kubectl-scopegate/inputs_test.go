@@ -82,97 +82,86 @@ type expected struct {
 	args  []string
 	// findings are their places, rules and severities.
 	findings []string
-	// says is part of the message or the note of one of them, or of the failure.
-	says string
-	code int
+	code     int
 }
-
-// hints are what a finding says about a text that is not a manifest yet.
-const (
-	hintTemplate = "render it first: helm template"
-	hintVariable = "replace it first: envsubst"
-	hintSecret   = "decrypt it first: sops decrypt"
-	hintPatch    = "render it first: kustomize build"
-)
 
 // inputs are what people have in their folders.
 func inputs() map[string]expected {
 	groups := with(configText, "[openid]", "[openid, groups]")
 	bad, good := groups+tokensText+serverText, configText+tokensText+serverText
 	nothing := "f.yaml:1:1 input/nothing-validated warning"
-	badMessage := `scope "groups" is not supported by the auth server of MCPServer "web"`
 	return map[string]expected{
-		"right": {files{"f.yaml": good}, nil, nil, "", exitClean},
-		"wrong": {files{"f.yaml": bad}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, badMessage, exitFindings},
+		"right": {files{"f.yaml": good}, nil, nil, exitClean},
+		"wrong": {files{"f.yaml": bad}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, exitFindings},
 
-		"scope of the provider":          {files{"f.yaml": bad}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, `"groups" is requested from upstream provider "corp", which does not count`, exitFindings},
-		"scope of the provider, inline":  {files{"f.yaml": with(virtualText, "generateName: web-", "name: web") + tokensText}, nil, []string{"f.yaml:9:36 rule/baseline-in-advertised-scopes error"}, `"groups" is requested from upstream provider "corp", which does not count: add it to spec.incomingAuth.oidcConfigRef.scopes`, exitFindings},
-		"scope of one provider of two":   {files{"f.yaml": listOf(virtualText, with(virtualText, "scopes: [groups]", "scopes: [email]"), tokensText)}, nil, []string{"f.yaml:12:38 rule/baseline-in-advertised-scopes error", "f.yaml:22:38 rule/baseline-in-advertised-scopes error"}, "", exitFindings},
-		"scope of the provider, and own": {files{"f.yaml": with(bad, "scopes: [openid]", "scopes: [openid, groups]")}, nil, nil, "", exitClean},
+		"scope of the provider":          {files{"f.yaml": bad}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, exitFindings},
+		"scope of the provider, inline":  {files{"f.yaml": with(virtualText, "generateName: web-", "name: web") + tokensText}, nil, []string{"f.yaml:9:36 rule/baseline-in-advertised-scopes error"}, exitFindings},
+		"scope of one provider of two":   {files{"f.yaml": listOf(virtualText, with(virtualText, "scopes: [groups]", "scopes: [email]"), tokensText)}, nil, []string{"f.yaml:12:38 rule/baseline-in-advertised-scopes error", "f.yaml:22:38 rule/baseline-in-advertised-scopes error"}, exitFindings},
+		"scope of the provider, and own": {files{"f.yaml": with(bad, "scopes: [openid]", "scopes: [openid, groups]")}, nil, nil, exitClean},
 
-		"two clusters, the bad one first":  {files{"a/f.yaml": bad, "b/f.yaml": good}, nil, []string{"a/f.yaml:8:36 baseline/not-supported error", "b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, "run lint once for each cluster", exitFindings},
-		"two clusters, the bad one last":   {files{"a/f.yaml": good, "b/f.yaml": bad}, nil, []string{"b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:8:36 baseline/not-supported error", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, badMessage, exitFindings},
-		"two clusters, each right":         {files{"a/f.yaml": with(bad, "scopes: [openid]", "scopes: [openid, groups]"), "b/f.yaml": good}, nil, []string{"b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, "", exitClean},
-		"two clusters, in several files":   {files{"a/auth/c.yaml": groups, "a/web/s.yaml": tokensText + serverText, "b/auth/c.yaml": configText, "b/web/s.yaml": tokensText + serverText}, nil, []string{"a/auth/c.yaml:8:36 baseline/not-supported error", "b/auth/c.yaml:3:18 object/duplicate warning", "b/web/s.yaml:3:18 object/duplicate warning", "b/web/s.yaml:8:18 object/duplicate warning"}, badMessage, exitFindings},
-		"a conflict copy, bad":             {files{"c (copy).yaml": groups, "c.yaml": configText, "s.yaml": tokensText + serverText}, nil, []string{"c (copy).yaml:8:36 baseline/not-supported error", "c.yaml:3:18 object/duplicate warning"}, badMessage, exitFindings},
-		"a bad copy in another folder":     {files{"app/c.yaml": configText, "app/s.yaml": tokensText + serverText, "backup/c.yaml": groups}, nil, []string{"backup/c.yaml:3:18 object/duplicate warning", "backup/c.yaml:8:36 baseline/not-supported error"}, badMessage, exitFindings},
-		"a consumer twice, one unlike":     {files{"a.yaml": groups + tokensText + with(serverText, "[openid]", "[openid, groups]"), "b.yaml": serverText}, nil, []string{"a.yaml:8:36 baseline/not-supported error", "b.yaml:3:18 object/duplicate warning"}, badMessage, exitFindings},
-		"the same name, by two namespaces": {files{"f.yaml": bad + with(good, "{name: login}\nspec", "{name: login, namespace: b}\nspec", "{name: web}", "{name: web, namespace: b}", "{name: tokens}\nspec", "{name: tokens, namespace: b}\nspec")}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, badMessage, exitFindings},
+		"two clusters, the bad one first":  {files{"a/f.yaml": bad, "b/f.yaml": good}, nil, []string{"a/f.yaml:8:36 baseline/not-supported error", "b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, exitFindings},
+		"two clusters, the bad one last":   {files{"a/f.yaml": good, "b/f.yaml": bad}, nil, []string{"b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:8:36 baseline/not-supported error", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, exitFindings},
+		"two clusters, each right":         {files{"a/f.yaml": with(bad, "scopes: [openid]", "scopes: [openid, groups]"), "b/f.yaml": good}, nil, []string{"b/f.yaml:3:18 object/duplicate warning", "b/f.yaml:13:18 object/duplicate warning", "b/f.yaml:18:18 object/duplicate warning"}, exitClean},
+		"two clusters, in several files":   {files{"a/auth/c.yaml": groups, "a/web/s.yaml": tokensText + serverText, "b/auth/c.yaml": configText, "b/web/s.yaml": tokensText + serverText}, nil, []string{"a/auth/c.yaml:8:36 baseline/not-supported error", "b/auth/c.yaml:3:18 object/duplicate warning", "b/web/s.yaml:3:18 object/duplicate warning", "b/web/s.yaml:8:18 object/duplicate warning"}, exitFindings},
+		"a conflict copy, bad":             {files{"c (copy).yaml": groups, "c.yaml": configText, "s.yaml": tokensText + serverText}, nil, []string{"c (copy).yaml:8:36 baseline/not-supported error", "c.yaml:3:18 object/duplicate warning"}, exitFindings},
+		"a bad copy in another folder":     {files{"app/c.yaml": configText, "app/s.yaml": tokensText + serverText, "backup/c.yaml": groups}, nil, []string{"backup/c.yaml:3:18 object/duplicate warning", "backup/c.yaml:8:36 baseline/not-supported error"}, exitFindings},
+		"a consumer twice, one unlike":     {files{"a.yaml": groups + tokensText + with(serverText, "[openid]", "[openid, groups]"), "b.yaml": serverText}, nil, []string{"a.yaml:8:36 baseline/not-supported error", "b.yaml:3:18 object/duplicate warning"}, exitFindings},
+		"the same name, by two namespaces": {files{"f.yaml": bad + with(good, "{name: login}\nspec", "{name: login, namespace: b}\nspec", "{name: web}", "{name: web, namespace: b}", "{name: tokens}\nspec", "{name: tokens, namespace: b}\nspec")}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, exitFindings},
 
-		"a Deployment alone":              {files{"f.yaml": with(podText, "v1", "apps/v1", "Pod", "Deployment")}, nil, []string{nothing}, "nothing was validated", exitClean},
-		"a Deployment alone, strict":      {files{"f.yaml": with(podText, "v1", "apps/v1", "Pod", "Deployment")}, []string{"--strict"}, []string{"f.yaml:1:1 input/nothing-validated error"}, "", exitFindings},
-		"a HelmRelease alone":             {files{"f.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n"}, nil, []string{nothing}, "render charts", exitClean},
-		"an ApplicationSet alone":         {files{"f.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: a}\nspec: {template: {metadata: {name: '{{name}}'}}}\n"}, nil, []string{nothing}, "", exitClean},
-		"values of a chart alone":         {files{"f.yaml": "image: a\nreplicas: 1\n"}, nil, []string{nothing}, "", exitClean},
-		"a Deployment beside":             {files{"a.yaml": podText, "f.yaml": good}, nil, nil, "", exitClean},
-		"another kind of ToolHive beside": {files{"a.yaml": ofGroup + "kind: MCPToolConfig\nmetadata: {name: a}\n", "f.yaml": good}, []string{"--strict"}, nil, "", exitClean},
+		"a Deployment alone":              {files{"f.yaml": with(podText, "v1", "apps/v1", "Pod", "Deployment")}, nil, []string{nothing}, exitClean},
+		"a Deployment alone, strict":      {files{"f.yaml": with(podText, "v1", "apps/v1", "Pod", "Deployment")}, []string{"--strict"}, []string{"f.yaml:1:1 input/nothing-validated error"}, exitFindings},
+		"a HelmRelease alone":             {files{"f.yaml": "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n"}, nil, []string{nothing}, exitClean},
+		"an ApplicationSet alone":         {files{"f.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: a}\nspec: {template: {metadata: {name: '{{name}}'}}}\n"}, nil, []string{nothing}, exitClean},
+		"values of a chart alone":         {files{"f.yaml": "image: a\nreplicas: 1\n"}, nil, []string{nothing}, exitClean},
+		"a Deployment beside":             {files{"a.yaml": podText, "f.yaml": good}, nil, nil, exitClean},
+		"another kind of ToolHive beside": {files{"a.yaml": ofGroup + "kind: MCPToolConfig\nmetadata: {name: a}\n", "f.yaml": good}, []string{"--strict"}, nil, exitClean},
 
-		"a JSON array":            {files{"f.json": `[{"apiVersion": "v1", "kind": "Pod"}]`}, nil, []string{"f.json:1:1 parse/not-an-object error"}, "kubectl rejects what is not an object, and this is a list", exitFindings},
-		"a scalar":                {files{"f.yaml": "just words\n"}, nil, []string{"f.yaml:1:1 parse/not-an-object error"}, "a single value", exitFindings},
-		"a scalar before objects": {files{"f.yaml": "Pulled: chart\n---\nwarning\n---\n" + good}, nil, []string{"f.yaml:3:1 parse/not-an-object error"}, "", exitFindings},
-		"a List of words":         {files{"f.yaml": "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod}, word]\n"}, nil, []string{"f.yaml:3:38 parse/not-an-object error"}, "", exitFindings},
-		"no kind":                 {files{"f.yaml": with(serverText, "kind: MCPServer\n", "")}, nil, []string{"f.yaml:1:1 schema/required error"}, "the object has no kind", exitFindings},
-		"Kind":                    {files{"f.yaml": with(serverText, "kind:", "Kind:")}, nil, []string{"f.yaml:2:1 schema/required error"}, "did you mean kind instead of Kind?", exitFindings},
-		"an empty kind":           {files{"f.yaml": with(serverText, "kind: MCPServer", "kind:")}, nil, []string{"f.yaml:2:6 schema/required error"}, "", exitFindings},
-		"no apiVersion":           {files{"f.yaml": with(serverText, ofGroup, "")}, nil, []string{"f.yaml:1:1 schema/required error"}, "the object has no apiVersion", exitFindings},
-		"ApiVersion":              {files{"f.yaml": with(serverText, "apiVersion", "ApiVersion")}, nil, []string{"f.yaml:1:1 schema/required error"}, "did you mean apiVersion instead of ApiVersion?", exitFindings},
-		"an abbreviated kind":     {files{"f.yaml": ofGroup + "kind: VMCPServer\n"}, nil, []string{"f.yaml:2:7 schema/unknown-kind warning"}, "did you mean VirtualMCPServer?", exitClean},
-		"another abbreviation":    {files{"f.yaml": ofGroup + "kind: MCPAuthConfig\n"}, nil, []string{"f.yaml:2:7 schema/unknown-kind warning"}, "did you mean MCPAuthzConfig?", exitClean},
-		"a kind without its case": {files{"f.yaml": ofGroup + "kind: mcpserver\n"}, nil, []string{"f.yaml:2:7 schema/unknown-kind warning"}, "did you mean MCPServer?", exitClean},
-		"a kind that is unlike":   {files{"f.yaml": ofGroup + "kind: Frobnicator\n"}, []string{"--strict"}, []string{"f.yaml:2:7 schema/unknown-kind error"}, "ToolHive has no kind Frobnicator", exitFindings},
+		"a JSON array":            {files{"f.json": `[{"apiVersion": "v1", "kind": "Pod"}]`}, nil, []string{"f.json:1:1 parse/not-an-object error"}, exitFindings},
+		"a scalar":                {files{"f.yaml": "just words\n"}, nil, []string{"f.yaml:1:1 parse/not-an-object error"}, exitFindings},
+		"a scalar before objects": {files{"f.yaml": "Pulled: chart\n---\nwarning\n---\n" + good}, nil, []string{"f.yaml:3:1 parse/not-an-object error"}, exitFindings},
+		"a List of words":         {files{"f.yaml": "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod}, word]\n"}, nil, []string{"f.yaml:3:38 parse/not-an-object error"}, exitFindings},
+		"no kind":                 {files{"f.yaml": with(serverText, "kind: MCPServer\n", "")}, nil, []string{"f.yaml:1:1 schema/required error"}, exitFindings},
+		"Kind":                    {files{"f.yaml": with(serverText, "kind:", "Kind:")}, nil, []string{"f.yaml:2:1 schema/required error"}, exitFindings},
+		"an empty kind":           {files{"f.yaml": with(serverText, "kind: MCPServer", "kind:")}, nil, []string{"f.yaml:2:6 schema/required error"}, exitFindings},
+		"no apiVersion":           {files{"f.yaml": with(serverText, ofGroup, "")}, nil, []string{"f.yaml:1:1 schema/required error"}, exitFindings},
+		"ApiVersion":              {files{"f.yaml": with(serverText, "apiVersion", "ApiVersion")}, nil, []string{"f.yaml:1:1 schema/required error"}, exitFindings},
+		"an abbreviated kind":     {files{"f.yaml": ofGroup + "kind: VMCPServer\n"}, nil, []string{"f.yaml:2:7 schema/unknown-kind warning"}, exitClean},
+		"another abbreviation":    {files{"f.yaml": ofGroup + "kind: MCPAuthConfig\n"}, nil, []string{"f.yaml:2:7 schema/unknown-kind warning"}, exitClean},
+		"a kind without its case": {files{"f.yaml": ofGroup + "kind: mcpserver\n"}, nil, []string{"f.yaml:2:7 schema/unknown-kind warning"}, exitClean},
+		"a kind that is unlike":   {files{"f.yaml": ofGroup + "kind: Frobnicator\n"}, []string{"--strict"}, []string{"f.yaml:2:7 schema/unknown-kind error"}, exitFindings},
 
-		"a template that YAML rejects": {files{"f.yaml": "a: b\n{{- if .Values.on }}\nc: d\n{{- end }}\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, hintTemplate, exitFindings},
-		"a template as a value":        {files{"f.yaml": with(serverText, "example.com/web:1", "{{ .Values.image }}")}, nil, []string{"f.yaml:5:11 parse/syntax error"}, hintTemplate, exitFindings},
-		"a template in quotes":         {files{"f.yaml": with(good, "https://auth.example.com\n    base", "'{{ .Values.issuer }}'\n    base")}, nil, []string{"f.yaml:7:13 schema/invalid error"}, hintTemplate, exitFindings},
-		"a variable":                   {files{"f.yaml": with(good, "https://auth.example.com\n    base", "${ISSUER}\n    base")}, nil, []string{"f.yaml:7:13 schema/invalid error"}, hintVariable, exitFindings},
-		"a variable as a number":       {files{"f.yaml": with(good, "image: example.com/web:1", "image: a\n  proxyPort: ${PORT}")}, nil, []string{"f.yaml:8:27 baseline/not-referenced warning", "f.yaml:16:1 schema/not-checked warning", "f.yaml:21:14 schema/type error"}, hintVariable, exitFindings},
-		"a variable as a scope":        {files{"f.yaml": with(good, "Scopes: [openid]", "Scopes: ['${SCOPE}']")}, nil, []string{"f.yaml:8:28 baseline/not-supported error"}, hintVariable, exitFindings},
-		"a file of SOPS":               {files{"f.yaml": with(serverText, "example.com/web:1", "ENC[AES256_GCM,data:a]", "---\n", "") + "sops: {mac: a}\n"}, nil, []string{"f.yaml:6:25 reference/not-found warning", "f.yaml:7:25 reference/oidc-config-not-found warning", "f.yaml:8:1 schema/unknown-field error"}, hintSecret, exitFindings},
-		"a patch":                      {files{"patch.yaml": ofGroup + "kind: MCPServer\nmetadata: {name: web}\nspec:\n  proxyPort: 80\n"}, nil, []string{"patch.yaml:1:1 schema/not-checked warning", "patch.yaml:4:1 schema/required error"}, hintPatch, exitFindings},
-		"a patch beside its object":    {files{"base.yaml": serverText, "prod.yaml": ofGroup + "kind: MCPServer\nmetadata: {name: web}\nspec:\n  proxyPort: 80\n"}, nil, []string{"base.yaml:6:25 reference/not-found warning", "base.yaml:7:25 reference/oidc-config-not-found warning", "prod.yaml:1:1 schema/not-checked warning", "prod.yaml:3:18 object/duplicate warning", "prod.yaml:4:1 schema/required error"}, hintPatch, exitFindings},
-		"a field below a list":         {files{"f.yaml": with(good, "clientId", "clientID")}, nil, []string{"f.yaml:9:50 rule/oauth2-client-id-or-dcr error", "f.yaml:9:100 schema/unknown-field error"}, "did you mean", exitFindings},
-		"a patch of JSON":              {files{"f.yaml": "- op: replace\n  path: /spec/image\n  value: a\n"}, nil, []string{"f.yaml:1:1 parse/not-an-object error"}, hintPatch, exitFindings},
+		"a template that YAML rejects": {files{"f.yaml": "a: b\n{{- if .Values.on }}\nc: d\n{{- end }}\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, exitFindings},
+		"a template as a value":        {files{"f.yaml": with(serverText, "example.com/web:1", "{{ .Values.image }}")}, nil, []string{"f.yaml:5:11 parse/syntax error"}, exitFindings},
+		"a template in quotes":         {files{"f.yaml": with(good, "https://auth.example.com\n    base", "'{{ .Values.issuer }}'\n    base")}, nil, []string{"f.yaml:7:13 schema/invalid error"}, exitFindings},
+		"a variable":                   {files{"f.yaml": with(good, "https://auth.example.com\n    base", "${ISSUER}\n    base")}, nil, []string{"f.yaml:7:13 schema/invalid error"}, exitFindings},
+		"a variable as a number":       {files{"f.yaml": with(good, "image: example.com/web:1", "image: a\n  proxyPort: ${PORT}")}, nil, []string{"f.yaml:8:27 baseline/not-referenced warning", "f.yaml:16:1 schema/not-checked warning", "f.yaml:21:14 schema/type error"}, exitFindings},
+		"a variable as a scope":        {files{"f.yaml": with(good, "Scopes: [openid]", "Scopes: ['${SCOPE}']")}, nil, []string{"f.yaml:8:28 baseline/not-supported error"}, exitFindings},
+		"a file of SOPS":               {files{"f.yaml": with(serverText, "example.com/web:1", "ENC[AES256_GCM,data:a]", "---\n", "") + "sops: {mac: a}\n"}, nil, []string{"f.yaml:6:25 reference/not-found warning", "f.yaml:7:25 reference/oidc-config-not-found warning", "f.yaml:8:1 schema/unknown-field error"}, exitFindings},
+		"a patch":                      {files{"patch.yaml": ofGroup + "kind: MCPServer\nmetadata: {name: web}\nspec:\n  proxyPort: 80\n"}, nil, []string{"patch.yaml:1:1 schema/not-checked warning", "patch.yaml:4:1 schema/required error"}, exitFindings},
+		"a patch beside its object":    {files{"base.yaml": serverText, "prod.yaml": ofGroup + "kind: MCPServer\nmetadata: {name: web}\nspec:\n  proxyPort: 80\n"}, nil, []string{"base.yaml:6:25 reference/not-found warning", "base.yaml:7:25 reference/oidc-config-not-found warning", "prod.yaml:1:1 schema/not-checked warning", "prod.yaml:3:18 object/duplicate warning", "prod.yaml:4:1 schema/required error"}, exitFindings},
+		"a field below a list":         {files{"f.yaml": with(good, "clientId", "clientID")}, nil, []string{"f.yaml:9:50 rule/oauth2-client-id-or-dcr error", "f.yaml:9:100 schema/unknown-field error"}, exitFindings},
+		"a patch of JSON":              {files{"f.yaml": "- op: replace\n  path: /spec/image\n  value: a\n"}, nil, []string{"f.yaml:1:1 parse/not-an-object error"}, exitFindings},
 
-		"Latin-1":             {files{"f.yaml": good + strings.Repeat("# line\n", 9) + "a: b\nc: M\xfcller\n"}, nil, []string{"f.yaml:34:5 parse/syntax error"}, "invalid leading UTF-8 octet", exitFindings},
-		"a control character": {files{"f.yaml": "a: b\nc: d\x01e\n"}, nil, []string{"f.yaml:2:5 parse/syntax error"}, "", exitFindings},
-		"a tab":               {files{"f.yaml": "a:\n  b: c\n\td: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, "", exitFindings},
-		"a tab, in line 1":    {files{"f.yaml": "\ta: b\n"}, nil, []string{"f.yaml:1:1 parse/syntax error"}, "", exitFindings},
-		"a wrong indent":      {files{"f.yaml": "a:\n    b: c\n  d: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, "", exitFindings},
-		"an open bracket":     {files{"f.yaml": "a: b\nc: [d\ne: f\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, "", exitFindings},
-		"an open quote":       {files{"f.yaml": "a: b\nc: \"d\ne: f\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, "", exitFindings},
-		"an unknown anchor":   {files{"f.yaml": "a: b\nc: *d\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, "", exitFindings},
+		"Latin-1":             {files{"f.yaml": good + strings.Repeat("# line\n", 9) + "a: b\nc: M\xfcller\n"}, nil, []string{"f.yaml:34:5 parse/syntax error"}, exitFindings},
+		"a control character": {files{"f.yaml": "a: b\nc: d\x01e\n"}, nil, []string{"f.yaml:2:5 parse/syntax error"}, exitFindings},
+		"a tab":               {files{"f.yaml": "a:\n  b: c\n\td: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, exitFindings},
+		"a tab, in line 1":    {files{"f.yaml": "\ta: b\n"}, nil, []string{"f.yaml:1:1 parse/syntax error"}, exitFindings},
+		"a wrong indent":      {files{"f.yaml": "a:\n    b: c\n  d: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, exitFindings},
+		"an open bracket":     {files{"f.yaml": "a: b\nc: [d\ne: f\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, exitFindings},
+		"an open quote":       {files{"f.yaml": "a: b\nc: \"d\ne: f\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, exitFindings},
+		"an unknown anchor":   {files{"f.yaml": "a: b\nc: *d\n"}, nil, []string{"f.yaml:2:1 parse/syntax error"}, exitFindings},
 
-		"generateName":               {files{"f.yaml": virtualText + tokensText}, []string{"--old", "f.yaml"}, []string{"f.yaml:9:36 rule/baseline-in-advertised-scopes error"}, `VirtualMCPServer default/web-*`, exitFindings},
-		"generateName, by reference": {files{"f.yaml": groups + tokensText + with(serverText, "{name: web}", "{generateName: web-}") + with(serverText, "{name: web}", "{generateName: web-}")}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, `MCPServer "web-*"`, exitFindings},
+		"generateName":               {files{"f.yaml": virtualText + tokensText}, []string{"--old", "f.yaml"}, []string{"f.yaml:9:36 rule/baseline-in-advertised-scopes error"}, exitFindings},
+		"generateName, by reference": {files{"f.yaml": groups + tokensText + with(serverText, "{name: web}", "{generateName: web-}") + with(serverText, "{name: web}", "{generateName: web-}")}, nil, []string{"f.yaml:8:36 baseline/not-supported error"}, exitFindings},
 
-		"deep lists":        {files{"f.yaml": strings.Repeat("[", 100_000)}, nil, []string{"f.yaml:1:1 parse/limit error"}, "more than 200 levels", exitFindings},
-		"deep lists, block": {files{"f.yaml": strings.Repeat("- ", 100_000) + "a\n"}, nil, []string{"f.yaml:1:1 parse/limit error"}, "more than 200 levels", exitFindings},
+		"deep lists":        {files{"f.yaml": strings.Repeat("[", 100_000)}, nil, []string{"f.yaml:1:1 parse/limit error"}, exitFindings},
+		"deep lists, block": {files{"f.yaml": strings.Repeat("- ", 100_000) + "a\n"}, nil, []string{"f.yaml:1:1 parse/limit error"}, exitFindings},
 
-		"no manifest": {files{"readme.md": ""}, nil, nil, "there are no manifests", exitFailed},
+		"no manifest": {files{"readme.md": ""}, nil, nil, exitFailed},
 	}
 }
 
-// TestInputs runs lint on every input, in JSON and in SARIF.
+// TestInputs runs lint on every input, in JSON and in SARIF. The golden file has what it says.
 func TestInputs(t *testing.T) {
 	golden, err := filepath.Abs("testdata/inputs.txt")
 	expect.NoError(t, err)
@@ -212,9 +201,6 @@ func TestInputs(t *testing.T) {
 			expect.Equal(t, "findings", c.findings, got)
 			expect.Equal(t, "in SARIF", got, inSARIF(t, c))
 			fmt.Fprintf(&texts, "%s:\n%s\n", name, said)
-			if !strings.Contains(said, c.says) {
-				t.Errorf("want %q in:\n%s", c.says, said)
-			}
 		})
 	}
 	expect.Golden(t, *update, golden, texts.String())

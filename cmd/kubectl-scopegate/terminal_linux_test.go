@@ -38,6 +38,16 @@ func TestWidth(t *testing.T) {
 	expect.Equal(t, "width of a buffer", 0, width(&bytes.Buffer{}))
 }
 
+// TestColors asks for colors, which a terminal shows unless its user wants none.
+func TestColors(t *testing.T) {
+	_, terminal := openTerminal(t)
+	for variables, want := range map[[2]string]bool{{"", "xterm"}: true, {"true", "xterm"}: false, {"", "dumb"}: false} {
+		t.Setenv("NO_COLOR", variables[0])
+		t.Setenv("TERM", variables[1])
+		expect.Equal(t, "colors", want, colors(terminal))
+	}
+}
+
 // TestWatchedTrees shows a tree, the same again, and another one, as --watch does.
 func TestWatchedTrees(t *testing.T) {
 	first, second := &inventory.Snapshot{Namespace: "a"}, &inventory.Snapshot{Namespace: "b"}

@@ -120,18 +120,6 @@ func TestAssembly(t *testing.T) {
 	}
 }
 
-// TestFromSourceReplacesReleased covers SCOPEGATE_BUILD=1 after a run without
-// it.
-func TestFromSourceReplacesReleased(t *testing.T) {
-	t.Parallel()
-	a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: &fakeBuilder{}, log: discarded}
-	a.releases = serve(t, release(t))
-	expect.NoError(t, a.run(t.Context()))
-	a.releases = nil
-	expect.NoError(t, a.run(t.Context()))
-	expect.Equal(t, "the folder", map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"}, contents(t, a.folder))
-}
-
 // TestFailedBuild checks that the folder keeps the complete binaries and
 // nothing else.
 func TestFailedBuild(t *testing.T) {
