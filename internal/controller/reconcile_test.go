@@ -62,7 +62,9 @@ func TestGoneIsForgotten(t *testing.T) {
 // full is a cache that has every object.
 type full struct{ client.Reader }
 
-func (full) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error { return nil }
+func (full) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return nil
+}
 
 // TestConflictIsNoFailure lets another write be quicker than a rollout. Ready stays as it is.
 func TestConflictIsNoFailure(t *testing.T) {

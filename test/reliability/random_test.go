@@ -11,7 +11,7 @@ import (
 )
 
 // schedulesOfMakeTest is how many random schedules `make test` plays.
-const schedulesOfMakeTest = 24
+const schedulesOfMakeTest = 12
 
 func newRandom(seed int64) *rand.Rand {
 	return rand.New(rand.NewSource(seed)) //nolint:gosec // To be replayed, not to be secret.

@@ -27,16 +27,16 @@ type values struct {
 		Digest     string `json:"digest"`
 		PullPolicy string `json:"pullPolicy"`
 	} `json:"image"`
-	ImagePullSecrets    []corev1.LocalObjectReference `json:"imagePullSecrets"`
-	Replicas            int32                         `json:"replicas"`
-	Args                []string                      `json:"args"`
-	Resources           map[string]map[string]any     `json:"resources"`
-	NodeSelector        map[string]string             `json:"nodeSelector"`
-	Tolerations         []corev1.Toleration           `json:"tolerations"`
-	Affinity            *corev1.Affinity              `json:"affinity"`
-	PodAnnotations      map[string]string             `json:"podAnnotations"`
-	PodLabels           map[string]string             `json:"podLabels"`
-	PriorityClassName   string                        `json:"priorityClassName"`
+	ImagePullSecrets  []corev1.LocalObjectReference `json:"imagePullSecrets"`
+	Replicas          int32                         `json:"replicas"`
+	Args              []string                      `json:"args"`
+	Resources         map[string]map[string]any     `json:"resources"`
+	NodeSelector      map[string]string             `json:"nodeSelector"`
+	Tolerations       []corev1.Toleration           `json:"tolerations"`
+	Affinity          *corev1.Affinity              `json:"affinity"`
+	PodAnnotations    map[string]string             `json:"podAnnotations"`
+	PodLabels         map[string]string             `json:"podLabels"`
+	PriorityClassName string                        `json:"priorityClassName"`
 	// Global is what a chart gets that is a dependency of another. It means nothing here.
 	Global              map[string]string `json:"global,omitempty"`
 	PodDisruptionBudget struct {

@@ -36,7 +36,7 @@ import (
 // the policies, the manager, the plugin and the other fields must be what was asked for.
 func TestValues(t *testing.T) {
 	t.Parallel()
-	eachRelease(t, 200, func(t *testing.T, want values, release rendered) {
+	eachRelease(t, 100, func(t *testing.T, want values, release rendered) {
 		objects := release.objects(t)
 		checkPolicies(t, want, objects)
 		checkManager(t, want, release.Namespace, objects)

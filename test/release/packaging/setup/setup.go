@@ -78,7 +78,7 @@ func Release(ctx context.Context, folder string, variables ...string) error {
 // BuildManager builds the manager with Version, as `make image` does, so that the policies
 // of Dist are of its release.
 func BuildManager(ctx context.Context, path string) error {
-	_, err := run(ctx, nil, "go", "build", "-ldflags=-X github.com/scopegate/scopegate/internal/versions.version="+Version, "-o", path, "./cmd/manager")
+	_, err := run(ctx, nil, "go", "build", "-ldflags=-s -w -X github.com/scopegate/scopegate/internal/versions.version="+Version, "-o", path, "./cmd/manager")
 	return err
 }
 
