@@ -163,6 +163,11 @@ func TestRead(t *testing.T) {
 	if _, err := lint.Read([]string{filepath.Join(folder, "missing.yaml")}, false, nil); err == nil {
 		t.Error("a file that does not exist must be an error")
 	}
+	large := filepath.Join(folder, "b.yaml")
+	expect.NoError(t, os.Truncate(large, lint.MaxFileBytes+1))
+	sources, err := lint.Read([]string{large}, false, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "too large", true, sources[0].TooLarge)
 }
 
 // TestHostileSizes checks the limit on findings of one document, and is fast unless something grows faster than the input.
