@@ -33,11 +33,13 @@ func TestPublished(t *testing.T) {
 	expect.NoError(t, setup.Release(t.Context(), folder, "VERSION="+setup.Version, "REGISTRY="+registry))
 
 	for _, platform := range [][2]string{{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}} {
-		archive, unpacked := "kubectl-scopegate_"+platform[0]+"_"+platform[1]+".tar.gz", t.TempDir()
-		expect.Output(t, exec.CommandContext(t.Context(), "tar", "--extract", "--file="+filepath.Join(folder, archive), "--directory="+unpacked)) //nolint:gosec // Just made.
-		program, err := buildinfo.ReadFile(filepath.Join(unpacked, "kubectl-scopegate"))
-		expect.NoError(t, err)
-		expect.Contains(t, program.String(), "GOOS="+platform[0]+"\n", "GOARCH="+platform[1]+"\n")
+		for _, program := range []string{"kubectl-scopegate", "manager"} {
+			archive, unpacked := fmt.Sprintf("%s_%s_%s.tar.gz", program, platform[0], platform[1]), t.TempDir()
+			expect.Output(t, exec.CommandContext(t.Context(), "tar", "--extract", "--file="+filepath.Join(folder, archive), "--directory="+unpacked)) //nolint:gosec // Just made.
+			built, err := buildinfo.ReadFile(filepath.Join(unpacked, program))
+			expect.NoError(t, err)
+			expect.Contains(t, built.String(), "/cmd/"+program+"\n", "GOOS="+platform[0]+"\n", "GOARCH="+platform[1]+"\n")
+		}
 	}
 	manager := registry + "/scopegate-manager:" + setup.Version
 	for _, image := range []string{manager, strings.Replace(manager, "manager", "authserver", 1)} {
