@@ -160,6 +160,8 @@ func (b bug) suites() []suite {
 		last := suite{"", ".", "./" + folder}
 		if within, ok := strings.CutPrefix(folder, "compat/"); ok {
 			last = suite{"", "compat", "./" + within}
+		} else if folder == "test/release/gitops" {
+			last = suite{"", folder, "."}
 		}
 		test, _, _ = strings.Cut(test, "/")
 		last.arguments += " -run ^" + test + "$"
