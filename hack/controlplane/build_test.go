@@ -103,17 +103,9 @@ func TestProgress(t *testing.T) {
 			progress{packages: 3000, compiled: 1500, binaries: 4, done: 2, spent: 2 * 1500 * perPackage},
 			"3 of 4: about 8 minutes are left for all of them",
 		},
-		"too few packages tell how fast it is": {
-			progress{packages: 3000, compiled: enough - 1, binaries: 4, spent: time.Hour},
-			"1 of 4: about 8 minutes are left for all of them",
-		},
 		"a minute": {
 			progress{packages: 300, binaries: 1},
 			"1 of 1: about a minute is left",
-		},
-		"all packages are in the build cache": {
-			progress{packages: 1, binaries: 1},
-			"1 of 1: less than a minute is left",
 		},
 		"more packages than were counted": {
 			progress{packages: 200, compiled: 210, binaries: 1, spent: time.Minute},

@@ -197,6 +197,8 @@ func TestAcrossObjects(t *testing.T) {
 		"the first of two":     {strings.Replace(configText, "[openid, admin]", `["admin", 'root']`, 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:8:28 baseline/not-supported"}},
 		"inline, the guard":    {strings.Replace(virtualText, "issuer:", "scopesSupported: [openid, admin]\n    issuer:", 1) + oidcText, lint.Options{Guard: true}, []string{"f:8:5 schema/unknown-field", "f:10:36 rule/baseline-in-advertised-scopes"}},
 		"anonymous":            {strings.Replace(virtualText, "{type: oidc, oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}}", "{type: anonymous}", 1), lint.Options{}, []string{"f:6:24 reference/oidc-config-required"}},
+		"http issuer":          {strings.Replace(configText, "https://auth", "http://auth", 1), lint.Options{}, []string{"f:7:13 start-up/refused", "f:8:27 baseline/not-referenced"}},
+		"http, anonymous":      {strings.NewReplacer("https://auth", "http://auth", "{type: oidc, oidcConfigRef: {name: tokens, audience: a, scopes: [openid]}}", "{type: anonymous}", "[openid, admin]", "[]").Replace(virtualText), lint.Options{}, nil},
 		"each counts":          {strings.Replace(configText, ", admin", "", 1) + configText + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:13:18 object/duplicate", "f:18:36 baseline/not-supported"}},
 	}
 	found := map[string]lint.Report{}

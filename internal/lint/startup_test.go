@@ -40,16 +40,3 @@ func TestStartUp(t *testing.T) {
 		}
 	}
 }
-
-// TestStartUpText checks the place and the text of a finding.
-func TestStartUpText(t *testing.T) {
-	http := strings.Replace(configText, "https://auth.example.com", "http://auth.example.com", 1)
-	found := lintOne(t, http, lint.Options{})
-	expect.Equal(t, "places", []string{"f:7:13 start-up/refused", "f:8:27 baseline/not-referenced"}, places(found))
-	expect.Equal(t, "text", `MCPExternalAuthConfig default/login: spec.embeddedAuthServer.issuer is "http://auth.example.com": it must be an https URL, or an http one on a loopback host`, found.Findings[0].Text())
-	anonymous := "apiVersion: toolhive.stacklok.dev/v1beta1\nkind: VirtualMCPServer\nmetadata: {name: all}\nspec:\n  groupRef: {name: tools}\n  incomingAuth: {type: anonymous}\n" +
-		"  authServerConfig: {issuer: 'http://auth.example.com', upstreamProviders: [{name: idp, type: oidc, oidcConfig: {issuerUrl: 'https://idp.example.com', clientId: a}}]}\n"
-	if places := places(lintOne(t, anonymous, lint.Options{})); strings.Contains(strings.Join(places, " "), "start-up") {
-		t.Errorf("it runs no auth server, but got %v", places)
-	}
-}
