@@ -105,7 +105,7 @@ func (m *mistakes) inConfidentialClients(config *v1alpha1.EmbeddedAuthServerConf
 		case err != nil || parsed.Scheme != "https" || parsed.Host == "" || len(uri) > maxRedirectURIBytes:
 			m.add("forceConfidentialRedirectUris", "has %q: it must be an https URL", uri)
 		case loopback(parsed.Hostname()):
-			m.add("forceConfidentialRedirectUris", "has %q: a client on a loopback host can't keep a secret, so remove it", uri)
+			m.add("forceConfidentialRedirectUris", "has %q: a client on a loopback host can't keep a secret, so remove it", parsed.Redacted())
 		}
 	}
 }
@@ -256,7 +256,7 @@ func urlProblem(text string, insecure bool) string {
 	case err != nil:
 		return fmt.Sprintf("is not a URL: %v", err)
 	case parsed.Hostname() == "" || parsed.Fragment != "" || parsed.User != nil:
-		return fmt.Sprintf("is %q: it must be a URL with a host, without a user and without a fragment", text)
+		return fmt.Sprintf("is %q: it must be a URL with a host, without a user and without a fragment", parsed.Redacted())
 	case parsed.Scheme == "https" || parsed.Scheme == "http" && (insecure || loopback(parsed.Host)):
 		return ""
 	default:
