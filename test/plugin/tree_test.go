@@ -219,7 +219,7 @@ func TestWithoutRights(t *testing.T) {
 	}}}, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "bindings"},
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "bindings"},
 		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "follower"}}})
-	expect.Eventually(t, "the bindings are read", func(ctx context.Context) (bool, error) {
+	expect.Eventually(t, "the bindings are read", func(context.Context) (bool, error) {
 		return strings.Contains(findings(t, "-n", off, "--as", "follower", "-o", "json"), `"policies"`), nil
 	})
 	expect.Contains(t, findings(t, "-n", off, "--as", "follower"), "(mode: unknown) [pair/not-supported]\n", "labels of namespaces could not be read")
