@@ -50,7 +50,7 @@ func TestDashboard(t *testing.T) {
 			queries++
 			t.Run(panel.Title, func(t *testing.T) {
 				if panel.Type == "stat" {
-					prometheus.awaitAnswers(t, target.Expr+" == "+values[panel.Title], true)
+					prometheus.awaitAnswers(t, "("+target.Expr+") == "+values[panel.Title], true)
 				}
 				answers := prometheus.awaitAnswers(t, target.Expr, !strings.HasPrefix(panel.Description, emptyUnless))
 				if strings.HasPrefix(panel.Description, emptyUnless) && answers != 0 {
