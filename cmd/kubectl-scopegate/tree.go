@@ -108,14 +108,13 @@ func (v *treeView) follow(ctx context.Context, reader *inventory.Cluster, snapsh
 			return cmp.Or(err, lost)
 		}
 		v.say("the watch is interrupted: " + lost.Error())
-		for lost != nil && !apierrors.IsForbidden(lost) && wait(ctx, retry) {
-			snapshot, lost = readTree(ctx, reader, namespace)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case lost != nil:
-			return lost
+		for lost != nil {
+			if !wait(ctx, retry) {
+				return nil
+			}
+			if snapshot, lost = readTree(ctx, reader, namespace); apierrors.IsForbidden(lost) {
+				return lost
+			}
 		}
 		v.say("the watch goes on")
 		if err := v.show(snapshot); err != nil {

@@ -86,7 +86,7 @@ func BuildManager(t testing.TB) string {
 
 // Build builds a program of scopegate's.
 func Build(ctx context.Context, main, path string) error {
-	// Linking takes half as long without what only a debugger needs.
+	// What only a debugger needs takes time to link.
 	output, err := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", path, main).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s", main, err, output)

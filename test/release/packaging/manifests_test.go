@@ -103,8 +103,8 @@ func TestChartLints(t *testing.T) {
 }
 
 // TestInstalled compares every object that is installed, without the schemas of the CRDs, the
-// expressions of the policies and their bindings, with a file, which a reviewer reads: a role
-// with its rights.
+// variables and expressions of the policies and their bindings, with a file, which a reviewer
+// reads: a role with its rights.
 func TestInstalled(t *testing.T) {
 	installed := map[string]string{}
 	for _, objects := range [][]*unstructured.Unstructured{
@@ -134,6 +134,7 @@ func TestInstalled(t *testing.T) {
 	expect.Golden(t, *update, "testdata/installed.yaml", list.String())
 }
 
+// withoutExpressions deletes what test/guard evaluates.
 func withoutExpressions(value any) {
 	switch value := value.(type) {
 	case map[string]any:
