@@ -214,6 +214,7 @@ func TestWithoutRights(t *testing.T) {
 		})
 	}
 	// A follower may also list bindings, and still no namespaces, which have the modes.
+	install(t, "../../config/guard")
 	guarded.Create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "bindings"}, Rules: []rbacv1.PolicyRule{{
 		Verbs: []string{"list"}, APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"validatingadmissionpolicybindings"},
 	}}}, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "bindings"},
