@@ -35,10 +35,15 @@ run: ## Show the main job on a real control plane: the guard, then standalone mo
 test: export GOGC ?= 400
 test: ## Run all tests against a real control plane. TESTFLAGS are passed to go test.
 	@$(ASSETS)
-	# The longest suites come first, so that none of them runs alone at the end. make verify
+	# The other modules run beside this one, because each suite also waits. make verify
 	# runs vet.
-	go test -p 3 -vet=off -timeout=30m $(TESTFLAGS) ./test/reliability ./test/release/packaging ./test/guard/... ./test/manager/... ./...
-	for module in authserver compat test/release/gitops hack/image; do (cd $$module && go test -p 3 -timeout=30m $(TESTFLAGS) ./...); done
+	suites="go test -vet=off -timeout=30m"
+	for module in compat test/release/gitops authserver hack/image; do (cd $$module && $$suites -p 1 $(TESTFLAGS) ./...); done & others=$$!
+	failed=0
+	# The longest suites come first, so that none of them runs alone at the end.
+	$$suites -p 3 $(TESTFLAGS) ./test/reliability ./test/release/packaging ./test/guard/... ./test/manager/... ./... || failed=1
+	wait $$others || failed=1
+	exit $$failed
 
 .PHONY: monitoring
 monitoring: ## Test the alerts and the dashboard with the real Prometheus. The first run builds it, in minutes.
@@ -96,7 +101,7 @@ image: ## Build OCI archives of the manager and the auth server, for amd64 and a
 	go run . $(IMAGEFLAGS) --out "$$out" --licence "$$licence" --version "$$version" --revision "$$revision" --epoch "$$epoch" $$programs
 
 .PHONY: bench
-bench: ## Run the benchmarks, and print the tables of docs/dev/benchmarks.md. Each takes minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit, lists or rest.
+bench: ## Run the benchmarks, and print the tables of docs/dev/benchmarks.md. Each takes minutes. BENCH= chooses one: create, webhook, lint, lint-pairs, lint-document, coldstart, fanout, edit, lists, tenant or rest.
 	@$(ASSETS)
 	go run ./test/bench $(BENCH)
 
@@ -119,8 +124,8 @@ format: ## Format the code.
 	$(TOOL) golangci-lint-kube-api-linter fmt
 
 .PHONY: lint
-# test/release/gitops is left out: three files, whose dependencies take the linter ten
-# minutes.
+# In test/release/gitops only vet runs: three files, whose dependencies take the linter
+# ten minutes.
 lint: ## Check the code, the API types against the conventions of Kubernetes, and the workflows.
 	$(TOOL) actionlint .github/workflows/*.yaml
 	$(TOOL) golangci-lint-kube-api-linter run
@@ -128,6 +133,7 @@ lint: ## Check the code, the API types against the conventions of Kubernetes, an
 	for module in authserver compat hack/image; do
 	  (cd $$module && go tool -modfile="$$root/hack/tools/go.mod" golangci-lint-kube-api-linter run --config="$$root/.golangci.yaml")
 	done
+	(cd test/release/gitops && go vet ./...)
 
 .PHONY: verify
 verify: ## Lint, and check generated files, the format, go.mod and the compatibility of the CRDs.

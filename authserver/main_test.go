@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,29 +13,21 @@ import (
 	"time"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 var binary string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(buildAndRun(m))
-}
-
-func buildAndRun(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "authserver-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(folder) //nolint:errcheck // A temporary folder.
-	binary = filepath.Join(folder, "authserver")
-	build := exec.Command("go", "build", "-o", binary, ".") //nolint:gosec // The command under test.
-	if output, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building: %v\n%s", err, output)
-		return 1
-	}
-	return m.Run()
+	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
+		folder, err := os.MkdirTemp("", "authserver-")
+		if err != nil {
+			return err
+		}
+		atEnd(func() error { return os.RemoveAll(folder) })
+		binary = filepath.Join(folder, "authserver")
+		return testenv.Build(ctx, ".", binary)
+	})
 }
 
 func execute(t *testing.T, arguments ...string) (stdout, stderr string, status int) {

@@ -12,14 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"golang.org/x/oauth2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/keyutil"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -40,9 +39,7 @@ type authServer struct {
 	issuer   string
 	resource string
 	provider *httptest.Server
-	process  *exec.Cmd
-	log      *lockedBuffer
-	ended    chan error
+	process  *testenv.Process
 }
 
 // startAuthServer renders the run config of a consumer as the operator does. It
@@ -51,14 +48,19 @@ type authServer struct {
 func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 	t.Helper()
 	address := testenv.FreeAddress(t)
-	server := &authServer{issuer: "http://" + address, log: &lockedBuffer{}, ended: make(chan error, 1)}
+	server := &authServer{issuer: "http://" + address}
 	server.provider = startProvider(t, server.issuer+"/oauth/callback")
 	runConfig := server.render(t, manifests, kind, name)
 
 	folder := t.TempDir()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.provider.Certificate().Raw})
+	key := func() []byte {
+		key, err := keyutil.MakeEllipticPrivateKeyPEM()
+		expect.NoError(t, err)
+		return key
+	}
 	for name, content := range map[string][]byte{
-		"keys/key-0.pem": newKey(t), "keys/key-1.pem": newKey(t),
+		"keys/key-0.pem": key(), "keys/key-1.pem": key(),
 		"hmac/hmac-0": bytes.Repeat([]byte{7}, 32), "upstream-ca/0/ca.crt": ca,
 		// The run config has the pod's paths; in this test the files are
 		// elsewhere.
@@ -68,20 +70,10 @@ func startAuthServer(t *testing.T, manifests, kind, name string) *authServer {
 		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 		expect.NoError(t, os.WriteFile(file, content, 0o600))
 	}
-	server.process = exec.Command(binary, "--config", filepath.Join(folder, "run.json"), "--listen", address, "--shutdown-delay", "5s") //nolint:gosec,noctx // Under test.
-	server.process.Env = append(os.Environ(), "TOOLHIVE_UPSTREAM_CLIENT_SECRET_COMPANY="+upstreamSecret)
-	server.process.Stderr = server.log
-	expect.NoError(t, server.process.Start())
-	go func() { server.ended <- server.process.Wait() }()
-	t.Cleanup(func() {
-		if server.process.ProcessState == nil {
-			_ = server.process.Process.Kill()
-		}
-		if t.Failed() {
-			t.Logf("log of the auth server:\n%s", server.log.String())
-		}
-	})
-	server.awaitReady(t)
+	command := exec.Command(binary, "--config", filepath.Join(folder, "run.json"), "--listen", address, "--shutdown-delay", "5s") //nolint:gosec,noctx // Under test.
+	command.Env = append(os.Environ(), "TOOLHIVE_UPSTREAM_CLIENT_SECRET_COMPANY="+upstreamSecret)
+	server.process = testenv.StartCommand(t, command)
+	server.awaitStatus(t, http.StatusOK)
 	return server
 }
 
@@ -160,63 +152,17 @@ func startProvider(t *testing.T, callback string) *httptest.Server {
 	return provider
 }
 
-func (s *authServer) awaitReady(t *testing.T) {
+// awaitStatus waits until the auth server answers /readyz with a status.
+func (s *authServer) awaitStatus(t *testing.T, want int) {
 	t.Helper()
-	s.await(t, "ready", func() bool {
-		response, err := http.Get(s.issuer + "/readyz") //nolint:noctx // A test.
-		if err != nil {
-			return false
-		}
-		response.Body.Close() //nolint:errcheck,gosec // A test.
-		return response.StatusCode == http.StatusOK
-	})
-}
-
-// await polls until ok returns true: a process has no event to wait for.
-func (s *authServer) await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(2 * time.Minute)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case err := <-s.ended:
-			t.Fatalf("the auth server ended before it was %s: %v", what, err)
-		case <-deadline:
-			t.Fatalf("the auth server is not %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
-func (s *authServer) wait() error {
-	select {
-	case err := <-s.ended:
-		return err
-	case <-time.After(2 * time.Minute):
-		return fmt.Errorf("it does not exit")
-	}
+	expect.Eventually(t, fmt.Sprintf("/readyz answers %d", want), func(ctx context.Context) (bool, error) {
+		status, _, err := testenv.Fetch(ctx, s.issuer+"/readyz", "")
+		return err == nil && status == want, nil
+	}, s.process.Logs)
 }
 
 // context makes oauth2 use a client that trusts the provider.
 func (s *authServer) context(t *testing.T) context.Context {
 	t.Helper()
 	return context.WithValue(t.Context(), oauth2.HTTPClient, s.provider.Client())
-}
-
-type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(data []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(data)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

@@ -3,12 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
+	"context"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +13,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -27,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
 // appCallback is the redirect URI of the client. Nothing listens there: the walk
@@ -259,10 +255,14 @@ func scopesOf(t *testing.T, server *authServer, token *oauth2.Token, jwksURI str
 // request.
 func checkShutdown(t *testing.T, server *authServer) {
 	t.Helper()
-	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusNotFound} {
-		if status := get(t, server.issuer+path); status != want {
-			t.Errorf("GET %s: %d, want %d", path, status, want)
+	answers := func(path string, want int) {
+		t.Helper()
+		if status, _, err := testenv.Fetch(t.Context(), server.issuer+path, ""); err != nil || status != want {
+			t.Errorf("GET %s: %d, %v, want %d", path, status, err, want)
 		}
+	}
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusNotFound} {
+		answers(path, want)
 	}
 	inFlight, err := net.Dial("tcp", strings.TrimPrefix(server.issuer, "http://")) //nolint:noctx // A test.
 	expect.NoError(t, err)
@@ -272,17 +272,16 @@ func checkShutdown(t *testing.T, server *authServer) {
 	if _, err := fmt.Fprintf(inFlight, head, len(form), form[:3]); err != nil {
 		t.Fatal(err)
 	}
-	expect.NoError(t, server.process.Process.Signal(syscall.SIGTERM))
-	server.await(t, "not ready", func() bool { return get(t, server.issuer+"/readyz") == http.StatusServiceUnavailable })
-	if status := get(t, server.issuer+"/healthz"); status != http.StatusOK {
-		t.Errorf("while it shuts down, GET /healthz: %d", status)
-	}
-	server.await(t, "closed to new requests", func() bool {
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.process.Stop() }()
+	server.awaitStatus(t, http.StatusServiceUnavailable)
+	answers("/healthz", http.StatusOK)
+	expect.Eventually(t, "it is closed to new requests", func(context.Context) (bool, error) {
 		connection, err := net.Dial("tcp", strings.TrimPrefix(server.issuer, "http://")) //nolint:noctx // A test.
 		if err == nil {
 			connection.Close() //nolint:errcheck,gosec // A test.
 		}
-		return err != nil
+		return err != nil, nil
 	})
 	if _, err := io.WriteString(inFlight, form[3:]); err != nil {
 		t.Fatal(err)
@@ -295,34 +294,15 @@ func checkShutdown(t *testing.T, server *authServer) {
 	if answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("the request in flight is answered %s", answer.Status)
 	}
-	if err := server.wait(); err != nil {
+	if err := <-stopped; err != nil {
 		t.Errorf("after SIGTERM it exits with: %v", err)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(server.log.String()), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(server.process.Logs()), "\n") {
 		if !json.Valid([]byte(line)) {
 			t.Errorf("a line of the log is not JSON: %s", line)
 		}
 	}
-	if !strings.Contains(server.log.String(), `"msg":"stopped"`) {
-		t.Errorf("the log does not report the end:\n%s", server.log.String())
+	if !strings.Contains(server.process.Logs(), `"msg":"stopped"`) {
+		t.Errorf("the log does not report the end:\n%s", server.process.Logs())
 	}
-}
-
-func get(t *testing.T, address string) int {
-	t.Helper()
-	response, err := http.Get(address) //nolint:gosec,noctx // The server under test.
-	if err != nil {
-		t.Fatalf("GET %s: %v", address, err)
-	}
-	response.Body.Close() //nolint:errcheck,gosec // A test.
-	return response.StatusCode
-}
-
-func newKey(t *testing.T) []byte {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	expect.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	expect.NoError(t, err)
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }

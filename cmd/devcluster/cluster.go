@@ -78,7 +78,7 @@ func run(ctx context.Context, standalone, stay bool) (err error) {
 
 // run shows the part on a control plane of its own.
 func (p part) run(ctx context.Context, log *os.File, stay bool) (err error) {
-	p.plane.ControllerManager, p.plane.Output = true, log
+	p.plane.Controllers, p.plane.Output = controlplane.Workloads, log
 	plane, err := controlplane.Start(ctx, p.plane)
 	if err != nil {
 		return err

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +13,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
+	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -45,19 +44,9 @@ func createDeployment(ctx context.Context, w *walk) (string, error) {
 	labels := map[string]string{
 		toolhive.OwnedLabel: "true", toolhive.NameLabel: strings.ToLower(resolve.KindMCPServer), toolhive.InstanceLabel: serverName,
 	}
-	deployment := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: namespace, Name: serverName, Labels: labels,
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(server, v1beta1.GroupVersion.WithKind(resolve.KindMCPServer))},
-		},
-		Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{toolhive.GenerationAnnotation: fmt.Sprint(server.Generation)}},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "toolhive", Image: "registry.example.com/toolhive/proxyrunner:latest"}}},
-			},
-		},
-	}
+	deployment := sample.Deployment(namespace, serverName, labels)
+	deployment.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(server, v1beta1.GroupVersion.WithKind(resolve.KindMCPServer))}
+	deployment.Spec.Template.Annotations = map[string]string{toolhive.GenerationAnnotation: fmt.Sprint(server.Generation)}
 	if err := w.client.Create(ctx, deployment); err != nil {
 		return "", fmt.Errorf("creating the Deployment: %w", err)
 	}

@@ -21,13 +21,13 @@ import (
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
-var all = flag.Bool("all", false, "run TestGuard on all releases, not only on the oldest, the compiled and the newest")
+var all = flag.Bool("all", false, "run TestGuard on all releases, not only on the oldest and the newest")
 
 // TestGuard installs the guard's policies on a real API server with the CRDs of
-// several releases.
+// the oldest and the newest release, and with -all of those between them too.
 func TestGuard(t *testing.T) {
 	setup.DiscardLogs()
-	releases := []release.Release{release.All[0], release.Find(t, release.Compiled), release.Newest}
+	releases := []release.Release{release.All[0], release.Newest}
 	if *all {
 		releases = release.All
 	}

@@ -6,10 +6,6 @@ package manager_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,26 +15,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
-	"github.com/scopegate/scopegate/compat/release"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
+	"github.com/scopegate/scopegate/test/e2e/chart"
 )
 
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
 	testenv.RunMain(m, func(ctx context.Context, atEnd func(func() error)) error {
-		module, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", release.Module).Output() //nolint:gosec // Fixed arguments.
+		crds, err := chart.CRDs("../..")
 		if err != nil {
-			return fmt.Errorf("finding ToolHive's module: %w", err)
+			return err
 		}
 		if cluster, err = testenv.Start(ctx, controlplane.Options{CRDs: []*apiextensionsv1.CustomResourceDefinition{}, Guard: true}); err != nil {
 			return err
 		}
 		atEnd(cluster.Stop)
-		crds := filepath.Join(strings.TrimSpace(string(module)), "deploy/charts/operator-crds/files/crds")
 		_, err = envtest.InstallCRDs(cluster.Config, envtest.CRDInstallOptions{Paths: []string{crds}, ErrorIfPathMissing: true, MaxTime: time.Minute})
 		return err
 	})

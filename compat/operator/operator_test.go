@@ -67,7 +67,7 @@ func TestOperator(t *testing.T) {
 	setup.DiscardLogs()
 	toolHive := release.Find(t, version)
 	program := build(t, toolHive)
-	s := start(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true, ControllerManager: true})
+	s := start(t, controlplane.Options{CRDs: toolHive.CRDs(t), Guard: true, Controllers: controlplane.Workloads})
 	// This must come before the operator starts, which would write to the
 	// objects that Settle creates.
 	expect.NoError(t, setup.Settle(t.Context(), s.Client))

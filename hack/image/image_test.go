@@ -22,21 +22,15 @@ func testBuild(t *testing.T, local bool) string {
 	folder, out := t.TempDir(), t.TempDir()
 	write := func(name, text string) {
 		path := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		noError(t, os.MkdirAll(filepath.Dir(path), 0o750))
+		noError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	write("go.mod", "module github.com/scopegate/scopegate\n\ngo 1.26.0\n")
 	write("internal/versions/versions.go", "package versions\n\nvar version string\n\nfunc Own() string { return version }\n")
 	write("main.go", "package main\n\nimport \"github.com/scopegate/scopegate/internal/versions\"\n\nfunc main() { println(versions.Own()) }\n")
 	write("LICENSE", "free\n")
 	build := build{out: out, local: local, version: "v1.2.3", revision: "abc", created: time.Unix(1_700_000_000, 0).UTC(), licence: filepath.Join(folder, "LICENSE")}
-	if err := build.all([]string{"hello=" + folder}); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, build.all([]string{"hello=" + folder}))
 	return out
 }
 
@@ -44,9 +38,7 @@ func testBuild(t *testing.T, local bool) string {
 func testIndex(t *testing.T, local bool) v1.ImageIndex {
 	t.Helper()
 	index, err := unpack(t.Context(), filepath.Join(testBuild(t, local), "hello.tar"), filepath.Join(t.TempDir(), "hello"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return index
 }
 
@@ -56,20 +48,14 @@ func TestImages(t *testing.T) {
 		t.Errorf("not a valid index: %v", err)
 	}
 	manifest, err := index.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	var built []string
 	for _, descriptor := range manifest.Manifests {
 		built = append(built, descriptor.Platform.String())
 		image, err := index.Image(descriptor.Digest)
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		config, err := image.ConfigFile()
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		if config.Config.User != "65532:65532" || !slices.Equal(config.Config.Entrypoint, []string{"/hello"}) || config.Architecture != descriptor.Platform.Architecture {
 			t.Errorf("%s: user %q, entrypoint %q, architecture %s", descriptor.Platform, config.Config.User, config.Config.Entrypoint, config.Architecture)
 		}
@@ -87,9 +73,7 @@ func TestImages(t *testing.T) {
 
 func TestLocal(t *testing.T) {
 	manifest, err := testIndex(t, true).IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	if got := manifest.Manifests; len(got) != 1 || got[0].Platform.String() != "linux/"+runtime.GOARCH {
 		t.Errorf("built %v, want only an image for linux/%s", got, runtime.GOARCH)
 	}
@@ -102,9 +86,7 @@ func checkFiles(t *testing.T, image v1.Image) {
 		t.Fatalf("%d layers (%v), want 1", len(layers), err)
 	}
 	content, err := layers[0].Uncompressed()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	modes := map[string]int64{}
 	reader := tar.NewReader(content)
 	for {
@@ -112,9 +94,7 @@ func checkFiles(t *testing.T, image v1.Image) {
 		if err == io.EOF {
 			break
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		modes[header.Name] = header.Mode
 		if header.Name == "hello" {
 			program, err := io.ReadAll(reader)
@@ -140,11 +120,16 @@ func checkFiles(t *testing.T, image v1.Image) {
 // TestReproducible builds in two folders and compares the results.
 func TestReproducible(t *testing.T) {
 	first, err := testIndex(t, false).Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	second, err := testIndex(t, false).Digest()
 	if err != nil || first != second {
 		t.Errorf("digests %s and %s (%v)", first, second, err)
+	}
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -23,17 +23,11 @@ func TestPush(t *testing.T) {
 			server := httptest.NewServer(registry.New(registry.WithReferrersSupport(referrers), registry.Logger(log.New(io.Discard, "", 0))))
 			defer server.Close()
 			to := strings.TrimPrefix(server.URL, "http://") + "/team"
-			if err := push(t.Context(), folder, to, "v1.2.3", []string{"hello"}); err != nil {
-				t.Fatal(err)
-			}
+			noError(t, push(t.Context(), folder, to, "v1.2.3", []string{"hello"}))
 			tag, err := name.NewTag(to + "/scopegate-hello:v1.2.3")
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			index, err := remote.Index(tag)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			if err := validate.Index(index); err != nil {
 				t.Errorf("not a valid index: %v", err)
 			}
@@ -52,25 +46,19 @@ func TestPush(t *testing.T) {
 func checkReferrer(t *testing.T, image name.Digest, file string) {
 	t.Helper()
 	referrers, err := remote.Referrers(image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	list, err := referrers.IndexManifest()
 	if err != nil || len(list.Manifests) != 1 || list.Manifests[0].ArtifactType != string(sbomType) {
 		t.Fatalf("%s has the referrers %+v (%v), want one SBOM", image, list, err)
 	}
 	artifact, err := remote.Image(image.Context().Digest(list.Manifests[0].Digest.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	layers, err := artifact.Layers()
 	if err != nil || len(layers) != 1 {
 		t.Fatalf("%d layers (%v), want 1", len(layers), err)
 	}
 	content, err := layers[0].Uncompressed()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	got, err := io.ReadAll(content)
 	want, wantErr := os.ReadFile(file) //nolint:gosec // Just built.
 	if err != nil || wantErr != nil || string(got) != string(want) {

@@ -19,7 +19,7 @@ func TestStartUp(t *testing.T) {
 		for kind, path := range mistakes.Kinds {
 			for _, guard := range []bool{false, true} {
 				t.Run(name+"/"+kind, func(t *testing.T) {
-					text, err := yaml.Marshal(c.Object(t, kind, "", "login").Object)
+					text, err := yaml.Marshal(c.Object(kind, "", "login").Object)
 					expect.NoError(t, err)
 					var got, want []string
 					for _, finding := range lintOne(t, string(text), lint.Options{Guard: guard}).Findings {

@@ -20,21 +20,27 @@ var opaqueMarker = []byte(`{"opaque":true}`)
 // a whole object from this cache: the operator patches statuses and has no
 // permission to update a spec.
 func standaloneCache() cache.Options {
-	options := guardCache()
-	options.ByObject[&v1beta1.MCPOIDCConfig{}] = cache.ByObject{Transform: strip(stripOIDCConfig)}
-	options.ByObject[&appsv1.Deployment{}] = cache.ByObject{Transform: strip(stripDeployment)}
-	options.ByObject[&corev1.Service{}] = cache.ByObject{Transform: strip(stripService)}
-	return options
-}
-
-// guardCache does the same for guard mode.
-func guardCache() cache.Options {
 	return cache.Options{
 		ByObject: map[client.Object]cache.ByObject{
 			&v1beta1.MCPExternalAuthConfig{}: {Transform: strip(stripConfig)},
 			&v1beta1.MCPServer{}:             {Transform: strip(stripServer)},
 			&v1beta1.MCPRemoteProxy{}:        {Transform: strip(stripProxy)},
 			&v1beta1.VirtualMCPServer{}:      {Transform: strip(stripVirtual)},
+			&v1beta1.MCPOIDCConfig{}:         {Transform: strip(stripOIDCConfig)},
+			&appsv1.Deployment{}:             {Transform: strip(stripDeployment)},
+			&corev1.Service{}:                {Transform: strip(stripService)},
+		},
+	}
+}
+
+// guardCache does the same for guard mode. It also bounds what it keeps.
+func guardCache() cache.Options {
+	return cache.Options{
+		ByObject: map[client.Object]cache.ByObject{
+			&v1beta1.MCPExternalAuthConfig{}: {Transform: strip(bound(boundConfig))},
+			&v1beta1.MCPServer{}:             {Transform: strip(bound(boundServer))},
+			&v1beta1.MCPRemoteProxy{}:        {Transform: strip(bound(boundProxy))},
+			&v1beta1.VirtualMCPServer{}:      {Transform: strip(bound(boundVirtual))},
 		},
 	}
 }

@@ -9,6 +9,7 @@ package resolve
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -159,6 +160,10 @@ func evaluate(pair Pair) Verdict {
 		oidcScopes = consumer.OIDC.Scopes
 	}
 	effective, source := scopes.Effective(config.ScopesSupported, oidcScopes, consumer.Defaults)
+	if slices.Contains(config.BaselineClientScopes, scopes.Unread) || len(config.BaselineClientScopes) > 0 && slices.Contains(effective, scopes.Unread) {
+		return Verdict{State: Unresolved, Cause: v1alpha1.ReasonUnsupportedField, Why: fmt.Sprintf(
+			"the baseline or the effective scopes of %s take more than 16 KiB, which scopegate does not read: shorten the list", consumer)}
+	}
 	verdict := Verdict{State: Supported, Effective: effective, Source: source}
 	if missing := scopes.Missing(config.BaselineClientScopes, effective); missing != nil {
 		verdict.State, verdict.Missing = NotSupported, missing

@@ -8,11 +8,11 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
@@ -80,12 +80,8 @@ func creates(ctx context.Context, c client.Client, like client.Object, count int
 }
 
 func inGroup(like client.Object, group string) *unstructured.Unstructured {
-	gvk := must(apiutil.GVKForObject(like, operator.Scheme))
-	body := must(runtime.DefaultUnstructuredConverter.ToUnstructured(like))
-	delete(body, "status")
-	object := &unstructured.Unstructured{Object: body}
-	gvk.Group = group
-	object.SetGroupVersionKind(gvk)
+	object := sample.Unstructured(like)
+	object.SetAPIVersion(group + "/" + v1beta1.GroupVersion.Version)
 	object.SetGenerateName("bench-")
 	return object
 }

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/sample"
+	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
@@ -50,7 +48,5 @@ func listsBench(ctx context.Context) {
 func processorTime(ctx context.Context, plane *controlplane.ControlPlane) float64 {
 	clientset := must(kubernetes.NewForConfig(plane.Config))
 	text := must(clientset.RESTClient().Get().AbsPath("/metrics").DoRaw(ctx))
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families := must(parser.TextToMetricFamilies(bytes.NewReader(text)))
-	return families["process_cpu_seconds_total"].GetMetric()[0].GetCounter().GetValue()
+	return must(testenv.Sum(string(text), "process_cpu_seconds_total"))
 }

@@ -36,6 +36,7 @@ var benchmarks = []struct {
 	{"fanout", fanOutBench},
 	{"edit", editBench},
 	{"lists", listsBench},
+	{"tenant", tenantBench},
 	{"rest", restBench},
 }
 

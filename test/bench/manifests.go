@@ -9,11 +9,9 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
@@ -67,10 +65,7 @@ type writer struct {
 
 // add writes an object; change, if not nil, changes its spec.
 func (w *writer) add(object runtime.Object, change func(spec map[string]any)) {
-	content := must(runtime.DefaultUnstructuredConverter.ToUnstructured(object))
-	gvk := must(apiutil.GVKForObject(object, operator.Scheme))
-	content["apiVersion"], content["kind"] = gvk.GroupVersion().String(), gvk.Kind
-	delete(content, "status")
+	content := sample.Unstructured(object).Object
 	if change != nil {
 		change(content["spec"].(map[string]any))
 	}

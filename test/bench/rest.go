@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -54,7 +52,8 @@ func restBench(ctx context.Context) {
 	fleet := &fleet{plane: plane, admin: admin, configs: restObjects / 2, consumers: restObjects / 2}
 	fleet.fill(ctx)
 	check(setup.SetMode(ctx, admin, namespace, guard.ModeStrict))
-	defer stop(startManager(ctx, plane, folder))
+	manager := startManager(ctx, plane, folder)
+	defer stop(func() error { return end(manager) })
 	progress("the manager settles")
 	user := plane.ManagerConfig().Impersonate.UserName
 	settle(ctx, log, user)
@@ -64,10 +63,10 @@ func restBench(ctx context.Context) {
 	pause(ctx, atRest)
 	after, requests := scrape(ctx), requestsSince(log, user, begin)
 	result := newTable(fmt.Sprintf("P10: the guard's manager at rest, %d objects, %v", restObjects, atRest), "measured", "target")
-	share := (after["process_cpu_seconds_total"] - before["process_cpu_seconds_total"]) / time.Since(begin).Seconds()
+	share := (must(testenv.Sum(after, "process_cpu_seconds_total")) - must(testenv.Sum(before, "process_cpu_seconds_total"))) / time.Since(begin).Seconds()
 	result.row("CPU, without the check of the policies", fmt.Sprintf("%.2f %% of a core", share*100), "< 0.1 %")
-	result.row("heap in use", fmt.Sprintf("%.0f MiB", after["go_memstats_heap_inuse_bytes"]/(1<<20)), "")
-	result.row("resident memory", fmt.Sprintf("%.0f MiB", after["process_resident_memory_bytes"]/(1<<20)), "")
+	result.row("heap in use", fmt.Sprintf("%.0f MiB", must(testenv.Sum(after, "go_memstats_heap_inuse_bytes"))/(1<<20)), "")
+	result.row("resident memory", fmt.Sprintf("%.0f MiB", must(testenv.Sum(after, "process_resident_memory_bytes"))/(1<<20)), "")
 	for _, request := range slices.Sorted(maps.Keys(requests)) {
 		result.row("requests: "+request, fmt.Sprint(requests[request]), "")
 	}
@@ -75,8 +74,8 @@ func restBench(ctx context.Context) {
 }
 
 // startManager runs cmd/manager as the guard, with the rights of its service account,
-// and without the check of the policies.
-func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) (stop func() error) {
+// and without the check of the policies. The caller ends it.
+func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder string) *exec.Cmd {
 	path := build(ctx, "github.com/scopegate/scopegate/cmd/manager", folder)
 	file := must(clientcmd.LoadFromFile(plane.Kubeconfig))
 	user := plane.ManagerConfig().Impersonate
@@ -87,23 +86,22 @@ func startManager(ctx context.Context, plane *controlplane.ControlPlane, folder 
 	check(clientcmd.WriteToFile(*file, kubeconfig))
 	manager := exec.Command(path, "--kubeconfig="+kubeconfig, "--metrics-bind-address="+metricsAt, "--health-probe-bind-address=0", //nolint:gosec // Our own program.
 		"--mode=", "--leader-elect", "--leader-election-namespace="+controlplane.Namespace)
+	manager.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", memoryLimit))
 	manager.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	manager.Stderr = must(os.Create(filepath.Join(folder, "manager.log"))) //nolint:gosec // A file of the benchmark.
 	check(manager.Start())
-	return func() error { return errors.Join(manager.Process.Signal(syscall.SIGTERM), manager.Wait()) }
+	return manager
 }
 
-func scrape(ctx context.Context) map[string]float64 {
+func end(manager *exec.Cmd) error {
+	return errors.Join(manager.Process.Signal(syscall.SIGTERM), manager.Wait())
+}
+
+// scrape returns the manager's metrics, as text.
+func scrape(ctx context.Context) string {
 	_, text, err := testenv.Fetch(ctx, "http://"+metricsAt+"/metrics", "")
 	check(err)
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families := must(parser.TextToMetricFamilies(strings.NewReader(text)))
-	values := map[string]float64{}
-	for name, family := range families {
-		metric := family.GetMetric()[0]
-		values[name] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
-	}
-	return values
+	return text
 }
 
 // requestsSince counts what a user asked the API server for, by verb and resource.

@@ -16,10 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-var (
-	keep   = flag.Bool("keep", false, "when a test fails, keep the cluster as it is then until Ctrl-C; with -failfast")
-	rounds = flag.Int("rounds", 10, "the rounds of bad rollouts in TestGuard/race")
-)
+var keep = flag.Bool("keep", false, "when a test fails, keep the cluster as it is then until Ctrl-C; with -failfast")
 
 // ctx is done when somebody interrupts the run.
 var ctx context.Context
@@ -81,7 +78,6 @@ func TestGuard(t *testing.T) {
 	s.part("replicas", replicas)
 	s.part("override", override)
 	s.part("strict", strict)
-	s.part("race", race)
 	s.part("remove", remove)
 }
 

@@ -9,10 +9,7 @@ import (
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +17,7 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/test/e2e/chart"
+	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 // wantRefused waits until each workload is refused its new pod, and checks that
@@ -107,23 +105,12 @@ func virtualBaseline(scopes ...string) string {
 // mode warn for this moment.
 func (s *scenario) slip(scopes ...string) {
 	s.Helper()
-	s.label(guard.ModeWarn)
+	s.must(setup.SetMode(ctx, s.client, demo, guard.ModeWarn))
 	s.await("office is edited", func() error { return s.tryMerge(office, virtualBaseline(scopes...)) })
-	s.label(guard.ModeEnforce)
+	s.must(setup.SetMode(ctx, s.client, demo, guard.ModeEnforce))
 }
 
-func (s *scenario) label(mode string) {
-	s.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: demo}}
-	s.must(s.client.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, guard.ModeLabel, mode))))
-}
-
-// merge edits an object without a process of kubectl.
-func (s *scenario) merge(object, change string) {
-	s.Helper()
-	s.must(s.tryMerge(object, change))
-}
-
+// tryMerge edits an object without a process of kubectl.
 func (s *scenario) tryMerge(object, change string) error {
 	kind, name := kindOf(object)
 	edited := kind.Empty()
@@ -157,18 +144,9 @@ func (s *scenario) failedReconciles() (failed float64) {
 	if len(pods.Items) != 1 {
 		s.Fatalf("ToolHive's operator has %d pods, want one", len(pods.Items))
 	}
-	text, err := s.clientset.CoreV1().Pods(chart.Namespace).ProxyGet("http", pods.Items[0].Name, "8080", "metrics", nil).Stream(ctx)
+	text, err := s.clientset.CoreV1().Pods(chart.Namespace).ProxyGet("http", pods.Items[0].Name, "8080", "metrics", nil).DoRaw(ctx)
 	s.must(err)
-	defer func() { _ = text.Close() }()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(text)
+	failed, err = testenv.Sum(string(text), "controller_runtime_reconcile_errors_total")
 	s.must(err)
-	errorsTotal := families["controller_runtime_reconcile_errors_total"].GetMetric()
-	if len(errorsTotal) == 0 {
-		s.Fatal("ToolHive's operator has no such metric")
-	}
-	for _, metric := range errorsTotal {
-		failed += metric.GetCounter().GetValue()
-	}
 	return failed
 }

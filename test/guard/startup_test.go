@@ -29,8 +29,8 @@ func TestStartUpRatchets(t *testing.T) {
 	bad, good := map[string]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}
 	for i, name := range slices.Sorted(maps.Keys(cases)) {
 		for kind := range mistakes.Kinds {
-			bad[name+kind] = cases[name].Object(t, kind, ns, fmt.Sprintf("bad-%d", i))
-			good[name+kind] = valid.Object(t, kind, ns, fmt.Sprintf("good-%d", i))
+			bad[name+kind] = cases[name].Object(kind, ns, fmt.Sprintf("bad-%d", i))
+			good[name+kind] = valid.Object(kind, ns, fmt.Sprintf("good-%d", i))
 			cluster.Create(t, bad[name+kind], good[name+kind])
 		}
 	}
@@ -54,7 +54,7 @@ func TestStartUpRatchets(t *testing.T) {
 					setup.CheckRefusedAtStart(t, dryUpdate(t, object), object, edit.accept)
 				}
 				becomes := good[name+kind].DeepCopy()
-				becomes.Object["spec"] = c.Object(t, kind, ns, "").Object["spec"]
+				becomes.Object["spec"] = c.Object(kind, ns, "").Object["spec"]
 				setup.CheckRefusedAtStart(t, dryUpdate(t, becomes), becomes, false)
 			})
 		}
@@ -73,7 +73,7 @@ func TestStartUpMessages(t *testing.T) {
 	var messages strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		for _, kind := range slices.Sorted(maps.Keys(mistakes.Kinds)) {
-			refusal := refusalOf(t, dryCreate(t, cases[name].Object(t, kind, ns, "login")))
+			refusal := refusalOf(t, dryCreate(t, cases[name].Object(kind, ns, "login")))
 			expect.Equal(t, name, setup.Refusal{Policy: guard.StartUpPolicy, Binding: guard.StartUpPolicy + "-deny", Message: refusal.Message}, refusal)
 			fmt.Fprintf(&messages, "%s: %s\n", name, refusal.Message)
 		}

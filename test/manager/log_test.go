@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -35,17 +33,12 @@ func awaitAnswer(t *testing.T, url, want string) {
 }
 
 // reconciles returns how many reconciles have ended in a manager.
-func reconciles(ctx context.Context, metrics string) (total float64, err error) {
+func reconciles(ctx context.Context, metrics string) (float64, error) {
 	_, text, err := testenv.Fetch(ctx, metrics, "")
 	if err != nil {
 		return 0, err
 	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
-	for _, metric := range families["controller_runtime_reconcile_total"].GetMetric() {
-		total += metric.GetCounter().GetValue()
-	}
-	return total, err
+	return testenv.Sum(text, "controller_runtime_reconcile_total")
 }
 
 // transitions are the lines of a log that report conditions, in short.

@@ -44,7 +44,7 @@ func TestCRDsAreReplaced(t *testing.T) {
 	if *full == 0 {
 		t.Skip("only in a full run: client-go's watches back off for up to a minute")
 	}
-	plane := testenv.StartForTest(t, controlplane.Options{GarbageCollector: true})
+	plane := testenv.StartForTest(t, controlplane.Options{Controllers: controlplane.Garbage})
 	manager := plane.StartStandalone(t, nil)
 	namespace := plane.Namespace(t)
 	fill := func(baseline, want string) {

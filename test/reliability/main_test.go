@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 		}
 		guarded, err = startPlane(ctx, &plane{
 			manager: operator.Options{}, resources: guardResources, edit: anEditBesideToolHive, wrong: wrongEntry,
-		}, controlplane.Options{GarbageCollector: true, Guard: true, CRDs: crds})
+		}, controlplane.Options{Controllers: controlplane.Garbage, Guard: true, CRDs: crds})
 		if err != nil {
 			return err
 		}
@@ -92,5 +92,5 @@ func startStandalone(ctx context.Context) (*plane, error) {
 	return startPlane(ctx, &plane{
 		manager: operator.Options{Standalone: true, AuthServerImage: testenv.AuthServerImage}, resources: standaloneResources,
 		edit: anEdit, wrong: func(w *world) string { return w.model.wrong(w) },
-	}, controlplane.Options{GarbageCollector: true})
+	}, controlplane.Options{Controllers: controlplane.Garbage})
 }

@@ -236,7 +236,7 @@ func TestMissedEvents(t *testing.T) {
 				}
 			}
 		}
-		total.play(t, "R4", atATime, sparse(schedules, 79))
+		total.play(t, "R4", atATime, sparse(schedules, 157))
 	}
 	total.compare(t, "R4", begin)
 }

@@ -54,11 +54,9 @@ var ownGroup = &syscall.SysProcAttr{Setpgid: true}
 
 // Options select what to start.
 type Options struct {
-	// ControllerManager also starts kube-controller-manager, for ReplicaSets,
-	// Pods and garbage collection.
-	ControllerManager bool
-	// GarbageCollector starts kube-controller-manager with only that controller.
-	GarbageCollector bool
+	// Controllers are those that kube-controller-manager runs, as its flag names them. It
+	// does not start without any.
+	Controllers string
 	// Guard installs the manifests and policies of guard mode instead of those of
 	// standalone mode.
 	Guard bool
@@ -72,18 +70,12 @@ type Options struct {
 	Output io.Writer
 }
 
-// controllers returns the controllers that kube-controller-manager runs, or ""
-// for none.
-func (o Options) controllers() string {
-	switch {
-	case o.ControllerManager:
-		return "deployment-controller,replicaset-controller,garbage-collector-controller"
-	case o.GarbageCollector:
-		return "garbage-collector-controller"
-	default:
-		return ""
-	}
-}
+// Controllers of kube-controller-manager: Garbage deletes the children of deleted
+// objects, Workloads also makes ReplicaSets and pods.
+const (
+	Garbage   = "garbage-collector-controller"
+	Workloads = "deployment-controller,replicaset-controller," + Garbage
+)
 
 // ControlPlane is a running control plane.
 type ControlPlane struct {
@@ -108,8 +100,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 		return nil, fmt.Errorf("%s is not set: run `make controlplane` and set it to the folder in the last line of its output", AssetsVariable)
 	}
 	binaries := []string{"kube-apiserver", "etcd", "kubectl"}
-	controllers := options.controllers()
-	if controllers != "" {
+	if options.Controllers != "" {
 		binaries = append(binaries, "kube-controller-manager")
 	}
 	for _, name := range binaries {
@@ -171,8 +162,8 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 			return nil, err
 		}
 	}
-	if controllers != "" {
-		if err := c.StartControllers(controllers, options.Output); err != nil {
+	if options.Controllers != "" {
+		if err := c.StartControllers(options.Controllers, options.Output); err != nil {
 			return nil, err
 		}
 	}

@@ -5,14 +5,9 @@
 package mistakes
 
 import (
-	"testing"
-
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
-	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 )
 
@@ -38,22 +33,13 @@ func (c Case) Config() *v1alpha1.EmbeddedAuthServerConfig {
 var Kinds = map[string]string{"MCPExternalAuthConfig": "spec.embeddedAuthServer", "VirtualMCPServer": "spec.authServerConfig"}
 
 // Object returns an object of the kind with the config.
-func (c Case) Object(t testing.TB, kind, namespace, name string) *unstructured.Unstructured {
-	t.Helper()
-	var typed any
+func (c Case) Object(kind, namespace, name string) *unstructured.Unstructured {
 	if kind == "VirtualMCPServer" {
-		typed = sample.Virtual(namespace, name, c.Config())
-	} else {
-		config := sample.Config(namespace, name)
-		config.Spec.EmbeddedAuthServer = c.Config()
-		typed = config
+		return sample.Unstructured(sample.Virtual(namespace, name, c.Config()))
 	}
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
-	expect.NoError(t, err)
-	delete(content, "status")
-	object := &unstructured.Unstructured{Object: content}
-	object.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(kind))
-	return object
+	config := sample.Config(namespace, name)
+	config.Spec.EmbeddedAuthServer = c.Config()
+	return sample.Unstructured(config)
 }
 
 type config = v1alpha1.EmbeddedAuthServerConfig

@@ -3,10 +3,13 @@ package sample
 
 import (
 	"fmt"
+	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -123,6 +126,20 @@ func Deployment(namespace, name string, labels map[string]string) *appsv1.Deploy
 			},
 		},
 	}
+}
+
+// Unstructured returns an object of the API as a user writes it: with its kind, which is
+// that of the Go type, and without a status.
+func Unstructured(object any) *unstructured.Unstructured {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		panic(err) // It is no pointer to a struct.
+	}
+	delete(content, "status")
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	written := &unstructured.Unstructured{Object: content}
+	written.SetGroupVersionKind(v1beta1.GroupVersion.WithKind(reflect.TypeOf(object).Elem().Name()))
+	return written
 }
 
 // Many returns n numbered names.

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -168,6 +170,20 @@ func Fetch(ctx context.Context, url, token string) (status int, body string, err
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(text), err
+}
+
+// Sum adds up the samples of a counter or a gauge in a text of metrics. It fails if there
+// is none.
+func Sum(text, metric string) (sum float64, err error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err == nil && len(families[metric].GetMetric()) == 0 {
+		err = fmt.Errorf("no metric %s in:\n%s", metric, text)
+	}
+	for _, sample := range families[metric].GetMetric() {
+		sum += sample.GetCounter().GetValue() + sample.GetGauge().GetValue()
+	}
+	return sum, err
 }
 
 // Reconciles returns the number of finished reconciles in this process, and of objects

@@ -36,7 +36,7 @@ func CheckStartUp(t *testing.T, cluster *testenv.Cluster, root string) {
 	}
 	for name, c := range mistakes.Cases() {
 		for kind := range mistakes.Kinds {
-			check(name+"/"+kind, c.Object(t, kind, namespace, "login"), c.Field == "" || c.Left)
+			check(name+"/"+kind, c.Object(kind, namespace, "login"), c.Field == "" || c.Left)
 		}
 	}
 	for _, c := range corpus.Cases(t, root) {

@@ -6,12 +6,10 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
-	"github.com/scopegate/scopegate/internal/operator"
 	"github.com/scopegate/scopegate/internal/testing/sample"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
@@ -249,17 +247,7 @@ func (g generator) shuffle(list *[]string) {
 // sent returns an object as a user may write it, in either version: half of the absent
 // lists are empty lists, which mean the same.
 func (g generator) sent(object client.Object) (*unstructured.Unstructured, error) {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	if err != nil {
-		return nil, err
-	}
-	delete(content, "status")
-	sent := &unstructured.Unstructured{Object: content}
-	kinds, _, err := operator.Scheme.ObjectKinds(object)
-	if err != nil {
-		return nil, err
-	}
-	sent.SetGroupVersionKind(kinds[0])
+	sent := sample.Unstructured(object)
 	if g.chance(30) {
 		sent.SetAPIVersion(v1alpha1.GroupVersion.String())
 	}
@@ -267,11 +255,11 @@ func (g generator) sent(object client.Object) (*unstructured.Unstructured, error
 		{"spec", "embeddedAuthServer", "baselineClientScopes"}, {"spec", "authServerConfig", "baselineClientScopes"},
 		{"spec", "oidcConfigRef", "scopes"}, {"spec", "incomingAuth", "oidcConfigRef", "scopes"},
 	} {
-		parent, found, _ := unstructured.NestedMap(content, path[:len(path)-1]...)
+		parent, found, _ := unstructured.NestedMap(sent.Object, path[:len(path)-1]...)
 		if _, set := parent[path[len(path)-1]]; !found || set || g.chance(50) {
 			continue
 		}
-		if err := unstructured.SetNestedSlice(content, []any{}, path...); err != nil {
+		if err := unstructured.SetNestedSlice(sent.Object, []any{}, path...); err != nil {
 			return nil, err
 		}
 	}

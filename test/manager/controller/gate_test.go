@@ -206,23 +206,6 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestRolledOutIsReady plays the kubelet's part in the status of a Deployment.
-func TestRolledOutIsReady(t *testing.T) {
-	t.Parallel()
-	server := rollingServer(t)
-	pods := &corev1.PodList{}
-	fingerprint(t, server)
-	if err := cluster.Client.List(t.Context(), pods, client.InNamespace(server.Namespace)); err != nil || len(pods.Items) != 1 {
-		t.Fatalf("got %d pods (%v), want 1", len(pods.Items), err)
-	}
-	pod := &pods.Items[0]
-	before := pod.DeepCopy()
-	pod.Status.Phase = corev1.PodRunning
-	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now()}}
-	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), pod, client.MergeFrom(before)))
-	awaitVerdict(t, server, verdict{Valid: isSupported, Ready: "True RolledOut"})
-}
-
 // TestADeletedConsumerRollsNothing edits the config of a deleted consumer that a
 // finalizer keeps. Its children must stay as they are.
 func TestADeletedConsumerRollsNothing(t *testing.T) {

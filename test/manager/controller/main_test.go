@@ -26,7 +26,7 @@ import (
 var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) {
-	testenv.MainWithManager(m, &cluster, controlplane.Options{ControllerManager: true})
+	testenv.MainWithManager(m, &cluster, controlplane.Options{Controllers: controlplane.Workloads})
 }
 
 // verdict is what the tests compare of a status: "STATUS Reason" of each

@@ -14,12 +14,10 @@ import (
 	"github.com/fluxcd/pkg/ssa"
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -197,22 +195,11 @@ func pair(t *testing.T, namespace, scopes string, reversed bool) []*unstructured
 	t.Helper()
 	list := strings.Fields(scopes)
 	config, web := sample.Config(namespace, "shared", list...), sample.Server(namespace, "web", sample.AuthServerRef("shared", list...))
-	config.SetGroupVersionKind(v1beta1.GroupVersion.WithKind("MCPExternalAuthConfig"))
-	web.SetGroupVersionKind(v1beta1.GroupVersion.WithKind("MCPServer"))
-	objects := []*unstructured.Unstructured{encode(t, config), encode(t, web)}
+	objects := []*unstructured.Unstructured{sample.Unstructured(config), sample.Unstructured(web)}
 	if reversed {
 		objects[0], objects[1] = objects[1], objects[0]
 	}
 	return objects
-}
-
-func encode(t *testing.T, object any) *unstructured.Unstructured {
-	t.Helper()
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
-	expect.NoError(t, err)
-	delete(content, "status")
-	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
-	return &unstructured.Unstructured{Object: content}
 }
 
 func stored(t *testing.T, namespace string) map[string][]string {

@@ -1,0 +1,83 @@
+package operator
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/scopegate/scopegate/api/v1alpha1"
+	"github.com/scopegate/scopegate/internal/condition"
+	"github.com/scopegate/scopegate/internal/kinds"
+	"github.com/scopegate/scopegate/internal/testing/expect"
+	"github.com/scopegate/scopegate/internal/testing/sample"
+)
+
+func inGuardCache[T client.Object](t *testing.T, object T) T {
+	t.Helper()
+	for kind, options := range guardCache().ByObject {
+		if reflect.TypeOf(kind) == reflect.TypeOf(object) {
+			kept, err := options.Transform(object.DeepCopyObject())
+			expect.NoError(t, err)
+			return kept.(T)
+		}
+	}
+	t.Fatalf("the guard does not cache %T", object)
+	return object
+}
+
+// TestGuardCacheKeepsTheVerdict compares conditions before and after the cache.
+func TestGuardCacheKeepsTheVerdict(t *testing.T) {
+	config := sample.Config("ns", "login", "openid", "admin", "mail", "files")
+	idp := config.Spec.EmbeddedAuthServer.UpstreamProviders[0]
+	config.Spec.EmbeddedAuthServer.UpstreamProviders = nil
+	for i, scopes := range [][]string{{"email"}, {"mail"}, {"mail", "admin"}, {"admin"}} {
+		idp.Name, idp.OIDCConfig = fmt.Sprintf("idp-%d", i), &v1alpha1.OIDCUpstreamConfig{Scopes: scopes}
+		config.Spec.EmbeddedAuthServer.UpstreamProviders = append(config.Spec.EmbeddedAuthServer.UpstreamProviders, idp)
+	}
+	for _, scopes := range [][]string{nil, {"openid", "admin", "mail", "files"}, {"openid", "admin"}, {"openid", "mail"}, {"mail", "admin"}} {
+		for _, consumer := range []client.Object{
+			sample.Server("ns", "web", sample.AuthServerRef("login", scopes...)), sample.Proxy("ns", "web", sample.ExternalAuthConfigRef("login", scopes...)),
+			sample.Server("ns", "web", v1alpha1.AuthReferences{AuthServerRef: sample.AuthServerRef("login").AuthServerRef}),
+			sample.Virtual("ns", "web", config.Spec.EmbeddedAuthServer, scopes...),
+		} {
+			want := condition.ForConsumer(sample.Pair(consumer, config))
+			expect.Equal(t, fmt.Sprintf("condition of %T", consumer), want, condition.ForConsumer(sample.Pair(inGuardCache(t, consumer), inGuardCache(t, config))))
+		}
+	}
+}
+
+// TestGuardCacheIsBounded stores objects as a hostile tenant makes them.
+func TestGuardCacheIsBounded(t *testing.T) {
+	long, many := strings.Repeat("x", 1<<20), sample.Many("scope", 50_000)
+	config := sample.Config("ns", "login", append([]string{long}, many...)...)
+	for range 10_000 {
+		config.Spec.EmbeddedAuthServer.UpstreamProviders = append(config.Spec.EmbeddedAuthServer.UpstreamProviders, v1alpha1.UpstreamProviderConfig{
+			Name: long, OIDCConfig: &v1alpha1.OIDCUpstreamConfig{Scopes: many[:10]},
+		})
+	}
+	refs := sample.AuthServerRef(long, many...)
+	refs.ExternalAuthConfigRef, refs.OIDCConfigRef.Audience = &v1alpha1.ExternalAuthConfigRef{Name: long}, long
+	server := sample.Server("ns", "web", refs)
+	for _, object := range []kinds.Object{config, server, sample.Proxy("ns", "web", refs), sample.Virtual("ns", "web", config.Spec.EmbeddedAuthServer, many...)} {
+		object.SetLabels(map[string]string{"a": long})
+		object.SetAnnotations(map[string]string{"a": long})
+		object.SetFinalizers(many)
+		object.SetOwnerReferences([]metav1.OwnerReference{{Name: long}})
+		object.GetStatus().Conditions = []metav1.Condition{{Type: "BaselineScopesValid", Reason: long, Message: long}}
+		for i := range 10_000 {
+			object.GetStatus().Conditions = append(object.GetStatus().Conditions, metav1.Condition{Type: fmt.Sprint(i), Reason: long, Message: long})
+		}
+		kept, err := yaml.Marshal(inGuardCache(t, object))
+		expect.NoError(t, err)
+		if len(kept) > 32<<10 {
+			t.Errorf("%T takes %d bytes", object, len(kept))
+		}
+	}
+	got := condition.ForConsumer(sample.Pair(inGuardCache(t, server), sample.Config("ns", long[:maxTextBytes], "openid")))
+	expect.Equal(t, "reason", v1alpha1.ReasonScopesNotResolved, got.Reason)
+}
