@@ -20,7 +20,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -110,14 +109,7 @@ func (s *suite) removeConsumers(t *testing.T) {
 // startManager starts the guard's manager as it is shipped, with only its own rights.
 func (s *suite) startManager() {
 	s.t.Helper()
-	as := s.ManagerConfig()
-	config, err := clientcmd.LoadFromFile(s.Kubeconfig)
-	expect.NoError(s.t, err)
-	for _, user := range config.AuthInfos {
-		user.Impersonate, user.ImpersonateGroups = as.Impersonate.UserName, as.Impersonate.Groups
-	}
-	path := filepath.Join(s.t.TempDir(), "kubeconfig")
-	expect.NoError(s.t, clientcmd.WriteToFile(*config, path))
+	path := s.KubeconfigOf(s.t, controlplane.Namespace, "scopegate-guard")
 	s.manager = testenv.StartProcess(s.t, s.program, "--kubeconfig", path, "--mode", guard.ModeWarn, "--namespace", controlplane.Namespace,
 		"--leader-elect", "--leader-election-namespace", controlplane.Namespace, "--metrics-bind-address", "0", "--health-probe-bind-address", "0")
 }

@@ -29,16 +29,12 @@ type releases struct {
 	platform string
 	// kubernetes and etcd are addresses, without a slash at the end.
 	kubernetes, etcd string
-	// sums are pinned, by the path of a file below its address. They go before the
-	// published ones.
-	sums map[string]string
 	// unreachable are addresses that gave no answer: they are not asked again.
 	unreachable map[string]error
 	patience    time.Duration
 }
 
-// newReleases reads the addresses from the environment and the sums from the
-// repository.
+// newReleases reads the addresses from the environment.
 func newReleases(platform string) (*releases, error) {
 	r := &releases{
 		client:     &http.Client{CheckRedirect: stayEncrypted},
@@ -55,13 +51,7 @@ func newReleases(platform string) (*releases, error) {
 			return nil, fmt.Errorf("%s is %q, which does not start with https://", name, *address)
 		}
 	}
-	file, err := os.Open(filepath.Join(pins, "released.sha256"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	r.sums, err = readSums(file)
-	return r, err
+	return r, nil
 }
 
 // stayEncrypted refuses redirects to where the connection is not encrypted.
@@ -92,16 +82,12 @@ func (r *releases) download(ctx context.Context, b binary, to string) (from stri
 	return from, extract(archive, path.Join(folder, "etcd"), to)
 }
 
-// checked downloads a file below an address, and compares it with its pinned sum
-// or else with the one that is published in the file of sums.
+// checked downloads a file below an address, and compares it with its sum in the
+// published file of sums.
 func (r *releases) checked(ctx context.Context, address, file, sums, to string) (from string, err error) {
-	source := "pinned in " + pins
-	want, ok := r.sums[file]
-	if !ok {
-		source = "published there"
-		if want, err = r.published(ctx, address, file, sums); err != nil {
-			return "", err
-		}
+	want, err := r.published(ctx, address, file, sums)
+	if err != nil {
+		return "", err
 	}
 	out, err := os.Create(to) //nolint:gosec // A path of our own.
 	if err != nil {
@@ -117,9 +103,9 @@ func (r *releases) checked(ctx context.Context, address, file, sums, to string) 
 		return "", err
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return "", fmt.Errorf("%s/%s has the SHA-256 sum %s, and the sum %s is %s", address, file, got, source, want)
+		return "", fmt.Errorf("%s/%s has the SHA-256 sum %s, and the sum published there is %s", address, file, got, want)
 	}
-	return fmt.Sprintf("%s/%s, its SHA-256 sum is the one that is %s", address, file, source), out.Close()
+	return fmt.Sprintf("%s/%s, its SHA-256 sum is the one that is published there", address, file), out.Close()
 }
 
 // published returns the sum of a file from the file of sums beside it.
@@ -143,8 +129,7 @@ func (r *releases) published(ctx context.Context, address, file, sums string) (w
 	return want, err
 }
 
-// readSums reads what sha256sum writes, or a bare sum, whose name is "". Lines that
-// start with # are comments, and others that are no sums are skipped.
+// readSums reads what sha256sum writes, or a bare sum, whose name is "".
 func readSums(from io.Reader) (map[string]string, error) {
 	sums := map[string]string{}
 	lines := bufio.NewScanner(from)

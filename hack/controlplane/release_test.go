@@ -94,7 +94,6 @@ func TestDownload(t *testing.T) {
 	tests := map[string]struct {
 		binary binary
 		change func(published)
-		pinned map[string]string
 		// want is the content, or part of the error.
 		want, wantErr string
 		from          string
@@ -106,16 +105,6 @@ func TestDownload(t *testing.T) {
 		"a binary in an archive": {
 			binary: etcdBinary, want: "etcd as released",
 			from: etcdPath + ", its SHA-256 sum is the one that is published there",
-		},
-		"a pinned sum goes before the published one": {
-			binary: kubectlBinary, want: "kubectl as released",
-			pinned: map[string]string{kubectlPath[1:]: sumOf([]byte("kubectl as released"))},
-			change: func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },
-			from:   kubectlPath + ", its SHA-256 sum is the one that is pinned in hack/controlplane/pins",
-		},
-		"another pinned sum": {
-			binary: kubectlBinary, pinned: map[string]string{kubectlPath[1:]: sumOf(nil)},
-			wantErr: "and the sum pinned in hack/controlplane/pins is " + sumOf(nil),
 		},
 		"another published sum": {
 			binary: kubectlBinary, change: func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },
@@ -146,7 +135,6 @@ func TestDownload(t *testing.T) {
 				test.change(content)
 			}
 			r := serve(t, content)
-			r.sums = test.pinned
 			path := filepath.Join(t.TempDir(), test.binary.name)
 			from, err := r.download(t.Context(), test.binary, path)
 			if test.wantErr != "" {

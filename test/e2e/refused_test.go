@@ -106,17 +106,14 @@ func virtualBaseline(scopes ...string) string {
 func (s *scenario) slip(scopes ...string) {
 	s.Helper()
 	s.must(setup.SetMode(ctx, s.client, demo, guard.ModeWarn))
-	s.await("office is edited", func() error { return s.tryMerge(office, virtualBaseline(scopes...)) })
-	s.must(setup.SetMode(ctx, s.client, demo, guard.ModeEnforce))
-}
-
-// tryMerge edits an object without a process of kubectl.
-func (s *scenario) tryMerge(object, change string) error {
-	kind, name := kindOf(object)
+	kind, name := kindOf(office)
 	edited := kind.Empty()
 	edited.SetNamespace(demo)
 	edited.SetName(name)
-	return s.client.Patch(ctx, edited, client.RawPatch(types.MergePatchType, []byte(change)))
+	s.await("office is edited", func() error {
+		return s.client.Patch(ctx, edited, client.RawPatch(types.MergePatchType, []byte(virtualBaseline(scopes...))))
+	})
+	s.must(setup.SetMode(ctx, s.client, demo, guard.ModeEnforce))
 }
 
 // demoPods returns the pods of each workload's Deployment.

@@ -75,7 +75,7 @@ var (
 )
 
 func TestEquivalence(t *testing.T) {
-	cases := 50
+	cases := 100
 	// `make prove SUITE=policies` sets it.
 	if n, err := strconv.Atoi(os.Getenv("SCOPEGATE_GUARD_CASES")); err == nil {
 		cases = n
