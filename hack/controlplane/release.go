@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -116,12 +117,8 @@ func (r *releases) published(ctx context.Context, address, file, sums string) (w
 		if err != nil {
 			return err
 		}
-		want = all[path.Base(file)]
-		if want == "" {
-			// dl.k8s.io publishes the bare sum.
-			want = all[""]
-		}
-		if want == "" {
+		// dl.k8s.io publishes the bare sum.
+		if want = cmp.Or(all[path.Base(file)], all[""]); want == "" {
 			return fmt.Errorf("no sum of %s is in it", path.Base(file))
 		}
 		return nil

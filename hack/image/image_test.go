@@ -128,8 +128,7 @@ func TestReproducible(t *testing.T) {
 }
 
 func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
+	if t.Helper(); err != nil {
 		t.Fatal(err)
 	}
 }

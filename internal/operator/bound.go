@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +29,8 @@ func bound[T kinds.Object](more func(T)) func(T) {
 		object.SetFinalizers(nil)
 		object.SetOwnerReferences(nil)
 		status := object.GetStatus()
-		status.Conditions = status.Conditions[:min(len(status.Conditions), maxConditions)]
+		// A part of the list would keep all of it in memory.
+		status.Conditions = slices.Clone(status.Conditions[:min(len(status.Conditions), maxConditions)])
 		for i, condition := range status.Conditions {
 			if condition.Type != writer.Type {
 				status.Conditions[i] = metav1.Condition{Type: cut(condition.Type)}

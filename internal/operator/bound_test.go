@@ -26,8 +26,7 @@ func inGuardCache[T client.Object](t *testing.T, object T) T {
 			return kept.(T)
 		}
 	}
-	t.Fatalf("the guard does not cache %T", object)
-	return object
+	panic("the guard does not cache it")
 }
 
 // TestGuardCacheKeepsTheVerdict compares conditions before and after the cache.
@@ -65,19 +64,23 @@ func TestGuardCacheIsBounded(t *testing.T) {
 	server := sample.Server("ns", "web", refs)
 	for _, object := range []kinds.Object{config, server, sample.Proxy("ns", "web", refs), sample.Virtual("ns", "web", config.Spec.EmbeddedAuthServer, many...)} {
 		object.SetLabels(map[string]string{"a": long})
-		object.SetAnnotations(map[string]string{"a": long})
 		object.SetFinalizers(many)
 		object.SetOwnerReferences([]metav1.OwnerReference{{Name: long}})
 		object.GetStatus().Conditions = []metav1.Condition{{Type: "BaselineScopesValid", Reason: long, Message: long}}
 		for i := range 10_000 {
 			object.GetStatus().Conditions = append(object.GetStatus().Conditions, metav1.Condition{Type: fmt.Sprint(i), Reason: long, Message: long})
 		}
-		kept, err := yaml.Marshal(inGuardCache(t, object))
+		kept := inGuardCache(t, object)
+		text, err := yaml.Marshal(kept)
 		expect.NoError(t, err)
-		if len(kept) > 32<<10 {
-			t.Errorf("%T takes %d bytes", object, len(kept))
+		if len(text) > 32<<10 || cap(kept.GetStatus().Conditions) > 2*maxConditions {
+			t.Errorf("%T takes %d bytes, and the memory of %d conditions", object, len(text), cap(kept.GetStatus().Conditions))
 		}
 	}
-	got := condition.ForConsumer(sample.Pair(inGuardCache(t, server), sample.Config("ns", long[:maxTextBytes], "openid")))
-	expect.Equal(t, "reason", v1alpha1.ReasonScopesNotResolved, got.Reason)
+	server = inGuardCache(t, sample.Server("ns", "web", sample.AuthServerRef("login", many...)))
+	const why = `spec.oidcConfigRef.scopes of MCPServer "web", or its baselineClientScopes, takes more than 16 KiB, which the guard does not read: shorten the list`
+	for _, baseline := range [][]string{{"scope-0000"}, many, nil} {
+		pair := sample.Pair(server, inGuardCache(t, sample.Config("ns", "login", baseline...)))
+		expect.Equal(t, "unread", baseline != nil, pair.Verdict.Why == why)
+	}
 }

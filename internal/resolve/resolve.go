@@ -162,7 +162,8 @@ func evaluate(pair Pair) Verdict {
 	effective, source := scopes.Effective(config.ScopesSupported, oidcScopes, consumer.Defaults)
 	if slices.Contains(config.BaselineClientScopes, scopes.Unread) || len(config.BaselineClientScopes) > 0 && slices.Contains(effective, scopes.Unread) {
 		return Verdict{State: Unresolved, Cause: v1alpha1.ReasonUnsupportedField, Why: fmt.Sprintf(
-			"the baseline or the effective scopes of %s take more than 16 KiB, which scopegate does not read: shorten the list", consumer)}
+			"%s.scopes of %s, or its baselineClientScopes, takes more than %d KiB, which the guard does not read: shorten the list",
+			consumer.OIDCField(), consumer, scopes.MaxBytes>>10)}
 	}
 	verdict := Verdict{State: Supported, Effective: effective, Source: source}
 	if missing := scopes.Missing(config.BaselineClientScopes, effective); missing != nil {

@@ -54,8 +54,7 @@ var ownGroup = &syscall.SysProcAttr{Setpgid: true}
 
 // Options select what to start.
 type Options struct {
-	// Controllers are those that kube-controller-manager runs, as its flag names them. It
-	// does not start without any.
+	// Controllers are those that kube-controller-manager runs, if any.
 	Controllers string
 	// Guard installs the manifests and policies of guard mode instead of those of
 	// standalone mode.
