@@ -12,6 +12,9 @@ ASSETS = KUBEBUILDER_ASSETS="$$(hack/controlplane/build.sh)"; export KUBEBUILDER
 TESTFLAGS ?=
 # With required, a test that needs the source of a ToolHive release fails without it.
 export SCOPEGATE_TOOLHIVE_SOURCES ?= required
+# The same flags for programs, tests and linters, so shared packages are compiled once.
+export CGO_ENABLED := 0
+export GOFLAGS := $(shell go env GOFLAGS) -trimpath
 
 .PHONY: help
 help: ## List the targets.
@@ -19,13 +22,12 @@ help: ## List the targets.
 
 .PHONY: build
 build: ## Build bin/manager and bin/kubectl-scopegate.
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/manager ./cmd/kubectl-scopegate
+	go build -o bin/ ./cmd/manager ./cmd/kubectl-scopegate
 
 .PHONY: run
 run: ## Show the main job on a real control plane: the guard, then standalone mode. ARGS=--exit exits after the last step; --guard or --standalone chooses one part.
 	@$(ASSETS)
-	# The flags are those of the control plane, so shared packages are compiled once.
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/devcluster ./cmd/kubectl-scopegate
+	go build -o bin/ ./cmd/devcluster ./cmd/kubectl-scopegate
 	# go run would forward neither SIGTERM nor the exit code.
 	exec bin/devcluster $(ARGS)
 
@@ -115,9 +117,8 @@ generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter'
 	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --templates-dir=hack/docs/api --renderer=markdown --output-path=docs/api.md --log-level=ERROR
-	# The flags are those of the other programs, so verify's copy compiles nothing again.
-	CGO_ENABLED=0 go run -trimpath ./hack/docs
-	CGO_ENABLED=0 go test -trimpath -vet=off ./cmd/kubectl-scopegate -run TestReference -update
+	go run ./hack/docs
+	go test -vet=off ./cmd/kubectl-scopegate -run TestReference -update
 
 .PHONY: format
 format: ## Format the code.
