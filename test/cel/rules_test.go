@@ -1,6 +1,7 @@
-// Package cel_test tests the CRDs with every case of the corpus on a real API server.
-// Offline it mutates the rules, and checks their costs, the descriptions of all fields,
-// and that no content is lost.
+// Package cel_test tests the CRDs with every case of the corpus on a real API server, and
+// that an object that was stored before a rule stays editable. Offline it mutates the
+// rules, and checks their costs, the descriptions of all fields, and that no content is
+// lost.
 package cel_test
 
 import (
@@ -37,7 +38,7 @@ func loadSchemas(t *testing.T) []corpus.Schema {
 }
 
 // TestRules sends every case of the corpus to the API server in both versions, and
-// compares the causes of rejections to the letter. test/cel/ratchet sends them as edits.
+// compares the causes of rejections to the letter. TestRatcheting sends them as edits.
 func TestRules(t *testing.T) {
 	quiet, namespace := cluster.WithoutWarnings(t), cluster.Namespace(t)
 	for _, c := range corpus.Cases(t, testdata) {

@@ -1,7 +1,4 @@
-// Package ratchet_test checks that an object that was stored before a rule stays
-// editable, but for what the rule reads. It has a control plane of its own, because it
-// removes the rules from the CRDs for a while.
-package ratchet_test
+package cel_test
 
 import (
 	"fmt"
@@ -17,15 +14,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/config"
-	"github.com/scopegate/scopegate/internal/testing/controlplane"
 	"github.com/scopegate/scopegate/internal/testing/corpus"
 	"github.com/scopegate/scopegate/internal/testing/expect"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
-
-var cluster *testenv.Cluster
-
-func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
 // suite is what the tests share: a namespace, and a client that does not print
 // the warnings of v1alpha1.
@@ -143,7 +134,7 @@ var edits = map[string]map[string][]step{
 }
 
 func TestRatcheting(t *testing.T) {
-	s, cases := newSuite(t), corpus.Cases(t, "../../testdata")
+	s, cases := newSuite(t), corpus.Cases(t, testdata)
 	byPath, rejects := map[string]corpus.Case{}, []corpus.Case{}
 	for _, c := range cases {
 		byPath[c.Path] = c
@@ -257,7 +248,7 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 func TestNothingBecomesInvalid(t *testing.T) {
 	s := newSuite(t)
 	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
-	for _, c := range corpus.Cases(t, "../../testdata") {
+	for _, c := range corpus.Cases(t, testdata) {
 		by := rejects
 		if c.Accept {
 			by = accepts
