@@ -13,7 +13,7 @@ TESTFLAGS ?=
 # With required, a test that needs the source of a ToolHive release fails without it.
 export SCOPEGATE_TOOLHIVE_SOURCES ?= required
 # The same flags for programs, tests and linters, so shared packages are compiled once.
-export CGO_ENABLED := 0
+export CGO_ENABLED ?= 0
 export GOFLAGS := $(shell go env GOFLAGS) -trimpath
 
 .PHONY: help
