@@ -128,7 +128,8 @@ func TestReproducible(t *testing.T) {
 }
 
 func noError(t *testing.T, err error) {
-	if t.Helper(); err != nil {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
 	}
 }

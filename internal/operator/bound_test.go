@@ -26,7 +26,8 @@ func inGuardCache[T client.Object](t *testing.T, object T) T {
 			return kept.(T)
 		}
 	}
-	panic("the guard does not cache it")
+	t.Fatalf("the guard does not cache %T", object)
+	return object
 }
 
 // TestGuardCacheKeepsTheVerdict compares conditions before and after the cache.

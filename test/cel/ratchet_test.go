@@ -18,16 +18,11 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
-// suite is what the tests share: a namespace, and a client that does not print
+// suite is what the ratcheting tests share: a namespace, and a client that does not print
 // the warnings of v1alpha1.
 type suite struct {
 	client.Client
 	namespace string
-}
-
-func newSuite(t *testing.T) suite {
-	t.Helper()
-	return suite{Client: cluster.WithoutWarnings(t), namespace: cluster.Namespace(t)}
 }
 
 // withoutRules runs store while the CRDs have no rules, and returns when the API
@@ -134,7 +129,7 @@ var edits = map[string]map[string][]step{
 }
 
 func TestRatcheting(t *testing.T) {
-	s, cases := newSuite(t), corpus.Cases(t, testdata)
+	s, cases := suite{cluster.WithoutWarnings(t), cluster.Namespace(t)}, corpus.Cases(t, testdata)
 	byPath, rejects := map[string]corpus.Case{}, []corpus.Case{}
 	for _, c := range cases {
 		byPath[c.Path] = c
@@ -246,7 +241,7 @@ func (s suite) checkUnrelatedEdits(t *testing.T, name string, c corpus.Case) {
 // TestNothingBecomesInvalid edits valid objects so that they become invalid. The
 // rules must reject every such edit.
 func TestNothingBecomesInvalid(t *testing.T) {
-	s := newSuite(t)
+	s := suite{cluster.WithoutWarnings(t), cluster.Namespace(t)}
 	accepts, rejects := map[string][]corpus.Case{}, map[string][]corpus.Case{}
 	for _, c := range corpus.Cases(t, testdata) {
 		by := rejects
