@@ -68,9 +68,6 @@ func TestCleanup(t *testing.T) {
 	writeAll(t, foreign, condition("BaselineScopesValid", "AllGood"))
 	stale := append([]metav1.Condition{condition("Ready", "Running")}, evaluated.Status.Conditions...)
 
-	// This manager was killed, and nobody took the lease over.
-	killed := lease(time.Minute)
-	cluster.Create(t, killed)
 	var output strings.Builder
 	done := make(chan error, 1)
 	cleaner := newCleanup(t, &output)
@@ -80,7 +77,6 @@ func TestCleanup(t *testing.T) {
 	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
 	writeAll(t, virtual, stale...)
 	expect.NoError(t, <-done)
-	cluster.Delete(t, killed)
 	testenv.AwaitGone(t, cluster.Client, stored)
 	for _, object := range []kinds.Object{config, server, proxy, virtual} {
 		cluster.Get(t, object)
@@ -140,21 +136,15 @@ func TestRemoveWaitsForToolHive(t *testing.T) {
 
 // TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.
 func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
-	held := lease(0)
+	now := metav1.NowMicro()
+	held := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: operator.GuardLease},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &now},
+	}
 	cluster.Create(t, held)
 	err := newCleanup(t, &strings.Builder{}).Run(t.Context())
 	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
 		t.Errorf("got %v, want that pod-1 runs", err)
 	}
 	cluster.Delete(t, held)
-}
-
-// lease returns the lease of a manager that renewed it some time ago.
-func lease(ago time.Duration) *coordinationv1.Lease {
-	return &coordinationv1.Lease{
-		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: operator.GuardLease},
-		Spec: coordinationv1.LeaseSpec{
-			HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &metav1.MicroTime{Time: time.Now().Add(-ago)},
-		},
-	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/testing/sample"
-	"github.com/scopegate/scopegate/test/guard/setup"
 )
 
 // TestLargest gives the policies lists that are about as long as an object can hold,
@@ -36,35 +35,5 @@ func TestLargest(t *testing.T) {
 				t.Errorf("got %+v, want %s to say %s", refusal, policy, want)
 			}
 		})
-	}
-}
-
-// TestManyWarnings edits a config of 30 consumers. The API server shortens the warnings
-// of a request when there are many, and drops equal ones: what is left must still name
-// the consumers.
-func TestManyWarnings(t *testing.T) {
-	config := sample.Config("", "shared", "openid")
-	objects := []client.Object{config}
-	names := sample.Many("web", 30)
-	for _, name := range names {
-		objects = append(objects, sample.Server("", name, sample.AuthServerRef("shared", "openid")))
-	}
-	stored(t, guard.ModeWarn, objects...)
-	ctx, warnings := setup.WithWarnings(t.Context())
-	config.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{"admin"}
-	if err := setup.Client(t, cluster).Update(ctx, config, client.DryRunAll); err != nil {
-		t.Fatal(err)
-	}
-	consumers := map[string]bool{}
-	for _, text := range warnings.Texts {
-		warning, _ := setup.AsWarning(text)
-		var name string
-		if _, err := fmt.Sscanf(warning.Message, `MCPServer %q does not support scope "admin"`, &name); err != nil {
-			t.Errorf("the warning does not start with its consumer: %s", text)
-		}
-		consumers[name] = true
-	}
-	if len(consumers) < 16 {
-		t.Errorf("the warnings name %d of 30 consumers, want at least 16: %q", len(consumers), warnings.Texts)
 	}
 }

@@ -23,6 +23,7 @@ var installed = []string{"config/guard", "config/rbac", "config/manager", "confi
 // manifestSuites may find a changed manifest, in this order.
 var manifestSuites = []suite{
 	{"", ".", "./test/release/packaging -run ^TestInstalled$"},
+	{"config/guard/", ".", "./internal/guard/..."},
 	{"", ".", "./test/release/packaging -run ^Test(Settings|ChartSaysTheSame|PodSecurity|DistFiles|Values)$"},
 	{"config/monitoring/", ".", "./test/release/monitoring"},
 	{"config/guard/policies/", ".", "./test/guard"},

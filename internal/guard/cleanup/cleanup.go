@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/pager"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/internal/guard/canary"
@@ -79,14 +80,21 @@ func (c *Cleanup) refuseIfRunning(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading Lease %s/%s: %w", c.OwnNamespace, c.Lease, err)
 	}
-	spec := lease.Spec
-	if spec.HolderIdentity == nil || *spec.HolderIdentity == "" || spec.RenewTime == nil || spec.LeaseDurationSeconds == nil ||
-		time.Since(spec.RenewTime.Time) > time.Duration(*spec.LeaseDurationSeconds)*time.Second {
-		return nil
+	if holder := holderOf(lease.Spec, time.Now()); holder != "" {
+		return fmt.Errorf("%w (%s holds Lease %s/%s) and would write every condition again: "+
+			"first run kubectl -n %s scale deployment scopegate-guard --replicas=0",
+			ErrRunning, holder, c.OwnNamespace, c.Lease, c.OwnNamespace)
 	}
-	return fmt.Errorf("%w (%s holds Lease %s/%s) and would write every condition again: "+
-		"first run kubectl -n %s scale deployment scopegate-guard --replicas=0",
-		ErrRunning, *spec.HolderIdentity, c.OwnNamespace, c.Lease, c.OwnNamespace)
+	return nil
+}
+
+// holderOf returns who holds a lease at a time, or "".
+func holderOf(lease coordinationv1.LeaseSpec, now time.Time) string {
+	renewed := ptr.Deref(lease.RenewTime, metav1.MicroTime{})
+	if now.After(renewed.Add(time.Duration(ptr.Deref(lease.LeaseDurationSeconds, 0)) * time.Second)) {
+		return ""
+	}
+	return ptr.Deref(lease.HolderIdentity, "")
 }
 
 // removeUntilQuiet returns how many conditions it removed, and how many of these were

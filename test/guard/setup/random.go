@@ -169,14 +169,14 @@ const deprecated = "toolhive.stacklok.dev/v1alpha1 is deprecated; use v1beta1"
 // that of the mode on these mistakes: one of them must reject the request, or there
 // must be a warning of each.
 func (s *space) compare(ctx context.Context, mode string, mistakes []Refusal, request func(context.Context) error) error {
-	ctx, warnings := WithWarnings(ctx)
+	ctx, warnings := withWarnings(ctx)
 	err := request(ctx)
 	var got, want []Refusal
-	for _, warning := range warnings.Texts {
+	for _, warning := range *warnings {
 		if warning == deprecated {
 			continue
 		}
-		refusal, ok := AsWarning(warning)
+		refusal, ok := asWarning(warning)
 		if !ok {
 			return fmt.Errorf("the API server warns: %s", warning)
 		}

@@ -187,8 +187,8 @@ func AsRefusal(err error) (Refusal, bool) {
 	return parse(status.ErrStatus.Details.Causes[0].Message, "ValidatingAdmissionPolicy ", " denied request: ")
 }
 
-// AsWarning returns what a policy said in a warning.
-func AsWarning(text string) (Refusal, bool) {
+// asWarning returns what a policy said in a warning.
+func asWarning(text string) (Refusal, bool) {
 	return parse(text, "Validation failed for ValidatingAdmissionPolicy ", ": ")
 }
 
@@ -203,27 +203,24 @@ func parse(text, start, end string) (Refusal, bool) {
 	return Refusal{policy, binding, message}, named && bound
 }
 
-// Warnings are the warnings of requests.
-type Warnings struct{ Texts []string }
-
 type warningsKey struct{}
 
-// WithWarnings returns a context for requests of a client from Client, and where their
+// withWarnings returns a context for requests of a client from Client, and where their
 // warnings will be.
-func WithWarnings(ctx context.Context) (context.Context, *Warnings) {
-	warnings := &Warnings{}
+func withWarnings(ctx context.Context) (context.Context, *[]string) {
+	warnings := &[]string{}
 	return context.WithValue(ctx, warningsKey{}, warnings), warnings
 }
 
 type warningHandler struct{}
 
 func (warningHandler) HandleWarningHeaderWithContext(ctx context.Context, _ int, _ string, text string) {
-	if warnings, ok := ctx.Value(warningsKey{}).(*Warnings); ok {
-		warnings.Texts = append(warnings.Texts, text)
+	if warnings, ok := ctx.Value(warningsKey{}).(*[]string); ok {
+		*warnings = append(*warnings, text)
 	}
 }
 
-// Client returns a client whose warnings are kept as WithWarnings says.
+// Client returns a client whose warnings are kept as withWarnings says.
 func Client(t testing.TB, cluster *testenv.Cluster) client.Client {
 	t.Helper()
 	cfg := rest.CopyConfig(cluster.Config)
