@@ -6,8 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# quietly drops the output of go test and client-go, except for the results.
-quietly() { grep --line-buffered -vE '^(=== |[EWI][0-9]{4} |[0-9-]+T[0-9:]+Z[[:space:]]| +--- PASS)'; }
+# quietly drops the output of go test and client-go, with its stacks, except for the results.
+quietly() { grep --line-buffered -vE '^(=== |[EWI][0-9]{4} |[0-9-]+T[0-9:]+Z[[:space:]]| +--- PASS|[[:space:]]?([a-z0-9]+\.)+(io|com)/)'; }
 test() { go test -count=1 -timeout=6h -v "$@" ${TESTFLAGS:-} | quietly; }
 
 case "${1:-}" in
