@@ -114,7 +114,7 @@ controlplane: ## Provide kube-apiserver, kube-controller-manager, etcd and kubec
 .PHONY: generate
 generate: ## Regenerate deepcopy, CRDs, RBAC, the generated docs and the linter's rule ids.
 	$(TOOL) controller-gen object crd paths=./api/... output:crd:dir=config/crd
-	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/rbac
+	$(TOOL) controller-gen rbac:roleName=scopegate paths=./internal/controller output:rbac:dir=config/standalone/rbac
 	$(TOOL) controller-gen rbac:roleName=scopegate-guard paths=./internal/guard/... output:rbac:dir=config/guard/rbac
 	$(TOOL) crd-ref-docs --source-path=api --config=docs/.crd-ref-docs.yaml --templates-dir=hack/docs/api --renderer=markdown --output-path=docs/api.md --log-level=ERROR
 	go run ./hack/docs

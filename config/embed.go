@@ -20,7 +20,7 @@ import (
 // Files are the manifests, by their path below config. The patterns with [^k] leave
 // out kustomization.yaml.
 //
-//go:embed crd/*.yaml manager/namespace.yaml rbac/*.yaml guard/rbac/[^k]*.yaml guard/policies/scopegate-*.yaml guard/start-up/scopegate-*.yaml guard/manager/namespace.yaml guard/canary/[^k]*.yaml guard/canary/tried/*.yaml
+//go:embed crd/*.yaml standalone/manager/namespace.yaml standalone/rbac/*.yaml guard/rbac/[^k]*.yaml guard/policies/scopegate-*.yaml guard/start-up/scopegate-*.yaml guard/manager/namespace.yaml guard/canary/[^k]*.yaml guard/canary/tried/*.yaml
 var Files embed.FS
 
 // CRDs returns scopegate's CustomResourceDefinitions.

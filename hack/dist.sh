@@ -4,7 +4,7 @@
 #   guard-policies.yaml  config/guard/policies, which guard.yaml has too
 #   guard-start-up.yaml  config/guard/start-up
 #   guard-cleanup.yaml   config/guard/cleanup
-#   standalone.yaml      config/default
+#   standalone.yaml      config/standalone
 #
 # VERSION is the tag of the images, by default that of this commit. REGISTRY is the
 # prefix of their names. MODE is the guard's mode in namespaces without the label
@@ -74,7 +74,7 @@ build guard "$component" >"$overlay/guard.yaml"
 build guard/policies "$component" >"$overlay/guard-policies.yaml"
 build guard/start-up "$component" >"$overlay/guard-start-up.yaml"
 build guard/cleanup "" >"$overlay/guard-cleanup.yaml"
-build default "$standalone" >"$overlay/standalone.yaml"
+build standalone "$standalone" >"$overlay/standalone.yaml"
 # A file that an older release wrote must not be applied by mistake.
 rm -f "$out"/guard*.yaml
 mv "$overlay"/{guard,guard-policies,guard-start-up,guard-cleanup,standalone}.yaml "$out/"

@@ -57,7 +57,7 @@ TARGETS
 mutants)
   mkdir -p bin
   failed=0
-  for package in ${ARGS:-scopes resolve condition status startup rollout guard guard/writer lint lint/report inventory/tree inventory/findings}; do
+  for package in ${ARGS:-scopes resolve condition status startup rollout guard guard/writer lint lint/report inventory/tree inventory/guardcheck}; do
     go tool -modfile=hack/tools/go.mod gremlins unleash "./internal/$package" --workers=1 --timeout-coefficient=30 --threshold-efficacy=85 \
       --invert-logical --invert-loopctrl --invert-assignments --remove-self-assignments >bin/mutants.log 2>&1 || failed=1
     echo "internal/$package: $(grep -E '^(Killed|Test efficacy)' bin/mutants.log | tr '\n' ' ' || tail -n 1 bin/mutants.log)"
@@ -84,7 +84,7 @@ make prove SUITE=NAME, where NAME is
   fuzz         10,000,000 arbitrary inputs for the reader of manifests, the test of scopes and the messages; more than an hour, CASES=1000 for fewer. ARGS='FuzzLint FuzzMessages' runs these targets only
   mutation     whether some suite finds each of more than 70 seeded bugs; hours
   mutants      whether the tests beside the code find what a mutation tester changes in it; hours. ARGS='scopes resolve' names packages
-  leaves       whether some suite finds a change of one leaf of what users install; a minute or more for each of thousands, so choose. CASES=50 takes as many at random, ARGS='-run config/rbac -seed 2' others
+  leaves       whether some suite finds a change of one leaf of what users install; a minute or more for each of thousands, so choose. CASES=50 takes as many at random, ARGS='-run config/standalone/rbac -seed 2' others
 USAGE
   echo "prove: there is no suite '${1:-}'" >&2
   exit 2

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/scopegate/scopegate/internal/inventory"
-	"github.com/scopegate/scopegate/internal/inventory/findings"
+	"github.com/scopegate/scopegate/internal/inventory/guardcheck"
 	"github.com/scopegate/scopegate/internal/scopes"
 )
 
@@ -73,8 +73,8 @@ func newGuardCheck(defaults *scopes.List) *cobra.Command {
 		if err != nil {
 			return &exitError{exitFailed, err}
 		}
-		if slices.ContainsFunc(report.Findings, func(f findings.Finding) bool {
-			return f.Severity == findings.Error || strict && f.Severity == findings.Warning
+		if slices.ContainsFunc(report.Findings, func(f guardcheck.Finding) bool {
+			return f.Severity == guardcheck.Error || strict && f.Severity == guardcheck.Warning
 		}) {
 			return &exitError{code: exitFindings}
 		}
@@ -83,25 +83,25 @@ func newGuardCheck(defaults *scopes.List) *cobra.Command {
 	return command
 }
 
-func (f *clusterFlags) check(command *cobra.Command) (findings.Report, error) {
+func (f *clusterFlags) check(command *cobra.Command) (guardcheck.Report, error) {
 	reader, namespace, err := f.connect()
 	if err != nil {
-		return findings.Report{}, err
+		return guardcheck.Report{}, err
 	}
 	snapshot, err := reader.Read(command.Context(), namespace)
 	if err != nil {
-		return findings.Report{}, err
+		return guardcheck.Report{}, err
 	}
 	if snapshot.Mode != inventory.Guard {
-		return findings.Report{}, errors.New("the cluster has scopegate's own CRDs, and standalone mode has no guard: use kubectl scopegate tree")
+		return guardcheck.Report{}, errors.New("the cluster has scopegate's own CRDs, and standalone mode has no guard: use kubectl scopegate tree")
 	}
 	installed, err := reader.Installation(command.Context(), snapshot.Unreadable)
 	if err != nil {
-		return findings.Report{}, err
+		return guardcheck.Report{}, err
 	}
 	installed.Namespaces, err = reader.Namespaces(command.Context(), namespace, snapshot.Unreadable)
 	if err != nil {
-		return findings.Report{}, err
+		return guardcheck.Report{}, err
 	}
-	return findings.Run(snapshot, installed), nil
+	return guardcheck.Run(snapshot, installed), nil
 }

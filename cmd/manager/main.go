@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -34,7 +35,13 @@ func main() {
 func run() error {
 	flags := operator.Flags{}
 	flags.Bind(flag.CommandLine)
-	flag.Parse()
+	// The error then comes after the usage, where people look.
+	flag.CommandLine.Init(os.Args[0], flag.ContinueOnError)
+	if err := flag.CommandLine.Parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	limitMemory()
 	options := flags.Options
 	if err := check(options, flags.Cleanup); err != nil {

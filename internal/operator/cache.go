@@ -33,18 +33,6 @@ func standaloneCache() cache.Options {
 	}
 }
 
-// guardCache does the same for guard mode. It also bounds what it keeps.
-func guardCache() cache.Options {
-	return cache.Options{
-		ByObject: map[client.Object]cache.ByObject{
-			&v1beta1.MCPExternalAuthConfig{}: {Transform: strip(bound(boundConfig))},
-			&v1beta1.MCPServer{}:             {Transform: strip(bound(boundServer))},
-			&v1beta1.MCPRemoteProxy{}:        {Transform: strip(bound(boundProxy))},
-			&v1beta1.VirtualMCPServer{}:      {Transform: strip(bound(boundVirtual))},
-		},
-	}
-}
-
 // strip removes what no decision reads, for all kinds and then with more for one
 // kind.
 func strip[T client.Object](more func(T)) func(any) (any, error) {

@@ -251,7 +251,7 @@ func remove(s *scenario) {
 	const cleanup = "dist/guard-cleanup.yaml"
 	pods := s.demoPods()
 	s.kubectl(ownNamespace, "scale", "deployment", "scopegate-guard", "--replicas", "0")
-	s.kubectl("", "apply", "--filename", cleanup)
+	s.kubectl("", "replace", "--force", "--filename", cleanup)
 	s.kubectl(ownNamespace, "wait", "--for=condition=Complete", "job/scopegate-guard-cleanup", "--timeout", "2m")
 	s.kubectl(ownNamespace, "logs", "job/scopegate-guard-cleanup")
 	s.kubectl("", "delete", "--filename", guardManifest, "--wait", "--timeout", "2m")

@@ -35,8 +35,9 @@ func TestManagerRefuses(t *testing.T) {
 		command := exec.CommandContext(t.Context(), manager, arguments...) //nolint:gosec // Our own binary.
 		command.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig)
 		output, err := command.CombinedOutput()
-		if err == nil || !strings.Contains(string(output), want) {
-			t.Errorf("got %v, want an error that names %q:\n%s", err, want, output)
+		lines := strings.Split(strings.TrimSpace(string(output)), "\n")
+		if err == nil || !strings.Contains(lines[len(lines)-1], want) {
+			t.Errorf("got %v, want an error that names %q in the last line:\n%s", err, want, output)
 		}
 	}
 	for name, tc := range map[string]struct {

@@ -18,7 +18,7 @@ import (
 )
 
 // installed are the files from which `make dist` and the chart make what users install.
-var installed = []string{"config/guard", "config/rbac", "config/manager", "config/default", "config/monitoring/*.yaml", "charts/scopegate/values.yaml"}
+var installed = []string{"config/guard", "config/standalone", "config/monitoring/*.yaml", "charts/scopegate/values.yaml"}
 
 // manifestSuites may find a changed manifest, in this order.
 var manifestSuites = []suite{

@@ -31,7 +31,7 @@ var suites = []suite{
 	{"config/monitoring/", ".", "./test/release/monitoring"},
 	{"config/guard/rbac/", ".", "./test/manager/leastprivilege"},
 	{"charts/", ".", "./test/release/packaging"},
-	{"config/manager/", ".", "./test/release/packaging"},
+	{"config/standalone/", ".", "./test/release/packaging"},
 	{"config/crd/", ".", "./test/release/packaging"},
 	{"hack/", ".", "./test/release/packaging"},
 	{"internal/guard/canary/", ".", "./test/guard/sabotage"},

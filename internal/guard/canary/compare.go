@@ -3,10 +3,7 @@ package canary
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -21,42 +18,6 @@ import (
 // versionLabel has the release of scopegate that a policy belongs to. Manifests from
 // a clone do not have it.
 const versionLabel = "app.kubernetes.io/version"
-
-// results are those of one check, by policy.
-type results struct {
-	found map[string]Finding
-	errs  map[string]error
-	// release is another release of scopegate that something installed belongs to.
-	release string
-}
-
-// add keeps the first finding on a policy, and all errors.
-func (r *results) add(policy string, finding Finding, err error) {
-	r.errs[policy] = errors.Join(r.errs[policy], err)
-	if r.found[policy] == (Finding{}) {
-		r.found[policy] = finding
-	}
-}
-
-// effective reports whether everything that was checked of a policy is as it must be.
-func (r *results) effective(policy string) bool {
-	finding, checked := r.found[policy]
-	return checked && finding == (Finding{}) && r.errs[policy] == nil
-}
-
-// end returns the findings. A policy with an error and no finding has none: nobody
-// knows whether it is effective.
-func (r *results) end() (map[string]Finding, error) {
-	for policy, finding := range r.found {
-		switch {
-		case finding.Cause == Missing && r.release != "":
-			r.found[policy] = Finding{OtherRelease, finding.Message + "; something else of it is of release " + r.release}
-		case finding == (Finding{}) && r.errs[policy] != nil:
-			delete(r.found, policy)
-		}
-	}
-	return r.found, errors.Join(slices.Collect(maps.Values(r.errs))...)
-}
 
 // compare compares a policy and its bindings with the file.
 func (c *Checker) compare(ctx context.Context, r *results, policy guard.Policy) {

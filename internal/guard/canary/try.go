@@ -14,30 +14,6 @@ import (
 	"github.com/scopegate/scopegate/internal/guard"
 )
 
-// possibleCauses are why the API server may not apply a policy that is installed as
-// it must be.
-const possibleCauses = ". Either the namespace " + guard.CanaryNamespace + " has not the label " + guard.ModeLabel + "=" + guard.ModeStrict +
-	", or the config " + Name + " there was changed, or the API server started less than a minute ago: then it ignores such policies for a while"
-
-// Check returns the finding on each policy, and on guard.CanaryNamespace. If it could
-// not check all, it returns an error besides, and no finding on what it did not check.
-func (c *Checker) Check(ctx context.Context) (map[string]Finding, error) {
-	r := &results{found: map[string]Finding{}, errs: map[string]error{}}
-	for _, policy := range c.policies {
-		c.compare(ctx, r, policy)
-	}
-	finding, err := c.store(ctx)
-	r.add(guard.CanaryNamespace, finding, err)
-	for _, policy := range []string{guard.ConsumersPolicy, guard.VirtualMCPServersPolicy, guard.StartUpPolicy} {
-		// What is not as in the file has a finding already.
-		if r.effective(policy) {
-			c.tryAll(ctx, r, policy, policy+".yaml", "'"+policy+"' with binding ", possibleCauses)
-		}
-	}
-	c.tryAll(ctx, r, guard.CanaryNamespace, "quota.yaml", quotaMark, ". Apply the guard's manifest again: it has a ResourceQuota for this namespace")
-	return r.end()
-}
-
 // tryAll tries the objects of a file of config/guard/canary/tried. Their creation must be
 // refused with mark in the message. hint is added to the message of a finding.
 func (c *Checker) tryAll(ctx context.Context, r *results, policy, file, mark, hint string) {

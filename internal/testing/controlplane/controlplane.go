@@ -150,7 +150,7 @@ func Start(ctx context.Context, options Options) (started *ControlPlane, err err
 	if err := os.WriteFile(c.Kubeconfig, c.environment.KubeConfig, 0o600); err != nil {
 		return nil, fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	folders := []string{"manager", "rbac"}
+	folders := []string{"standalone/manager", "standalone/rbac"}
 	c.user = standaloneUser
 	if options.Guard {
 		folders = []string{"guard/manager", "guard/canary", "guard/rbac", "guard/policies"}

@@ -146,7 +146,7 @@ func removeGuard(t *testing.T, cluster *testenv.Cluster, of release, manager lif
 	// ToolHive's operator would remove this finalizer, but it may be gone.
 	kubectl(t, cluster, "--namespace", guard.CanaryNamespace, "patch", "mcpexternalauthconfig", "scopegate-canary", "--type=merge",
 		`--patch={"metadata":{"finalizers":["mcpexternalauthconfig.toolhive.stacklok.dev/finalizer"]}}`)
-	kubectl(t, cluster, "apply", "-f", filepath.Join(of.dist, "guard-cleanup.yaml"))
+	kubectl(t, cluster, "replace", "--force", "-f", filepath.Join(of.dist, "guard-cleanup.yaml"))
 	job := &batchv1.Job{}
 	expect.NoError(t, cluster.Client.Get(t.Context(), client.ObjectKey{Namespace: controlplane.Namespace, Name: "scopegate-guard-cleanup"}, job))
 	runPod(t, cluster, of, job.Spec.Template.Spec).AwaitLog(t, "the guard's manifest can be deleted now")

@@ -1,8 +1,8 @@
-// Package findings reports what is wrong in a cluster before and after the guard is
+// Package guardcheck reports what is wrong in a cluster before and after the guard is
 // installed: pairs that are not supported or not resolved, consumers in namespaces where
 // the guard is off, and namespaces whose label is not a mode, or whose mode does not suit
 // their GitOps tool.
-package findings
+package guardcheck
 
 import (
 	"cmp"

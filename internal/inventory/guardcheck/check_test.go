@@ -1,4 +1,4 @@
-package findings_test
+package guardcheck_test
 
 import (
 	"slices"
@@ -12,7 +12,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard"
 	"github.com/scopegate/scopegate/internal/inventory"
-	"github.com/scopegate/scopegate/internal/inventory/findings"
+	"github.com/scopegate/scopegate/internal/inventory/guardcheck"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
@@ -61,7 +61,7 @@ func TestModes(t *testing.T) {
 				namespaces[ns] = c.labels
 			}
 			consumer, _ := resolve.ConsumerOf(sample.Server(ns, "web", sample.AuthServerRef("shared")))
-			report := findings.Run(&inventory.Snapshot{
+			report := guardcheck.Run(&inventory.Snapshot{
 				Mode:      inventory.Guard,
 				Configs:   []*v1beta1.MCPExternalAuthConfig{sample.Config(ns, "shared", "admin")},
 				Consumers: []*inventory.Consumer{{Consumer: consumer, Status: &v1alpha1.Status{}}},
@@ -76,7 +76,7 @@ func TestModes(t *testing.T) {
 			expect.Equal(t, "other rules", c.others, others)
 			_, modes, _ := strings.Cut(report.Text(), "1 not supported, 0 unresolved\n")
 			expect.Equal(t, "the modes in the text", "pairs in mode "+c.mode+": 1\n", modes)
-			expect.Equal(t, "summary", findings.Summary{Pairs: 1, NotSupported: 1, Modes: map[string]int{c.mode: 1}}, report.Summary)
+			expect.Equal(t, "summary", guardcheck.Summary{Pairs: 1, NotSupported: 1, Modes: map[string]int{c.mode: 1}}, report.Summary)
 			if len(report.Findings) != len(others)+1 {
 				t.Errorf("got %v, want pair/not-supported once", report.Findings)
 			}
@@ -103,14 +103,14 @@ func TestGitOps(t *testing.T) {
 			snapshot.Configs = append(snapshot.Configs, sample.Config("consumers", "shared"))
 			snapshot.Consumers = append(snapshot.Consumers, &inventory.Consumer{Consumer: alone, Status: &v1alpha1.Status{},
 				ManagedFields: append(slices.Clone(before), metav1.ManagedFieldsEntry{Manager: "argocd-controller"})})
-			report := findings.Run(snapshot, inventory.Installation{
+			report := guardcheck.Run(snapshot, inventory.Installation{
 				Guard: &inventory.Installed{Policies: guard.PolicyNames, Mode: guard.ModeWarn}, Namespaces: modes,
 			})
-			expect.Equal(t, "", []findings.Finding{{
-				Rule: "guard/strict-gitops", Severity: findings.Warning, Object: findings.Object{Kind: "Namespace", Name: "consumers"}, Mode: guard.ModeStrict,
+			expect.Equal(t, "", []guardcheck.Finding{{
+				Rule: "guard/strict-gitops", Severity: guardcheck.Warning, Object: guardcheck.Object{Kind: "Namespace", Name: "consumers"}, Mode: guard.ModeStrict,
 				Message: `mode strict rejects correct commits of several objects, and "argocd-controller" manages MCPServer consumers/web: use mode enforce where a GitOps tool applies`,
 			}, {
-				Rule: "guard/strict-gitops", Severity: findings.Warning, Object: findings.Object{Kind: "Namespace", Name: "flux"}, Mode: guard.ModeStrict,
+				Rule: "guard/strict-gitops", Severity: guardcheck.Warning, Object: guardcheck.Object{Kind: "Namespace", Name: "flux"}, Mode: guard.ModeStrict,
 				Message: `mode strict rejects correct commits of several objects, and "kustomize-controller" manages MCPExternalAuthConfig flux/shared: use mode enforce where a GitOps tool applies`,
 			}}, report.Findings)
 		})
@@ -122,7 +122,7 @@ func TestGitOpsTools(t *testing.T) {
 	for _, manager := range []string{"argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller"} {
 		config := sample.Config(ns, "shared")
 		config.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager}}
-		report := findings.Run(&inventory.Snapshot{Mode: inventory.Guard, Configs: []*v1beta1.MCPExternalAuthConfig{config}}, inventory.Installation{
+		report := guardcheck.Run(&inventory.Snapshot{Mode: inventory.Guard, Configs: []*v1beta1.MCPExternalAuthConfig{config}}, inventory.Installation{
 			Guard: &inventory.Installed{Policies: guard.PolicyNames, Mode: guard.ModeStrict}, Namespaces: map[string]labels.Set{ns: {}},
 		})
 		expect.Contains(t, report.Text(), "guard/strict-gitops", manager)
@@ -134,6 +134,6 @@ func TestEmpty(t *testing.T) {
 		"":     "no namespace has a consumer with an auth server\n",
 		"team": "namespace \"team\" has no consumer with an auth server; -A checks all namespaces\n",
 	} {
-		expect.Contains(t, findings.Run(&inventory.Snapshot{Namespace: namespace}, inventory.Installation{}).Text(), want)
+		expect.Contains(t, guardcheck.Run(&inventory.Snapshot{Namespace: namespace}, inventory.Installation{}).Text(), want)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
@@ -21,6 +23,18 @@ const (
 	maxTextBytes  = 2048
 	maxConditions = 100
 )
+
+// guardCache does the same as standaloneCache for guard mode. It also bounds what it keeps.
+func guardCache() cache.Options {
+	return cache.Options{
+		ByObject: map[client.Object]cache.ByObject{
+			&v1beta1.MCPExternalAuthConfig{}: {Transform: strip(bound(boundConfig))},
+			&v1beta1.MCPServer{}:             {Transform: strip(bound(boundServer))},
+			&v1beta1.MCPRemoteProxy{}:        {Transform: strip(bound(boundProxy))},
+			&v1beta1.VirtualMCPServer{}:      {Transform: strip(bound(boundVirtual))},
+		},
+	}
+}
 
 // bound does what all kinds need, and then more for one kind.
 func bound[T kinds.Object](more func(T)) func(T) {
