@@ -97,7 +97,8 @@ type MCPRemoteProxySpec struct {
 	// replicas is the number of replicas of the proxy.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Replicas *int32 `json:"replicas,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	Replicas *int64 `json:"replicas,omitempty"`
 
 	// sessionStorage configures where the proxy stores sessions.
 	// +optional

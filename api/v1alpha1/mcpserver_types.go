@@ -141,12 +141,14 @@ type MCPServerSpec struct {
 	// replicas is the number of replicas of the proxy.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Replicas *int32 `json:"replicas,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	Replicas *int64 `json:"replicas,omitempty"`
 
 	// backendReplicas is the number of replicas of the MCP server.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	BackendReplicas *int32 `json:"backendReplicas,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	BackendReplicas *int64 `json:"backendReplicas,omitempty"`
 
 	// sessionStorage configures where the proxy stores sessions.
 	// +optional

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Status is what scopegate observed about an object.
 type Status struct {
@@ -16,4 +20,29 @@ type Status struct {
 	// evaluated. It is -1 until the first evaluation.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler. It leaves out a time that the API server admits
+// and Go rejects, such as 2026-01-01t00:00:00z. Otherwise no object of the kind could be
+// listed while one has such a time.
+func (s *Status) UnmarshalJSON(text []byte) error {
+	var read struct {
+		Conditions []struct {
+			metav1.Condition
+			// LastTransitionTime hides the field of Condition.
+			LastTransitionTime json.RawMessage `json:"lastTransitionTime"`
+		} `json:"conditions"`
+		ObservedGeneration int64 `json:"observedGeneration"`
+	}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	*s = Status{ObservedGeneration: read.ObservedGeneration}
+	for _, entry := range read.Conditions {
+		if json.Unmarshal(entry.LastTransitionTime, &entry.Condition.LastTransitionTime) != nil {
+			entry.Condition.LastTransitionTime = metav1.Time{}
+		}
+		s.Conditions = append(s.Conditions, entry.Condition)
+	}
+	return nil
 }

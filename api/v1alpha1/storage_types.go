@@ -27,7 +27,8 @@ type AuthServerStorageConfig struct {
 	// are kept. Only ToolHive reads it, from v0.56.0 on.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	MaxDCRClients *int32 `json:"maxDCRClients,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	MaxDCRClients *int64 `json:"maxDCRClients,omitempty"`
 }
 
 // RedisStorageConfig configures a connection to Redis: addr for a single server
@@ -100,7 +101,8 @@ type RedisSentinelConfig struct {
 	// db is the number of the database.
 	// +kubebuilder:default=0
 	// +optional
-	DB int32 `json:"db,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	DB int64 `json:"db,omitempty"`
 }
 
 // SentinelServiceRef names a Service of Sentinels.
@@ -117,7 +119,8 @@ type SentinelServiceRef struct {
 	// port is the port of the Service.
 	// +kubebuilder:default=26379
 	// +optional
-	Port int32 `json:"port,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	Port int64 `json:"port,omitempty"`
 }
 
 // RedisTLSConfig configures TLS for a connection.

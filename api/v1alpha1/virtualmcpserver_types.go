@@ -93,7 +93,8 @@ type VirtualMCPServerSpec struct {
 	// replicas is the number of replicas of the workload.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
-	Replicas *int32 `json:"replicas,omitempty"`
+	// +kubebuilder:validation:Format=int32
+	Replicas *int64 `json:"replicas,omitempty"`
 
 	// sessionStorage configures where the workload stores sessions.
 	// +optional

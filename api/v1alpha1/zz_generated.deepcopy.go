@@ -65,7 +65,7 @@ func (in *AuthServerStorageConfig) DeepCopyInto(out *AuthServerStorageConfig) {
 	}
 	if in.MaxDCRClients != nil {
 		in, out := &in.MaxDCRClients, &out.MaxDCRClients
-		*out = new(int32)
+		*out = new(int64)
 		**out = **in
 	}
 }
@@ -651,7 +651,7 @@ func (in *MCPRemoteProxySpec) DeepCopyInto(out *MCPRemoteProxySpec) {
 	}
 	if in.Replicas != nil {
 		in, out := &in.Replicas, &out.Replicas
-		*out = new(int32)
+		*out = new(int64)
 		**out = **in
 	}
 	if in.SessionStorage != nil {
@@ -827,12 +827,12 @@ func (in *MCPServerSpec) DeepCopyInto(out *MCPServerSpec) {
 	}
 	if in.Replicas != nil {
 		in, out := &in.Replicas, &out.Replicas
-		*out = new(int32)
+		*out = new(int64)
 		**out = **in
 	}
 	if in.BackendReplicas != nil {
 		in, out := &in.BackendReplicas, &out.BackendReplicas
-		*out = new(int32)
+		*out = new(int64)
 		**out = **in
 	}
 	if in.SessionStorage != nil {
@@ -1402,7 +1402,7 @@ func (in *VirtualMCPServerSpec) DeepCopyInto(out *VirtualMCPServerSpec) {
 	}
 	if in.Replicas != nil {
 		in, out := &in.Replicas, &out.Replicas
-		*out = new(int32)
+		*out = new(int64)
 		**out = **in
 	}
 	if in.SessionStorage != nil {

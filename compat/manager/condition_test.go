@@ -10,8 +10,10 @@ import (
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
@@ -21,7 +23,7 @@ import (
 	"github.com/scopegate/scopegate/internal/testing/testenv"
 )
 
-const notSupported = "False BaselineScopeNotSupported"
+const supported, notSupported = "True BaselineScopesSupported", "False BaselineScopeNotSupported"
 
 // TestOwnsItsConditionAlone looks at what the guard owns in an object of each kind.
 // test/reliability and compat/crds compare what the conditions say.
@@ -53,7 +55,7 @@ func TestDefaultScopes(t *testing.T) {
 	manager, err := cluster.RunWith(t.Context(), nil, operator.Options{OwnNamespace: controlplane.Namespace, DefaultScopes: []string{"openid", "groups"}})
 	expect.NoError(t, err)
 	t.Cleanup(func() { expect.NoError(t, manager.Stop()) })
-	testenv.AwaitValid(t, cluster, server, "True BaselineScopesSupported")
+	testenv.AwaitValid(t, cluster, server, supported)
 }
 
 // TestToolHivesConditionsStay lets ToolHive write its list from an old copy,
@@ -77,6 +79,28 @@ func TestToolHivesConditionsStay(t *testing.T) {
 	cluster.Patch(t, config, `{"spec":{"type":"unauthenticated","embeddedAuthServer":null}}`)
 	after = await(t, config, "has no entry", func(c metav1.Condition) bool { return c.Type == "" })
 	expect.Equal(t, "ToolHive's condition", valid.Message, testenv.Condition(after.Status.Conditions, "Valid").Message)
+}
+
+// TestTimeThatGoRejects stores a time that the API server admits and Go does not decode.
+// It must not keep the manager from this object, nor from any other.
+func TestTimeThatGoRejects(t *testing.T) {
+	namespace := cluster.Namespace(t)
+	config := sample.Config(namespace, "shared", "openid")
+	odd, other := sample.Server(namespace, "odd", sample.AuthServerRef("shared", "openid")), sample.Server(namespace, "other", sample.AuthServerRef("shared", "openid"))
+	cluster.Create(t, config, odd, other)
+	cluster.StartGuard(t)
+	testenv.AwaitValid(t, cluster, other, supported)
+	testenv.AwaitValid(t, cluster, odd, supported)
+	for _, conditionType := range []string{"Ready", writer.Type} {
+		patch := fmt.Sprintf(`{"status":{"conditions":[{"type":%q,"status":"True","reason":"BaselineScopesSupported","message":"","lastTransitionTime":"2026-01-01t00:00:00z"}]}}`, conditionType)
+		expect.NoError(t, cluster.Client.Status().Patch(t.Context(), odd.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch))))
+		for _, baseline := range []string{"admin", "openid"} {
+			testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{baseline} })
+			want := map[string]string{"admin": notSupported, "openid": supported}[baseline]
+			testenv.AwaitValid(t, cluster, other, want)
+			testenv.AwaitValid(t, cluster, odd, want)
+		}
+	}
 }
 
 // TestConditionKeepsItsTime edits a baseline so that the message of the condition
@@ -136,7 +160,7 @@ func TestStandsDown(t *testing.T) {
 	}
 	expect.Equal(t, "events", 1, standDowns(t, namespace))
 	writeAll(t, config)
-	testenv.AwaitValid(t, cluster, config, "True BaselineScopesSupported")
+	testenv.AwaitValid(t, cluster, config, supported)
 }
 
 // TestEachStandDownIsReported lets another writer come back.
