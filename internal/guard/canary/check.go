@@ -37,8 +37,6 @@ func (c *Checker) Check(ctx context.Context) (map[string]Finding, error) {
 type results struct {
 	found map[string]Finding
 	errs  map[string]error
-	// release is another release of scopegate that something installed belongs to.
-	release string
 }
 
 // add keeps the first finding on a policy, and all errors.
@@ -59,10 +57,7 @@ func (r *results) effective(policy string) bool {
 // knows whether it is effective.
 func (r *results) end() (map[string]Finding, error) {
 	for policy, finding := range r.found {
-		switch {
-		case finding.Cause == Missing && r.release != "":
-			r.found[policy] = Finding{OtherRelease, finding.Message + "; something else of it is of release " + r.release}
-		case finding == (Finding{}) && r.errs[policy] != nil:
+		if finding == (Finding{}) && r.errs[policy] != nil {
 			delete(r.found, policy)
 		}
 	}

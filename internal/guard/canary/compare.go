@@ -50,10 +50,6 @@ func (c *Checker) compareObject(ctx context.Context, r *results, policy string, 
 	name := want.GetObjectKind().GroupVersionKind().Kind + " " + want.GetName()
 	err := c.client.Get(ctx, client.ObjectKeyFromObject(want), live)
 	release, own := live.GetLabels()[versionLabel], versions.Own()
-	other := release != "" && release != own
-	if other {
-		r.release = release
-	}
 	var finding Finding
 	switch {
 	case apierrors.IsNotFound(err):
@@ -61,7 +57,7 @@ func (c *Checker) compareObject(ctx context.Context, r *results, policy string, 
 	case err != nil:
 		finding, err = notTried("reading "+name, err)
 	case equal():
-	case other:
+	case release != "" && release != own:
 		finding = Finding{OtherRelease, fmt.Sprintf("%s is of release %s, the manager is of %s: apply the manifest of one release", name, release, own)}
 	default:
 		finding = Finding{Changed, name + " was changed: replace it by that of the guard's manifest, with the mode and the default scopes of this manager"}
