@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,8 +44,12 @@ func bound[T kinds.Object](more func(T)) func(T) {
 		object.SetFinalizers(nil)
 		object.SetOwnerReferences(nil)
 		status := object.GetStatus()
+		own := meta.FindStatusCondition(status.Conditions, writer.Type)
 		// A part of the list would keep all of it in memory.
 		status.Conditions = slices.Clone(status.Conditions[:min(len(status.Conditions), maxConditions)])
+		if own != nil && meta.FindStatusCondition(status.Conditions, writer.Type) == nil {
+			status.Conditions = append(status.Conditions, *own)
+		}
 		for i, condition := range status.Conditions {
 			if condition.Type != writer.Type {
 				status.Conditions[i] = metav1.Condition{Type: cut(condition.Type)}

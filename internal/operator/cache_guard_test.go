@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/internal/condition"
+	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
@@ -67,16 +69,19 @@ func TestGuardCacheIsBounded(t *testing.T) {
 		object.SetLabels(map[string]string{"a": long})
 		object.SetFinalizers(many)
 		object.SetOwnerReferences([]metav1.OwnerReference{{Name: long}})
-		object.GetStatus().Conditions = []metav1.Condition{{Type: "BaselineScopesValid", Reason: long, Message: long}}
+		object.GetStatus().Conditions = nil
 		for i := range 10_000 {
 			object.GetStatus().Conditions = append(object.GetStatus().Conditions, metav1.Condition{Type: fmt.Sprint(i), Reason: long, Message: long})
 		}
+		object.GetStatus().Conditions = append(object.GetStatus().Conditions, metav1.Condition{Type: writer.Type, Reason: long, Message: long})
 		kept := inGuardCache(t, object)
 		text, err := yaml.Marshal(kept)
 		expect.NoError(t, err)
 		if len(text) > 32<<10 || cap(kept.GetStatus().Conditions) > 2*maxConditions {
 			t.Errorf("%T takes %d bytes, and the memory of %d conditions", object, len(text), cap(kept.GetStatus().Conditions))
 		}
+		own := meta.FindStatusCondition(kept.GetStatus().Conditions, writer.Type)
+		expect.Equal(t, "reason", long[:maxTextBytes], own.Reason)
 	}
 	server = inGuardCache(t, sample.Server("ns", "web", sample.AuthServerRef("login", many...)))
 	const why = `spec.oidcConfigRef.scopes of MCPServer "web", or its baselineClientScopes, takes more than 16 KiB, which the guard does not read: shorten the list`

@@ -37,6 +37,11 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 		if err != nil {
 			return nil, err
 		}
+		// One of its own, so that no tenant's events delay those on policies.
+		recorder, err := newRecorder(ctx, mgr, writer.FieldManager)
+		if err != nil {
+			return nil, err
+		}
 		checker, err := canary.New(mgr.GetConfig(), mgr.GetScheme(), policies, recorder)
 		if err != nil {
 			return nil, err

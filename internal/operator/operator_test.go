@@ -225,3 +225,16 @@ func TestEventsOneAtATime(t *testing.T) {
 		}
 	}
 }
+
+// TestEventsAreLimited records more events than the memory of a broadcaster should hold.
+func TestEventsAreLimited(t *testing.T) {
+	fake := events.NewFakeRecorder(2 * eventBurst)
+	recorder := limited(fake)
+	for range 2 * eventBurst {
+		recorder.Eventf(&corev1.Pod{}, nil, corev1.EventTypeNormal, "Reason", "Action", "note %d", 1)
+	}
+	// The test itself may take a moment.
+	if got := len(fake.Events); got < eventBurst || got > eventBurst+10*eventsPerSecond {
+		t.Errorf("%d events, want %d and few more", got, eventBurst)
+	}
+}
