@@ -28,7 +28,7 @@ const (
 	// hostile of each kind. Of the consumers, one in ten has a list of longList scopes.
 	bulk, hostile, longList = 32 << 10, 200, 50_000
 	// memoryLimit is the limit of the guard's Deployment, in bytes.
-	memoryLimit = 256 << 20
+	memoryLimit = 512 << 20
 )
 
 // tenantBench is R16: a tenant who may do anything in its own namespace tries to harm the
