@@ -42,9 +42,6 @@ func (a *assembly) run(ctx context.Context) error {
 			continue
 		}
 		if err := a.take(ctx, b); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
 			a.log.Printf("%s %s has to be built from source: %v", b.name, b.version, err)
 			unreleased = append(unreleased, b)
 		}

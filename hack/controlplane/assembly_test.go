@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,23 +133,4 @@ func TestFailedBuild(t *testing.T) {
 	fake.fails = ""
 	expect.NoError(t, a.run(t.Context()))
 	expect.Equal(t, "built", []string{"etcd", "kubectl"}, fake.built)
-}
-
-// TestInterrupted checks that nothing is built after a signal.
-func TestInterrupted(t *testing.T) {
-	t.Parallel()
-	ctx, interrupt := context.WithCancel(t.Context())
-	fake := &fakeBuilder{}
-	a := &assembly{folder: t.TempDir(), binaries: []binary{kubectlBinary}, builder: fake, log: discarded}
-	a.releases = serve(t, http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
-		interrupt()
-		<-request.Context().Done()
-	}))
-	if err := a.run(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want an interruption", err)
-	}
-	if len(fake.built) > 0 {
-		t.Errorf("built %v", fake.built)
-	}
-	expect.Equal(t, "the folder", map[string]string{}, contents(t, a.folder))
 }

@@ -18,14 +18,17 @@ type builder struct {
 	module string
 	log    *log.Logger
 
-	progress progress
-	reported time.Time
+	// packages are those to compile, of all binaries; compiled are those that are.
+	packages, compiled int
+	// binaries are those to build; done are those that are.
+	binaries, done int
+	reported       time.Time
 }
 
-// plan counts what has to be compiled, by which build says how long the rest takes.
+// plan counts what has to be compiled.
 func (b *builder) plan(ctx context.Context, binaries []binary) error {
 	b.log.Print("reading the sources, and downloading what is missing of them")
-	b.progress = progress{binaries: len(binaries)}
+	b.binaries = len(binaries)
 	counted := map[string]bool{}
 	for _, binary := range binaries {
 		command := b.command(ctx, "list", "-modfile="+binary.modfile, "-deps", "-trimpath", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", binary.pkg)
@@ -36,7 +39,7 @@ func (b *builder) plan(ctx context.Context, binaries []binary) error {
 		for _, pkg := range strings.Fields(list) {
 			if key := binary.modfile + " " + pkg; !counted[key] {
 				counted[key] = true
-				b.progress.packages++
+				b.packages++
 			}
 		}
 	}
@@ -58,15 +61,13 @@ func (b *builder) build(ctx context.Context, binary binary, path string) error {
 	if err := command.Start(); err != nil {
 		return err
 	}
-	earlier := b.progress.spent
 	for lines := bufio.NewScanner(stderr); lines.Scan(); {
 		line := lines.Text()
 		if !packagePath.MatchString(line) {
 			b.log.Print(line)
 			continue
 		}
-		b.progress.compiled++
-		b.progress.spent = earlier + time.Since(start)
+		b.compiled++
 		if time.Since(b.reported) > interval {
 			b.say(binary)
 		}
@@ -74,8 +75,7 @@ func (b *builder) build(ctx context.Context, binary binary, path string) error {
 	if err := command.Wait(); err != nil {
 		return err
 	}
-	b.progress.done++
-	b.progress.spent = earlier + time.Since(start)
+	b.done++
 	state := command.ProcessState
 	b.log.Printf("%s %s was built from source in %s, %s of processor time", binary.name, binary.version,
 		time.Since(start).Round(time.Second), (state.UserTime() + state.SystemTime()).Round(time.Second))
@@ -87,7 +87,7 @@ const interval = 30 * time.Second
 
 func (b *builder) say(binary binary) {
 	b.reported = time.Now()
-	b.log.Printf("building %s %s, %s", binary.name, binary.version, b.progress)
+	b.log.Printf("building %s %s, %d of %d: %d of %d packages are compiled", binary.name, binary.version, b.done+1, b.binaries, b.compiled, b.packages)
 }
 
 // command is the go command in the folder of the module files.

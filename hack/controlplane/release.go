@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,7 +21,7 @@ import (
 	"time"
 )
 
-// patience is how long an address may take to answer, and to send more.
+// patience is how long an address may take to answer.
 const patience = 5 * time.Second
 
 // releases takes binaries from where their projects publish them.
@@ -32,17 +33,18 @@ type releases struct {
 	kubernetes, etcd string
 	// unreachable are addresses that gave no answer: they are not asked again.
 	unreachable map[string]error
-	patience    time.Duration
 }
 
 // newReleases reads the addresses from the environment.
 func newReleases(platform string) (*releases, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: patience}).DialContext
+	transport.ResponseHeaderTimeout = patience
 	r := &releases{
-		client:     &http.Client{CheckRedirect: stayEncrypted},
+		client:     &http.Client{CheckRedirect: stayEncrypted, Transport: transport, Timeout: 10 * time.Minute},
 		platform:   platform,
 		kubernetes: "https://dl.k8s.io/release", etcd: "https://github.com/etcd-io/etcd/releases/download",
 		unreachable: map[string]error{},
-		patience:    patience,
 	}
 	for name, address := range map[string]*string{"SCOPEGATE_KUBERNETES_RELEASES": &r.kubernetes, "SCOPEGATE_ETCD_RELEASES": &r.etcd} {
 		if value := os.Getenv(name); value != "" {
@@ -144,10 +146,6 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 	if err := r.unreachable[address]; err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	timer := time.AfterFunc(r.patience, func() { cancel(fmt.Errorf("nothing came for %s", r.patience)) })
-	defer timer.Stop()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/"+file, http.NoBody)
 	if err != nil {
 		return err
@@ -156,9 +154,6 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 	if err != nil {
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
-		}
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
 		}
 		r.unreachable[address] = fmt.Errorf("%s can't be reached: %w", address, err)
 		return r.unreachable[address]
@@ -171,27 +166,10 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 	default:
 		return fmt.Errorf("%s/%s: %s", address, file, response.Status)
 	}
-	err = read(&resetting{response.Body, timer, r.patience})
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	}
-	if err != nil {
+	if err := read(response.Body); err != nil {
 		return fmt.Errorf("%s/%s: %w", address, file, err)
 	}
 	return nil
-}
-
-// resetting starts a timer anew with all that is read.
-type resetting struct {
-	io.Reader
-	timer    *time.Timer
-	patience time.Duration
-}
-
-func (r *resetting) Read(data []byte) (int, error) {
-	n, err := r.Reader.Read(data)
-	r.timer.Reset(r.patience)
-	return n, err
 }
 
 // extract takes one file out of an archive.

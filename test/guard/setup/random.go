@@ -53,7 +53,10 @@ func CheckRandom(t *testing.T, cluster *testenv.Cluster, cases int, seed uint64)
 	manager, err := cluster.RunWith(t.Context(), asAdministrator, operator.Options{})
 	expect.NoError(t, err)
 	defer func() { expect.NoError(t, manager.Stop()) }()
-	c, counts := Client(t, cluster), tally{}
+	cfg, counts := rest.CopyConfig(cluster.Config), tally{}
+	cfg.WarningHandlerWithContext = warningHandler{}
+	c, err := client.New(cfg, client.Options{Scheme: cluster.Client.Scheme()})
+	expect.NoError(t, err)
 	for first := 0; first < cases; first += batch {
 		spaces := make([]*space, min(batch, cases-first))
 		for i := range spaces {

@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -22,7 +21,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,9 +28,7 @@ import (
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/guard"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 	"github.com/scopegate/scopegate/internal/testing/sample"
-	"github.com/scopegate/scopegate/internal/testing/testenv"
 	"github.com/scopegate/scopegate/internal/toolhive"
 )
 
@@ -205,7 +201,7 @@ func parse(text, start, end string) (Refusal, bool) {
 
 type warningsKey struct{}
 
-// withWarnings returns a context for requests of a client from Client, and where their
+// withWarnings returns a context for requests of a client with the warningHandler, and where their
 // warnings will be.
 func withWarnings(ctx context.Context) (context.Context, *[]string) {
 	warnings := &[]string{}
@@ -218,16 +214,6 @@ func (warningHandler) HandleWarningHeaderWithContext(ctx context.Context, _ int,
 	if warnings, ok := ctx.Value(warningsKey{}).(*[]string); ok {
 		*warnings = append(*warnings, text)
 	}
-}
-
-// Client returns a client whose warnings are kept as withWarnings says.
-func Client(t testing.TB, cluster *testenv.Cluster) client.Client {
-	t.Helper()
-	cfg := rest.CopyConfig(cluster.Config)
-	cfg.WarningHandlerWithContext = warningHandler{}
-	c, err := client.New(cfg, client.Options{Scheme: cluster.Client.Scheme()})
-	expect.NoError(t, err)
-	return c
 }
 
 // LikeToolHive returns scopegate's CRDs without what ToolHive's CRDs lack: the field
