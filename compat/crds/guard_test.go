@@ -61,7 +61,7 @@ func checkTried(t *testing.T, cluster *testenv.Cluster) {
 		expect.NoError(t, err)
 		tried[strings.TrimSuffix(path.Base(file), ".yaml")] = objects
 	}
-	if len(tried["quota"]) == 0 || len(tried["stored"]) != 1 {
+	if len(tried["refused-by-quota"]) == 0 || len(tried["stored"]) != 1 {
 		t.Fatalf("the files are %v", files)
 	}
 	cluster.Create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guard.CanaryNamespace, Labels: map[string]string{guard.ModeLabel: guard.ModeStrict}}})
@@ -72,7 +72,7 @@ func checkTried(t *testing.T, cluster *testenv.Cluster) {
 	for policy, objects := range tried {
 		for _, object := range objects {
 			err := strictly.Create(t.Context(), object.DeepCopy(), client.DryRunAll)
-			if policy == "quota" {
+			if policy == "refused-by-quota" {
 				// No quota is installed here.
 				expect.NoError(t, err)
 			} else if refusal, _ := setup.AsRefusal(err); refusal.Policy != policy {
