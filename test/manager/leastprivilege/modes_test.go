@@ -106,7 +106,7 @@ func runsNothing(t *testing.T, i *installed) {
 	expect.NoError(t, err)
 	manager, err := client.New(cfg, client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
-	for _, file := range []string{"quota", "scopegate-consumers", "scopegate-virtualmcpservers"} {
+	for _, file := range []string{"refused-by-quota", "scopegate-consumers", "scopegate-virtualmcpservers"} {
 		text, err := config.Files.ReadFile("guard/canary/tried/" + file + ".yaml")
 		expect.NoError(t, err)
 		objects, err := config.Decode(text)

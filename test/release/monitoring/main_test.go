@@ -108,7 +108,7 @@ func TestServiceMonitorFindsTheManagers(t *testing.T) {
 	if err != nil || len(endpoints) != 1 {
 		t.Fatalf("%d endpoints: %v", len(endpoints), err)
 	}
-	for _, mode := range []string{"guard", "default"} {
+	for _, mode := range []string{"guard", "standalone"} {
 		services := rendered(t, mode, "Service")
 		if len(services) != 1 {
 			t.Fatalf("%s has %d Services", mode, len(services))
