@@ -95,7 +95,9 @@ func TestTimeThatGoRejects(t *testing.T) {
 		patch := fmt.Sprintf(`{"status":{"conditions":[{"type":%q,"status":"True","reason":"BaselineScopesSupported","message":"","lastTransitionTime":"2026-01-01t00:00:00z"}]}}`, conditionType)
 		expect.NoError(t, cluster.Client.Status().Patch(t.Context(), odd.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch))))
 		for _, baseline := range []string{"admin", "openid"} {
-			testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) { c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{baseline} })
+			testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
+				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{baseline}
+			})
 			want := map[string]string{"admin": notSupported, "openid": supported}[baseline]
 			testenv.AwaitValid(t, cluster, other, want)
 			testenv.AwaitValid(t, cluster, odd, want)
