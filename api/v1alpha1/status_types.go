@@ -39,9 +39,8 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 	}
 	*s = Status{ObservedGeneration: read.ObservedGeneration}
 	for _, entry := range read.Conditions {
-		if json.Unmarshal(entry.LastTransitionTime, &entry.Condition.LastTransitionTime) != nil {
-			entry.Condition.LastTransitionTime = metav1.Time{}
-		}
+		// A time that Go rejects stays zero.
+		_ = json.Unmarshal(entry.LastTransitionTime, &entry.Condition.LastTransitionTime)
 		s.Conditions = append(s.Conditions, entry.Condition)
 	}
 	return nil

@@ -136,10 +136,9 @@ func TestRemoveWaitsForToolHive(t *testing.T) {
 
 // TestCleanupRefusesWhileAManagerRuns holds the lease as a manager does.
 func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
-	now := metav1.NowMicro()
 	held := &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: controlplane.Namespace, Name: operator.GuardLease},
-		Spec:       coordinationv1.LeaseSpec{HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: &now},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: ptr.To("pod-1"), LeaseDurationSeconds: ptr.To[int32](15), RenewTime: ptr.To(metav1.NowMicro())},
 	}
 	cluster.Create(t, held)
 	err := newCleanup(t, &strings.Builder{}).Run(t.Context())

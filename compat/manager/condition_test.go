@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/scopegate/scopegate/api/v1beta1"
 	"github.com/scopegate/scopegate/internal/guard/writer"
 	"github.com/scopegate/scopegate/internal/kinds"
 	"github.com/scopegate/scopegate/internal/operator"
@@ -91,17 +90,14 @@ func TestTimeThatGoRejects(t *testing.T) {
 	cluster.StartGuard(t)
 	testenv.AwaitValid(t, cluster, other, supported)
 	testenv.AwaitValid(t, cluster, odd, supported)
-	for _, conditionType := range []string{"Ready", writer.Type} {
-		patch := fmt.Sprintf(`{"status":{"conditions":[{"type":%q,"status":"True","reason":"BaselineScopesSupported","message":"","lastTransitionTime":"2026-01-01t00:00:00z"}]}}`, conditionType)
-		expect.NoError(t, cluster.Client.Status().Patch(t.Context(), odd.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch))))
-		for _, baseline := range []string{"admin", "openid"} {
-			testenv.Edit(t, cluster, config, func(c *v1beta1.MCPExternalAuthConfig) {
-				c.Spec.EmbeddedAuthServer.BaselineClientScopes = []string{baseline}
-			})
-			want := map[string]string{"admin": notSupported, "openid": supported}[baseline]
-			testenv.AwaitValid(t, cluster, other, want)
-			testenv.AwaitValid(t, cluster, odd, want)
-		}
+	const entry = `{"type":%q,"status":"True","reason":"BaselineScopesSupported","message":"","lastTransitionTime":"2026-01-01t00:00:00z"}`
+	patch := fmt.Sprintf(`{"status":{"conditions":[`+entry+`,`+entry+`]}}`, "Ready", writer.Type)
+	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), odd.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch))))
+	for _, want := range []string{notSupported, supported} {
+		baseline := map[string]string{notSupported: "admin", supported: "openid"}[want]
+		cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["`+baseline+`"]}}}`)
+		testenv.AwaitValid(t, cluster, other, want)
+		testenv.AwaitValid(t, cluster, odd, want)
 	}
 }
 

@@ -59,11 +59,10 @@ func newReleases(platform string) (*releases, error) {
 
 // stayEncrypted refuses redirects to where the connection is not encrypted.
 func stayEncrypted(request *http.Request, via []*http.Request) error {
-	const most = 10
 	switch {
 	case request.URL.Scheme != "https":
 		return fmt.Errorf("redirected to %s, which is not https", request.URL)
-	case len(via) == most:
+	case len(via) == 10:
 		return errors.New("redirected too often")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -67,6 +68,14 @@ func TestNamespaceIsGone(t *testing.T) {
 		}
 	}
 	await(t, checker, "the namespace is back", silent)
+}
+
+// TestWithoutStartUp starts a check where the optional policy is not installed.
+func TestWithoutStartUp(t *testing.T) {
+	policy := read(t, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: guard.StartUpPolicy}})
+	expect.NoError(t, cluster.Client.Delete(t.Context(), policy.DeepCopy()))
+	await(t, newChecker(t, nil, policies(t)...), "nothing is reported", silent)
+	expect.NoError(t, cluster.Client.Create(t.Context(), policy))
 }
 
 // TestCRDs deletes each CRD of the four kinds.
