@@ -96,8 +96,8 @@ type MCPRemoteProxySpec struct {
 
 	// replicas is the number of replicas of the proxy.
 	// +kubebuilder:validation:Minimum=0
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	Replicas *int64 `json:"replicas,omitempty"`
 
 	// sessionStorage configures where the proxy stores sessions.

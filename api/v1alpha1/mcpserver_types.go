@@ -140,14 +140,14 @@ type MCPServerSpec struct {
 
 	// replicas is the number of replicas of the proxy.
 	// +kubebuilder:validation:Minimum=0
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	Replicas *int64 `json:"replicas,omitempty"`
 
 	// backendReplicas is the number of replicas of the MCP server.
 	// +kubebuilder:validation:Minimum=0
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	BackendReplicas *int64 `json:"backendReplicas,omitempty"`
 
 	// sessionStorage configures where the proxy stores sessions.

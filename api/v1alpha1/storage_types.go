@@ -26,8 +26,8 @@ type AuthServerStorageConfig struct {
 	// maxDCRClients is the maximum number of dynamically registered clients that
 	// are kept. Only ToolHive reads it, from v0.56.0 on.
 	// +kubebuilder:validation:Minimum=0
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	MaxDCRClients *int64 `json:"maxDCRClients,omitempty"`
 }
 
@@ -100,8 +100,8 @@ type RedisSentinelConfig struct {
 
 	// db is the number of the database.
 	// +kubebuilder:default=0
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	DB int64 `json:"db,omitempty"`
 }
 
@@ -118,8 +118,8 @@ type SentinelServiceRef struct {
 
 	// port is the port of the Service.
 	// +kubebuilder:default=26379
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	Port int64 `json:"port,omitempty"`
 }
 

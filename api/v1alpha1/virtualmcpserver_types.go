@@ -92,8 +92,8 @@ type VirtualMCPServerSpec struct {
 
 	// replicas is the number of replicas of the workload.
 	// +kubebuilder:validation:Minimum=0
-	// +optional
 	// +kubebuilder:validation:Format=int32
+	// +optional
 	Replicas *int64 `json:"replicas,omitempty"`
 
 	// sessionStorage configures where the workload stores sessions.

@@ -32,8 +32,8 @@ func TestDecodes(t *testing.T) {
 	}
 }
 
-// extreme returns a value that an API server stores for a schema. Before Kubernetes 1.36,
-// it does not validate the format int32.
+// extreme returns a value that an API server stores for a schema. Kubernetes 1.35 does not
+// validate the format int32, so fields without a maximum are int64.
 func extreme(schema *apiextensionsv1.JSONSchemaProps) any {
 	switch schema.Type {
 	case "array":
