@@ -93,6 +93,7 @@ func (w *Writer) Write(ctx context.Context, object kinds.Object, conditions []me
 		}
 		return false, nil
 	}
+	w.foreign.Delete(key)
 	wanted, changed := meta.FindStatusCondition(conditions, Type).DeepCopy(), old != nil
 	if wanted != nil {
 		wanted.ObservedGeneration = object.GetGeneration()
@@ -108,7 +109,6 @@ func (w *Writer) Write(ctx context.Context, object kinds.Object, conditions []me
 	if !limiter.(*rate.Limiter).Allow() {
 		return false, ErrTooOften
 	}
-	w.foreign.Delete(key)
 	if wanted == nil {
 		return Remove(ctx, w.client, object)
 	}

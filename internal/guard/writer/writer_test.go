@@ -31,7 +31,8 @@ func TestForeign(t *testing.T) {
 	reports := 0
 	w := writer.New(nil, func(client.Object, *metav1.Condition) { reports++ })
 	object := &v1beta1.MCPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "web"}}
-	object.Status.Conditions = []metav1.Condition{{Type: writer.Type, Reason: "AllGood"}}
+	foreign := []metav1.Condition{{Type: writer.Type, Reason: "AllGood"}}
+	object.Status.Conditions = foreign
 	write := func(want int) {
 		t.Helper()
 		wrote, err := w.Write(t.Context(), object, nil)
@@ -43,4 +44,9 @@ func TestForeign(t *testing.T) {
 	write(1)
 	w.Forget(client.ObjectKeyFromObject(object))
 	write(2)
+	// The other writer goes, and comes back.
+	object.Status.Conditions = nil
+	write(2)
+	object.Status.Conditions = foreign
+	write(3)
 }

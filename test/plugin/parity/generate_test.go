@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 )
 
@@ -155,15 +156,11 @@ var mutations = []func(generator, place) string{
 			return ""
 		}
 		for range 1 + g.IntN(12) {
-			list = append(list, deepCopy(list[g.IntN(len(list))]))
+			list = append(list, runtime.DeepCopyJSONValue(list[g.IntN(len(list))]))
 		}
 		at.set(list)
 		return "repeat items of"
 	},
-}
-
-func deepCopy(value any) any {
-	return (&unstructured.Unstructured{Object: map[string]any{"v": value}}).DeepCopy().Object["v"]
 }
 
 var scopes = []any{"openid", "profile", "email", "offline_access", "offline-access", "OpenID", "admin", "tools:read", "a b", "", strings.Repeat("s", 257), `q"uote`}

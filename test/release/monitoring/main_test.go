@@ -71,11 +71,6 @@ func read(t *testing.T, path string, into any) {
 	expect.NoError(t, yaml.UnmarshalStrict([]byte(expect.ReadFile(t, path)), into))
 }
 
-func readLoosely(t *testing.T, path string, into any) {
-	t.Helper()
-	expect.NoError(t, yaml.Unmarshal([]byte(expect.ReadFile(t, path)), into))
-}
-
 func writeRules(t *testing.T, path string, groups []group) {
 	t.Helper()
 	text, err := yaml.Marshal(map[string]any{"groups": groups})
