@@ -52,11 +52,6 @@ func (l lists) counted() []string {
 // evaluators is everything that evaluates a baseline.
 type evaluators struct{ shared, virtual *admission }
 
-func newEvaluators(t testing.TB) *evaluators {
-	byKind := admissions(t)
-	return &evaluators{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
-}
-
 func (j *evaluators) compare(l lists) string {
 	oidc, effective := l.counted(), l.effective()
 	missing := scopes.Missing(l.baseline, effective)
@@ -229,7 +224,8 @@ func TestVerdictRandom(t *testing.T) {
 
 func run(t *testing.T, what string, all func(func(lists) bool)) {
 	t.Helper()
-	evaluators := newEvaluators(t)
+	byKind := admissions(t)
+	judges := evaluators{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
 	start, compared, refused := time.Now(), 0, 0
 	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -239,7 +235,7 @@ func run(t *testing.T, what string, all func(func(lists) bool)) {
 			refused++
 		}
 		group.Go(func() error {
-			if diff := evaluators.compare(l); diff != "" {
+			if diff := judges.compare(l); diff != "" {
 				return fmt.Errorf("baseline %q, scopesSupported %q, oidcConfigRef.scopes %q, anonymous %v:\n%s", l.baseline, l.supported, l.oidc, l.anonymous, diff)
 			}
 			return nil

@@ -64,20 +64,17 @@ func (s *suite) newLane(t *testing.T) *lane {
 	l.authOfBoth, l.both = &v1beta1.MCPExternalAuthConfig{}, &v1beta1.MCPServer{}
 	for object, from := range map[client.Object]client.Object{l.authOfBoth: l.auth, l.both: l.weather} {
 		expect.NoError(t, s.Client.Get(t.Context(), client.ObjectKeyFromObject(from), object))
-		*metaOf(object) = metav1.ObjectMeta{Namespace: l.namespace, Name: "both"}
 		object.(kinds.Object).GetStatus().Conditions = nil
 	}
-	l.both.Spec.AuthServerRef.Name = "both"
+	meta := metav1.ObjectMeta{Namespace: l.namespace, Name: "both"}
+	l.authOfBoth.ObjectMeta, l.both.ObjectMeta = meta, meta
+	l.both.Spec.AuthServerRef.Name = meta.Name
 	l.both.Spec.ExternalAuthConfigRef = &v1alpha1.ExternalAuthConfigRef{Name: outgoing.Name}
 	s.Create(t, outgoing, l.authOfBoth, l.both)
 	for _, c := range []client.Object{l.weather, l.tickets, l.both, l.virtual.office} {
 		l.awaitRolledOut(t, key(c), time.Time{})
 	}
 	return l
-}
-
-func metaOf(object client.Object) *metav1.ObjectMeta {
-	return object.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta)
 }
 
 // edit is what breaks consumers.
