@@ -134,6 +134,7 @@ func TestInstalled(t *testing.T) {
 	add(kustomize(t, "config/examples/namespaced-guard"), kustomize(t, "config/monitoring"),
 		decodeFile(t, dist, "guard"), decodeFile(t, dist, "guard-start-up"), decodeFile(t, dist, "guard-cleanup"))
 	add(kustomize(t, "config/examples/namespaced"), decodeFile(t, dist, "standalone"))
+	add(decodeFile(t, dist, "guard-policies"))
 	var list strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(installed)) {
 		list.WriteString("---\n" + installed[name])
