@@ -161,29 +161,6 @@ func TestStandsDown(t *testing.T) {
 	testenv.AwaitValid(t, cluster, config, supported)
 }
 
-// TestRemoveMeetsAChange removes the condition from a list that was changed after it was
-// read, and from an object that is gone. Neither is an error.
-func TestRemoveMeetsAChange(t *testing.T) {
-	config := sample.Config(cluster.Namespace(t), "shared", "admin")
-	cluster.Create(t, config)
-	ours := condition(writer.Type, "BaselineScopesSupported")
-	writeAll(t, config, ours)
-	cluster.Get(t, config)
-	old := config.DeepCopy()
-	remove := func() {
-		t.Helper()
-		if removed, err := writer.Remove(t.Context(), cluster.Client, old); removed || err != nil {
-			t.Errorf("removed %t, error %v", removed, err)
-		}
-	}
-	writeAll(t, config, condition("Valid", "ValidationSucceeded"), ours)
-	remove()
-	cluster.Get(t, config)
-	expect.Equal(t, "conditions", 2, len(config.Status.Conditions))
-	expect.NoError(t, cluster.Client.Delete(t.Context(), config))
-	remove()
-}
-
 // TestTwoWritersWithTheSameReasons answers each write at once with another condition.
 // The writer must give up, for a while and for this object only.
 func TestTwoWritersWithTheSameReasons(t *testing.T) {

@@ -56,4 +56,8 @@ func TestRemoveTakesItsOwnEntryAlone(t *testing.T) {
 		t.Errorf("from an empty list, removed: %t, %v", removed, err)
 	}
 	left()
+	expect.NoError(t, cluster.Client.Delete(t.Context(), server))
+	if removed, err := writer.Remove(t.Context(), cluster.Client, lagging); removed || err != nil {
+		t.Errorf("from an object that is gone, removed: %t, %v", removed, err)
+	}
 }
