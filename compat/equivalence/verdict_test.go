@@ -225,7 +225,7 @@ func TestVerdictRandom(t *testing.T) {
 func run(t *testing.T, what string, all func(func(lists) bool)) {
 	t.Helper()
 	byKind := admissions(t)
-	judges := evaluators{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
+	both := evaluators{shared: byKind["MCPExternalAuthConfig"].onBaseline(), virtual: byKind["VirtualMCPServer"].onBaseline()}
 	start, compared, refused := time.Now(), 0, 0
 	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -235,7 +235,7 @@ func run(t *testing.T, what string, all func(func(lists) bool)) {
 			refused++
 		}
 		group.Go(func() error {
-			if diff := judges.compare(l); diff != "" {
+			if diff := both.compare(l); diff != "" {
 				return fmt.Errorf("baseline %q, scopesSupported %q, oidcConfigRef.scopes %q, anonymous %v:\n%s", l.baseline, l.supported, l.oidc, l.anonymous, diff)
 			}
 			return nil

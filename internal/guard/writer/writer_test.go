@@ -12,8 +12,8 @@ import (
 )
 
 // TestForeign checks which reasons are another writer's, and that such a condition is
-// reported once. The writer has no client: it sends nothing. compat/manager has the rest,
-// on a real API server.
+// reported once each time that it comes. The writer has no client: it sends nothing.
+// compat/manager has the rest, on a real API server.
 func TestForeign(t *testing.T) {
 	for reason, want := range map[string]bool{
 		v1alpha1.ReasonBaselineScopesSupported: false, v1alpha1.ReasonBaselineScopeNotSupported: false,
