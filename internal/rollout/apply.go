@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -82,12 +83,9 @@ func (a *Applier) Remove(ctx context.Context, owner client.Object, name string, 
 	if len(children) == 0 {
 		return nil
 	}
-	live := owner.DeepCopyObject().(client.Object)
-	if err := a.Live.Get(ctx, client.ObjectKeyFromObject(owner), live); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if live.GetUID() != owner.GetUID() || !referencesGone(live) {
-		return nil
+	live, err := a.liveOwner(ctx, owner)
+	if err != nil || live == nil || !referencesGone(live) {
+		return err
 	}
 	for _, child := range children {
 		uid, version := child.GetUID(), child.GetResourceVersion()
@@ -98,6 +96,21 @@ func (a *Applier) Remove(ctx context.Context, owner client.Object, name string, 
 		}
 	}
 	return nil
+}
+
+// liveOwner reads owner from the API server. It returns nil if owner was deleted,
+// whatever has its name now.
+func (a *Applier) liveOwner(ctx context.Context, owner client.Object) (client.Object, error) {
+	live := owner.DeepCopyObject().(client.Object)
+	switch err := a.Live.Get(ctx, client.ObjectKeyFromObject(owner), live); {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", owner.GetName(), err)
+	case live.GetUID() != owner.GetUID():
+		return nil, nil
+	}
+	return live, nil
 }
 
 // find reads the object with the name of desired. It returns nil if there is
@@ -124,6 +137,14 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 		return cached, err
 	}
 	if cached == nil {
+		// The garbage collector deletes the children of a deleted owner. They would be
+		// created again and again, until the cache no longer has the owner.
+		switch current, err := a.liveOwner(ctx, owner); {
+		case err != nil:
+			return nil, err
+		case current == nil:
+			return nil, conflict(desired, "its owner was deleted")
+		}
 		created := desired.DeepCopyObject().(client.Object)
 		if err := a.Client.Create(ctx, created, client.FieldOwner(FieldManager)); !apierrors.IsAlreadyExists(err) {
 			return created, err
@@ -136,7 +157,7 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 		return nil, err
 	}
 	if live == nil {
-		return nil, apierrors.NewConflict(appsv1.Resource("children"), desired.GetName(), fmt.Errorf("deleted meanwhile"))
+		return nil, conflict(desired, "deleted meanwhile")
 	}
 	after := restored(live, desired)
 	if equality.Semantic.DeepEqual(after, live) {
@@ -146,4 +167,8 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 	// that others added.
 	patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
 	return after, a.Client.Patch(ctx, after, patch, client.FieldOwner(FieldManager))
+}
+
+func conflict(child client.Object, why string) error {
+	return apierrors.NewConflict(appsv1.Resource("children"), child.GetName(), errors.New(why))
 }

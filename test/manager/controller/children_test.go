@@ -134,6 +134,28 @@ func TestRemoveAsksTheLiveObject(t *testing.T) {
 	}
 }
 
+// TestADeletedOwnerGetsNoChildren rolls out a consumer that the cache still has. It was deleted,
+// or deleted and created again.
+func TestADeletedOwnerGetsNoChildren(t *testing.T) {
+	t.Parallel()
+	namespace := cluster.Namespace(t)
+	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, server)
+	checked, hold := rollout.Check(sample.Pair(server, sample.Config(namespace, "shared")), true)
+	if hold != nil {
+		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
+	}
+	older, deleted := server.DeepCopy(), sample.Server(namespace, "gone", sample.AuthServerRef("shared"))
+	older.UID, deleted.UID = "older", "deleted"
+	for _, owner := range []*v1beta1.MCPServer{older, deleted} {
+		_, err := (&rollout.Applier{Client: cluster.Client, Live: cluster.Client, Image: "x"}).Apply(t.Context(), owner, checked)
+		if !apierrors.IsConflict(err) {
+			t.Errorf("a rollout for the deleted %s returns %v, want a conflict", owner.Name, err)
+		}
+	}
+	noChildren(t, server)
+}
+
 // TestRemoveLeavesWhatIsSomebodyElsesByNow lets somebody take over the children
 // between the read from the cache and the deletion.
 func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
