@@ -17,12 +17,12 @@ import (
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"golang.org/x/oauth2"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/keyutil"
-	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
 	"github.com/scopegate/scopegate/api/v1beta1"
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/resolve"
 	"github.com/scopegate/scopegate/internal/rollout"
 	"github.com/scopegate/scopegate/internal/testing/expect"
@@ -103,15 +103,22 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no manifests %s: %v", manifests, err)
 	}
+	scheme := runtime.NewScheme()
+	expect.NoError(t, v1beta1.AddToScheme(scheme))
 	var consumer resolve.Consumer
 	configs := map[string]*v1beta1.MCPExternalAuthConfig{}
 	for _, file := range files {
-		text := expect.ReadFile(t, file)
-		for _, document := range strings.Split(text, "\n---\n") {
-			object := decode(t, document)
-			if config, ok := object.(*v1beta1.MCPExternalAuthConfig); ok {
+		objects, err := config.Decode([]byte(expect.ReadFile(t, file)))
+		expect.NoError(t, err)
+		for _, object := range objects {
+			typed, err := scheme.New(object.GroupVersionKind())
+			if err != nil {
+				continue // Not one of the kinds, such as a Secret.
+			}
+			expect.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, typed, true))
+			if config, ok := typed.(*v1beta1.MCPExternalAuthConfig); ok {
 				configs[config.Name] = config
-			} else if found, ok := resolve.ConsumerOf(object); ok && found.Kind == kind && found.Name == name {
+			} else if found, ok := resolve.ConsumerOf(typed); ok && found.Kind == kind && found.Name == name {
 				consumer = found
 			}
 		}
@@ -120,21 +127,6 @@ func load(t *testing.T, manifests, kind, name string) (resolve.Consumer, map[str
 		t.Fatalf("no %s %q in %s", kind, name, manifests)
 	}
 	return consumer, configs
-}
-
-func decode(t *testing.T, document string) any {
-	t.Helper()
-	var meta metav1.TypeMeta
-	expect.NoError(t, yaml.Unmarshal([]byte(document), &meta))
-	object, ok := map[string]any{
-		"MCPExternalAuthConfig": &v1beta1.MCPExternalAuthConfig{}, "MCPServer": &v1beta1.MCPServer{},
-		"MCPRemoteProxy": &v1beta1.MCPRemoteProxy{}, "VirtualMCPServer": &v1beta1.VirtualMCPServer{},
-	}[meta.Kind]
-	if !ok {
-		return nil
-	}
-	expect.NoError(t, yaml.UnmarshalStrict([]byte(document), object))
-	return object
 }
 
 // startProvider starts the OpenID provider of zitadel/oidc's examples, over TLS.

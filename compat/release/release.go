@@ -8,9 +8,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,8 +19,8 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/scopegate/scopegate/config"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
@@ -202,17 +200,14 @@ func Objects(t testing.TB, files fs.FS, root string) (objects []Object) {
 		if err != nil {
 			return err
 		}
-		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
-		for number := 1; ; number++ {
-			object := &unstructured.Unstructured{}
-			switch err := decoder.Decode(&object.Object); {
-			case errors.Is(err, io.EOF):
-				return nil
-			case err != nil:
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			objects = append(objects, Object{file, number, object})
+		decoded, err := config.Decode(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
 		}
+		for i, object := range decoded {
+			objects = append(objects, Object{file, i + 1, object})
+		}
+		return nil
 	})
 	expect.NoError(t, err)
 	return objects
