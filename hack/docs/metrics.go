@@ -17,7 +17,7 @@ The metrics that scopegate serves. [Monitoring](how-to/monitoring.md) explains h
 
 ## Scopegate's own
 
-Names and labels are API. All metrics are gauges. At each scrape, every manager counts objects from its cache. All managers report the same values; merge them with ` + "`max by`" + `.
+Names and labels are API. Those that end with _total are counters, all others gauges. At each scrape, every manager counts objects from its cache; merge the managers' values with ` + "`max by`" + `.
 
 `
 
@@ -73,7 +73,7 @@ func metricsPage() (string, error) {
 	page.WriteString(metricsHead + tableHead)
 	// Both modes count verdicts.
 	written := map[string]bool{}
-	for _, collector := range append([]prometheus.Collector{metrics.Collector{Standalone: true}, metrics.Collector{}}, canary.Metrics...) {
+	for _, collector := range append([]prometheus.Collector{metrics.Collector{Standalone: true}, metrics.Collector{}, metrics.WatchErrors}, canary.Metrics...) {
 		own, err := describe(collector)
 		if err != nil {
 			return "", err

@@ -129,7 +129,7 @@ func New(ctx context.Context, cfg *rest.Config, options Options) (manager.Manage
 		return nil, err
 	}
 	if !options.SharedProcess {
-		for _, collector := range collectors {
+		for _, collector := range append(collectors, scopegatemetrics.WatchErrors) {
 			if err := metrics.Registry.Register(collector); err != nil {
 				return nil, fmt.Errorf("registering metrics: %w", err)
 			}
@@ -165,6 +165,7 @@ func managerOptions(options Options) ctrl.Options {
 	if options.Standalone {
 		lease, cached = StandaloneLease, standaloneCache()
 	}
+	cached.DefaultWatchErrorHandler = scopegatemetrics.CountWatchError
 	for _, namespace := range options.Namespaces {
 		if cached.DefaultNamespaces == nil {
 			cached.DefaultNamespaces = map[string]cache.Config{}

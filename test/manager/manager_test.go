@@ -24,10 +24,10 @@ var cluster *testenv.Cluster
 
 func TestMain(m *testing.M) { testenv.Main(m, &cluster, controlplane.Options{}) }
 
-// TestManagerRefuses starts the manager as it must not be started, and without the right to
-// read anything, in which case it must not be ready: an update would replace good ones. At the end it takes
-// away a field that only scopegate's own CRDs have, as on a cluster where ToolHive's
-// operator is in charge. No test needs the field after it.
+// TestManagerRefuses starts the manager as it must not be started. It starts it without the
+// right to read anything, which is counted; then it must not be ready, as an update would
+// replace good ones. At the end it takes away a field that only scopegate's own CRDs have,
+// as on a cluster where ToolHive's operator is in charge. No test needs the field after it.
 func TestManagerRefuses(t *testing.T) {
 	manager := testenv.BuildManager(t)
 	refuses := func(t *testing.T, want string, arguments ...string) {
@@ -47,7 +47,7 @@ func TestManagerRefuses(t *testing.T) {
 		"an unknown flag":                    {[]string{"--nonsense"}, "flag provided but not defined: -nonsense"},
 		"an argument":                        {[]string{"nonsense"}, `unexpected argument "nonsense"`},
 		"a missing kubeconfig":               {[]string{"--kubeconfig", "/does/not/exist"}, "/does/not/exist"},
-		"guard mode on scopegate's own CRDs": {nil, "start with --standalone for standalone mode"},
+		"guard mode on scopegate's own CRDs": {nil, "for standalone mode, start with --standalone"},
 		"a cleanup in standalone mode":       {[]string{"--standalone", "--cleanup"}, "--cleanup"},
 		"defaults in standalone mode":        {[]string{"--standalone", "--default-scopes=openid"}, "--default-scopes"},
 		"a namespace with a space":           {[]string{"--watch-namespaces", "a, b"}, "--watch-namespaces"},
@@ -56,11 +56,16 @@ func TestManagerRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) { refuses(t, tc.want, tc.arguments...) })
 	}
 
-	namespace, probes := cluster.Namespace(t), testenv.FreeAddress(t)
+	namespace, probes, served := cluster.Namespace(t), testenv.FreeAddress(t), testenv.FreeAddress(t)
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nobody"}}
 	cluster.Create(t, account)
-	testenv.StartProcess(t, manager, "--standalone", "--kubeconfig", cluster.KubeconfigOf(t, namespace, account.Name), "--metrics-bind-address", "0", "--health-probe-bind-address", probes)
+	testenv.StartProcess(t, manager, "--standalone", "--kubeconfig", cluster.KubeconfigOf(t, namespace, account.Name), "--metrics-bind-address", served, "--health-probe-bind-address", probes)
 	awaitAnswer(t, "http://"+probes+"/healthz", "ok")
+	expect.Eventually(t, "the failing watches are counted", func(ctx context.Context) (bool, error) {
+		_, text, err := testenv.Fetch(ctx, "http://"+served+"/metrics", "")
+		counted, _ := testenv.Sum(text, "scopegate_watch_errors_total")
+		return counted > 0, err
+	})
 	// It answers only when the caches are filled, so there is nothing to wait for.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
