@@ -99,7 +99,7 @@ func TestCleanupGivesUp(t *testing.T) {
 	c := newCleanup(t, &output)
 	c.Namespaces, c.Timeout = []string{cluster.Namespace(t)}, 3*time.Second
 	cluster.Create(t, sample.Config(c.Namespaces[0], "unused", "openid"))
-	expect.Error(t, c.Run(t.Context()), "conditions keep coming back after 3s: does another manager write BaselineScopesValid?")
+	expect.Error(t, c.Run(t.Context()), fmt.Sprintf("after 3s, conditions BaselineScopesValid are still there or come back, the last one of MCPExternalAuthConfig %s/unused: does another manager write it", c.Namespaces[0]))
 	if strings.Contains(output.String(), "can be deleted now") {
 		t.Errorf("it says that it is done:\n%s", &output)
 	}

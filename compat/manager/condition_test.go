@@ -93,6 +93,7 @@ func TestTimeThatGoRejects(t *testing.T) {
 	const entry = `{"type":%q,"status":"True","reason":"BaselineScopesSupported","message":"","lastTransitionTime":"2026-01-01t00:00:00z"}`
 	patch := fmt.Sprintf(`{"status":{"conditions":[`+entry+`,`+entry+`]}}`, "Ready", writer.Type)
 	expect.NoError(t, cluster.Client.Status().Patch(t.Context(), odd.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(patch))))
+	await(t, odd, "has its message again", func(c metav1.Condition) bool { return c.Message != "" })
 	for _, want := range []string{notSupported, supported} {
 		baseline := map[string]string{notSupported: "admin", supported: "openid"}[want]
 		cluster.Patch(t, config, `{"spec":{"embeddedAuthServer":{"baselineClientScopes":["`+baseline+`"]}}}`)

@@ -26,7 +26,10 @@ func (c *Checker) compare(ctx context.Context, r *results, policy guard.Policy) 
 		// failed request.
 		list := &admissionv1.ValidatingAdmissionPolicyList{}
 		err := c.client.List(ctx, list, client.MatchingFields{"metadata.name": policy.Name})
-		if c.startUpSeen = c.startUpSeen || err == nil && len(list.Items) > 0; !c.startUpSeen && err == nil {
+		c.startUpSeen = c.startUpSeen || len(list.Items) > 0
+		if !c.startUpSeen {
+			finding, err := notTried("listing "+policy.Name, err)
+			r.add(policy.Name, finding, err)
 			return
 		}
 	}

@@ -29,6 +29,9 @@ import (
 // ToolHive's operator may still write back a list that it read before.
 const quiet = 10 * time.Second
 
+// pageSize is how many objects are read at a time. An object has up to 1.5 MiB.
+const pageSize = 20
+
 // Cleanup removes what the guard's manager wrote.
 type Cleanup struct {
 	Client client.Client
@@ -100,14 +103,14 @@ func holderOf(lease coordinationv1.LeaseSpec, now time.Time) string {
 // removeUntilQuiet returns how many conditions it removed, and how many of these were
 // False on a consumer.
 func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, err error) {
-	lastSeen := time.Now()
+	lastSeen, last := time.Now(), ""
 	err = wait.PollUntilContextTimeout(ctx, time.Second, c.Timeout, true, func(ctx context.Context) (bool, error) {
 		err := c.each(ctx, func(kind string, object kinds.Object) error {
 			found := meta.FindStatusCondition(object.GetStatus().Conditions, writer.Type)
 			if found == nil || writer.Foreign(found) {
 				return nil
 			}
-			lastSeen = time.Now()
+			lastSeen, last = time.Now(), fmt.Sprintf("%s %s/%s", kind, object.GetNamespace(), object.GetName())
 			changed, err := writer.Remove(ctx, c.Client, object)
 			if err != nil {
 				return fmt.Errorf("removing the condition of %s %s/%s: %w", kind, object.GetNamespace(), object.GetName(), err)
@@ -123,7 +126,8 @@ func (c *Cleanup) removeUntilQuiet(ctx context.Context) (refusals, removed int, 
 		return err == nil && time.Since(lastSeen) >= quiet, err
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		err = fmt.Errorf("conditions keep coming back after %s: does another manager write %s?", c.Timeout, writer.Type)
+		err = fmt.Errorf("after %s, conditions %s are still there or come back, the last one of %s: does another manager write it, or an admission webhook reject its removal?",
+			c.Timeout, writer.Type, last)
 	}
 	return refusals, removed, err
 }
@@ -141,7 +145,9 @@ func (c *Cleanup) each(ctx context.Context, do func(kind string, object kinds.Ob
 				list := kind.EmptyList()
 				return list, c.Client.List(ctx, list, client.InNamespace(namespace), client.Limit(options.Limit), client.Continue(options.Continue))
 			}
-			err := pager.New(page).EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
+			pages := pager.New(page)
+			pages.PageSize, pages.PageBufferSize = pageSize, 0
+			err := pages.EachListItem(ctx, metav1.ListOptions{}, func(object runtime.Object) error {
 				return do(kind.Name, object.(kinds.Object))
 			})
 			if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {

@@ -101,6 +101,10 @@ func (w *Writer) Write(ctx context.Context, object kinds.Object, conditions []me
 		all := slices.Clone(object.GetStatus().Conditions)
 		changed = meta.SetStatusCondition(&all, *wanted)
 		wanted = meta.FindStatusCondition(all, Type)
+		if wanted.LastTransitionTime.IsZero() {
+			// The stored one is a time that the API server admits, and Go does not read.
+			wanted.LastTransitionTime = metav1.Now()
+		}
 	}
 	if !changed {
 		return false, nil

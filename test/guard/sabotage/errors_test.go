@@ -41,11 +41,12 @@ func TestErrors(t *testing.T) {
 		method, end string
 		unknown     []string
 	}{
-		"a policy":          {"GET", "/validatingadmissionpolicies/scopegate-consumers", []string{guard.ConsumersPolicy}},
-		"a binding":         {"GET", "/scopegate-pods-of-mcpservers-deny", []string{guard.PodsOfMCPServersPolicy}},
-		"the stored config": {"GET", "/mcpexternalauthconfigs/scopegate-canary", []string{guard.CanaryNamespace}},
-		"one of two tries":  {"POST", "/mcpremoteproxies", []string{guard.ConsumersPolicy, guard.CanaryNamespace}},
-		"a pod":             {"POST", "/pods", []string{guard.CanaryNamespace}},
+		"a policy":                             {"GET", "/validatingadmissionpolicies/scopegate-consumers", []string{guard.ConsumersPolicy}},
+		"a binding":                            {"GET", "/scopegate-pods-of-mcpservers-deny", []string{guard.PodsOfMCPServersPolicy}},
+		"whether the optional policy is there": {"GET", "/validatingadmissionpolicies", []string{guard.StartUpPolicy}},
+		"the stored config":                    {"GET", "/mcpexternalauthconfigs/scopegate-canary", []string{guard.CanaryNamespace}},
+		"one of two tries":                     {"POST", "/mcpremoteproxies", []string{guard.ConsumersPolicy, guard.CanaryNamespace}},
+		"a pod":                                {"POST", "/pods", []string{guard.CanaryNamespace}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checker := newChecker(t, failing(tc.method, tc.end), policies(t)...)
