@@ -55,8 +55,8 @@ func checkSchemas(client openapi.Client, standalone bool) error {
 	for kind, path := range crds.OwnField {
 		switch {
 		case own[kind] && !standalone:
-			return &wrongModeError{kind, fmt.Sprintf("is scopegate's own (it has %s)", strings.Join(path, ".")),
-				"the guard is for a cluster with ToolHive's operator and CRDs; start with --standalone for standalone mode"}
+			return &wrongModeError{kind, fmt.Sprintf("seems to be scopegate's own (it has %s)", strings.Join(path, ".")),
+				"for standalone mode, start with --standalone; if ToolHive's operator runs here, its release is too new for this release of scopegate"}
 		case !own[kind] && standalone:
 			return &wrongModeError{kind, fmt.Sprintf("is not scopegate's own (it has no %s)", strings.Join(path, ".")),
 				"ToolHive's operator runs this cluster, and standalone mode would replace it; start without --standalone"}
