@@ -80,13 +80,3 @@ func TestGuard(t *testing.T) {
 	s.part("strict", strict)
 	s.part("remove", remove)
 }
-
-// TestPushed pushes the manager's image as `make release` does, to a registry on this
-// machine, from which the node's containerd pulls it by its digest.
-func TestPushed(t *testing.T) {
-	s := newScenario(t)
-	if s.node == nil {
-		t.Skip("the nodes of other clusters can't be told to pull")
-	}
-	s.part("pull", pull)
-}

@@ -71,14 +71,6 @@ func (c *Cluster) Import(ctx context.Context, image Image) error {
 	return c.ctr(ctx, "images", "import", "--base-name", "localhost/unnamed", "--index-name", image.Reference(), archive)
 }
 
-// Pull pulls an image from a registry without TLS, such as one on HostAddress.
-func (c *Cluster) Pull(ctx context.Context, reference string) error {
-	return c.ctr(ctx, "images", "pull", "--plain-http", reference)
-}
-
-// HostAddress is the address of this machine in the network of the node.
-func (c *Cluster) HostAddress() string { return c.address.Host }
-
 // Reference returns the name by which kubelet's runtime looks for the image.
 func (i Image) Reference() string {
 	registry, _, found := strings.Cut(i.Name, "/")
