@@ -34,8 +34,9 @@ func TestExitStatus(t *testing.T) {
 	sample := expect.ReadFile(t, "../../config/samples/60-virtual-mcp-server.yaml")
 	// Without scopes, the auth server has the defaults.
 	office := regexp.MustCompile(`(?m)^ *scopesSupported: .*\n`).ReplaceAllString(sample, "")
+	mistake := expect.ReadFile(t, "../../config/samples/mistakes/baseline-not-in-own-oidc-scopes.yaml")
 	folder := t.TempDir()
-	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": ""} {
+	for name, text := range map[string]string{"clean.yaml": clean, "wrong.yaml": wrong, "warning.yaml": warning, "below/wrong.yaml": wrong, "none/readme.md": "", "none/below/office.yaml": mistake} {
 		file := filepath.Join(folder, name)
 		expect.NoError(t, os.MkdirAll(filepath.Dir(file), 0o750))
 		expect.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -79,8 +80,9 @@ func TestExitStatus(t *testing.T) {
 		"failure, in SARIF":  {args: []string{"lint", "-o", "sarif", "missing.yaml"}, code: exitFailed, stdout: "missing.yaml: no such file", stderr: "missing.yaml: no such file"},
 		"failure, in JSON":   {args: []string{"lint", "-o", "json", "-"}, code: exitFailed, stdout: `"error": "standard input has no objects`, stderr: "standard input has no objects"},
 		"a folder":           {args: []string{"lint", "below"}, code: exitFindings, stdout: "in 1 object of 1 file"},
-		"folders below":      {args: []string{"lint", "-R", "."}, code: exitFindings, stdout: "of 4 files"},
+		"folders below":      {args: []string{"lint", "-R", "."}, code: exitFindings, stdout: "of 5 files"},
 		"stored before":      {args: []string{"lint", "--old", "clean.yaml", "wrong.yaml"}, code: exitFindings, stdout: "1 error"},
+		"stored below":       {args: []string{"lint", "-R", "--old", "none", "none/below/office.yaml"}, code: exitFindings, stdout: "[baseline/not-supported]"},
 		"missing file":       {args: []string{"lint", "missing.yaml"}, code: exitFailed, stderr: "missing.yaml"},
 		"missing old":        {args: []string{"lint", "clean.yaml", "--old", "missing.yaml"}, code: exitFailed, stderr: "missing.yaml"},
 		"nothing in folder":  {args: []string{"lint", "none"}, code: exitFailed, stderr: "there are no manifests"},

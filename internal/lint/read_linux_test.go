@@ -1,6 +1,8 @@
 package lint_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +13,18 @@ import (
 	"github.com/scopegate/scopegate/internal/lint"
 	"github.com/scopegate/scopegate/internal/testing/expect"
 )
+
+// TestPipe reads what a shell makes of <(helm template chart).
+func TestPipe(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	expect.NoError(t, err)
+	_, err = writer.WriteString("text")
+	expect.NoError(t, errors.Join(err, writer.Close()))
+	sources, err := lint.Read([]string{fmt.Sprintf("/dev/fd/%d", reader.Fd())}, false, nil)
+	expect.NoError(t, err)
+	expect.Equal(t, "text", "text", string(sources[0].Text))
+	expect.NoError(t, reader.Close())
+}
 
 // TestUnreadable checks that the error on a file in a folder has the path that the
 // user knows.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -112,6 +113,37 @@ func TestNoRenderDrift(t *testing.T) {
 				expect.Golden(t, *Update, filepath.Join("testdata", name+"-"+kind+".yaml"), string(text))
 			}
 		})
+	}
+}
+
+// TestEveryFileIsMounted looks for the files of a run config in the pod, also where only
+// the second of two things has one.
+func TestEveryFileIsMounted(t *testing.T) {
+	for name, change := range map[string]func(*v1alpha1.EmbeddedAuthServerConfig){
+		"all":                             func(*v1alpha1.EmbeddedAuthServerConfig) {},
+		"the first provider has no CA":    func(c *v1alpha1.EmbeddedAuthServerConfig) { c.UpstreamProviders[0].OIDCConfig.CABundleRef = nil },
+		"only the Sentinels of Redis do":  func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Storage.Redis.TLS = nil },
+		"only the Redis behind them does": func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Storage.Redis.SentinelTLS = nil },
+	} {
+		config := everything()
+		change(config)
+		checked := checked(t, config)
+		volumes, mounts := checked.volumes()
+		var files []string
+		for i, volume := range volumes {
+			if volume.Projected == nil {
+				continue
+			}
+			for _, source := range volume.Projected.Sources {
+				items := append(ptr.Deref(source.Secret, corev1.SecretProjection{}).Items, ptr.Deref(source.ConfigMap, corev1.ConfigMapProjection{}).Items...)
+				files = append(files, mounts[i].MountPath+"/"+items[0].Path)
+			}
+		}
+		for _, named := range regexp.MustCompile(`"(/etc/[^"]+/[^"]+\.crt)"`).FindAllStringSubmatch(checked.RunConfig(), -1) {
+			if !slices.Contains(files, named[1]) {
+				t.Errorf("%s: %s is not among %v", name, named[1], files)
+			}
+		}
 	}
 }
 

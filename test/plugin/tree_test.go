@@ -15,6 +15,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scopegate/scopegate/api/v1alpha1"
@@ -56,6 +57,13 @@ func TestStandalone(t *testing.T) {
 	standalone.Create(t, outright)
 
 	golden(t, "standalone-not-evaluated.txt", succeed(t, standalone, "tree", "-A"))
+	// The flag's file counts, and not the environment's. The context has a namespace.
+	loaded, err := clientcmd.LoadFromFile(standalone.Kubeconfig)
+	expect.NoError(t, err)
+	loaded.Contexts[loaded.CurrentContext].Namespace = "team-b"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	expect.NoError(t, clientcmd.WriteToFile(*loaded, path))
+	expect.Equal(t, "tree", succeed(t, standalone, "tree", "-n", "team-b"), succeed(t, guarded, "tree", "--kubeconfig", path))
 	standalone.StartStandalone(t, nil)
 	awaitEvaluated(t)
 	golden(t, "standalone.txt", succeed(t, standalone, "tree", "-A"))

@@ -44,9 +44,13 @@ func TestForeign(t *testing.T) {
 	write(1)
 	w.Forget(client.ObjectKeyFromObject(object))
 	write(2)
+	// It is another object, of another tenant.
+	object.Namespace = "m"
+	write(3)
+	object.Namespace = "n"
 	// The other writer goes, and comes back.
 	object.Status.Conditions = nil
-	write(2)
-	object.Status.Conditions = foreign
 	write(3)
+	object.Status.Conditions = foreign
+	write(4)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -87,11 +88,6 @@ func TestAWrongStatusHeals(t *testing.T) {
 	}
 }
 
-type roundTripper func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
-
 // TestEveryKindIsWatchedFromTheStart starts the cache of a manager without its
 // controllers, as in a manager that is not the leader. The cache must have
 // everything that the controllers will read.
@@ -101,7 +97,7 @@ func TestEveryKindIsWatchedFromTheStart(t *testing.T) {
 	missing := sets.New("mcpexternalauthconfigs", "mcpservers", "mcpremoteproxies", "virtualmcpservers", "mcpoidcconfigs", "deployments", "services")
 	cfg := cluster.ManagerConfig()
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(request *http.Request) (*http.Response, error) {
+		return promhttp.RoundTripperFunc(func(request *http.Request) (*http.Response, error) {
 			mu.Lock()
 			missing.Delete(path.Base(request.URL.Path))
 			mu.Unlock()

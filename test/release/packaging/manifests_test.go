@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -31,6 +32,9 @@ func TestChartSaysTheSame(t *testing.T) {
 	expect.WriteFile(t, digests, "manager.tar "+manager+"\nauthserver.tar "+authServer+"\n")
 	expect.NoError(t, errors.Join(setup.Dist(t.Context(), folder, "DIGESTS="+digests), setup.Chart(t.Context(), released, "DIGESTS="+digests)))
 	expect.Contains(t, expect.ReadFile(t, filepath.Join(folder, "standalone.yaml")), "/scopegate-manager:v1.2.3@"+manager, "/scopegate-authserver:v1.2.3@"+authServer)
+	// Somebody packages the chart again, under a version of their own.
+	about := filepath.Join(released, "Chart.yaml")
+	expect.WriteFile(t, about, strings.Replace(expect.ReadFile(t, about), "\nversion: 1.2.3\n", "\nversion: 1.2.3+internal.1\n", 1))
 	guard := decodeFile(t, folder, "guard")
 	for title, tc := range map[string]struct {
 		want          []*unstructured.Unstructured
@@ -49,7 +53,8 @@ func TestChartSaysTheSame(t *testing.T) {
 			delete(want, "v1 Namespace  scopegate-system")
 			for name, object := range got {
 				labels := object["metadata"].(map[string]any)["labels"].(map[string]any)
-				if labels["app.kubernetes.io/managed-by"] != "Helm" || !strings.HasPrefix(labels["helm.sh/chart"].(string), "scopegate-") {
+				packaged := labels["helm.sh/chart"].(string)
+				if labels["app.kubernetes.io/managed-by"] != "Helm" || !strings.HasPrefix(packaged, "scopegate-") || len(validation.IsValidLabelValue(packaged)) > 0 {
 					t.Errorf("%s has the labels %v", name, labels)
 				}
 				delete(labels, "app.kubernetes.io/managed-by")
@@ -57,6 +62,15 @@ func TestChartSaysTheSame(t *testing.T) {
 			}
 			expect.Equal(t, "the chart differs", want, got)
 		})
+	}
+}
+
+// TestChartVersion checks the version of the chart of a release, of a candidate and of a clone.
+func TestChartVersion(t *testing.T) {
+	for release, want := range map[string]string{"v1.2.3": "1.2.3", "v1.2.3-rc.1": "1.2.3-rc.1", "a45bc68": "0.0.0-a45bc68"} {
+		folder := filepath.Join(t.TempDir(), "chart")
+		expect.NoError(t, setup.Chart(t.Context(), folder, "VERSION="+release))
+		expect.Contains(t, expect.ReadFile(t, filepath.Join(folder, "Chart.yaml")), "\nversion: "+want+"\n", "\nappVersion: \""+release+"\"\n")
 	}
 }
 

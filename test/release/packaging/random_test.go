@@ -131,7 +131,7 @@ func (c chance) strings(keys, of []string) map[string]string {
 func (c chance) values() (v values) {
 	v.Guard.Mode, v.Guard.StartUp, v.Guard.DefaultScopes = pick(c, guard.Modes[1:]), c.flip(), c.scopes()
 	v.WatchNamespaces = some(c, names)
-	v.Image.Registry = pick(c, []string{"", "localhost:5000", "1234", "12:30", "registry.example.com/team", "true/null"})
+	v.Image.Registry = pick(c, []string{"", "localhost:5000", "1234", "12:30", "registry.example.com/my-team", "true/null"})
 	v.Image.Repository, v.Image.Tag = pick(c, append(names, "a/b__c")), pick(c, []string{"", "1234", "1e3", "true", "v1.2.3", "_x", "0.10"})
 	v.Image.Digest = pick(c, []string{"", "sha256:" + strings.Repeat("0", 64)})
 	v.Image.PullPolicy = pick(c, []string{"Always", "IfNotPresent", "Never"})
