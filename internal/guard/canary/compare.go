@@ -28,8 +28,10 @@ func (c *Checker) compare(ctx context.Context, r *results, policy guard.Policy) 
 		err := c.client.List(ctx, list, client.MatchingFields{"metadata.name": policy.Name})
 		c.startUpSeen = c.startUpSeen || len(list.Items) > 0
 		if !c.startUpSeen {
-			finding, err := notTried("listing "+policy.Name, err)
-			r.add(policy.Name, finding, err)
+			if err != nil {
+				finding, err := notTried("listing "+policy.Name, err)
+				r.add(policy.Name, finding, err)
+			}
 			return
 		}
 	}
