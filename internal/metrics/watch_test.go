@@ -1,7 +1,6 @@
 package metrics_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"testing"
@@ -33,7 +32,7 @@ func TestWatchErrors(t *testing.T) {
 		{apierrors.NewForbidden(schema.GroupResource{}, "", nil), 1},
 		{errors.New("cannot unmarshal"), 2},
 	} {
-		metrics.CountWatchError(context.Background(), reflector, tc.err)
+		metrics.CountWatchError(t.Context(), reflector, tc.err)
 		expect.Equal(t, tc.err.Error(), tc.want, testutil.ToFloat64(counter))
 	}
 }

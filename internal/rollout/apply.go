@@ -143,7 +143,7 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 		case err != nil:
 			return nil, err
 		case current == nil:
-			return nil, conflict(desired, "its owner was deleted")
+			return nil, apierrors.NewConflict(appsv1.Resource("children"), desired.GetName(), errors.New("its owner was deleted"))
 		}
 		created := desired.DeepCopyObject().(client.Object)
 		if err := a.Client.Create(ctx, created, client.FieldOwner(FieldManager)); !apierrors.IsAlreadyExists(err) {
@@ -157,7 +157,7 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 		return nil, err
 	}
 	if live == nil {
-		return nil, conflict(desired, "deleted meanwhile")
+		return nil, apierrors.NewConflict(appsv1.Resource("children"), desired.GetName(), errors.New("deleted meanwhile"))
 	}
 	after := restored(live, desired)
 	if equality.Semantic.DeepEqual(after, live) {
@@ -167,8 +167,4 @@ func (a *Applier) ensure(ctx context.Context, owner, desired client.Object) (cli
 	// that others added.
 	patch := client.MergeFromWithOptions(live, client.MergeFromWithOptimisticLock{})
 	return after, a.Client.Patch(ctx, after, patch, client.FieldOwner(FieldManager))
-}
-
-func conflict(child client.Object, why string) error {
-	return apierrors.NewConflict(appsv1.Resource("children"), child.GetName(), errors.New(why))
 }

@@ -30,6 +30,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- end }}
 {{- end }}
 {{- end }}
+{{- if not $objects }}
+{{- fail (printf "the chart has no %s: in the repository these are symbolic links, which some tools leave out; use the chart of a release" .files) }}
+{{- end }}
 {{- dict "objects" $objects | toYaml }}
 {{- end }}
 

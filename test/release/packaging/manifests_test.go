@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,12 +66,15 @@ func TestChartSaysTheSame(t *testing.T) {
 	}
 }
 
-// TestChartVersion checks the version of the chart of a release, of a candidate and of a clone.
+// TestChartVersion checks the version of the chart of a release, of a candidate and of a
+// clone, and that a chart without its policies is an error.
 func TestChartVersion(t *testing.T) {
 	for release, want := range map[string]string{"v1.2.3": "1.2.3", "v1.2.3-rc.1": "1.2.3-rc.1", "a45bc68": "0.0.0-a45bc68"} {
 		folder := filepath.Join(t.TempDir(), "chart")
 		expect.NoError(t, setup.Chart(t.Context(), folder, "VERSION="+release))
 		expect.Contains(t, expect.ReadFile(t, filepath.Join(folder, "Chart.yaml")), "\nversion: "+want+"\n", "\nappVersion: \""+release+"\"\n")
+		expect.NoError(t, os.RemoveAll(filepath.Join(folder, "files", "policies")))
+		expect.Contains(t, render(t, folder, "scopegate-system", "").Error, "the chart has no files/{policies}/")
 	}
 }
 
