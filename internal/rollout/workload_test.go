@@ -134,7 +134,7 @@ func TestEveryFileIsMounted(t *testing.T) {
 				continue
 			}
 			for _, source := range volume.Projected.Sources {
-				items := append(ptr.Deref(source.Secret, corev1.SecretProjection{}).Items, ptr.Deref(source.ConfigMap, corev1.ConfigMapProjection{}).Items...)
+				items := slices.Concat(ptr.Deref(source.Secret, corev1.SecretProjection{}).Items, ptr.Deref(source.ConfigMap, corev1.ConfigMapProjection{}).Items)
 				files = append(files, mounts[i].MountPath+"/"+items[0].Path)
 			}
 		}
