@@ -62,6 +62,7 @@ func TestInputForms(t *testing.T) {
 		"List":                  {"apiVersion: v1\nkind: List\nitems:\n" + item(bad), []string{unknown(10, 5)}},
 		"List of two":           {"kind: List\nitems:\n" + item(strings.Replace(bad, "  imagee: x\n", "", 1)) + item(strings.Replace(bad, "name: a", "name: b", 1)), []string{unknown(15, 5)}},
 		"typed list":            {"apiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPServerList\nitems:\n- metadata: {name: a}\n  spec:\n    imagee: b\n", []string{"f:4:3 schema/not-checked", "f:5:3 schema/required", unknown(6, 5)}},
+		"another kind of list":  {"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n" + item(bad), []string{unknown(10, 5)}},
 		"JSON":                  {badJSON, []string{unknown(1, 120)}},
 		"JSON, a value a line":  {"\n" + badJSON + "\n" + strings.Replace(badJSON, `"a"`, `"b"`, 1) + "\n", []string{unknown(2, 120), unknown(3, 120)}},
 		"JSON, values in a row": {badJSON + " " + strings.Replace(badJSON, `"a"`, `"b"`, 1), []string{unknown(1, 120), unknown(1, 253)}},
@@ -143,12 +144,13 @@ func TestRead(t *testing.T) {
 		recursive bool
 		want      []string
 	}{
-		"a folder":       {[]string{folder}, false, []string{"a.yml=a", "b.yaml=b", "c.JSON=c", "inside.yaml=d"}},
-		"with all below": {[]string{folder}, true, []string{"a.yml=a", "b.yaml=b", "below/d.yaml=d", "c.JSON=c", "inside.yaml=d"}},
-		"a file":         {[]string{filepath.Join(folder, "readme.md")}, false, []string{"readme.md=no"}},
-		"a file twice":   {[]string{filepath.Join(folder, "b.yaml"), folder + "/./b.yaml"}, false, []string{"b.yaml=b"}},
-		"a link by name": {[]string{filepath.Join(folder, "outside.yaml")}, false, []string{"outside.yaml=outside"}},
-		"standard input": {[]string{"-", filepath.Join(folder, "b.yaml")}, false, []string{"<stdin>=in", "b.yaml=b"}},
+		"a folder":          {[]string{folder}, false, []string{"a.yml=a", "b.yaml=b", "c.JSON=c", "inside.yaml=d"}},
+		"with all below":    {[]string{folder}, true, []string{"a.yml=a", "b.yaml=b", "below/d.yaml=d", "c.JSON=c", "inside.yaml=d"}},
+		"a file":            {[]string{filepath.Join(folder, "readme.md")}, false, []string{"readme.md=no"}},
+		"it and its folder": {[]string{filepath.Join(folder, "b.yaml"), folder}, false, []string{"b.yaml=b", "a.yml=a", "c.JSON=c", "inside.yaml=d"}},
+		"a file twice":      {[]string{filepath.Join(folder, "b.yaml"), folder + "/./b.yaml"}, false, []string{"b.yaml=b"}},
+		"a link by name":    {[]string{filepath.Join(folder, "outside.yaml")}, false, []string{"outside.yaml=outside"}},
+		"standard input":    {[]string{"-", filepath.Join(folder, "b.yaml")}, false, []string{"<stdin>=in", "b.yaml=b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sources, err := lint.Read(c.paths, c.recursive, strings.NewReader("in"))

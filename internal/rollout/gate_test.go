@@ -57,6 +57,7 @@ func TestHolds(t *testing.T) {
 		"not supported":                                 {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), false, "BaselineScopeNotSupported", false, `scope "admin" is not supported by the auth server of MCPServer "web"`},
 		"not supported comes before what is waited for": {server(nil), config(func(c *v1alpha1.EmbeddedAuthServerConfig) { c.BaselineClientScopes = []string{"admin"} }), true, "BaselineScopeNotSupported", false, `scope "admin" is not supported by the auth server of MCPServer "web"`},
 		"audience":                             {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://other.example.com" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
+		"audience with a slash":                {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "https://mcp.example.com/" }), config(nil), false, "AudienceMismatch", false, `"https://mcp.example.com"`},
 		"what only a user can fix comes first": {server(func(s *v1beta1.MCPServer) { s.Spec.OIDCConfigRef.Audience = "x" }), config(nil), true, "AudienceMismatch", false, ""},
 		"redirect to http": {server(func(s *v1beta1.MCPServer) {
 			s.Spec.OIDCConfigRef.ResourceURL, s.Spec.OIDCConfigRef.Audience = "http://mcp.example.com", "http://mcp.example.com"

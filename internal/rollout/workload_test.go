@@ -120,9 +120,9 @@ func TestNoRenderDrift(t *testing.T) {
 // the second of two things has one.
 func TestEveryFileIsMounted(t *testing.T) {
 	for name, change := range map[string]func(*v1alpha1.EmbeddedAuthServerConfig){
-		"the first provider has no CA":    func(c *v1alpha1.EmbeddedAuthServerConfig) { c.UpstreamProviders[0].OIDCConfig.CABundleRef = nil },
-		"only the Sentinels of Redis do":  func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Storage.Redis.TLS = nil },
-		"only the Redis behind them does": func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Storage.Redis.SentinelTLS = nil },
+		"the first provider has no CA":   func(c *v1alpha1.EmbeddedAuthServerConfig) { c.UpstreamProviders[0].OIDCConfig.CABundleRef = nil },
+		"only the Sentinels of Redis do": func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Storage.Redis.TLS = nil },
+		"the system's CAs for Redis":     func(c *v1alpha1.EmbeddedAuthServerConfig) { c.Storage.Redis.TLS.CACertSecretRef = nil },
 	} {
 		config := everything()
 		change(config)

@@ -66,8 +66,7 @@ func TestChartSaysTheSame(t *testing.T) {
 	}
 }
 
-// TestChartVersion checks the version of the chart of a release, of a candidate and of a
-// clone, and that a chart without its policies is an error.
+// TestChartVersion checks the version of a chart, and that one without policies is an error.
 func TestChartVersion(t *testing.T) {
 	for release, want := range map[string]string{"v1.2.3": "1.2.3", "v1.2.3-rc.1": "1.2.3-rc.1", "a45bc68": "0.0.0-a45bc68"} {
 		folder := filepath.Join(t.TempDir(), "chart")

@@ -96,6 +96,7 @@ func TestChartRefusesValues(t *testing.T) {
 		"misspelt value of the image":  {"image: {repo: a}", "'/image': additional properties 'repo' not allowed"},
 		"two scopes in one":            {"guard: {defaultScopes: [open id]}", "'/guard/defaultScopes/0': 'open id' does not match pattern"},
 		"quotation mark":               {`guard: {defaultScopes: ['a"b']}`, "'/guard/defaultScopes/0'"},
+		"digest without its algorithm": {"image: {digest: '" + strings.Repeat("a", 64) + "'}", "'/image/digest'"},
 		"backslash":                    {`guard: {defaultScopes: ['a\b']}`, "'/guard/defaultScopes/0'"},
 		"number for a scope":           {"guard: {defaultScopes: [1234]}", "'/guard/defaultScopes/0': got number, want string"},
 		"no scope":                     {"guard: {defaultScopes: []}", "'/guard/defaultScopes': minItems"},
