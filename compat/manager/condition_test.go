@@ -49,12 +49,13 @@ func TestOwnsItsConditionAlone(t *testing.T) {
 // TestDefaultScopes starts the manager with other default scopes than ToolHive's.
 func TestDefaultScopes(t *testing.T) {
 	namespace := cluster.Namespace(t)
-	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
-	cluster.Create(t, sample.Config(namespace, "shared", "groups"), server)
+	config, server := sample.Config(namespace, "shared", "groups"), sample.Server(namespace, "web", sample.AuthServerRef("shared"))
+	cluster.Create(t, config, server)
 	manager, err := cluster.RunWith(t.Context(), nil, operator.Options{OwnNamespace: controlplane.Namespace, DefaultScopes: []string{"openid", "groups"}})
 	expect.NoError(t, err)
 	t.Cleanup(func() { expect.NoError(t, manager.Stop()) })
 	testenv.AwaitValid(t, cluster, server, supported)
+	testenv.AwaitValid(t, cluster, config, supported)
 }
 
 // TestToolHivesConditionsStay lets ToolHive write its list from an old copy,

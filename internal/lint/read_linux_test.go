@@ -21,9 +21,8 @@ func TestPipe(t *testing.T) {
 	_, err = writer.WriteString("text")
 	expect.NoError(t, errors.Join(err, writer.Close()))
 	sources, err := lint.Read([]string{fmt.Sprintf("/dev/fd/%d", reader.Fd())}, false, nil)
-	expect.NoError(t, err)
+	expect.NoError(t, errors.Join(err, reader.Close()))
 	expect.Equal(t, "text", "text", string(sources[0].Text))
-	expect.NoError(t, reader.Close())
 }
 
 // TestUnreadable checks that the error on a file in a folder has the path that the
