@@ -134,10 +134,9 @@ func TestRemoveAsksTheLiveObject(t *testing.T) {
 	}
 }
 
-// TestADeletedOwnerGetsNoChildren rolls out a consumer that the cache still has. It was deleted,
-// or deleted and created again.
-func TestADeletedOwnerGetsNoChildren(t *testing.T) {
-	t.Parallel()
+// checkedServer stores a server, and returns what the gate admits. The manager has no config.
+func checkedServer(t *testing.T) (*v1beta1.MCPServer, rollout.Checked) {
+	t.Helper()
 	namespace := cluster.Namespace(t)
 	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
 	cluster.Create(t, server)
@@ -145,7 +144,15 @@ func TestADeletedOwnerGetsNoChildren(t *testing.T) {
 	if hold != nil {
 		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
 	}
-	older, deleted := server.DeepCopy(), sample.Server(namespace, "gone", sample.AuthServerRef("shared"))
+	return server, checked
+}
+
+// TestADeletedOwnerGetsNoChildren rolls out a consumer that the cache still has. It was deleted,
+// or deleted and created again.
+func TestADeletedOwnerGetsNoChildren(t *testing.T) {
+	t.Parallel()
+	server, checked := checkedServer(t)
+	older, deleted := server.DeepCopy(), sample.Server(server.Namespace, "gone", sample.AuthServerRef("shared"))
 	older.UID, deleted.UID = "older", "deleted"
 	for _, owner := range []*v1beta1.MCPServer{older, deleted} {
 		_, err := (&rollout.Applier{Client: cluster.Client, Live: cluster.Client, Image: "x"}).Apply(t.Context(), owner, checked)
@@ -185,16 +192,9 @@ func TestRemoveLeavesWhatIsSomebodyElsesByNow(t *testing.T) {
 
 // TestAWriteIsBoundToWhatWasRead replaces a child by somebody else's object of
 // the same name between the last read and the write, which must not take it over.
-// The manager does not interfere, because it knows of no config.
 func TestAWriteIsBoundToWhatWasRead(t *testing.T) {
 	t.Parallel()
-	namespace := cluster.Namespace(t)
-	server := sample.Server(namespace, "web", sample.AuthServerRef("shared"))
-	cluster.Create(t, server)
-	checked, hold := rollout.Check(sample.Pair(server, sample.Config(namespace, "shared")), true)
-	if hold != nil {
-		t.Fatalf("held for %s: %s", hold.Reason, hold.Message)
-	}
+	server, checked := checkedServer(t)
 	theirs := &corev1.Service{ObjectMeta: childKey(server), Spec: corev1.ServiceSpec{
 		Selector: map[string]string{"app": "theirs"}, Ports: []corev1.ServicePort{{Name: "theirs", Port: 80}},
 	}}
