@@ -31,7 +31,7 @@ type part struct {
 }
 
 func newPart(standalone bool) (part, error) {
-	manager := operator.Options{MetricsBindAddress: "0", HealthProbeBindAddress: "0"}
+	manager := operator.Options{MetricsBindAddress: "0", HealthProbeBindAddress: "0", SharedProcess: true}
 	if standalone {
 		manager.Standalone, manager.AuthServerImage = true, "scopegate-authserver:latest"
 		return part{name: "standalone mode, without ToolHive", manager: manager, steps: standaloneSteps()}, nil
@@ -48,8 +48,8 @@ func newPart(standalone bool) (part, error) {
 	}, err
 }
 
-// run shows one part. It then stays up until ctx is done, if stay is true.
-func run(ctx context.Context, standalone, stay bool) (err error) {
+// run shows parts. With the last one it stays up until ctx is done, if stay is true.
+func run(ctx context.Context, parts []bool, stay bool) (err error) {
 	// It has what would clutter the walk.
 	log, err := os.CreateTemp("", "scopegate-*.log")
 	if err != nil {
@@ -68,12 +68,20 @@ func run(ctx context.Context, standalone, stay bool) (err error) {
 	klog.SetLogger(logger)
 	ended := context.AfterFunc(ctx, func() { fmt.Print("\nStopping; this takes a few seconds.\n") })
 	defer ended()
-	part, err := newPart(standalone)
-	if err != nil {
-		return err
+	for i, standalone := range parts {
+		part, err := newPart(standalone)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			fmt.Println()
+		}
+		fmt.Printf("%s\nStarting kube-apiserver, etcd and kube-controller-manager ...\n", strings.ToUpper(part.name))
+		if err := part.run(ctx, log, stay && i == len(parts)-1); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("%s\nStarting kube-apiserver, etcd and kube-controller-manager ...\n", strings.ToUpper(part.name))
-	return part.run(ctx, log, stay)
+	return nil
 }
 
 // run shows the part on a control plane of its own.

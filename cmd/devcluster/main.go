@@ -6,10 +6,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -52,47 +52,19 @@ func main() {
 	// Without SIGPIPE here, `devcluster | head` would leave the control plane
 	// running.
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	var code int
-	if *guard == *standalone {
-		code = runBoth(ctx, *exit)
-	} else {
-		code = runOne(ctx, *standalone, !*exit)
+	// Whether each part is of standalone mode.
+	parts := []bool{false, true}
+	if *guard != *standalone {
+		parts = []bool{*standalone}
+	}
+	code := 0
+	if err := run(ctx, parts, !*exit); err != nil {
+		code = exitFailed
+		if ctx.Err() != nil {
+			err, code = errors.New("interrupted before the last step was done"), exitInterrupted
+		}
+		fmt.Fprintln(os.Stderr, "devcluster:", err)
 	}
 	cancel()
 	os.Exit(code)
-}
-
-// runBoth shows both parts, and returns the exit code. Each has a process of its own, as
-// two managers have controllers of the same names.
-func runBoth(ctx context.Context, exit bool) int {
-	for _, arguments := range [][]string{{"--guard", "--exit"}, {"--standalone", fmt.Sprintf("--exit=%t", exit)}} {
-		command := exec.CommandContext(ctx, os.Args[0], arguments...) //nolint:gosec // Itself.
-		command.Stdout, command.Stderr = os.Stdout, os.Stderr
-		// A signal from a terminal reaches it anyway; a second one does no harm.
-		command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-		// After a signal, Run returns an error even if the process ended well.
-		if err := command.Run(); command.ProcessState == nil {
-			fmt.Fprintln(os.Stderr, "devcluster:", err)
-			return exitFailed
-		}
-		if code := command.ProcessState.ExitCode(); code != 0 {
-			return code
-		}
-		fmt.Println()
-	}
-	return 0
-}
-
-// runOne shows one part, and returns the exit code.
-func runOne(ctx context.Context, standalone, stay bool) int {
-	switch err := run(ctx, standalone, stay); {
-	case err == nil:
-		return 0
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "devcluster: interrupted before the last step was done")
-		return exitInterrupted
-	default:
-		fmt.Fprintln(os.Stderr, "devcluster:", err)
-		return exitFailed
-	}
 }

@@ -95,8 +95,8 @@ type Options struct {
 	// Concurrency is the number of objects of each kind that are reconciled
 	// concurrently; DefaultConcurrency if zero.
 	Concurrency int
-	// SharedProcess is for several managers in one process, as in tests: their
-	// controllers may share names, and their metrics are not registered
+	// SharedProcess is for several managers in one process, as in tests and in the
+	// demo: their controllers may share names, and their metrics are not registered
 	// process-wide.
 	SharedProcess bool
 }
