@@ -12,17 +12,13 @@ var (
 
 	schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 
-	// AddToScheme registers the kinds of this version.
+	// AddToScheme registers the kinds of this version, without lists: clients use v1beta1.
 	AddToScheme = schemeBuilder.AddToScheme
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
-		&MCPExternalAuthConfig{}, &MCPExternalAuthConfigList{},
-		&MCPOIDCConfig{}, &MCPOIDCConfigList{},
-		&MCPRemoteProxy{}, &MCPRemoteProxyList{},
-		&MCPServer{}, &MCPServerList{},
-		&VirtualMCPServer{}, &VirtualMCPServerList{},
+		&MCPExternalAuthConfig{}, &MCPOIDCConfig{}, &MCPRemoteProxy{}, &MCPServer{}, &VirtualMCPServer{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

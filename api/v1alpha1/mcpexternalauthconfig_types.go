@@ -94,12 +94,3 @@ type MCPExternalAuthConfig struct {
 	// +optional
 	Status Status `json:"status,omitempty"`
 }
-
-// +kubebuilder:object:root=true
-
-// MCPExternalAuthConfigList is a list of MCPExternalAuthConfigs.
-type MCPExternalAuthConfigList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []MCPExternalAuthConfig `json:"items"`
-}

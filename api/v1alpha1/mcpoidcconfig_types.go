@@ -47,12 +47,3 @@ type MCPOIDCConfig struct {
 	// +optional
 	Status Status `json:"status,omitempty"`
 }
-
-// +kubebuilder:object:root=true
-
-// MCPOIDCConfigList is a list of MCPOIDCConfigs.
-type MCPOIDCConfigList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []MCPOIDCConfig `json:"items"`
-}

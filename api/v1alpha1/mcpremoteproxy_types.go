@@ -132,12 +132,3 @@ type MCPRemoteProxy struct {
 	// +optional
 	Status Status `json:"status,omitempty"`
 }
-
-// +kubebuilder:object:root=true
-
-// MCPRemoteProxyList is a list of MCPRemoteProxies.
-type MCPRemoteProxyList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []MCPRemoteProxy `json:"items"`
-}

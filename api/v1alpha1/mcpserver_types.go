@@ -186,12 +186,3 @@ type MCPServer struct {
 	// +optional
 	Status Status `json:"status,omitempty"`
 }
-
-// +kubebuilder:object:root=true
-
-// MCPServerList is a list of MCPServers.
-type MCPServerList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []MCPServer `json:"items"`
-}

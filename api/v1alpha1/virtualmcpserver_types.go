@@ -156,12 +156,3 @@ type VirtualMCPServer struct {
 	// +optional
 	Status Status `json:"status,omitempty"`
 }
-
-// +kubebuilder:object:root=true
-
-// VirtualMCPServerList is a list of VirtualMCPServers.
-type VirtualMCPServerList struct {
-	metav1.TypeMeta `json:",inline"`
-	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []VirtualMCPServer `json:"items"`
-}
