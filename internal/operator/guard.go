@@ -33,23 +33,30 @@ func setupGuard(ctx context.Context, mgr manager.Manager, options Options) ([]pr
 	}
 	collectors := []prometheus.Collector{scopegatemetrics.Collector{Cache: mgr.GetCache()}}
 	if options.Mode != "" {
-		policies, err := guard.Policies(options.Mode, options.DefaultScopes)
-		if err != nil {
+		if err := setupCheck(ctx, mgr, options); err != nil {
 			return nil, err
-		}
-		// One of its own, so that no tenant's events delay those on policies.
-		recorder, err := newRecorder(ctx, mgr, writer.FieldManager)
-		if err != nil {
-			return nil, err
-		}
-		checker, err := canary.New(mgr.GetConfig(), mgr.GetScheme(), policies, recorder)
-		if err != nil {
-			return nil, err
-		}
-		if err := mgr.Add(checker); err != nil {
-			return nil, fmt.Errorf("adding the check of the policies: %w", err)
 		}
 		collectors = append(collectors, canary.Metrics...)
 	}
 	return collectors, controller.SetupGuard(ctx, mgr, recorder, options.DefaultScopes, newWriter)
+}
+
+// setupCheck has a recorder of its own, so that no tenant's events delay those on policies.
+func setupCheck(ctx context.Context, mgr manager.Manager, options Options) error {
+	policies, err := guard.Policies(options.Mode, options.DefaultScopes)
+	if err != nil {
+		return err
+	}
+	recorder, err := newRecorder(ctx, mgr, writer.FieldManager)
+	if err != nil {
+		return err
+	}
+	checker, err := canary.New(mgr.GetConfig(), mgr.GetScheme(), policies, recorder)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(checker); err != nil {
+		return fmt.Errorf("adding the check of the policies: %w", err)
+	}
+	return nil
 }

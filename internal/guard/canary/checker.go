@@ -129,21 +129,17 @@ func (c *Checker) Start(ctx context.Context) error {
 		if err != nil {
 			log.FromContext(ctx).Error(err, "checking whether the policies are effective")
 		}
-		wait := retryInterval
-		if c.report(ctx, found, err == nil) {
-			wait = interval
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wait):
+		case <-time.After(c.report(ctx, found, err == nil)):
 		}
 	}
 }
 
 // report stores the findings of a check, and logs and records what changed. It
-// reports whether the check was complete and found no problem.
-func (c *Checker) report(ctx context.Context, found map[string]Finding, complete bool) bool {
+// returns the time until the next check.
+func (c *Checker) report(ctx context.Context, found map[string]Finding, complete bool) time.Duration {
 	if complete {
 		if len(c.reported) == 0 {
 			log.FromContext(ctx).Info("the policies are checked", "policies", slices.Sorted(maps.Keys(found)))
@@ -157,13 +153,16 @@ func (c *Checker) report(ctx context.Context, found map[string]Finding, complete
 			}
 		}
 	}
-	fine := complete
+	next := interval
+	if !complete {
+		next = retryInterval
+	}
 	for _, policy := range slices.Sorted(maps.Keys(found)) {
 		finding, before := found[policy], c.reported[policy]
 		if finding == (Finding{}) {
 			c.failures[policy] = 0
 		} else {
-			fine = false
+			next = retryInterval
 			if c.failures[policy]++; c.failures[policy] < tries {
 				continue
 			}
@@ -187,7 +186,7 @@ func (c *Checker) report(ctx context.Context, found map[string]Finding, complete
 			c.recorder.Eventf(regarding(policy), nil, corev1.EventTypeWarning, ReasonIneffective, "Check", "it is not effective: %s", finding.Message)
 		}
 	}
-	return fine
+	return next
 }
 
 // regarding returns a policy, which may not exist, or the canary's namespace as the

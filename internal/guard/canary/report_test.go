@@ -32,29 +32,28 @@ func TestReport(t *testing.T) {
 		what     string
 		found    map[string]Finding
 		complete bool
-		fine     bool
+		next     time.Duration
 		event    string
 		// metric has the cause and the value of the sample of the policy.
 		metric string
 	}{
-		{"not checked", nil, false, false, "", ""},
-		{"effective", map[string]Finding{policy: effective}, true, true, "", `cause="" 0`},
-		{"changed", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
-		{"still", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
-		{"effective in between", map[string]Finding{policy: effective}, true, true, "", `cause="" 0`},
-		{"changed again", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
-		{"a check that fails", map[string]Finding{"another": effective}, false, false, "", `cause="" 0`},
-		{"twice", map[string]Finding{policy: changed}, true, false, "", `cause="" 0`},
-		{"three times", map[string]Finding{policy: changed}, true, false, "Warning GuardIneffective it is not effective: it was changed", `cause="Changed" 1`},
-		{"told once", map[string]Finding{policy: changed}, true, false, "", `cause="Changed" 1`},
-		{"nobody knows", nil, false, false, "", `cause="Changed" 1`},
-		{"missing", map[string]Finding{policy: {Missing, "gone"}}, true, false, "Warning GuardIneffective it is not effective: gone", `cause="Missing" 1`},
-		{"repaired", map[string]Finding{policy: effective}, true, true, "Normal GuardEffective it is effective again", `cause="" 0`},
-		{"an optional policy is gone", map[string]Finding{}, true, true, "", ""},
+		{"not checked", nil, false, retryInterval, "", ""},
+		{"effective", map[string]Finding{policy: effective}, true, interval, "", `cause="" 0`},
+		{"changed", map[string]Finding{policy: changed}, true, retryInterval, "", `cause="" 0`},
+		{"still", map[string]Finding{policy: changed}, true, retryInterval, "", `cause="" 0`},
+		{"effective in between", map[string]Finding{policy: effective}, true, interval, "", `cause="" 0`},
+		{"changed again", map[string]Finding{policy: changed}, true, retryInterval, "", `cause="" 0`},
+		{"a check that fails", map[string]Finding{"another": effective}, false, retryInterval, "", `cause="" 0`},
+		{"twice", map[string]Finding{policy: changed}, true, retryInterval, "", `cause="" 0`},
+		{"three times", map[string]Finding{policy: changed}, true, retryInterval, "Warning GuardIneffective it is not effective: it was changed", `cause="Changed" 1`},
+		{"told once", map[string]Finding{policy: changed}, true, retryInterval, "", `cause="Changed" 1`},
+		{"nobody knows", nil, false, retryInterval, "", `cause="Changed" 1`},
+		{"missing", map[string]Finding{policy: {Missing, "gone"}}, true, retryInterval, "Warning GuardIneffective it is not effective: gone", `cause="Missing" 1`},
+		{"repaired", map[string]Finding{policy: effective}, true, interval, "Normal GuardEffective it is effective again", `cause="" 0`},
+		{"an optional policy is gone", map[string]Finding{}, true, interval, "", ""},
 	} {
 		checked.WithLabelValues().Set(1)
-		fine := c.report(t.Context(), step.found, step.complete)
-		expect.Equal(t, step.what+": no problem", step.fine, fine)
+		expect.Equal(t, step.what+": the next check", step.next, c.report(t.Context(), step.found, step.complete))
 		expect.Equal(t, step.what+": the check is complete", step.complete, testutil.ToFloat64(checked) != 1)
 		event := ""
 		select {
