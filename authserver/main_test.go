@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -51,6 +52,22 @@ func execute(t *testing.T, arguments ...string) (stdout, stderr string, status i
 const validConfig = `{"schema_version":"v0.1.0","issuer":"http://localhost:9","allowed_audiences":["http://localhost:9/mcp"],
 "upstreams":[{"name":"a","type":"oauth2","oauth2_config":{"authorization_endpoint":"http://localhost:9/a","token_endpoint":"http://localhost:9/t",
 "client_id":"c","redirect_uri":"http://localhost:9/oauth/callback"}}],"scopes_supported":["openid"]%s}`
+
+// TestPublicCertificates runs without those of the machine, as in the image.
+func TestPublicCertificates(t *testing.T) {
+	const file, none = "SSL_CERT_FILE", "none"
+	if os.Getenv(file) != none {
+		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPublicCertificates$") //nolint:gosec // This test.
+		command.Env = append(os.Environ(), file+"="+none, "SSL_CERT_DIR="+t.TempDir())
+		expect.Output(t, command)
+		return
+	}
+	trusted, err := x509.SystemCertPool()
+	expect.NoError(t, err)
+	if trusted.Equal(x509.NewCertPool()) {
+		t.Error("no certificate authority is trusted")
+	}
+}
 
 func TestRefusals(t *testing.T) {
 	cases := map[string]struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,13 +33,7 @@ func newCleanup(t *testing.T, output *strings.Builder) *cleanup.Cleanup {
 	c, err := client.NewWithWatch(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
 	expect.NoError(t, err)
 	// Small pages, so that there are several.
-	missing := true
 	paged := interceptor.NewClient(c, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
-		// At first this kind is not installed.
-		if _, is := list.(*v1beta1.MCPRemoteProxyList); is && missing {
-			missing = false
-			return &meta.NoKindMatchError{}
-		}
 		return c.List(ctx, list, append(options, client.Limit(2))...)
 	}})
 	return &cleanup.Cleanup{Client: paged, OwnNamespace: controlplane.Namespace, Lease: operator.GuardLease, Timeout: time.Minute, Output: output}
@@ -73,9 +68,18 @@ func TestCleanup(t *testing.T) {
 	cleaner := newCleanup(t, &output)
 	// So that it counts nothing of other tests.
 	cleaner.Namespaces = []string{namespace}
+	// At first this kind is not installed. Another comes after it.
+	var installed atomic.Bool
+	cleaner.Client = interceptor.NewClient(cleaner.Client.(client.WithWatch), interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+		if _, is := list.(*v1beta1.MCPRemoteProxyList); is && !installed.Load() {
+			return &meta.NoKindMatchError{}
+		}
+		return c.List(ctx, list, options...)
+	}})
 	go func() { done <- cleaner.Run(t.Context()) }()
 	await(t, virtual, "is cleaned", func(c metav1.Condition) bool { return c.Type == "" })
 	writeAll(t, virtual, stale...)
+	installed.Store(true)
 	expect.NoError(t, <-done)
 	testenv.AwaitGone(t, cluster.Client, stored)
 	for _, object := range []kinds.Object{config, server, proxy, virtual} {

@@ -181,8 +181,9 @@ func TestTwoWritersWithTheSameReasons(t *testing.T) {
 		cluster.Get(t, config)
 		_, err = limited.Write(t.Context(), config, ours)
 	}
-	if !errors.Is(err, writer.ErrTooOften) {
-		t.Errorf("got %v after %d writes, want that they are too many", err, writes)
+	// A user may edit fast for a while.
+	if !errors.Is(err, writer.ErrTooOften) || writes < 20 {
+		t.Errorf("got %v after %d writes, want that they are too many at some time", err, writes)
 	}
 	if wrote, err := limited.Write(t.Context(), neighbour, ours); !wrote || err != nil {
 		t.Errorf("the neighbour: wrote %t, error %v", wrote, err)

@@ -257,4 +257,7 @@ func TestOld(t *testing.T) {
 		})
 	}
 	golden(t, len(cases), found)
+	// Both are in the namespace of the flag.
+	stored := []lint.Source{{Name: "old", Text: []byte(virtual)}}
+	expect.Equal(t, "another namespace", []string{"f:9:36 baseline/not-supported"}, places(lintOne(t, virtual, lint.Options{Namespace: "team", Old: stored})))
 }

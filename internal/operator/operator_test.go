@@ -37,6 +37,9 @@ func TestManagerOptions(t *testing.T) {
 	})
 	expect.Equal(t, "addresses", []string{"metrics", "probes", "profiles"}, []string{got.Metrics.BindAddress, got.HealthProbeBindAddress, got.PprofBindAddress})
 	expect.Equal(t, "leader election", []any{true, "ns"}, []any{got.LeaderElection, got.LeaderElectionNamespace})
+	if *got.RenewDeadline <= time.Minute || *got.LeaseDuration <= *got.RenewDeadline {
+		t.Errorf("the leader gives up after %s of a lease of %s; it has to survive an outage of a minute", got.RenewDeadline, got.LeaseDuration)
+	}
 	expect.Equal(t, "concurrency", 7, got.Controller.MaxConcurrentReconciles)
 	if _, cached := got.Cache.DefaultNamespaces["team"]; !cached || len(got.Cache.DefaultNamespaces) != 1 {
 		t.Errorf("the cache has the namespaces %v", got.Cache.DefaultNamespaces)

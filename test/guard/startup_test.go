@@ -61,6 +61,32 @@ func TestStartUpRatchets(t *testing.T) {
 	}
 }
 
+// TestStartUpThatBeginsToCount edits objects whose URLs were allowed, because a flag allows
+// http, or because no client needs a token.
+func TestStartUpThatBeginsToCount(t *testing.T) {
+	ns := namespace(t, guard.ModeEnforce)
+	for name, c := range mistakes.Cases() {
+		for kind, path := range mistakes.Kinds {
+			if !strings.HasSuffix(name, ", insecureAllowHTTP") {
+				continue
+			}
+			object := c.Object(kind, ns, "allowed")
+			cluster.Create(t, object)
+			unstructured.RemoveNestedField(object.Object, append(strings.Split(path, "."), "insecureAllowHTTP")...)
+			setup.CheckRefusedAtStart(t, dryUpdate(t, object), object, false)
+			cluster.Delete(t, object)
+		}
+	}
+	allowed := sample.Virtual(ns, "anonymous", sample.AuthServer())
+	allowed.Spec.AuthServerConfig.Issuer = "http://auth.example.com"
+	allowed.Spec.IncomingAuth = v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeAnonymous}
+	anonymous := sample.Unstructured(allowed)
+	cluster.Create(t, anonymous)
+	oidc := sample.Unstructured(sample.Virtual(ns, "anonymous", sample.AuthServer())).Object["spec"].(map[string]any)["incomingAuth"]
+	expect.NoError(t, unstructured.SetNestedField(anonymous.Object, oidc, "spec", "incomingAuth"))
+	setup.CheckRefusedAtStart(t, dryUpdate(t, anonymous), anonymous, false)
+}
+
 // TestStartUpMessages compares the whole text of each rejection.
 func TestStartUpMessages(t *testing.T) {
 	ns := namespace(t, guard.ModeEnforce)
@@ -79,9 +105,4 @@ func TestStartUpMessages(t *testing.T) {
 		}
 	}
 	expect.Golden(t, *update, "testdata/start-up.txt", messages.String())
-	// It runs no auth server.
-	anonymous := sample.Virtual(ns, "anonymous", sample.AuthServer())
-	anonymous.Spec.IncomingAuth = v1alpha1.IncomingAuthConfig{Type: v1alpha1.IncomingAuthTypeAnonymous}
-	anonymous.Spec.AuthServerConfig.Issuer = "http://auth.example.com"
-	expect.NoError(t, dryCreate(t, anonymous))
 }

@@ -51,6 +51,7 @@ func TestGuard(t *testing.T) {
 	golden(t, "guard-after.txt", findings(t, "-A"))
 	golden(t, "guard-after.json", findings(t, "-n", "team-a", "-o", "json"))
 	golden(t, "guard-default-scopes.txt", findings(t, "-n", "team-b", "--default-scopes", "admin root openid"))
+	expect.Contains(t, succeed(t, guarded, "tree", "-n", "team-b", "--default-scopes", "admin root openid"), " admin,root,openid ")
 
 	// The config that the manager stores for its check is shown only to those who ask
 	// for it.

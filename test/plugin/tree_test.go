@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -252,6 +253,15 @@ func TestWithoutRights(t *testing.T) {
 	if got := kubectl(t.Context(), guarded, "tree", "-A", "--as", "viewer"); got.code != 3 || !strings.Contains(got.stderr, "forbidden") {
 		t.Errorf("all namespaces: got %+v, want exit status 3 and forbidden", got)
 	}
+}
+
+// TestManyPages reads more objects than the API server returns at once.
+func TestManyPages(t *testing.T) {
+	ns := guarded.Namespace(t)
+	for i := range 501 {
+		guarded.Create(t, sample.Config(ns, fmt.Sprint("config-", i)))
+	}
+	expect.Contains(t, succeed(t, guarded, "tree", "-n", ns), "\n501 configs, 0 consumers: ")
 }
 
 // TestCompletion completes as kubectl does for a plugin: by the program that

@@ -134,6 +134,10 @@ func TestEmpty(t *testing.T) {
 		"":     "no namespace has a consumer with an auth server\n",
 		"team": "namespace \"team\" has no consumer with an auth server; -A checks all namespaces\n",
 	} {
-		expect.Contains(t, guardcheck.Run(&inventory.Snapshot{Namespace: namespace}, inventory.Installation{}).Text(), want)
+		report := guardcheck.Run(&inventory.Snapshot{Namespace: namespace}, inventory.Installation{})
+		expect.Contains(t, report.Text(), want)
+		if report.Findings == nil {
+			t.Error("in JSON, no findings are null instead of an empty list")
+		}
 	}
 }

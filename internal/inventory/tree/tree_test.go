@@ -207,6 +207,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	expect.Equal(t, "found", []bool{false, true, true}, found)
+	expect.Equal(t, "scopesSupported", outright.ScopesSupported, report.Configs[2].ScopesSupported)
 	want := `
 NAME                           BASELINE     VERDICT                      EFFECTIVE SCOPES   FROM              ROLLOUT
 MCPExternalAuthConfig/gone     -            NotFound                     -                  -                 -

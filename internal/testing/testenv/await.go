@@ -2,7 +2,6 @@ package testenv
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/scopegate/scopegate/internal/operator"
-	"github.com/scopegate/scopegate/internal/testing/expect"
 )
 
 // awaitTimeout limits waits that take milliseconds, sometimes after the start of
@@ -28,7 +26,7 @@ const awaitTimeout = 2 * time.Minute
 // object.
 func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what string, ok func(T) bool) T {
 	t.Helper()
-	last, err := await(t.Context(), c, object, ok)
+	last, err := await(t.Context(), c, object, func(found bool, last T) bool { return found && ok(last) })
 	if err != nil {
 		text, _ := yaml.Marshal(last)
 		t.Fatalf("waiting until %s %s: %v; last seen:\n%s", client.ObjectKeyFromObject(object), what, err, text)
@@ -39,30 +37,12 @@ func Await[T client.Object](t testing.TB, c client.WithWatch, object T, what str
 // AwaitGone watches an object until it no longer exists.
 func AwaitGone[T client.Object](t testing.TB, c client.WithWatch, object T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), awaitTimeout)
-	defer cancel()
-	list, err := listOf(object)
-	expect.NoError(t, err)
-	// The watch starts first, so it reports a deletion after the Get.
-	watcher, err := c.Watch(ctx, list, client.InNamespace(object.GetNamespace()), client.MatchingFields{"metadata.name": object.GetName()})
-	expect.NoError(t, err)
-	defer watcher.Stop()
-	err = c.Get(ctx, client.ObjectKeyFromObject(object), object)
-	for err == nil {
-		event, open := <-watcher.ResultChan()
-		if event.Type == watch.Deleted {
-			return
-		}
-		if !open {
-			err = errors.New("it still exists")
-		}
-	}
-	if client.IgnoreNotFound(err) != nil {
+	if _, err := await(t.Context(), c, object, func(found bool, _ T) bool { return !found }); err != nil {
 		t.Fatalf("waiting until %s is gone: %v", client.ObjectKeyFromObject(object), err)
 	}
 }
 
-func await[T client.Object](ctx context.Context, c client.WithWatch, object T, ok func(T) bool) (last T, err error) {
+func await[T client.Object](ctx context.Context, c client.WithWatch, object T, done func(found bool, last T) bool) (last T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
 	defer cancel()
 	list, err := listOf(object)
@@ -80,9 +60,10 @@ func await[T client.Object](ctx context.Context, c client.WithWatch, object T, o
 			return last, err
 		}
 		if len(stored) == 1 {
-			if last = stored[0].(T); ok(last) {
-				return last, nil
-			}
+			last = stored[0].(T)
+		}
+		if done(len(stored) == 1, last) {
+			return last, nil
 		}
 		later := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
 		watcher, err := c.Watch(ctx, list, append(options, later)...)
@@ -95,9 +76,9 @@ func await[T client.Object](ctx context.Context, c client.WithWatch, object T, o
 				break
 			}
 			last = seen
-			if event.Type != watch.Deleted && ok(seen) {
+			if done(event.Type != watch.Deleted, last) {
 				watcher.Stop()
-				return seen, nil
+				return last, nil
 			}
 		}
 		watcher.Stop()
