@@ -144,6 +144,7 @@ func inputs() map[string]expected {
 
 		"Latin-1":             {files{"f.yaml": good + strings.Repeat("# line\n", 9) + "a: b\nc: M\xfcller\n"}, nil, []string{"f.yaml:34:5 parse/syntax error"}, exitFindings},
 		"a control character": {files{"f.yaml": "a: b\nc: d\x01e\n"}, nil, []string{"f.yaml:2:5 parse/syntax error"}, exitFindings},
+		"another one":         {files{"f.yaml": "a: b\nc: d\u009be\n"}, nil, []string{"f.yaml:2:5 parse/syntax error"}, exitFindings},
 		"a tab":               {files{"f.yaml": "a:\n  b: c\n\td: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, exitFindings},
 		"a tab, in line 1":    {files{"f.yaml": "\ta: b\n"}, nil, []string{"f.yaml:1:1 parse/syntax error"}, exitFindings},
 		"a wrong indent":      {files{"f.yaml": "a:\n    b: c\n  d: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, exitFindings},

@@ -192,6 +192,7 @@ func TestAcrossObjects(t *testing.T) {
 		"refused already":      {strings.Replace(configText, "issuer:", "scopesSupported: [openid]\n    issuer:", 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:9:36 rule/baseline-in-scopes-supported"}},
 		"supported by config":  {supportedText + oidcText + serverText(authRef+one), lint.Options{}, nil},
 		"beside the guard":     {supportedText + oidcText + serverText(authRef+one), lint.Options{Guard: true}, []string{"f:7:5 schema/unknown-field", "f:9:36 baseline/not-supported"}},
+		"a long scope":         {strings.Replace(configText, "admin", strings.Repeat("a", 1000), 1) + oidcText + serverText(authRef+one), lint.Options{}, []string{"f:1:1 schema/not-checked", "f:8:36 schema/bounds"}},
 		"no apiVersion":        {"kind: MCPServer\nmetadata: {name: web}\n", lint.Options{}, []string{"f:1:1 schema/required"}},
 		"similar group":        {"apiVersion: toolhive.stacklok.io/v1\nkind: MCPServer\n", lint.Options{}, []string{"f:1:13 schema/unknown-group"}},
 		"another group":        {"apiVersion: example.com/v1\nkind: MCPServer\n", lint.Options{}, []string{"f:1:1 input/nothing-validated"}},

@@ -34,7 +34,8 @@ func TestVersion(t *testing.T) {
 
 	guarded.Patch(t, operator, `{"metadata":{"labels":{"app.kubernetes.io/version":"v0.99.0"}}}`)
 	var report struct {
-		Client string
+		APIVersion, Kind, Client string
+
 		Server struct {
 			Kubernetes, ToolHive string
 			Guard                struct{ Mode string }
@@ -43,6 +44,7 @@ func TestVersion(t *testing.T) {
 	}
 	expect.NoError(t, json.Unmarshal([]byte(succeed(t, guarded, "version", "-o", "json")), &report))
 	const warning = "scopegate is not tested with ToolHive v0.99.0, but with v0.44.0 to v0.63.0: see docs/compatibility.md before you rely on it"
+	expect.Equal(t, "format", "scopegate.dev/version/v2 Version", report.APIVersion+" "+report.Kind)
 	if report.Client == "" || report.Server.Kubernetes != server.GitVersion || report.Server.ToolHive != "v0.99.0" || report.Server.Guard.Mode == "" {
 		t.Errorf("got %+v", report)
 	}
