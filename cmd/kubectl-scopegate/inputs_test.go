@@ -143,6 +143,7 @@ func inputs() map[string]expected {
 		"a patch of JSON":              {files{"f.yaml": "- op: replace\n  path: /spec/image\n  value: a\n"}, nil, []string{"f.yaml:1:1 parse/not-an-object error"}, exitFindings},
 
 		"Latin-1":             {files{"f.yaml": good + strings.Repeat("# line\n", 9) + "a: b\nc: M\xfcller\n"}, nil, []string{"f.yaml:34:5 parse/syntax error"}, exitFindings},
+		"a comment alone":     {files{"f.yaml": "# a: b\n"}, nil, []string{"f.yaml:1:1 input/nothing-validated warning"}, exitClean},
 		"a control character": {files{"f.yaml": "a: b\nc: d\x01e\n"}, nil, []string{"f.yaml:2:5 parse/syntax error"}, exitFindings},
 		"another one":         {files{"f.yaml": "a: b\nc: d\u009be\n"}, nil, []string{"f.yaml:2:5 parse/syntax error"}, exitFindings},
 		"a tab":               {files{"f.yaml": "a:\n  b: c\n\td: e\n"}, nil, []string{"f.yaml:3:1 parse/syntax error"}, exitFindings},

@@ -41,14 +41,17 @@ func TestGuardCacheKeepsTheVerdict(t *testing.T) {
 		idp.Name, idp.OIDCConfig = fmt.Sprintf("idp-%d", i), &v1alpha1.OIDCUpstreamConfig{Scopes: scopes}
 		config.Spec.EmbeddedAuthServer.UpstreamProviders = append(config.Spec.EmbeddedAuthServer.UpstreamProviders, idp)
 	}
-	for _, scopes := range [][]string{nil, {"openid", "admin", "mail", "files"}, {"openid", "admin"}, {"openid", "mail"}, {"mail", "admin"}} {
-		for _, consumer := range []client.Object{
-			sample.Server("ns", "web", sample.AuthServerRef("login", scopes...)), sample.Proxy("ns", "web", sample.ExternalAuthConfigRef("login", scopes...)),
-			sample.Server("ns", "web", v1alpha1.AuthReferences{AuthServerRef: sample.AuthServerRef("login").AuthServerRef}),
-			sample.Virtual("ns", "web", config.Spec.EmbeddedAuthServer, scopes...),
-		} {
-			want := condition.ForConsumer(sample.Pair(consumer, config))
-			expect.Equal(t, fmt.Sprintf("condition of %T", consumer), want, condition.ForConsumer(sample.Pair(inGuardCache(t, consumer), inGuardCache(t, config))))
+	for _, supported := range [][]string{nil, {"openid", "mail"}} {
+		config.Spec.EmbeddedAuthServer.ScopesSupported = supported
+		for _, scopes := range [][]string{nil, {"openid", "admin", "mail", "files"}, {"openid", "admin"}, {"openid", "mail"}, {"mail", "admin"}} {
+			for _, consumer := range []client.Object{
+				sample.Server("ns", "web", sample.AuthServerRef("login", scopes...)), sample.Proxy("ns", "web", sample.ExternalAuthConfigRef("login", scopes...)),
+				sample.Server("ns", "web", v1alpha1.AuthReferences{AuthServerRef: sample.AuthServerRef("login").AuthServerRef}),
+				sample.Virtual("ns", "web", config.Spec.EmbeddedAuthServer, scopes...),
+			} {
+				want := condition.ForConsumer(sample.Pair(consumer, config))
+				expect.Equal(t, fmt.Sprintf("condition of %T", consumer), want, condition.ForConsumer(sample.Pair(inGuardCache(t, consumer), inGuardCache(t, config))))
+			}
 		}
 	}
 }

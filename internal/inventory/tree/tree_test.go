@@ -170,7 +170,11 @@ func TestEmpty(t *testing.T) {
 		"":     "no namespace has an auth server config\n",
 		"team": "namespace \"team\" has no auth server config; -A shows all namespaces\n",
 	} {
-		expect.Contains(t, tree.Build(&inventory.Snapshot{Namespace: namespace}).Text(false, 0), want+"0 configs, 0 consumers: ")
+		report := tree.Build(&inventory.Snapshot{Namespace: namespace})
+		expect.Contains(t, report.Text(false, 0), want+"0 configs, 0 consumers: ")
+		if report.Configs == nil {
+			t.Error("in JSON, no configs are null instead of an empty list")
+		}
 	}
 }
 
