@@ -55,7 +55,8 @@ func TestGuard(t *testing.T) {
 
 	// The config that the manager stores for its check is shown only to those who ask
 	// for it.
-	guarded.Create(t, sample.Config(guard.CanaryNamespace, guard.CanaryNamespace, "openid"))
+	guarded.Create(t, sample.Config(guard.CanaryNamespace, guard.CanaryNamespace, "openid"),
+		sample.Server(guard.CanaryNamespace, "web", sample.AuthServerRef(guard.CanaryNamespace, "openid")))
 	expect.Contains(t, succeed(t, guarded, "tree", "-n", guard.CanaryNamespace), "MCPExternalAuthConfig/"+guard.CanaryNamespace)
 	if got := succeed(t, guarded, "tree", "-A"); strings.Contains(got, guard.CanaryNamespace) {
 		t.Errorf("tree -A shows the namespace %s:\n%s", guard.CanaryNamespace, got)
