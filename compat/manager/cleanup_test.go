@@ -146,8 +146,9 @@ func TestCleanupRefusesWhileAManagerRuns(t *testing.T) {
 	}
 	cluster.Create(t, held)
 	err := newCleanup(t, &strings.Builder{}).Run(t.Context())
-	if !errors.Is(err, cleanup.ErrRunning) || !strings.Contains(err.Error(), "pod-1") {
-		t.Errorf("got %v, want that pod-1 runs", err)
+	if want := fmt.Sprintf("%v (pod-1 holds Lease %s/%s) and would write every condition again: first run kubectl -n %[2]s scale deployment scopegate-guard --replicas=0",
+		cleanup.ErrRunning, controlplane.Namespace, operator.GuardLease); !errors.Is(err, cleanup.ErrRunning) || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 	cluster.Delete(t, held)
 }

@@ -163,6 +163,32 @@ func TestStandsDown(t *testing.T) {
 	testenv.AwaitValid(t, cluster, config, supported)
 }
 
+// TestALateWriteIsNoError writes by older versions of an object, and by one that is gone.
+func TestALateWriteIsNoError(t *testing.T) {
+	config := sample.Config(cluster.Namespace(t), "shared", "admin")
+	cluster.Create(t, config)
+	guarded, err := client.New(cluster.ManagerConfig(), client.Options{Scheme: operator.Scheme})
+	expect.NoError(t, err)
+	w := writer.New(guarded, func(client.Object, *metav1.Condition) { t.Error("it stands down") })
+	created := config.DeepCopy()
+	write := func(what string, object kinds.Object, want bool, conditions ...metav1.Condition) {
+		wrote, err := w.Write(t.Context(), object, conditions)
+		expect.NoError(t, err)
+		expect.Equal(t, what, want, wrote)
+	}
+	ours := condition("BaselineScopesValid", "BaselineScopesSupported")
+	write("first", config, true, ours)
+	write("late", created, false, ours)
+	cluster.Get(t, config)
+	written := config.DeepCopy()
+	write("removed", config, true)
+	write("removed twice", written, false)
+	cluster.Delete(t, config)
+	testenv.AwaitGone(t, cluster.Client, config)
+	write("gone", created, false, ours)
+	write("removed when gone", written, false)
+}
+
 // TestTwoWritersWithTheSameReasons answers each write at once with another condition.
 // The writer must give up, for a while and for this object only.
 func TestTwoWritersWithTheSameReasons(t *testing.T) {
