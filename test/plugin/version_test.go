@@ -35,7 +35,7 @@ func TestVersion(t *testing.T) {
 	guarded.Patch(t, operator, `{"metadata":{"labels":{"app.kubernetes.io/version":"v0.99.0"}}}`)
 	var report struct {
 		APIVersion, Kind, Client string
-		Server struct {
+		Server                   struct {
 			Kubernetes, ToolHive string
 			Guard                struct{ Mode string }
 		}
