@@ -55,10 +55,7 @@ func contents(t *testing.T, folder string) map[string]string {
 	return all
 }
 
-const (
-	etcdReleased    = "etcd as released, with where it is from"
-	kubectlReleased = "kubectl as released, with where it is from"
-)
+const kubectlReleased = "kubectl as released, with where it is from"
 
 func TestAssembly(t *testing.T) {
 	t.Parallel()
@@ -69,20 +66,21 @@ func TestAssembly(t *testing.T) {
 		want    map[string]string
 		message string
 	}{
-		"all is released": {
-			want:    map[string]string{"etcd": etcdReleased, "kubectl": kubectlReleased},
-			message: "kubectl v1.35.4 is taken from https://",
-		},
-		"one is not released": {
-			change:  func(p published) { delete(p, kubectlPath) },
-			built:   []string{"kubectl"},
-			want:    map[string]string{"etcd": etcdReleased, "kubectl": "kubectl as built"},
-			message: "kubectl v1.35.4 has to be built from source: https://",
-		},
-		"one has another sum": {
-			change:  func(p published) { p[etcdSums] = []byte(sumOf(nil) + "  etcd-v3.7.3-linux-amd64.tar.gz") },
+		"released": {
 			built:   []string{"etcd"},
 			want:    map[string]string{"etcd": "etcd as built", "kubectl": kubectlReleased},
+			message: "kubectl v1.35.4 is taken from https://",
+		},
+		"not released": {
+			change:  func(p published) { delete(p, kubectlPath) },
+			built:   []string{"etcd", "kubectl"},
+			want:    map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"},
+			message: "kubectl v1.35.4 has to be built from source: https://",
+		},
+		"another sum": {
+			change:  func(p published) { p[kubectlPath+".sha256"] = []byte(sumOf(nil)) },
+			built:   []string{"etcd", "kubectl"},
+			want:    map[string]string{"etcd": "etcd as built", "kubectl": "kubectl as built"},
 			message: "and the sum published there is " + sumOf(nil),
 		},
 		"from source": {
@@ -95,13 +93,13 @@ func TestAssembly(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			content := release(t)
+			content := release()
 			if test.change != nil {
 				test.change(content)
 			}
 			var output bytes.Buffer
 			fake := &fakeBuilder{}
-			a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: fake, log: log.New(&output, "", 0)}
+			a := &assembly{folder: t.TempDir(), binaries: []binary{{name: "etcd", version: "v3.7.3"}, kubectlBinary}, builder: fake, log: log.New(&output, "", 0)}
 			if !test.source {
 				a.releases = serve(t, content)
 			}
@@ -124,7 +122,7 @@ func TestAssembly(t *testing.T) {
 func TestFailedBuild(t *testing.T) {
 	t.Parallel()
 	fake := &fakeBuilder{fails: "kubectl"}
-	a := &assembly{folder: t.TempDir(), binaries: []binary{etcdBinary, kubectlBinary}, builder: fake, log: discarded}
+	a := &assembly{folder: t.TempDir(), binaries: []binary{{name: "etcd", version: "v3.7.3"}, kubectlBinary}, builder: fake, log: discarded}
 	const want = "building kubectl: it does not compile"
 	if err := a.run(t.Context()); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)

@@ -4,14 +4,14 @@
 // folder, and prints that folder as the last line. All progress goes to standard
 // error.
 //
-// It takes released binaries where they can be had, checks their SHA-256 sums, and
-// builds the others from source. Its settings are environment variables:
+// It takes released binaries of Kubernetes where they can be had, checks their SHA-256
+// sums, and builds the others, and etcd, from source. Its settings are environment variables:
 //
 //   - KUBERNETES is the minor version, such as 1.35.
 //   - KUBEBUILDER_ASSETS is a folder to use instead, unless KUBERNETES is set.
 //   - SCOPEGATE_BUILD=1 builds everything from source.
-//   - SCOPEGATE_KUBERNETES_RELEASES and SCOPEGATE_ETCD_RELEASES are addresses of
-//     mirrors with the layout of the projects' own.
+//   - SCOPEGATE_KUBERNETES_RELEASES is the address of a mirror with the layout of
+//     dl.k8s.io/release.
 //   - XDG_CACHE_HOME is where caches are, instead of ~/.cache.
 package main
 

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"archive/tar"
-	"bufio"
-	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -24,35 +19,33 @@ import (
 // patience is how long an address may take to answer.
 const patience = 5 * time.Second
 
-// releases takes binaries from where their projects publish them.
+// releases takes the binaries of Kubernetes from where it publishes them.
 type releases struct {
 	client *http.Client
 	// platform is such as linux/amd64.
 	platform string
-	// kubernetes and etcd are addresses, without a slash at the end.
-	kubernetes, etcd string
-	// unreachable are addresses that gave no answer: they are not asked again.
-	unreachable map[string]error
+	// address has no slash at the end.
+	address string
+	// unreachable is why the address gave no answer: it is not asked again.
+	unreachable error
 }
 
-// newReleases reads the addresses from the environment.
+// newReleases reads the address from the environment.
 func newReleases(platform string) (*releases, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: patience}).DialContext
 	transport.ResponseHeaderTimeout = patience
 	r := &releases{
-		client:     &http.Client{CheckRedirect: stayEncrypted, Transport: transport, Timeout: 10 * time.Minute},
-		platform:   platform,
-		kubernetes: "https://dl.k8s.io/release", etcd: "https://github.com/etcd-io/etcd/releases/download",
-		unreachable: map[string]error{},
+		client:   &http.Client{CheckRedirect: stayEncrypted, Transport: transport, Timeout: 10 * time.Minute},
+		platform: platform,
+		address:  "https://dl.k8s.io/release",
 	}
-	for name, address := range map[string]*string{"SCOPEGATE_KUBERNETES_RELEASES": &r.kubernetes, "SCOPEGATE_ETCD_RELEASES": &r.etcd} {
-		if value := os.Getenv(name); value != "" {
-			*address = strings.TrimSuffix(value, "/")
-		}
-		if !strings.HasPrefix(*address, "https://") {
-			return nil, fmt.Errorf("%s is %q, which does not start with https://", name, *address)
-		}
+	const name = "SCOPEGATE_KUBERNETES_RELEASES"
+	if value := os.Getenv(name); value != "" {
+		r.address = strings.TrimSuffix(value, "/")
+	}
+	if !strings.HasPrefix(r.address, "https://") {
+		return nil, fmt.Errorf("%s is %q, which does not start with https://", name, r.address)
 	}
 	return r, nil
 }
@@ -68,26 +61,11 @@ func stayEncrypted(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// download puts a released binary at a path, and says where it is from and which
-// sum it was checked against.
+// download puts a released binary at a path, if it has the sum that is published beside
+// it, and says where it is from.
 func (r *releases) download(ctx context.Context, b binary, to string) (from string, err error) {
-	if b.name != "etcd" {
-		file := path.Join(b.version, "bin", r.platform, b.name)
-		return r.checked(ctx, r.kubernetes, file, file+".sha256", to)
-	}
-	folder := fmt.Sprintf("etcd-%s-%s", b.version, strings.ReplaceAll(r.platform, "/", "-"))
-	archive := to + ".tar.gz"
-	from, err = r.checked(ctx, r.etcd, path.Join(b.version, folder+".tar.gz"), path.Join(b.version, "SHA256SUMS"), archive)
-	if err != nil {
-		return "", err
-	}
-	return from, extract(archive, path.Join(folder, "etcd"), to)
-}
-
-// checked downloads a file below an address, and compares it with its sum in the
-// published file of sums.
-func (r *releases) checked(ctx context.Context, address, file, sums, to string) (from string, err error) {
-	want, err := r.published(ctx, address, file, sums)
+	file := path.Join(b.version, "bin", r.platform, b.name)
+	want, err := r.published(ctx, file+".sha256")
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +75,7 @@ func (r *releases) checked(ctx context.Context, address, file, sums, to string) 
 	}
 	defer func() { _ = out.Close() }()
 	hash := sha256.New()
-	err = r.get(ctx, address, file, func(body io.Reader) error {
+	err = r.get(ctx, file, func(body io.Reader) error {
 		_, err := io.Copy(io.MultiWriter(out, hash), body)
 		return err
 	})
@@ -105,47 +83,33 @@ func (r *releases) checked(ctx context.Context, address, file, sums, to string) 
 		return "", err
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != want {
-		return "", fmt.Errorf("%s/%s has the SHA-256 sum %s, and the sum published there is %s", address, file, got, want)
+		return "", fmt.Errorf("%s/%s has the SHA-256 sum %s, and the sum published there is %s", r.address, file, got, want)
 	}
-	return fmt.Sprintf("%s/%s, its SHA-256 sum is the one that is published there", address, file), out.Close()
+	return fmt.Sprintf("%s/%s, its SHA-256 sum is the one that is published there", r.address, file), out.Close()
 }
 
-// published returns the sum of a file from the file of sums beside it.
-func (r *releases) published(ctx context.Context, address, file, sums string) (want string, err error) {
-	const limit = 1 << 20
-	err = r.get(ctx, address, sums, func(body io.Reader) error {
-		all, err := readSums(io.LimitReader(body, limit))
+// published reads a published sum.
+func (r *releases) published(ctx context.Context, file string) (sum string, err error) {
+	err = r.get(ctx, file, func(body io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(body, 2*sha256.Size+1))
 		if err != nil {
 			return err
 		}
-		// dl.k8s.io publishes the bare sum.
-		if want = cmp.Or(all[path.Base(file)], all[""]); want == "" {
-			return fmt.Errorf("no sum of %s is in it", path.Base(file))
+		sum = strings.ToLower(strings.TrimSpace(string(text)))
+		if decoded, err := hex.DecodeString(sum); err != nil || len(decoded) != sha256.Size {
+			return errors.New("it is no sum")
 		}
 		return nil
 	})
-	return want, err
+	return sum, err
 }
 
-// readSums reads what sha256sum writes, or a bare sum, whose name is "".
-func readSums(from io.Reader) (map[string]string, error) {
-	sums := map[string]string{}
-	lines := bufio.NewScanner(from)
-	for lines.Scan() {
-		sum, name, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
-		if decoded, err := hex.DecodeString(sum); err == nil && len(decoded) == sha256.Size {
-			sums[strings.TrimLeft(name, " *")] = strings.ToLower(sum)
-		}
+// get reads a file below the address.
+func (r *releases) get(ctx context.Context, file string, read func(io.Reader) error) error {
+	if r.unreachable != nil {
+		return r.unreachable
 	}
-	return sums, lines.Err()
-}
-
-// get reads a file below an address.
-func (r *releases) get(ctx context.Context, address, file string, read func(io.Reader) error) error {
-	if err := r.unreachable[address]; err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/"+file, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.address+"/"+file, http.NoBody)
 	if err != nil {
 		return err
 	}
@@ -154,47 +118,19 @@ func (r *releases) get(ctx context.Context, address, file string, read func(io.R
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		r.unreachable[address] = fmt.Errorf("%s can't be reached: %w", address, err)
-		return r.unreachable[address]
+		r.unreachable = fmt.Errorf("%s can't be reached: %w", r.address, err)
+		return r.unreachable
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return fmt.Errorf("%s/%s is not published", address, file)
+		return fmt.Errorf("%s/%s is not published", r.address, file)
 	default:
-		return fmt.Errorf("%s/%s: %s", address, file, response.Status)
+		return fmt.Errorf("%s/%s: %s", r.address, file, response.Status)
 	}
 	if err := read(response.Body); err != nil {
-		return fmt.Errorf("%s/%s: %w", address, file, err)
+		return fmt.Errorf("%s/%s: %w", r.address, file, err)
 	}
 	return nil
-}
-
-// extract takes one file out of an archive.
-func extract(archive, name, to string) error {
-	file, err := os.Open(archive) //nolint:gosec // Just downloaded and checked.
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }()
-	unzipped, err := gzip.NewReader(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(archive), err)
-	}
-	for entries := tar.NewReader(unzipped); ; {
-		header, err := entries.Next()
-		if err != nil {
-			return fmt.Errorf("looking for %s in %s: %w", name, filepath.Base(archive), err)
-		}
-		if header.Name != name {
-			continue
-		}
-		out, err := os.Create(to) //nolint:gosec // A path of our own.
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, entries) //nolint:gosec // The archive is what its project published.
-		return errors.Join(err, out.Close())
-	}
 }
