@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime/debug"
 	"testing"
 
 	"github.com/scopegate/scopegate/internal/operator"
@@ -19,6 +20,7 @@ func TestCheck(t *testing.T) {
 		`--watch-namespaces has "Bad_NS"`:         func(o *operator.Options) { o.Namespaces = []string{"a", "Bad_NS"} },
 		`--watch-namespaces has " b"`:             func(o *operator.Options) { o.Namespaces = []string{"a", " b"} },
 		`--watch-namespaces has ""`:               func(o *operator.Options) { o.Namespaces = []string{"a", ""} },
+		`--watch-namespaces has "a.b"`:            func(o *operator.Options) { o.Namespaces = []string{"a.b"} },
 		`--namespace is "Bad_NS"`:                 func(o *operator.Options) { o.OwnNamespace = "Bad_NS" },
 		`--leader-election-namespace is "Bad_NS"`: func(o *operator.Options) { o.LeaderElectionNamespace = "Bad_NS" },
 		"--leader-election-namespace is empty":    func(o *operator.Options) { o.LeaderElect = true },
@@ -29,4 +31,13 @@ func TestCheck(t *testing.T) {
 			expect.Error(t, check(options, false), want)
 		})
 	}
+}
+
+// TestLimitMemory sets a limit that 32 bits do not hold.
+func TestLimitMemory(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	t.Setenv("MEMORY_LIMIT", "10000000000")
+	limitMemory()
+	expect.Equal(t, "bytes", int64(9_000_000_000), debug.SetMemoryLimit(-1))
 }

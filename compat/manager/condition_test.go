@@ -131,7 +131,7 @@ func standDowns(t *testing.T, namespace string) (recorded int) {
 	for _, event := range list.Items {
 		if event.Reason == writer.ReasonStoodDown {
 			recorded++
-			expect.Equal(t, "note", "another writer decides on the condition BaselineScopesValid of this MCPExternalAuthConfig (reason AllGood): scopegate leaves it alone", event.Note)
+			expect.Equal(t, "event", "Warning: another writer decides on the condition BaselineScopesValid of this MCPExternalAuthConfig (reason AllGood): scopegate leaves it alone", event.Type+": "+event.Note)
 		}
 	}
 	return recorded

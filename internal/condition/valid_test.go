@@ -54,7 +54,7 @@ func TestForConsumer(t *testing.T) {
 			fmt.Fprintln(&lines, note)
 		}
 	}
-	for _, baseline := range [][]string{nil, {"openid"}, {"openid", "offline-access"}, {"groups", "root"}, {"groups", "admin"}} {
+	for _, baseline := range [][]string{nil, {"openid"}, {"openid", "offline-access"}, {"groups", "root"}, {"groups", "admin"}, {"admin", "offline-access"}} {
 		for _, supported := range [][]string{nil, {"openid"}} {
 			shared := sample.Config(namespace, "shared", baseline...)
 			config := requesting(shared.Spec.EmbeddedAuthServer, "admin", "groups")

@@ -224,7 +224,7 @@ func golden(t *testing.T, cases int, found map[string]lint.Report) {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		fmt.Fprintf(&text, "%s:\n", name)
 		for _, finding := range found[name].Findings {
-			fmt.Fprintf(&text, "  %s: %s\n", finding.Rule, finding.Message)
+			fmt.Fprintf(&text, "  %s: %s\n    %s\n    %s\n", finding.Rule, finding.Message, finding.Fix, finding.Source)
 		}
 	}
 	expect.Golden(t, *update, path.Join("testdata", t.Name()+".txt"), text.String())
@@ -240,6 +240,7 @@ func TestOld(t *testing.T) {
 	}{
 		"created":                   {"", "", "", []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
 		"another is stored":         {"", "", strings.Replace(virtual, "name: all", "name: other", 1), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
+		"the last of two is stored": {"", "", strings.Replace(virtual, "[openid, admin]", "[openid]", 1) + virtual, []string{"f:9:36 baseline/not-supported"}},
 		"unchanged":                 {"", "", virtual, []string{"f:9:36 baseline/not-supported"}},
 		"stored in another group":   {"", "", strings.ReplaceAll(virtual, "toolhive.stacklok.dev", "example.com"), []string{"f:9:36 rule/baseline-in-advertised-scopes"}},
 		"stored as v1alpha1":        {"", "", strings.ReplaceAll(virtual, "v1beta1", "v1alpha1"), []string{"f:9:36 baseline/not-supported"}},

@@ -94,6 +94,16 @@ func TestCacheKeepsWhatIsRead(t *testing.T) {
 	}
 }
 
+// TestCacheStripsWhatHelmManages strips what has the label of another manager.
+func TestCacheStripsWhatHelmManages(t *testing.T) {
+	deployment := sample.Deployment("ns", "web", map[string]string{rollout.LabelManagedBy: "Helm"})
+	service := &corev1.Service{ObjectMeta: deployment.ObjectMeta, Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1"}}
+	stripDeployment(deployment)
+	stripService(service)
+	expect.Equal(t, "Deployment", appsv1.DeploymentSpec{}, deployment.Spec)
+	expect.Equal(t, "Service", corev1.ServiceSpec{}, service.Spec)
+}
+
 // answers simulates an API server that first returns these errors and then
 // succeeds.
 type answers struct {

@@ -28,6 +28,12 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+func TestBound(t *testing.T) {
+	many := strings.Fields(strings.Repeat("mail.read ", 1000))
+	expect.Equal(t, "hundreds", many[:600], scopes.Bound(many[:600]))
+	expect.Equal(t, "a thousand", []string{scopes.Unread}, scopes.Bound(many))
+}
+
 func TestNothingMissingAllocatesNothing(t *testing.T) {
 	baseline, defaults := []string{"openid", "offline_access"}, []string{"openid", "profile", "email", "offline_access"}
 	allocations := testing.AllocsPerRun(100, func() {

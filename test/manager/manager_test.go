@@ -56,6 +56,10 @@ func TestManagerRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) { refuses(t, tc.want, tc.arguments...) })
 	}
 
+	if help, err := exec.CommandContext(t.Context(), manager, "--help").CombinedOutput(); err != nil || !strings.Contains(string(help), "-watch-namespaces") { //nolint:gosec // Our own binary.
+		t.Errorf("--help: %v\n%s", err, help)
+	}
+
 	namespace, probes, served := cluster.Namespace(t), testenv.FreeAddress(t), testenv.FreeAddress(t)
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "nobody"}}
 	cluster.Create(t, account)

@@ -131,6 +131,33 @@ func TestWatchWithoutServer(t *testing.T) {
 	watch.await("NotReferenced")
 	watch.printed("the watch goes on\n")
 	watch.stop()
+
+	// A user who loses the rights meanwhile.
+	binding := allow(t, standalone, ns, "dismissed", "list", "watch")
+	watch = watchTree(t, standalone, ns, "--server", "https://"+proxy.Address(), "--as", "dismissed")
+	watch.await("NotReferenced")
+	proxy.Away()
+	watch.printed("the watch is interrupted: ")
+	standalone.Delete(t, binding)
+	expect.NoError(t, proxy.Back(t.Context()))
+	watch.printed("forbidden")
+	_ = watch.command.Wait()
+	expect.Equal(t, "exit status", 3, watch.command.ProcessState.ExitCode())
+}
+
+// allow gives a user rights to ToolHive's kinds in a namespace, and returns the binding.
+func allow(t *testing.T, cluster *testenv.Cluster, namespace, user string, verbs ...string) client.Object {
+	t.Helper()
+	binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: user},
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}}
+	cluster.Create(t, binding, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: user}, Rules: []rbacv1.PolicyRule{{
+		Verbs: verbs, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
+	}}})
+	expect.Eventually(t, "the role binding applies", func(ctx context.Context) (bool, error) {
+		return kubectl(ctx, cluster, "tree", "-n", namespace, "--as", user).code == 0, nil
+	})
+	return binding
 }
 
 // treeWatch is a running tree --watch of a namespace with at most one consumer.
@@ -210,18 +237,8 @@ func TestWithoutRights(t *testing.T) {
 		sample.Config(off, "shared", "admin"), sample.Server(off, "web", sample.AuthServerRef("shared")),
 	)
 	// A follower may also watch.
-	for user, verbs := range map[string][]string{"viewer": {"list"}, "follower": {"list", "watch"}} {
-		guarded.Create(t,
-			&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: off, Name: user}, Rules: []rbacv1.PolicyRule{{
-				Verbs: verbs, APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"},
-			}}},
-			&rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: off, Name: user},
-				RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
-				Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}})
-		expect.Eventually(t, "the role binding applies", func(ctx context.Context) (bool, error) {
-			return kubectl(ctx, guarded, "tree", "-n", off, "--as", user).code == 0, nil
-		})
-	}
+	allow(t, guarded, off, "viewer", "list")
+	allow(t, guarded, off, "follower", "list", "watch")
 	// A follower may also list bindings, and still no namespaces, which have the modes.
 	install(t, "../../config/guard")
 	guarded.Create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "bindings"}, Rules: []rbacv1.PolicyRule{{

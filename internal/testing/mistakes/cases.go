@@ -101,9 +101,9 @@ var cases = map[string]Case{
 	"forced, no address":           {Change: forced("https://127.0.0.256/callback")},
 	"forced, localhost":            {Change: forced("https://app.example.com/callback", "https://localhost/callback"), Field: forcedField},
 	"forced, in capitals":          {Change: forced("https://LOCALHOST:8443/callback"), Field: forcedField},
-	"forced, loopback address":     {Change: forced("https://127.0.0.2/callback"), Field: forcedField},
+	"forced, loopback address":     {Change: forced("https://127.100.249.9/callback"), Field: forcedField},
 	"forced, IPv6 loopback":        {Change: forced("https://[::1]:8443/callback"), Field: forcedField},
-	"forced, user":                 {Change: forced("https://user@127.0.0.1"), Field: forcedField},
+	"forced, user":                 {Change: forced("https://user:secret@127.0.0.1"), Field: forcedField},
 	"forced, long IPv6 loopback":   {Change: forced("https://[0:0::1]/callback"), Field: forcedField, Left: true},
 
 	"lifespans, least":      {Change: lifespans("1m", "1h", "30s")},

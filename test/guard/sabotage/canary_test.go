@@ -85,7 +85,8 @@ func TestModeOfCanary(t *testing.T) {
 	for _, mode := range []string{`"off"`, `"warn"`, `"enforce"`, `"unknown"`, `null`} {
 		cluster.Patch(t, namespace, `{"metadata":{"labels":{"`+guard.ModeLabel+`":`+mode+`}}}`)
 		await(t, checker, "mode "+mode+" is found", func(found map[string]canary.Finding) bool {
-			return found[guard.ConsumersPolicy].Cause == canary.Admitted
+			finding := found[guard.ConsumersPolicy]
+			return finding.Cause == canary.Admitted && strings.Contains(finding.Message, "must be refused. Either the namespace scopegate-canary has not the label ")
 		})
 		cluster.Patch(t, namespace, `{"metadata":{"labels":{"`+guard.ModeLabel+`":"strict"}}}`)
 		await(t, checker, "the mode is strict again", silent)

@@ -2,6 +2,7 @@ package sabotage_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -29,7 +30,8 @@ func TestStoredAndExhausted(t *testing.T) {
 	lax := with(object, deleted{}, "spec", "hard", "count/mcpservers.toolhive.stacklok.dev")
 	expect.NoError(t, overwrite(t.Context(), lax))
 	admitted := func(found map[string]canary.Finding) bool {
-		return found[guard.CanaryNamespace].Cause == canary.Admitted
+		finding := found[guard.CanaryNamespace]
+		return finding.Cause == canary.Admitted && strings.HasSuffix(finding.Message, "it has a ResourceQuota for this namespace")
 	}
 	await(t, checker, "an MCPServer could be stored", admitted)
 	server := sample.Server(guard.CanaryNamespace, canary.Name, sample.AuthServerRef("none"))

@@ -84,6 +84,11 @@ func (g generator) authServer() *v1alpha1.EmbeddedAuthServerConfig {
 			ClientID: "scopegate", Scopes: requested,
 		}
 	}
+	if g.chance(20) {
+		second := provider.DeepCopy()
+		second.Name = "second"
+		config.UpstreamProviders = append(config.UpstreamProviders, *second)
+	}
 	return config
 }
 

@@ -214,7 +214,7 @@ func checkManager(t *testing.T, want values, namespace string, objects []*unstru
 // plugin in a shell.
 func checkNotes(t *testing.T, want values, release rendered) {
 	t.Helper()
-	said := append([]string{"in mode " + want.Guard.Mode, "in namespace " + release.Namespace, "-n " + release.Namespace + " rollout status"}, want.WatchNamespaces...)
+	said := append([]string{"in mode " + want.Guard.Mode, "in namespace " + release.Namespace, "-n " + release.Namespace + " rollout status deployment scopegate-guard\n"}, want.WatchNamespaces...)
 	if want.Guard.StartUp {
 		said = append(said, "refusals at start")
 	}
